@@ -5,8 +5,11 @@ Gradients of a right answer are compared as numbers. Those of a wrong answer can
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grader.diagnosis.evidence import Evidence
 from grader.report.finding import Finding, Params, Verdict
+from grader.sandbox.events import Parts
 
 
 def trainability(evidence: Evidence) -> Verdict:
@@ -17,6 +20,8 @@ def trainability(evidence: Evidence) -> Verdict:
     parts = evidence.execution.parts
     if parts is not None and (constants := parts.untracked_of("constant")):
         return Verdict.failed(Finding.of("gradient_missing", variant="constants", weights=constants))
+    if unreached and _are_frozen(unreached, parts):
+        return Verdict.failed(Finding.of("gradient_missing", roles=unreached, variant="frozen"))
     if len(unreached) == len(gradients.reach):
         return Verdict.failed(Finding.of("gradient_missing", variant="all"), {"roles": unreached})
     if unreached:
@@ -34,3 +39,11 @@ def trainability(evidence: Evidence) -> Verdict:
     if compared.stopped is not None:
         params |= {"variant": f"without_{compared.stopped}"}
     return Verdict.failed(Finding.of("gradient_differs", params), details)
+
+
+def _are_frozen(weights: Sequence[str], parts: Parts | None) -> bool:
+    """Return whether the model says of these weights, ``path (array GATES)``, that they are not to be trained."""
+    told = parts.untracked.items() if parts is not None else ()
+    frozen = {name.removeprefix("self.") for name, kind in told if kind == "frozen"}
+    others = {weight.rpartition(" (")[0] for weight in weights} - frozen
+    return parts is not None and bool(frozen) and (parts.more_untracked or not others)

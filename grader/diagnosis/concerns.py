@@ -53,6 +53,7 @@ def _gate(part: str, words: str = "", *, without: str = "") -> Look:
 _ANSWER = _look("returned", "answer")
 _UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
 _TREATED = " ".join(STATES)
+_NORMS = "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm"
 _SWAPPED = (
     _look("update_c update_h", "swapped"),
     _gate("sum", "other_name"),
@@ -60,7 +61,10 @@ _SWAPPED = (
 )
 
 _ODD_GATE = " ".join(
-    [*sorted(ACTIVATIONS - {"sigmoid", "tanh"}), "product sub number inner sees_c new_state mixed no_x no_h twice"]
+    [
+        *sorted(ACTIVATIONS - {"sigmoid", "tanh"}),
+        "pow product sub number factor inner sees_c new_state mixed no_x no_h twice",
+    ]
 )
 _WRITTEN = (_look("update_c update_h", "odd swapped"), _gate("sum activation", _ODD_GATE), _gate("sum"))
 
@@ -93,7 +97,10 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     ),
     "bias_twice": (_gate("sum", "bias"), _gate("weights", "dense", without="no_bias of_x")),
     "forget_bias_extra": (_look("sum", "number", gates="F"),),
-    "gate_arithmetic": (_gate("sum", "product sub number inner"),),
+    "gate_arithmetic": (
+        _gate("sum", "product sub number factor inner clip_by_value clip round"),
+        _gate("activation", "sqrt square pow"),
+    ),
     "gate_hears_other": (_gate("sum", "mixed sees_c new_state"),),
     # Updates
     "no_tanh_output": (_UPDATE_H,),
@@ -156,12 +163,12 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "extra_dense": (_look(f"{_TREATED} step_input", "apply"),),
     "extra_activation": (_look("passed_on collected returned stacking", " ".join(ACTIVATIONS)),),
     "residual": (_look("passed_on collected returned", "add"),),
-    "layer_norm": (_look(f"{_TREATED} step_input", "layernormalization layer_norm layer_normalization moments"),),
+    "layer_norm": (_look(f"{_TREATED} step_input sum", _NORMS),),
     "dropout_active": (_look("line", "dropout"),),
-    "state_clipped": (_look(_TREATED, "clip_by_value clip minimum maximum clip_by_norm"),),
-    "scaled": (_look("passed_on collected returned stacking", "mul div neg"),),
+    "state_clipped": (_look(f"{_TREATED} sum", "clip_by_value clip minimum maximum clip_by_norm"),),
+    "scaled": (_look("passed_on collected returned stacking", "mul div neg"), _UPDATE_H),
     "epsilon_added": (_look("passed_on collected returned stacking", "add sub"),),
-    "rounded": (_look(f"{_TREATED} step_input", "round floor ceil rint around"),),
+    "rounded": (_look(f"{_TREATED} step_input sum", "round floor ceil rint around"),),
     "low_precision": (_look(f"{_TREATED} step_input", "cast astype"),),
     "int_cast": (_look(f"{_TREATED} step_input", "cast astype floor"),),
     "nan": (_look("passed_on collected returned stacking", "log sqrt div pow"),),
@@ -191,6 +198,9 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("activation_before_sum", "bias"): (_gate("sum", "no_bias_added"),),
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
+    ("reshape_not_transpose", "gates"): (_look("sum", "reshape"),),
+    ("gate_arithmetic", "kept"): (_look("passed_on", "mul"), _UPDATE_C),
+    ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_tuple", "states"): (_look("returned", "states"),),
@@ -241,7 +251,7 @@ NO_LINE = frozenset(
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
-    "residual": _look("passed_on collected", "add"),
+    "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),
 }
 

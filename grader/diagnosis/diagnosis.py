@@ -7,7 +7,6 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -18,7 +17,7 @@ from grader.diagnosis.concerns import first_oddity
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
-from grader.diagnosis.mistakes import known_mistakes
+from grader.diagnosis.mistakes import RANDOM, known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import answer_problem, default_as_width, steps_problem
@@ -34,7 +33,7 @@ from grader.diagnosis.weights import (
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.written_formulas import certain_formulas, written_mistake
-from grader.report.finding import CheckStatus, Finding, Verdict
+from grader.report.finding import CheckStatus, Finding, Params, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
 
@@ -43,7 +42,6 @@ Array = NDArray[np.floating]
 # Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
-RANDOM = re.compile(r"random|dropout|noise|shuffle|uniform|normal", re.IGNORECASE)
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 
@@ -162,8 +160,13 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
     yield from [of_weights] if of_weights else []
     yield from rest
-    if understanding.explanation is None and (written := written_mistake(certain_formulas(reading.formulas))):
-        yield Diagnosis.likely(Finding.of(written.mistake.code, {**written.mistake.params, "variant": "read"}))
+    written = written_mistake(certain_formulas(reading.formulas)) if understanding.explanation is None else None
+    if written is not None:
+        # Without weights whose roles are known, no numbers were compared; a constant or NaN may be all that it gives.
+        is_placed = execution.parts is not None and bool(execution.parts.roles)
+        compared: Params = {"unexplained": True} if is_placed and not rest else {}
+        params = {**written.mistake.params, "variant": "read", **compared}
+        yield Diagnosis.likely(Finding.of(written.mistake.code, params))
     elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
         yield Diagnosis.likely(Finding.of(code))
     # Failing on other sizes is a separate mistake, beside one that is understood.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.missing_names import UNKNOWN_NAME, behind_missing_module
-from grader.diagnosis.near_names import guess_attribute, guess_name, without_self
+from grader.diagnosis.near_names import guess_attribute, guess_name, misspelt_constructor, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
@@ -88,7 +88,7 @@ VARIANTS = {
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
         "arguments": r"positional arguments? but|missing required positional|takes no arguments|multiple values for"
-        r"|unexpected keyword argument|positional arguments\. The following argument value should be passed",
+        r"|(?:unexpected|unrecognized) keyword argument|positional arguments\. The following argument value should",
         "count": r"'int' object is not iterable|iterate over a scalar tensor|iteration over a 0-d",
         "shape_called": r"'TensorShape' object is not callable",
         "not_callable": r"object is not callable|not a callable object",
@@ -102,6 +102,8 @@ VARIANTS = {
         "division": r"^ZeroDivisionError|division by zero",
         "dtype": r"was expected to be an? \w+ tensor but is an? \w+ tensor|Tensor conversion requested dtype"
         r"|incompatible types|does not match type|must (?:have the same|be the same) d?type",
+        "split": r"Number of ways to split|equal division",
+        "layer_width": r"expected axis -1 of input shape to have value",
         "reshape": r"Input to reshape is|cannot reshape array",
         "axes": r"transpose expects a vector|axes don't match|perm\b",
         "kept_list": r"Shapes of all inputs must match: values\[0\]",
@@ -109,6 +111,8 @@ VARIANTS = {
         r"|ndims\b|must match|incompatible with the layer",
     }.items()
 }
+# The ``...`` that stands for a line that is still to be written.
+UNWRITTEN = re.compile(r"value \(Ellipsis\)|'ellipsis'")
 INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent")
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
 
@@ -136,7 +140,7 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
         params["argument"] = match[1]
         # Without one of the student's frames, our own call of the class or of the model lacks an argument.
         if not raised.lines:
-            return Finding.of("init_signature" if raised.in_init else "call_signature", params)
+            return _signature(raised, params, reading)
         return Finding.of(
             "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
         )
@@ -144,10 +148,10 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
     if forgotten := _missing_self(raised, message, source):
         return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:
-        return Finding.of("init_signature" if raised.in_init else "call_signature", params)
+        return _signature(raised, params, reading)
     if found := NO_CALL.search(message):
         return Finding.of("no_call_method", params, variant="other", name=found[1])
-    if "NotImplementedError" in kinds and not IN_GRAPH.search(message):
+    if ("NotImplementedError" in kinds and not IN_GRAPH.search(message)) or UNWRITTEN.search(message):
         return Finding.of("not_implemented", params)
     if "RecursionError" in kinds:
         return Finding.of("recursion", params)
@@ -208,6 +212,13 @@ def indentation(message: str) -> Params:
 def once(lines: Sequence[int]) -> list[int]:
     """List the lines that an exception passed through, without the repetitions of an endless recursion."""
     return list(dict.fromkeys(lines))
+
+
+def _signature(raised: Raised, params: Params, reading: Reading | None) -> Finding:
+    """Report our own call of the class, or of the model, that its parameters do not fit."""
+    if not raised.in_init:
+        return Finding.of("call_signature", params)
+    return Finding.of("init_signature", {**params, **misspelt_constructor(reading.source if reading else "")})
 
 
 def _missing_self(raised: Raised, message: str, source: str) -> Params | None:

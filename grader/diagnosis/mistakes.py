@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import unused_layers
 from grader.execution.reading import Reading
 from grader.report.finding import Params
@@ -14,6 +16,8 @@ from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
 from reference.lstm.misconceptions import Mistake
 
+#: What is random in a class; the initializers of weights are not, at a second call.
+RANDOM = re.compile(r"(?<!_)(?:random|dropout|noise|shuffle|uniform|normal)", re.IGNORECASE)
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
     "from the second step on, first zeros": "late",
@@ -45,6 +49,7 @@ VARIANTS = {
     "h = o*relu(c)": "other",
     "h = o*softsign(c)": "other",
     "h = c": "bare",
+    "sums cut anew": "gates",
     "tanh(c) collected": "tanh",
     "-h from step to step": "h",
 }
@@ -56,7 +61,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
     if found is None:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
-    execution, parts = evidence.execution, evidence.execution.parts
+    execution, parts, repeats = evidence.execution, evidence.execution.parts, repeats_itself(evidence.execution)
     for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
         if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
             continue  # a gate without layers got those of another one: nothing was mixed up
@@ -66,11 +71,14 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         params = _combine([dict(mistake.params) for mistake in mistakes])
         if code in ("gate_layers_mixed", "recurrent_missing", "x_not_used") and (unused := unused_layers(execution)):
             params["unused"] = unused
+        # Where nothing is random, a call can only start where an earlier one ended.
+        is_kept = code == "state_init_random" and not (repeats or RANDOM.search(evidence.reading.source))
+        code = "state_kept_between_calls" if is_kept else code
         told = variant_of(mistakes) or _variant(code, params, evidence.reading)
         yield Diagnosis(
             code=code,
             params={**params, **({"variant": told} if told else {})},
-            confidence="likely" if found.after_start else "exact",
+            confidence="likely" if found.after_start or is_kept else "exact",
             # NaN equals nothing.
             residual=None if code == "nan" else found.residual,
             runner_up=runner_up,

@@ -82,6 +82,15 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
     return {}
 
 
+def misspelt_constructor(source: str) -> Params:
+    """Find the method that was meant to be the constructor of a class that has none: ``_init_``."""
+    methods = [block for block in _blocks(source)[0] if block.is_method and block.owner == "LSTM"]
+    if any(block.name == "__init__" for block in methods):
+        return {}
+    near = (block for block in methods if _similar(block.name.strip("_"), {"init"}))
+    return next(({"variant": "misspelt", "method": block.name, "line": block.line} for block in near), {})
+
+
 def _similar(name: str, names: set[str]) -> Params:
     found = difflib.get_close_matches(name, sorted(names), 1, ALIKE)
     if not found:

@@ -123,7 +123,11 @@ def _with_written(
             ids = _ids(case_answers)
             return Explanation((written.mistake,), left, frozenset(), form=form, cases=ids, only_written=True)
         also = {mistake.code for mistake in found.mistakes} | set(found.also)
-        return replace(found, mistakes=(written.mistake,), residual=left, also=tuple(sorted(also - {CODE})))
+        # Other parts may be right in equal numbers; how many does not depend on the code.
+        told = _parts_left_right([(written.mistake,)], case_answers[0].case)
+        parts = told if len(told) == len(found.right_parts) else found.right_parts
+        others = tuple(sorted(also - {CODE}))
+        return replace(found, mistakes=(written.mistake,), residual=left, right_parts=parts, also=others)
     return found
 
 

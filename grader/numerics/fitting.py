@@ -35,6 +35,10 @@ LEAST_CHANGE = 1e-5
 LEAST_FACTOR = 0.01
 # Starting states are recovered from float32 answers to 1e-3.
 ALIKE = 1e-2
+# Where gates saturate, some units tell nothing of their start.
+MOST_ALIKE = 0.75
+# A layer of BatchNormalization that was never trained divides by the root of 1 + 1e-3.
+BATCH_NORM = 1.001**-0.5
 # With fewer rows, any map would fit.
 ROWS_PER_UNKNOWN = 1.5
 
@@ -80,13 +84,8 @@ def _straight_line(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _after(factor: float, constant: float) -> Suspect:
-    scaled = Mistake(
-        "scaled",
-        f"times {factor:.6g}",
-        {"values": lambda y, x: factor * y},
-        RECURRENCE,
-        {"factor": _rounded(factor), "of": ["answer"]},
-    )
+    code, params = named_factor(_rounded(factor), "answer")
+    scaled = Mistake(code, f"times {factor:.6g}", {"values": lambda y, x: factor * y}, RECURRENCE, params)
     moved = Mistake(
         "epsilon_added",
         f"plus {constant:.6g}",
@@ -96,6 +95,13 @@ def _after(factor: float, constant: float) -> Suspect:
     )
     changed = abs(factor - 1.0) > LEAST_CHANGE, abs(constant) > LEAST_CHANGE
     return tuple(mistake for mistake, is_so in zip((scaled, moved), changed, strict=True) if is_so)
+
+
+def named_factor(factor: float, place: str) -> tuple[str, dict[str, Any]]:
+    """Return the code and the parameters of a factor: so BatchNormalization does without training."""
+    if abs(factor - BATCH_NORM) <= CLOSE:
+        return "layer_norm", {"of": [place]}
+    return "scaled", {"factor": factor, "of": [place]}
 
 
 def _rounded(value: float) -> float:
@@ -209,7 +215,7 @@ def _goes_on(case: Case, answer: Array, following: Start) -> bool:
     *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
     c = H_NEW.solved("c_new", h, _gates(case, -1, before))
     return any(
-        np.abs(begun - ended).max() <= ALIKE < np.abs(ended).max()
+        (np.abs(begun - ended) <= ALIKE).mean() >= MOST_ALIKE and np.abs(ended).max() > ALIKE
         for begun, ended in ((following.h, h), (following.c, c))
     )
 
@@ -229,6 +235,7 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
         function, inverse = ACTIVATIONS[activation]
         maps: dict[float, Array] = {}
         of_models: dict[tuple[int, int], Array] = {}
+        is_of_model = True
         for case in sorted(cases, key=lambda case: -case.expected.size):
             with np.errstate(all="ignore"):
                 answer = answers[case.spec.id]
@@ -241,9 +248,16 @@ def _through_a_dense_layer(cases: Sequence[Case], answers: Mapping[str, Array]) 
             if found is None:
                 break
             maps[_first(case.x)] = found
-            of_models.setdefault(sizes, found)
-        if len(maps) == len(cases) and any(_mixes_units(map) for map in maps.values()):
+            usual = of_models.setdefault(sizes, found)
+            is_of_model = is_of_model and np.abs(found - usual).max() <= CLOSE
+        if len(maps) < len(cases):
+            continue
+        if any(map(_mixes_units, maps.values())):
             yield (_dense(activation, function, maps, is_passed_on),)
+        elif activation == "linear" and is_of_model and all(map(_is_factor, maps.values())):
+            # A weight of the model: a number, or one for each unit.
+            of = {"of": ["h" if is_passed_on else "answer"]}
+            yield (replace(_dense(activation, function, maps, is_passed_on), code="scaled", params=of),)
 
 
 def _linear_map(h: Array, z: Array) -> Array | None:
@@ -260,6 +274,12 @@ def _linear_map(h: Array, z: Array) -> Array | None:
 def _mixes_units(map: Array) -> bool:
     """Return whether an output depends on more than one unit: other maps are an order or a scale."""
     return bool(((np.abs(map[:-1]) > ALIKE).sum(axis=0) > 1).any())
+
+
+def _is_factor(map: Array) -> bool:
+    """Return whether each output is the same unit's input times a factor."""
+    factors = np.diag(map[:-1])
+    return bool(np.abs(map - np.vstack([np.diag(factors), np.zeros_like(factors)])).max() <= ALIKE)
 
 
 def _dense(activation: str, function: Function, maps: Mapping[float, Array], is_passed_on: bool) -> Mistake:

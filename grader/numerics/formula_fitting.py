@@ -83,7 +83,8 @@ def _in_sum(gate: str, from_x: Array, from_h: Array, h: Array, c: Array) -> dict
     letter = DENSE_LETTERS[gate]
     layers = {f"fcX{letter}(x)": from_x, f"fcH{letter}(h)": from_h}
     around = {f"{name}({each})": function(z) for each, z in layers.items() for name, function in AROUND.items()}
-    return {**layers, **around, "h": h, "c": c, "1": np.ones_like(h)}
+    larger = f"maximum({', '.join(layers)})"
+    return {**layers, **around, larger: np.maximum(from_x, from_h), "h": h, "c": c, "1": np.ones_like(h)}
 
 
 def _sum_of_products(terms: Mapping[str, Array], result: Array, close: float) -> dict[str, float] | None:
@@ -136,7 +137,8 @@ def _gate_sum(gate: str, terms: Mapping[str, float]) -> Mistake:
         values = _in_sum(gate, from_x, moment.h @ kernel, moment.h, moment.c)
         return function_of(gate)(np.asarray(sum(factor * values[name] for name, factor in terms.items())))
 
-    formula = shown(_written(terms, right))
+    smaller = f"minimum({', '.join(right)})"
+    formula = shown(_written(terms, right).replace(f"{' + '.join(right)} - maximum({', '.join(right)})", smaller))
     params = {
         "gates": [letter],
         "variant": "gate",

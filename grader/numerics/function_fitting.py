@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.numerics.gate_mistakes import outside
 from grader.numerics.gate_values import Steps, first_answer, function_of, short
 from reference import GATES, Case
 from reference.lstm.definition import CELL
@@ -163,6 +164,11 @@ def _mistake(places: str, function: Function) -> Mistake:
     changes: dict[str, Any] = {f"act.{gate}": function for gate in places if gate in GATES}
     if "h" in places:
         changes["show"] = lambda m: m.o * function(m.c_new)
+    if places in GATES:
+        z = np.linspace(-MOST, MOST)
+        factor, constant = np.polyfit(_usual(places)(z), function(z), 1)
+        if np.abs(factor * _usual(places)(z) + constant - function(z)).max() <= CLOSE:
+            return outside(places, short(float(factor)), short(float(constant)), least=CLOSE)
     at = np.array(SHOWN)
     values, usual = ([round(float(value), 3) + 0.0 for value in each(at)] for each in (function, _usual(places)))
     params: dict[str, Any] = {"values": values, "usual": usual}

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from grader.numerics.fitting import named_factor
 from grader.numerics.gate_mistakes import (
     FOR_ALL,
     HEARD_VALUES,
@@ -50,8 +51,7 @@ from reference.lstm.misconceptions.computation import Inputs, Moment
 Suspect = tuple[Mistake, ...]
 FEWEST_AT_LIMIT = 5
 EPSILONS = (1e-3, 1e-5, 1e-6)
-# A layer of BatchNormalization that was never trained divides by the root of 1 + 1e-3.
-BATCH_NORM, LEAST_FACTOR = 1.001**-0.5, 1e-4
+LEAST_FACTOR = 1e-4
 SETS = ("ifgo", "ifo")
 # Candidates for a number in all gates.
 TRIED = np.concatenate([-np.geomspace(10, 0.05, 24), [0.0], np.geomspace(0.05, 10, 24)])
@@ -89,9 +89,9 @@ def _of_states(case: Case, steps: Steps) -> Iterator[Mistake]:
             changes = {slot: partial(_clipped, low, high)}
             yield Mistake("state_clipped", f"{low:g}..{high:g} of {place}", changes, RECURRENCE, params)
         factor = middle(is_now / made)
-        if place != "answer" and abs(factor - 1) > LEAST_CHANGE and agree(factor * made, is_now):
-            params = {"factor": factor, "of": [place]}
-            yield Mistake("scaled", f"{factor:g} times {place}", {slot: partial(mul, factor)}, RECURRENCE, params)
+        if place != "answer" and abs(factor - 1) > LEAST_FACTOR and agree(factor * made, is_now):
+            code, params = named_factor(factor, place)
+            yield Mistake(code, f"{factor:g} times {place}", {slot: partial(mul, factor)}, RECURRENCE, params)
         constant = middle(is_now - made)
         if place != "answer" and abs(constant) > LEAST_CHANGE and agree(made + constant, is_now):
             params = {"value": constant, "of": [place]}
@@ -160,7 +160,9 @@ def _limited(gate: str, z: Array, inner: Array, value: Array) -> Iterator[Mistak
         yield activated(gate, lambda z: np.clip(function(z), outside[0], outside[1]), "limits", params)
 
 
-NEUTRAL = {"inside_factor": 1.0, "inside_added": 0.0, "factor": 1.0}
+NEUTRAL = {"inside_factor": 1.0, "inside_added": 0.0, "factor": 1.0, "limits_inside": np.inf}
+#: Changes of a gate by a number above 0.
+POSITIVE = frozenset({"factor", "limits_inside"})
 
 
 def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
@@ -179,7 +181,7 @@ def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
                 return float(np.abs(answered(gates, lambda gate, z: changed(gate, z, number)) - first).max())
 
             # A factor with the other sign gives i and o, and so h, the same values.
-            number = _nearest(off, TRIED[TRIED > 0] if variant == "factor" else TRIED)
+            number = _nearest(off, TRIED[TRIED > 0] if variant in POSITIVE else TRIED)
             if number is not None and abs(number - NEUTRAL[variant]) > LEAST_CHANGE:
                 yield in_all(gates, variant, changed, number)
         for epsilon in EPSILONS:
@@ -203,9 +205,8 @@ def _of_input(steps: Steps, case: Case) -> Iterator[Mistake]:
     factor = _nearest(off, TRIED)
     if factor is None or abs(factor - 1) <= LEAST_FACTOR:
         return
-    code, params = "input_transformed", {"factor": factor, "of": ["x"]}
-    if abs(factor - BATCH_NORM) <= LEAST_FACTOR:
-        code, params = "layer_norm", {"of": ["x"]}
+    code, params = named_factor(factor, "x")
+    code = "input_transformed" if code == "scaled" else code
     yield Mistake(code, f"{factor:g} times x", {"x_values": partial(_scaled_input, factor)}, frozenset("ifgo"), params)
 
 
@@ -219,6 +220,6 @@ def _nearest(off: Callable[[float], float], tried: Array) -> float | None:
     low, high = float(tried[max(0, best - 1)]), float(tried[min(len(tried) - 1, best + 1)])
     for _ in range(40):
         third = (high - low) / 3
-        low, high = (low, high - third) if off(low + third) < off(high - third) else (low + third, high)
+        low, high = (low, high - third) if off(low + third) <= off(high - third) else (low + third, high)
     number = short((low + high) / 2)
     return number if off(number) <= CLOSE / 10 else None

@@ -17,28 +17,34 @@ from reference.lstm.weights import DENSE_LETTERS
 
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-3
+#: Gate -> the variant that tells of a factor of its product in the update of c.
+PRODUCTS = {"f": "kept", "i": "written", "g": "written"}
 
 
 def _params_of(gate: str, **params: Any) -> dict[str, Any]:
     return {"gates": [DENSE_LETTERS[gate]], **params}
 
 
-def outside(gate: str, factor: float, constant: float) -> Mistake:
-    """Make the mistake of a gate's value that is multiplied, or has something added."""
+def outside(gate: str, factor: float, constant: float, least: float = LEAST_CHANGE) -> Mistake:
+    """Make the mistake of a gate's value that is multiplied, or has something added.
+
+    Args:
+        least: changes no larger than this are rounding.
+    """
     function = function_of(gate)
-    if abs(factor) <= LEAST_CHANGE:
+    if abs(factor) <= least:
         variant = {"variant": "constant", "value": constant}
         factor = 0.0
-    elif abs(constant) <= LEAST_CHANGE:
-        # Only the product of i and ch is visible.
-        variant, constant = {"variant": "written" if gate in "ig" else "factor", "value": factor}, 0.0
-    elif abs(factor - 1) <= LEAST_CHANGE:
+    elif abs(constant) <= least:
+        # Only the products of f and c, and of i and ch, are visible.
+        variant, constant = {"variant": PRODUCTS.get(gate, "factor"), "value": factor}, 0.0
+    elif abs(factor - 1) <= least:
         variant, factor = {"variant": "added", "value": constant}, 1.0
     else:
         variant = {"variant": "line", "value": factor, "added": constant}
     changes = {f"act.{gate}": lambda z: factor * function(z) + constant}
     name = f"{factor:g} {gate} + {constant:g}"
-    params = variant if variant["variant"] == "written" else _params_of(gate, **variant)
+    params = variant if variant["variant"] in PRODUCTS.values() else _params_of(gate, **variant)
     return Mistake("gate_arithmetic", name, changes, frozenset(gate), params)
 
 
@@ -134,6 +140,7 @@ def hears(gate: str, heard: str, choose: HeardValue) -> Mistake:
 
 #: Gate, sum, number -> the gate's value then; keyed by the variant for the message.
 FOR_ALL: dict[str, Callable[[str, Array, float], Array]] = {
+    "limits_inside": lambda gate, z, number: function_of(gate)(np.clip(z, -number, number)),
     "inside_factor": lambda gate, z, number: function_of(gate)(number * z),
     "inside_added": lambda gate, z, number: function_of(gate)(z + number),
     "factor": lambda gate, z, number: number * function_of(gate)(z),
@@ -147,5 +154,6 @@ def _changed(changed: Callable[[str, Array, float], Array], gate: str, number: f
 def in_all(gates: str, variant: str, changed: Callable[[str, Array, float], Array], number: float) -> Mistake:
     """Make the mistake of one number in all of these gates."""
     changes = {f"act.{gate}": partial(_changed, changed, gate, number) for gate in gates}
-    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant, "value": number}
+    numbers = {"low": -number, "high": number} if variant == "limits_inside" else {"value": number}
+    params = {"gates": [DENSE_LETTERS[gate] for gate in gates], "variant": variant, **numbers}
     return Mistake("gate_arithmetic", f"{variant} {number:g} in {gates}", changes, frozenset(gates), params)

@@ -30,7 +30,10 @@ OF_SLOT = {
     "update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o", "forget_bias": "f",
 }  # fmt: skip
 #: Functions that may stand in a student's formula.
-WRITABLE: dict[str, Function] = {**FUNCTIONS, "silu": FUNCTIONS["swish"], "exp": np.exp, "cos": np.cos}
+WRITABLE: dict[str, Function] = {
+    **FUNCTIONS, "silu": FUNCTIONS["swish"], "exp": np.exp, "cos": np.cos,
+    "sqrt": np.sqrt, "square": np.square, "abs": np.abs,
+}  # fmt: skip
 #: Numbers of any formula, far from each other, at which two are compared.
 PROBES = 64
 SAME = 1e-9
@@ -75,7 +78,8 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
     if not other or _steps_alike(cell, CELL):
         return None
     gates = frozenset(other) & frozenset(CELL.gates)
-    wrong = gates | RECURRENCE if len(other) > len(gates) else gates
+    wrong = gates | {"o"} if "h_new" in other else gates
+    wrong = wrong | RECURRENCE if "c_new" in other else wrong
     variant = "several" if len(other) > 1 else "gate" if gates else next(iter(other)).removesuffix("_new")
     shown = "; ".join(_shown(name, formula) for name, formula in other.items())
     params = {

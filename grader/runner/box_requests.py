@@ -17,6 +17,7 @@ ACTIVATIONS = frozenset(
     {
         *("sigmoid", "tanh", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softmax", "softplus"),
         *("softsign", "swish", "silu", "gelu", "sin", "cos", "exp", "hard_tanh", "relu6", "mish"),
+        *("sqrt", "square", "abs"),
     }
 )
 

@@ -65,7 +65,15 @@ CODES = frozenset(
     {
         *("any", "check", "constant_output", "extra_activation", "gate", "gate_weights_misshapen"),
         *("gate_weights_missing", "gates", "gradient_missing", "gru", "layer_norm", "part", "parts_not_found", "proof"),
-        *("returns_c", "simple_rnn", "steps_missing", "t2_attr_assign", "t2_kernels_mixed", "t2_recurrent_not_copied"),
+        *(
+            "reshape_not_transpose",
+            "returns_c",
+            "simple_rnn",
+            "steps_missing",
+            "t2_attr_assign",
+            "t2_kernels_mixed",
+            "t2_recurrent_not_copied",
+        ),
         *("t2_slices_mixed", "t2_slices_wrong", "weights_not_copied", "wrong_values"),
     }
 )

@@ -193,7 +193,7 @@ class Models:
         self._module.follow(sizes | {"timesteps": steps.shape[1]})
         try:
             self.states = [leaf.path for leaf in find_states(leaves, call)]
-            left_out = [leaf.path for leaf in find_unused(leaves, call)] if is_crowded(found) else []
+            left_out = [leaf.path for leaf in find_unused(leaves, sizes["units"], call)] if is_crowded(found) else []
             return frozenset([*self.states, *left_out])
         except Exception:  # the experiment is our idea, not the exercise's
             return frozenset()

@@ -10,9 +10,10 @@ import numpy as np
 
 from reference.cell import sigmoid
 from reference.lstm.definition import CELL
-from reference.lstm.misconceptions.computation import Array
+from reference.lstm.misconceptions.computation import Array, Moment
 from reference.lstm.misconceptions.inputs import letters
 from reference.lstm.misconceptions.mistake import Mistake
+from reference.lstm.weights import GATES
 
 
 def softmax(z: Array) -> Array:
@@ -52,6 +53,20 @@ def gate_mistakes() -> Iterator[Mistake]:
     yield from _double_activations()
     yield from _sums()
     yield from _gates_that_see_other_states()
+    slots = ("update", "show", "keep", "hold")
+    changes = {"calls": _cut_anew, **dict.fromkeys(slots)}
+    yield Mistake("reshape_not_transpose", "sums cut anew", changes, frozenset("ifgo"))
+
+
+def _cut_anew(step: Any, z: Array, h: Array, c: Array) -> Moment:
+    """Take a step with ``reshape(z, (4, batch, units))`` in place of the gates' columns."""
+    total = z + h @ step.recurrent
+    parts = total.reshape(len(total), len(GATES), *h.shape[-2:])
+    i, f, g, o = (CELL.formulas[gate].activation(parts[:, place]) for place, gate in enumerate(GATES))
+    moment = Moment(i, f, g, o, h, c, c_new=c, h_new=h)
+    moment.c_new = CELL.formulas["c_new"](moment)
+    moment.h_new = CELL.formulas["h_new"](moment)
+    return moment
 
 
 def _acts(gates: str, function: Function) -> dict[str, Any]:

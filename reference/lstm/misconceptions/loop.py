@@ -35,6 +35,13 @@ PASSED: dict[str, Pass] = {
     "c of the first row": lambda m, h, c: np.broadcast_to(m.c_new[..., :1, :], m.c.shape),
 }
 
+#: What a formula of h is made of.
+PARTS_OF_H: dict[str, Pass] = {
+    "tanh(c)": lambda m, h, c: np.tanh(m.c_new),
+    "o*c": lambda m, h, c: m.o * m.c_new,
+    "o": lambda m, h, c: m.o,
+}
+
 
 def _passed_on() -> Iterator[Mistake]:
     for code, name, h, c in (
@@ -52,6 +59,9 @@ def _passed_on() -> Iterator[Mistake]:
     ):
         changes = {f"pass_{slot}": PASSED[passed] for slot, passed in (("h", h), ("c", c)) if passed != slot}
         yield Mistake(code, name, changes, RECURRENCE)
+    for shown, passed_h in PARTS_OF_H.items():
+        params = {"heard": shown, "variant": "passed_on"}
+        yield Mistake("gate_hears_other", f"{shown} from step to step", {"pass_h": passed_h}, RECURRENCE, params)
     returned = {"pass_h": PASSED["c"], "pass_c": PASSED["h"], "collect": PASSED["c"]}
     yield Mistake("hc_swapped", "c, h = cell(x, h, c)", returned, RECURRENCE)
     added = {"pass_h": PASSED["h + old h"], "collect": PASSED["h + old h"]}

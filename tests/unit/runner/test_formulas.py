@@ -51,6 +51,12 @@ def formulas_of(source: str) -> dict[str, str]:
         FUSED,
         CELL.replace("f * c + i * ch", "tf.add(tf.multiply(f, c), i * ch)"),
         CELL.replace("self.fcXI(x) + self.fcHI(h)", "self.fcHI(h) + self.fcXI(tf.cast(x, tf.float32))"),
+        CELL.replace("for t in range(x.shape[1])", "for x_t in tf.unstack(x, axis=1)").replace("x[:, t]", "x_t"),
+        # A row of the weights that is a bias.
+        FUSED.replace("x[:, t] @ self.W", "np.concatenate([np.ones((2, 1)), x[:, t], h], axis=1) @ self.W").replace(
+            " + h @ self.U + self.b", ""
+        ),
+        FUSED.replace("x[:, t] @ self.W", "(self.W @ x[:, t].T).T"),
     ],
 )
 def test_right_formulas_are_read_in_any_style(source: str) -> None:
@@ -92,6 +98,10 @@ def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -
         ),
         ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "2 / (1 + tf.exp(-self.fcXF(x)))", "f", "2 / (1 + exp(-x_f))"),
         ("f * c + i * ch", "f * c + i * ch * -1.5", "c_new", "f * c + i * g * -1.5"),
+        ("o * tf.tanh(c)", "0.9 * (o * tf.tanh(c)) + 0.01", "h_new", "0.9 * (o * tanh(c_new)) + 0.01"),
+        ("o * tf.tanh(c)", "o * tf.tanh(c) ** 2", "h_new", "o * square(tanh(c_new))"),
+        ("self.fcHF(h))\n", "self.fcHF(h)) ** 0.5\n", "f", "sqrt(sigmoid(x_f + h_f))"),
+        ("f = tf.sigmoid(self", "f = 0.001 + tf.sqrt(self", "f", "0.001 + sqrt(x_f + h_f)"),
     ],
 )
 def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str, formula: str) -> None:
@@ -100,6 +110,11 @@ def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str,
     # A gate that is not used any more is not followed.
     assert found.items() <= {**formulas_of(CELL), name: formula}.items()
     assert found[name] == formula
+
+
+def test_the_activation_of_a_layer_is_part_of_the_formula() -> None:
+    found = formulas_of(CELL.replace("Dense(n))", "Dense(n, activation='relu'))"))
+    assert (found["f"], found["g"]) == ("sigmoid(relu(x_f) + h_f)", "tanh(relu(x_g) + h_g)")
 
 
 def test_a_layer_of_both_inputs_is_one_term_of_a_product() -> None:
@@ -127,7 +142,6 @@ def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
         ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "tf.round(tf.sigmoid(self.fcXF(x) + self.fcHF(h)))", {"f"}),
         ("o * tf.tanh(c)", "o * tf.nn.softmax(c, axis=0)", RIGHT.keys()),
         ("o * tf.tanh(c)", "o * tf.tanh(tf.cast(c, 'float16'))", RIGHT.keys()),
-        ("Dense(n))", "Dense(n, activation='relu'))", {"i", "f", "g", "o"}),
         # Without the updates, nothing says what a gate is for.
         ("f * c + i * ch", "tf.where(f > 0, c, i) * ch", RIGHT.keys()),
         ("f * c + i * ch", "f * c + i * ch if x is None else f", RIGHT.keys()),

@@ -116,6 +116,9 @@ def test_return_statement_is_found_whatever_it_returns(answer: str) -> None:
     assert places_of(CELL.replace("tf.stack(hs, axis=1)", answer), "returned", "answer") == [(None, 23)]
 
 
+F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "part", "word", "expected"),
     [
@@ -126,6 +129,13 @@ def test_return_statement_is_found_whatever_it_returns(answer: str) -> None:
         ("self.fcXI(x) + self.fcHI(h)", "self.fcXI(x) + self.fcHF(h)", "sum", "mixed", [("I", 7)]),
         ("self.fcXF(x) + ", "self.fcXF(x) + 1 + ", "sum", "number", [("F", 8)]),
         ("f = tf.sigmoid(", "f = tf.nn.relu(", "activation", "relu", [("F", 8)]),
+        (F_GATE, "1 / (1 + tf.exp(self.fcXF(x) + self.fcHF(h)))", "activation", "exp", [("F", 8)]),
+        ("f = tf.sigmoid(", "f = 0.5 * tf.sqrt(", "activation", "sqrt", [("F", 8)]),
+        ("self.fcXF(x) +", "2 * self.fcXF(x) +", "sum", "factor", [("F", 8)]),
+        (F_GATE, f"tf.clip_by_value({F_GATE}, 0.1, 1)", "sum", "clip_by_value", [("F", 8)]),
+        ("x[:, t]", "(x[:, t] + x[:, t - 1] if t > 0 else x[:, t])", "step_input", "other_step", [(None, 21)]),
+        ("x[:, t]", "tf.cast(x[:, t], tf.int32)", "step_input", "cast", [(None, 21)]),
+        ("f * c + i * ch", "f * c + tf.maximum(i, 0.1) * ch", "update_c", "maximum", [(None, 11)]),
         ("range(x.shape[1])", "reversed(range(x.shape[1]))", "loop", "reversed", [(None, 20)]),
         ("range(x.shape[1])", "range(x.shape[1] - 1, -1, -1)", "loop", "reversed", [(None, 20)]),
         ("x[:, t], h, c)", "x[:, t], c, h)", "passed_on", "swapped", [(None, 21)]),
@@ -142,6 +152,12 @@ def test_an_oddity_is_told_of_its_line_alone(
     assert was in CELL
     assert places_of(CELL, part, word) == []
     assert places_of(CELL.replace(was, becomes), part, word) == expected
+
+
+def test_the_larger_of_two_layers_is_no_limit_and_belongs_to_its_gate() -> None:
+    larger = CELL.replace("self.fcXF(x) + self.fcHF(h)", "tf.maximum(self.fcXF(x), self.fcHF(h))")
+    assert ("F", 8) in places_of(larger, "sum")
+    assert places_of(larger, "update_c", "maximum") == []
 
 
 LOOP = "        h = x\n        for t in x:\n            z = tf.keras.layers.Dense(3)(h)\n"

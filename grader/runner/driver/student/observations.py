@@ -57,9 +57,8 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
     is_open = is_container(output) or output is None
     name = output.kind if isinstance(output, DrainedItems) else container or type(output).__name__
-    kind = "tensor" if tf.is_tensor(output) and not is_open else name[:MAX_NAME]
     own = student_module.is_plain(output)
-    description: dict[str, Any] = {"kind": kind, "dtype": None, "shape": None, "parts": None, "own": own}
+    description: dict[str, Any] = {"kind": name[:MAX_NAME], "dtype": None, "shape": None, "parts": None, "own": own}
     try:
         if is_open:
             items = open_content(output) if output is not None else ()
@@ -68,6 +67,8 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             return arrays, description | {"parts": [_shape(item) for item in items[:10]], "inside": places}
         array = np.asarray(output)
         description |= {"dtype": array.dtype.name, "shape": list(array.shape)}
+        if tf.is_tensor(output):
+            description["kind"] = "tensor"
         return {
             "output": np.array(array, np.float64 if array.dtype == np.float64 else np.float32, order="C")
         }, description

@@ -192,9 +192,9 @@ def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
 
-    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``; of
-    constants -> ``constant``.
-    Names are written as in the model's own methods.
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``, or
+        ``frozen`` where they are not to be trained; of constants -> ``constant``. Names are written as in the model's
+        own methods.
     """
     tracked = {id(variable) for variable in model.trainable_variables}
     lost = [leaf for leaf in leaves if leaf.variable is not None and id(leaf.variable) not in tracked]
@@ -204,7 +204,9 @@ def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
         return f"self.{path}" if re.split(r"[.\[]", path)[0] in own else path
 
     def kind(leaf: Leaf) -> str:
-        return "constant" if isinstance(leaf.variable, Constant) else "holder" if leaf.holder else "variable"
+        if isinstance(leaf.variable, Constant):
+            return "constant"
+        return "holder" if leaf.holder else "variable" if getattr(leaf.variable, "trainable", True) else "frozen"
 
     return {written(leaf.holder or leaf.path): kind(leaf) for leaf in lost}
 

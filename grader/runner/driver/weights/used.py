@@ -13,8 +13,8 @@ from driver.weights.leaves import Leaf
 MOST_TRIED = 40
 
 
-def find_unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:
-    """Return the weights whose change leaves the answer as it is, bit for bit.
+def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor]) -> list[Leaf]:
+    """Return the weights whose change leaves the answer as it is, bit for bit, and factors of the units.
 
     Args:
         call: the model's answer to some input, the same at each call.
@@ -33,7 +33,12 @@ def find_unused(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
         answer = np.array(call())
         if not np.array_equal(answer, np.array(call())):
             return []
-        return [leaf for leaf in built if np.array_equal(answer, answer_after_change(leaf, call))]
+        return [
+            leaf
+            for leaf in built
+            if np.array_equal(answer, answer_after_change(leaf, call))
+            or (leaf.is_shaped((units,)) and _is_factor(leaf, call))
+        ]
     finally:
         for leaf, value in zip(built, before, strict=True):
             leaf.assign(value)
@@ -52,6 +57,15 @@ def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
     before = [np.array(leaf.variable) for leaf in built]
     call()
     return [leaf for leaf, value in zip(built, before, strict=True) if not np.array_equal(value, leaf.variable)]
+
+
+def _is_factor(leaf: Leaf, call: Callable[[], tf.Tensor]) -> bool:
+    """Return whether the answer is zero without it, so that it is no bias."""
+    before = np.array(leaf.variable)
+    leaf.assign(np.zeros_like(before))
+    answer = np.array(call())
+    leaf.assign(before)
+    return not answer.any()
 
 
 def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:

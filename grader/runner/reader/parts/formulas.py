@@ -7,26 +7,30 @@ stands between that changes numbers. The numbers of the class decide whether the
 from __future__ import annotations
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from box_requests import ACTIVATIONS
 from gate_words import NAMES, gate_of_name
 
-from reader.parts.gates import Gate, is_weight, name_of_activation
+from reader.parts.gates import TREATMENTS, Gate, is_weight, name_of_activation
+from reader.parts.part import is_coarse
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+POWERS = {2: "square", 0.5: "sqrt"}
 #: Operations that change no number, and those that only take one of several gates out of what they are in.
 SAME = frozenset({"cast", "stop_gradient", "element"})
-PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy"})
+PARTS = frozenset({"item", "split", "unstack", "unpack", "reshape", "squeeze", "slice()", "numpy", "transpose"})
 #: Operations on a weight after which it is another.
-CHANGING = frozenset({"neg", "round", "clip_by_value", "dropout", "either", *ACTIVATIONS})
-#: Types that numbers lose digits in.
-COARSE = re.compile(r"int\d*|bool|half|b?float16")
+CHANGING = frozenset({"neg", "either", *TREATMENTS, *ACTIVATIONS})
+#: Ways to the x of a step.
+TAKING = frozenset({"item", "element", "unstack", "transpose", "array", "asarray", "numpy", *SAME})
+#: Inputs that make a row of the weights a bias.
+ONES = frozenset({"ones", "ones_like"})
 LONGEST, MOST_JOINED = 200, 2
 
 
@@ -40,17 +44,30 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
     Those of gates are left out where they cannot be read; none is left of a step whose updates cannot.
     """
     carried = [each.after for each in step.loop.carried]
-    if step.c is None or step.h is None or not {id(step.c), id(step.h)} <= set(map(id, carried)) or trace.is_doubtful:
+    if step.c is None or step.h is None or trace.is_doubtful:
         return {}
+    c, h = step.c, _with_numbers(step.h, carried)
+    if not {id(c), id(h)} <= set(map(id, carried)):
+        return {}
+    step = replace(step, h=h)
     writer = _Writer(step, trace)
     try:
-        texts = {"c_new": writer.update(step.c), "h_new": writer.update(step.h)}
+        texts = {"c_new": writer.update(c), "h_new": writer.update(h)}
     except UnreadableError:
         return {}
     for name, gate in writer.gates.items():
         with contextlib.suppress(UnreadableError):
             texts[name] = writer.gate(name, gate)
     return {name: text for name, text in texts.items() if len(text) <= LONGEST}
+
+
+def _with_numbers(h: Node, carried: Iterable[Value]) -> Node:
+    """Return the state that is made of h and numbers: ``h = 0.9 * h`` after its formula."""
+    for after in carried:
+        way = path(after, h, through_states=False)
+        if way and all(node.op in SIGNS and len(node.inputs()) == 1 for node in way):
+            return way[0]
+    return h
 
 
 class _Writer:
@@ -70,14 +87,9 @@ class _Writer:
     def _named_node(self, gate: Gate) -> Node:
         """Return the value that the class calls this gate, in its activations or among what is made of it alone."""
         inside = [gate.node, *gate.activations]
-        around = (node for node in self._step.region if self._is_made_of(node, gate))
+        around = (node for node in self._step.region if self._step.is_made_of(node, gate))
         named = (node for node in (*inside, *around) if gate.letter in map(gate_of_name, node.names))
         return next(named, gate.node)
-
-    def _is_made_of(self, node: Node, gate: Gate) -> bool:
-        gates, inside = self._step.walk(node)
-        has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
-        return not has_state and [each.node for each in gates] == [gate.node]
 
     def update(self, new: Node) -> str:
         return self._operation(new, self._text)
@@ -128,6 +140,11 @@ class _Writer:
             return f"(-{write(node.args[0])})"
         if node.op in SAME and node.args:
             return write(_unchanged(node))
+        if node.op == "pow" and len(node.args) == len("ab") and isinstance(node.args[1], Const):
+            function = POWERS.get(node.args[1].value)
+            if function is None:
+                raise UnreadableError
+            return f"{function}({write(node.args[0])})"
         # Another argument, such as a slope or an axis, makes it another function.
         if node.op in ACTIVATIONS and len(node.args) == 1 and node.keywords.keys() <= {"name"}:
             return f"{node.op}({write(node.args[0])})"
@@ -138,15 +155,18 @@ class _Writer:
         weights = self._step.recognised.weights_in(product)
         letters = {letter for made in weights for letter in _letters(made.names)}
         is_shared = self._products[id(product)] > 1
-        if (len(letters) > 1 and not is_shared) or any(made.keywords.get("activation") for made in weights):
+        is_opaque = any(made.label == "EinsumDense" and "activation" in made.keywords for made in weights)
+        if (len(letters) > 1 and not is_shared) or is_opaque:
             raise UnreadableError
         owner = NAMES[letters.pop()] if letters and not is_shared else gate
-        inputs = [each for each in product.args if not is_weight(each)]
+        inputs = [_turned_back(each) for each in product.args if not is_weight(each)]
         if any(node.op in CHANGING for each in product.args if is_weight(each) for node in reachable_nodes([each])):
             raise UnreadableError
         if len(inputs) == 1 and isinstance(inputs[0], Node) and inputs[0].op == "concat" and inputs[0].args:
             joined = inputs[0].args[0]
-            inputs = joined.items if isinstance(joined, Seq) and len(joined.items) == MOST_JOINED else []
+            items = joined.items if isinstance(joined, Seq) else []
+            inputs = [each for each in items if not (isinstance(each, Node) and each.op in ONES)]
+            inputs = inputs if len(inputs) == MOST_JOINED else []
         if not inputs:
             raise UnreadableError
         for each in inputs:
@@ -159,7 +179,7 @@ class _Writer:
             if value.op == "state" and self._state(value) == "h":
                 return "h"
             way = path(value, self._trace.x, through_states=False)
-            if value.op == "item" and way is not None and all(node.op == "item" for node in way):
+            if way is not None and all(node.op in TAKING and not is_coarse(node) for node in way):
                 return "x"
         raise UnreadableError
 
@@ -190,13 +210,15 @@ def _added(terms: Iterable[str]) -> str:
     return f"({' + '.join([first, *others])})" if others else first
 
 
+def _turned_back(value: Value) -> Value:
+    """Return what stands as columns in a product with a weight before it."""
+    return value.args[0] if isinstance(value, Node) and value.op == "transpose" and value.args else value
+
+
 def _unchanged(node: Node) -> Value:
     """Return what one of `SAME` is applied to; raise `UnreadableError` where its numbers lose digits."""
-    kinds = [*node.args[1:], *node.keywords.values()] if node.op == "cast" else []
-    for kind in kinds:
-        name = kind.label if isinstance(kind, Node) else kind.value if isinstance(kind, Const) else None
-        if COARSE.search(str(name)):
-            raise UnreadableError
+    if is_coarse(node):
+        raise UnreadableError
     return node.args[0]
 
 

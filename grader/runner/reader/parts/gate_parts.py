@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from box_requests import ACTIVATIONS
 from gate_words import gate_of_name
 
-from reader.parts.gates import Gate, is_weight, name_of_activation
-from reader.parts.part import Part, words
+from reader.parts.gates import TREATMENTS, Gate, is_weight, name_of_activation
+from reader.parts.part import Part, is_coarse, words
 from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
@@ -30,9 +30,7 @@ def gate_parts(step: Step, trace: Trace) -> Iterator[Part]:
         where = gate.activations[0] if gate.activations else gate.sum
         twice = ["twice"] if len(acts) > 1 else []
         yield Part.at("activation", where.span, *(acts or ["none"]), *twice, gate=letter)
-        split = next((each for each in _way_in(gate) if each.op == "split"), None)
-        if split is not None:
-            yield Part.at("sum", split.span, "split")
+        yield from (Part.at("sum", each.span, each.op) for each in _way_in(gate) if each.op in ("split", "reshape"))
         for product in step.recognised.products(gate.sum):
             sees_h = any(
                 node.op == "state" for node in reachable_nodes([each for each in product.args if not is_weight(each)])
@@ -67,10 +65,11 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
             yield "product", term
         if term.op == "sub":
             yield "sub", term
-        if term.op in ("add", "sub") and any(isinstance(each, Const) for each in term.args):
-            yield "number", term
+        if term.op in ("add", "sub", "mul", "div") and any(isinstance(each, Const) for each in term.args):
+            yield "number" if term.op in ("add", "sub") else "factor", term
         if term.op not in ARITHMETIC and not recognised.is_sum(term) and term.op in ACTIVATIONS:
             yield "inner", term
+    yield from ((node.op, node) for node in _way_in(gate) if node.op in TREATMENTS)
     yield from _biases(products, terms, step)
     of_c = {id(each.state) for each in step.loop.carried if _is_c(each.after, step)}
     seeing = 0
@@ -173,7 +172,7 @@ def _input_of(product: Node, trace: Trace) -> Iterator[Part]:
         for node in way or ():
             if node.op == "item":
                 yield Part.at("step_input", node.span, *(list(_words_of_step(node)) or ["usual"]))
-            elif node.op not in USUAL or "reversed" in words(node):
+            elif node.op not in USUAL or "reversed" in words(node) or is_coarse(node):
                 yield Part.at("step_input", node.span, *words(node))
                 yield from _fixed_features(node)
         if way is None:
@@ -191,7 +190,9 @@ def _joined(values: Iterable[Value]) -> Iterator[Value]:
     """Yield values; those that were put side by side one by one."""
     for value in values:
         joined = value.args[0] if isinstance(value, Node) and value.op == "concat" and value.args else None
-        yield from joined.items[:MOST_JOINED] if isinstance(joined, Seq) else [value]
+        for each in joined.items[:MOST_JOINED] if isinstance(joined, Seq) else [value]:
+            # Both sides of ``... if ... else ...``.
+            yield from each.args[:2] if isinstance(each, Node) and each.op == "either" else [each]
 
 
 def _fixed_features(node: Node) -> Iterator[Part]:

@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from box_requests import ACTIVATIONS
 from gate_words import gate_of_name
 
+from reader.parts.part import LIMITS
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in
 
+#: Operations that give a gate other numbers.
+TREATMENTS = frozenset(
+    {
+        *("dropout", "clip_by_value", "clip", "round", "batch_norm", "layernormalization"),
+        *("batchnormalization", "layer_norm"),
+    }
+)
 #: Operations through which a product stays what it is.
 THROUGH = frozenset(
     {
         *("item", "split", "unstack", "reshape", "cast", "concat", "neg", "transpose", "squeeze"),
-        *("element", "stack", "dropout", "clip_by_value", "round", "batch_norm", "layernormalization"),
-        *("batchnormalization", "layer_norm", "either", "unpack", "attribute", "expand_dims", "numpy"),
+        *("element", "stack", *TREATMENTS, "either", "unpack", "attribute", "expand_dims", "numpy"),
         *("stop_gradient", "slice()"),
     }
 )
@@ -85,7 +92,7 @@ class Gates:
                 or self._is_activated_product(each)
                 for each in rest
             )  # fmt: skip
-        if node.op in ("mul", "div"):
+        if node.op in ("mul", "div", *LIMITS):
             inner = [each for each in nodes if self._is_activated_product(each)]
             both = len(sums) == len(nodes) > 0 or (bool(sums) and all(is_weight(e) for e in nodes if e not in sums))
             return both and not inner
@@ -180,17 +187,23 @@ def _only(found: list[str]) -> str | None:
 
 
 def activation(node: Node) -> Node | None:
-    """Return the argument of an activation; ``1 / (1 + exp(-z))`` is one too."""
+    """Return the argument of an activation; ``1 / (1 + exp(-z))`` is one too, and so is what it becomes by a slip."""
     if node.op in ACTIVATIONS and node.args and isinstance(node.args[0], Node):
         return node.args[0]
     match node:
+        case Node(op="pow", args=(Node() as inner, Const())):
+            return inner
         case Node(op="div", args=(Const(), Node(op="add", args=terms))):
             for term in terms:
                 match term:
-                    case Node(op="exp", args=(Node(op="neg", args=(Node() as inner, *_)), *_)):
+                    case Node(op="exp", args=(Node(op="neg", args=(Node() as inner, *_)) | (Node() as inner), *_)):
                         return inner
     return None
 
 
 def name_of_activation(node: Node) -> str:
-    return node.op if node.op in ACTIVATIONS else "sigmoid"
+    """Return the name of an activation; ``exp`` for one that is written by hand and is no sigmoid."""
+    if node.op in ACTIVATIONS or node.op == "pow":
+        return node.op
+    exponents = [each.args[0] for each in nodes_in(node.args[1:]) for each in each.inputs() if each.op == "exp"]
+    return "sigmoid" if any(isinstance(each, Node) and each.op == "neg" for each in exponents) else "exp"

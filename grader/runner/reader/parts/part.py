@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from reader.tracing.values import Const, Node, Seq, Span, Value, nodes_in
 
 LONGEST, MOST = 30, 8
+#: Limits of a range, where one of the two is a number; the larger of two values is none.
+LIMITS = frozenset({"maximum", "minimum"})
+#: Types that numbers lose digits in.
+COARSE = re.compile(r"int\d*|bool|half|b?float16")
 #: Ways of turning a list or an array around.
 TURNING = frozenset({"reverse", "flip", "reversed", "flipud", "reverse_sequence", "inserted"})
 
@@ -47,12 +52,27 @@ def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:
 
 def words(node: Node) -> list[str]:
     """Describe an operation, in the words of `Part.what`."""
-    found = [node.op]
+    found = [operation(node)]
     if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
         found.append("reversed")
-    if any(isinstance(each, Const) and isinstance(each.value, int | float) for each in node.args):
+    if _has_number(node):
         found.append("number")
     return found
+
+
+def operation(node: Node) -> str:
+    return "either" if node.op in LIMITS and not _has_number(node) else node.op
+
+
+def _has_number(node: Node) -> bool:
+    return any(isinstance(each, Const) and isinstance(each.value, int | float) for each in node.args)
+
+
+def is_coarse(node: Node) -> bool:
+    """Return whether it is a cast to a type that numbers lose digits in."""
+    kinds = [*node.args[1:], *node.keywords.values()] if node.op == "cast" else []
+    names = (kind.label if isinstance(kind, Node) else getattr(kind, "value", None) for kind in kinds)
+    return any(COARSE.search(str(name)) for name in names)
 
 
 def turns(index: Value) -> bool:

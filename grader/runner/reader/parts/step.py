@@ -6,6 +6,8 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
+from gate_words import gate_of_name
+
 from reader.parts.gates import Gate, Gates, activation
 from reader.tracing.traces import Loop
 from reader.tracing.values import Const, Node, Value, nodes_in, reachable_nodes
@@ -13,7 +15,7 @@ from reader.tracing.values import Const, Node, Value, nodes_in, reachable_nodes
 STATE = r"_?(?:(?:new|next|cur|current|prev|last|old|self)_?)*{}(?:_?(?:t|new|next|state|out|prev|old|cur|0))*_?\d*"
 C = re.compile(STATE.format("(?:c|cell)"), re.IGNORECASE)
 H = re.compile(STATE.format("(?:h|hidden)"), re.IGNORECASE)
-MOST_SEEN = 2000
+MOST_SEEN, MOST_GATES = 2000, 8
 ARITHMETIC = frozenset({"add", "sub", "mul", "div", "matmul", "pow"})
 
 
@@ -46,6 +48,12 @@ class Step:
         """Return the gates below a node, and the operations above them."""
         return _walk(root, self.recognised)
 
+    def is_made_of(self, node: Node, gate: Gate) -> bool:
+        """Return whether a value is made of a gate and numbers alone."""
+        gates, inside = self.walk(node)
+        has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
+        return not has_state and [each.node for each in gates] == [gate.node]
+
 
 def step_of(loop: Loop) -> Step | None:
     """Return the step of a loop that computes gates; None for other loops."""
@@ -62,6 +70,9 @@ def step_of(loop: Loop) -> Step | None:
     if not gates:
         return None
     step = Step(loop, _own_letters(list(gates.values()), recognised), list(region.values()), recognised=recognised)
+    for gate in step.gates if len(step.gates) <= MOST_GATES else ():
+        if gate.letter is None:
+            gate.by_names = _letter_around(gate, step)
     _find_states(step)
     return step
 
@@ -73,6 +84,13 @@ def _own_letters(gates: list[Gate], recognised: Gates) -> list[Gate]:
         if made.count(products) > 2:
             gate.by_layers = None
     return gates
+
+
+def _letter_around(gate: Gate, step: Step) -> str | None:
+    """Return the letter of what is made of a gate alone: ``i`` in ``i = 0.5 * sigmoid(z)``."""
+    around = (node for node in step.region if step.is_made_of(node, gate))
+    letters = {letter for node in around for name in node.names if (letter := gate_of_name(name))}
+    return letters.pop() if len(letters) == 1 else None
 
 
 def _walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:

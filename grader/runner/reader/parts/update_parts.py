@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reader.parts.gates import Gate
-from reader.parts.part import Part
+from reader.parts.part import Part, operation
 from reader.parts.step import Step, path
 from reader.tracing.values import Node
 
@@ -20,7 +20,7 @@ def update_parts(step: Step) -> Iterator[Part]:
 def _lines(part: str, form: list[str], terms: list[Node]) -> Iterator[Part]:
     """Yield the lines of an update. Gates stand in its products, so swapped gates show there."""
     for span in sorted({node.span for node in terms if node.span != (0, 0)}):
-        here = sorted({node.op for node in terms if node.span == span or span[0] <= node.span[0] <= span[1]})
+        here = sorted({operation(node) for node in terms if node.span == span or span[0] <= node.span[0] <= span[1]})
         yield Part.at(part, span, *(word for word in form if word != "swapped" or "mul" in here), *here)
 
 

@@ -76,7 +76,7 @@ class Expressions(Calls):
             return found[0]
         if isinstance(owner, Node) and owner.op == "name":
             return Node("name", (), span, f"{owner.label}.{name}"[:LONGEST])
-        return Node("attribute", (owner,), span, name)
+        return Node("transpose" if name == "T" else "attribute", (owner,), span, name)
 
     def _member(self, owner: Obj, found: tuple[Value, Class] | None, name: str, span: Span) -> Value:
         if found is None:

@@ -327,6 +327,7 @@ def _steps() -> Iterator[Slip]:
 
 def _answers() -> Iterator[Slip]:
     yield from _in_slot("collect", {"returns_c": ("c", "tf.tanh(c)"), "residual": ("h + c",)}, "outputs.append({})")
+    yield Slip("gate_hears_other", {"collect": "outputs.append(h)\n            h = tf.tanh(c)"})
     yield Slip("residual", {"after_loop": "y = y + tf.tile(x, [1, 1, y.shape[2] // x.shape[2]])"})
     answers = {
         "time_major": ("tf.stack(outputs)", "tf.stack(outputs, axis=0)"),

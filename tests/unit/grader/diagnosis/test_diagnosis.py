@@ -9,6 +9,7 @@ import pytest
 
 from grader.checks.registry import run_checks
 from grader.diagnosis.diagnosis import diagnose
+from grader.numerics.changing_answers import explain_changing
 from grader.numerics.explanation import explain
 from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
@@ -310,6 +311,27 @@ def test_a_tuple_that_lacks_steps_is_told_both(evidence_of, steps, told):
     evidence = evidence_of(lambda case: (Items(case.expected[None, :, steps], ("[0]",)),), kind="tuple")
     first, second = _diagnosed(evidence)
     assert (first.code, second.code, second.params["variant"]) == ("returns_tuple", *told)
+
+
+@pytest.mark.parametrize(
+    ("source", "code"), [("h = self.h", "state_kept_between_calls"), ("h = tf.random.normal(n)", "state_init_random")]
+)
+def test_another_start_at_each_call_is_random_only_where_something_is(evidence_of, source, code):
+    def started(case, h):
+        start = {"initial_h": lambda inputs: replace(inputs, h=np.full_like(inputs.h, h))}
+        return replay([Mistake("", "", start, frozenset())], case).astype(np.float32)
+
+    evidence = evidence_of(lambda case: started(case, 0.3), reading={"source": source})
+    answer = evidence.execution.answers["exercise"]
+    second = replace(answer, array=started(evidence.execution.cases[0], 0.2))
+    execution = replace(evidence.execution, repeats={"exercise": second})
+    understanding = replace(
+        evidence.understanding,
+        explanation=explain_changing(
+            {id: each.content for id, each in execution.answers.items()}, {"exercise": second.content}, execution.cases
+        ),
+    )
+    assert _codes(replace(evidence, execution=execution, understanding=understanding)) == [code]
 
 
 def test_a_width_that_is_a_default_of_the_constructor_is_told(evidence_of):

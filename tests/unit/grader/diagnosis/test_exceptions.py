@@ -28,6 +28,8 @@ def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
         ("TypeError", "LSTMCell.call() missing 1 required positional argument: 'c'", "missing_argument"),
         ("TypeError", "Dense.__init__() missing 1 required positional argument: 'units'", "missing_argument"),
         ("NotImplementedError", "", "not_implemented"),
+        ("ValueError", "Attempt to convert a value (Ellipsis) with an unsupported type", "not_implemented"),
+        ("TypeError", "unsupported operand type(s) for *: 'ellipsis' and 'float'", "not_implemented"),
         ("RecursionError", "", "recursion"),
         ("TypeError", "'EagerTensor' object does not support item assignment", "tensor_item_assignment"),
         ("TypeError", "'tuple' object does not support item assignment", "raises_in_call"),
@@ -153,6 +155,10 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("ValueError", 'Layer "dense_9" expects 1 input(s), but it received 2 input tensors.', "one_tensor"),
         ("TypeError", "LSTMCell.__init__() takes 2 positional arguments but 3 were given", "arguments"),
         ("TypeError", "call() got an unexpected keyword argument 'hidden'", "arguments"),
+        ("ValueError", "Unrecognized keyword arguments passed to Dense: {'activations': 'tanh'}", "arguments"),
+        ("InvalidArgumentError", "Number of ways to split should evenly divide the split dimension", "split"),
+        ("ValueError", "expected axis -1 of input shape to have value 16, but received input with shape (2, 32)",
+         "layer_width"),
         ("TypeError", "'int' object is not callable", "not_callable"),
         ("TypeError", "'NoneType' object cannot be interpreted as an integer", "none"),
         ("IndexError", "list index out of range", "index"),
@@ -272,6 +278,18 @@ def _told(message, type, *, lines=(8,), source=SOURCE):
 def test_a_name_that_does_not_exist_leads_to_the_one_that_was_meant(name, variant, similar):
     found = _told(f"name '{name}' is not defined", "NameError")
     assert (found.code, found.params.get("variant"), found.params.get("similar")) == ("name_error", variant, similar)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("_init_", ("_init_", 2)), ("__int__", ("__int__", 2)), ("__init__", None), ("build", None)]
+)
+def test_a_constructor_with_a_misspelt_name_is_none(name, found):
+    source = f"class LSTM(tf.keras.Model):\n    def {name}(self, n):\n        self.n = n\n"
+    message = "Functional.__init__() missing 2 required positional arguments: 'inputs' and 'outputs'"
+    raised = raised_event(message, type="TypeError", lines=(), in_init=True)
+    told = exception_problem(raised, Reading(format="py", error=None, source=source))
+    assert told.code == "init_signature"
+    assert ((told.params["method"], told.params["line"]) if "variant" in told.params else None) == found
 
 
 @pytest.mark.parametrize(

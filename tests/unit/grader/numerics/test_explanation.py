@@ -175,7 +175,14 @@ def test_the_numbers_alone_decide_what_is_right(explained, short, changed, shape
     alone, found = (explained(lambda case: shaped(answer(case)), short, written=each) for each in (None, mistake))
     assert found.only_written == (alone is None)
     if alone is not None:
-        assert (found.form, found.right_parts, found.cases) == (alone.form, alone.right_parts, alone.cases)
+        assert (found.form, len(found.right_parts), found.cases) == (alone.form, len(alone.right_parts), alone.cases)
+
+
+def test_of_equal_numbers_the_code_says_which_part_is_wrong(explained, short):
+    mistake = written_mistake({"h_new": "o*tanh(c_new/2)"})
+    alone, found = (explained(making(mistake.mistake), short, written=each) for each in (None, mistake))
+    assert alone.right_parts == {"f", "g", "o", "recurrence"}  # i may be half of what it is
+    assert found.right_parts == {"i", "f", "g", "recurrence"}
 
 
 def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(explained):

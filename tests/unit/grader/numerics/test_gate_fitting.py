@@ -29,6 +29,7 @@ ODD = {
     "z/sqrt(32)": (lambda f, z: f(z / 32**0.5), {"variant": "inside_factor", "value": pytest.approx(32**-0.5, 1e-4)}),
     "z-3": (lambda f, z: f(z - 0.3), {"variant": "inside_added", "value": -0.3}),
     "+0.5": (lambda f, z: f(z) + 0.5, {"variant": "added", "value": 0.5}),
+    "+0.001": (lambda f, z: f(z) + 0.001, {"variant": "added", "value": 0.001}),
     "2a-0.1": (lambda f, z: 2 * f(z) - 0.1, {"variant": "line", "value": 2.0, "added": -0.1}),
     "0.7": (lambda f, z: np.full_like(z, 0.7), {"variant": "constant", "value": 0.7}),
     "squared": (lambda f, z: f(z) ** 2, {"variant": "power", "value": 2.0}),
@@ -63,8 +64,10 @@ def test_arithmetic_in_one_gate_is_named_with_its_number(explained, gate, name):
             ("input_transformed", {"factor": 0.7, "of": ["x"]}),
         ),
         ("x_values", lambda given: replace(given, x=given.x / 1.001**0.5), ("layer_norm", {"of": ["x"]})),
+        ("hold", lambda h: h / 1.001**0.5, ("layer_norm", {"of": ["h"]})),
+        ("values", lambda y, x: y / 1.001**0.5, ("layer_norm", {"of": ["answer"]})),
     ],
-    ids=["h", "c", "x", "x through BatchNormalization"],
+    ids=["h", "c", "x", *(f"{place} through BatchNormalization" for place in ("x", "h", "answer"))],
 )
 def test_a_number_in_a_state_or_in_x_is_found(explained, slot, change, told):
     assert _told(explained(making(Mistake("", "odd", {slot: change}, frozenset())))) == told
@@ -77,6 +80,9 @@ def test_a_number_in_a_state_or_in_x_is_found(explained, slot, change, told):
         (lambda f, z: f(2 * z), {"variant": "inside_factor", "value": 2.0}),
         (lambda f, z: f(z + 1), {"variant": "inside_added", "value": 1.0}),
         (lambda f, z: 0.5 * f(z), {"variant": "factor", "value": 0.5}),
+        (lambda f, z: f(np.clip(z, -1, 1)), {"variant": "limits_inside", "low": -1.0, "high": 1.0}),
+        # Beyond what most sums reach.
+        (lambda f, z: f(np.clip(z, -2, 2)), {"variant": "limits_inside", "low": -2.0, "high": 2.0}),
     ],
 )
 def test_the_same_number_in_all_gates_is_found(explained, gates, function, expected):
@@ -105,6 +111,8 @@ def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard
         ({"hold": lambda h: np.clip(h, -0.3, 0.3)}, "state_clipped", {"low": -0.3, "high": 0.3, "of": ["h"]}),
         ({"values": lambda y, x: np.clip(y, -0.3, 0.2)}, "state_clipped", {"low": -0.3, "high": 0.2, "of": ["answer"]}),
         ({"keep": lambda c: 0.9 * c}, "scaled", {"factor": 0.9, "of": ["c"]}),
+        # The same numbers as with 0.99 times f.
+        ({"pass_c": lambda m, h, c: 0.99 * m.c_new}, "gate_arithmetic", {"variant": "kept", "value": 0.99}),
         ({"hold": lambda h: 0.8 * h}, "scaled", {"factor": 0.8, "of": ["h"]}),
     ],
 )

@@ -83,12 +83,17 @@ def test_a_formula_of_the_students_own_is_written_out(read_off, slot, written, r
     assert mistake.params["formula"] == read.replace("g", "ch")
 
 
-def test_the_sum_in_a_gate_is_written_out(read_off):
-    def squashed(from_x, from_h, c):
-        return from_x + np.tanh(from_h) - 0.5 * c
-
-    (mistake,) = read_off(Mistake("", "odd", {"sum.i": squashed}, frozenset())).mistakes
-    assert mistake.params["formula"] == "i = sigmoid(fcXI(x) + tanh(fcHI(h)) - 0.5*c)"
+@pytest.mark.parametrize(
+    ("total", "written"),
+    [
+        (lambda from_x, from_h, c: from_x + np.tanh(from_h) - 0.5 * c, "fcXI(x) + tanh(fcHI(h)) - 0.5*c"),
+        (lambda from_x, from_h, c: np.maximum(from_x, from_h), "maximum(fcXI(x), fcHI(h))"),
+        (lambda from_x, from_h, c: np.minimum(from_x, from_h), "minimum(fcXI(x), fcHI(h))"),
+    ],
+)
+def test_the_sum_in_a_gate_is_written_out(read_off, total, written):
+    (mistake,) = read_off(Mistake("", "odd", {"sum.i": total}, frozenset())).mistakes
+    assert mistake.params["formula"] == f"i = sigmoid({written})"
     assert (mistake.params["gates"], mistake.params["expected"]) == (["I"], "i = sigmoid(fcXI(x) + fcHI(h))")
 
 
