@@ -52,13 +52,6 @@ def test_loaded_arrays_are_read_only(make_case):
             array[...] = 0
 
 
-def test_missing_array_is_an_error(make_case):
-    arrays = cases_to_arrays([make_case(SPEC)])
-    del arrays["small/bias"]
-    with pytest.raises(KeyError, match="small/bias"):
-        cases_from_arrays([SPEC], arrays)
-
-
 @pytest.mark.parametrize("sizes", [{"units": 6}, {"features": 6}, {"batch": 6}, {"timesteps": 6}], ids=str)
 def test_arrays_of_another_spec_are_refused(make_case, sizes):
     arrays = cases_to_arrays([make_case(SPEC)])
