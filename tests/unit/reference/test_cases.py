@@ -69,7 +69,7 @@ def test_answer_in_float64_is_refused(make_case):
     "sizes",
     [
         pytest.param({"batch": 1}, id="one row"),
-        pytest.param({"timesteps": 1}, id="one step"),
+        pytest.param({"timesteps": 2, "batch": 7}, id="two steps"),
         pytest.param({"features": 3}, id="as many features as units"),
         pytest.param({"units": 5}, id="as many units as timesteps"),
         pytest.param({"units": 0}, id="no units"),

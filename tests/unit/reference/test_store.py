@@ -65,7 +65,7 @@ def test_other_specs_under_the_same_digest_are_built(cache_dir, builder):
     ],
     ids=["another TensorFlow", "another Keras", "another recipe"],
 )
-def test_what_decides_the_answers_decides_the_file(cache_dir, builder, monkeypatch, changed, value):
+def test_another_version_or_recipe_has_the_answers_built_again(cache_dir, builder, monkeypatch, changed, value):
     ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
     monkeypatch.setattr(metadata if changed == "version" else store, changed, value)
     ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
