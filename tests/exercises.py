@@ -1,11 +1,28 @@
-"""Exercises for tests that run many submissions, and cases for those that need no Keras."""
+"""Right answers with more code in them, exercises for tests that run many, and cases for those that need no Keras."""
 
 from __future__ import annotations
+
+import textwrap
 
 import numpy as np
 
 from grader.assignment import Assignment
+from grader.known_answer import SOURCE
 from reference import Case, CaseSpec, LSTMWeights, lstm_forward
+
+
+def right_class(*, top: str = "", body: str = "", init: str = "", call: str = "", step: str = "") -> str:
+    """Write the known answer with code before its class, and in it: at the top, in `__init__`, `call` and its loop."""
+    source = SOURCE
+    for after, code, indent in (
+        ("for t in range(x.shape[1]):\n", step, 12),
+        ("def call(self, x):\n", call, 8),
+        ("self.lstm_cell = LSTMCell(h_size)\n", init, 8),
+        ("class LSTM(tf.keras.Model):\n", body, 4),
+    ):
+        added = textwrap.indent(textwrap.dedent(code).strip("\n"), " " * indent)
+        source = source.replace(after, f"{after}{added}\n")
+    return f"{textwrap.dedent(top)}\n{source}"
 
 
 def shorter(assignment: Assignment) -> Assignment:

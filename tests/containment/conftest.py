@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import secrets
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,35 +17,11 @@ import pytest
 from grader.assignment import Assignment, load_assignments
 from grader.pipeline import grade
 from grader.report.model import Report, Status
-from grader.sandbox import ForkSandbox, Kind
+from grader.sandbox import ForkSandbox
 from grader.submission import Submission
 from reference import ReferenceStore
+from tests.exercises import right_class
 from tests.waiting import wait_until
-
-# A correct answer, with room for an attack before the class, where it is made, and where it is called.
-SUBMISSION = """\
-import ctypes, json, mmap, os, signal, struct, sys, threading, time
-import numpy as np
-import tensorflow as tf
-{top}
-
-class LSTM(tf.keras.Model):
-{class_body}
-    def __init__(self, h_size):
-        super().__init__()
-        self.h_size = h_size
-        self.lstm_cell = LSTMCell(h_size)
-
-    def call(self, x):
-{call}
-        h = tf.zeros((x.shape[0], self.h_size))
-        c = tf.zeros((x.shape[0], self.h_size))
-        outputs = []
-        for t in range(x.shape[1]):
-            h, c = self.lstm_cell(x[:, t], h, c)
-            outputs.append(h)
-        return tf.stack(outputs, axis=1)
-"""
 
 # Tries one thing after another and prints a line of JSON: what became of each.
 PROBE = """
@@ -76,12 +50,16 @@ def probe(codes, call_numbers):
 """
 
 
+IMPORTS = """\
+import ctypes, json, mmap, os, signal, struct, sys, threading, time
+import numpy as np
+import tensorflow as tf
+"""
+
+
 def submission(*, top: str = "", class_body: str = "", call: str = "") -> Submission:
-    source = SUBMISSION.format(
-        top=textwrap.dedent(top),
-        class_body=textwrap.indent(textwrap.dedent(class_body), " " * 4),
-        call=textwrap.indent(textwrap.dedent(call), " " * 8),
-    )
+    """A correct answer, with an attack before the class, where it is made, and where it is called."""
+    source = right_class(top=IMPORTS + textwrap.dedent(top), body=class_body, call=call)
     return Submission("submission.py", source.encode())
 
 
@@ -107,26 +85,6 @@ class Probe(Protocol):
 
 
 @pytest.fixture(scope="session")
-def canary() -> Iterator[str]:
-    """A secret of the service: in its memory and in its environment, where no run may find it."""
-    secret = secrets.token_hex(16)
-    os.environ["CANARY_TOKEN"] = secret
-    yield secret
-    del os.environ["CANARY_TOKEN"]
-
-
-@pytest.fixture(scope="session")
-def box(canary: str) -> Iterator[ForkSandbox]:
-    """Two slots at least: some submissions look for the others.
-
-    Without the outer ring: the wall must hold alone, and a hole in it would not be seen behind the other.
-    """
-    with ForkSandbox(slots=max(2, len(os.sched_getaffinity(0))), accept_missing=["namespaces"]) as sandbox:
-        sandbox.start(Kind.READER, Kind.KERAS3)
-        yield sandbox
-
-
-@pytest.fixture(scope="session")
 def assignment() -> Assignment:
     """The default one with a limit on CPU time that is soon reached.
 
@@ -143,7 +101,7 @@ ROOMY = {"cpu_seconds": 20, "wall_seconds": 60.0}
 
 @pytest.fixture(scope="session")
 def graded(
-    box: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
+    sandbox: ForkSandbox, assignment: Assignment, references: ReferenceStore, questions_seed: bytes
 ) -> Callable[..., Report]:
     def grade_it(
         given: Submission,
@@ -159,7 +117,7 @@ def graded(
             "upload": under.upload.model_copy(update={"statement_seconds": statement_seconds}),
         }
         chosen = under.model_copy(update=changes)
-        return grade(given, chosen, seed=questions_seed, sandbox=box, references=references)
+        return grade(given, chosen, seed=questions_seed, sandbox=sandbox, references=references)
 
     return grade_it
 
@@ -218,11 +176,11 @@ class Asleep(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def asleep(box: ForkSandbox) -> Callable[[], Asleep]:
+def asleep(sandbox: ForkSandbox) -> Callable[[], Asleep]:
     """Waits until a run has put its number into a file `asleep`; says which process it is and where it may write."""
 
     def found() -> Asleep | None:
-        for path in Path(box._directory).glob("*/asleep"):
+        for path in Path(sandbox._directory).glob("*/asleep"):
             with contextlib.suppress(FileNotFoundError, ValueError):
                 return Asleep(int(path.read_text()), path.parent)
         return None

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-TOUCHES = {
-    "pipe": {
-        "replaces it": "os.dup2(1, 3)",
-        "by another name": "import posix; posix.dup2(1, 3)",
-        "closes it": "os.closerange(3, 20)",
-        "writes to it": "os.write(3, b'')",
-        "copies it": "kept = os.dup(3)",
-        "opens it": "pipe = os.fdopen(3, 'wb', closefd=False)",
-        "opens it as a file": "pipe = open(3, 'wb', closefd=False)",
-    },
-    "modules": {
-        "by import": "from driver import recorded; recorded.STEPS_OF_ALL_PATHS",
-        "a name of it": "from driver.built_in.no_recurrence import ran; ran.clear()",
-        "out of all": "sys.modules['frames'].frame({})",
-        "its dictionary": "vars(sys.modules['driver.built_in.no_recurrence'])['ran'].clear()",
-        "by importlib": "import importlib; importlib.import_module('driver.student.student_module').MODULE_NAME",
-        "sets a name": "sys.modules['driver.asking'].SEED = 3",
-    },
-}
+PIPE = (
+    "os.dup2(1, 3)",
+    "import posix; posix.dup2(1, 3)",
+    "os.closerange(3, 20)",
+    "os.write(3, b'')",
+    "kept = os.dup(3)",
+    "pipe = os.fdopen(3, 'wb', closefd=False)",
+    "pipe = open(3, 'wb', closefd=False)",
+)
+MODULES = (
+    "from driver import recorded; recorded.STEPS_OF_ALL_PATHS",
+    "from driver.built_in.no_recurrence import ran; ran.clear()",
+    "sys.modules['frames'].frame({})",
+    "vars(sys.modules['driver.built_in.no_recurrence'])['ran'].clear()",
+    "import importlib; importlib.import_module('driver.student.student_module').MODULE_NAME",
+    "sys.modules['driver.asking'].SEED = 3",
+)
 # After other things that are told, which must not hide it.
 NOISE = "\n".join(f"try: os.listdir('/etc/{n}')\nexcept OSError: pass" for n in range(30))
 
@@ -104,14 +102,21 @@ np.set_printoptions(precision=3); np.seterr(all="ignore")
 """
 
 
-def test_touching_what_belongs_to_the_grader_holds_the_attempt(graded, written):
-    for variant, touches in TOUCHES.items():
-        for name, code in touches.items():
-            body = f"{NOISE}\n{code}" if "dup2" in code else code
-            report = graded(written(class_body=body))
-            held = [advisory for advisory in report.advisories if advisory.code == "attack_on_grader"]
-            assert [advisory.params["variant"] for advisory in held] == [variant], (name, report.error)
-            assert held[0].line, name
+@pytest.mark.parametrize(
+    ("variant", "touches"),
+    [
+        ("pipe", PIPE[::3]),
+        ("modules", MODULES[::3]),
+        pytest.param("pipe", PIPE, marks=pytest.mark.thorough),
+        pytest.param("modules", MODULES, marks=pytest.mark.thorough),
+    ],
+)
+def test_touching_what_belongs_to_the_grader_holds_the_attempt(graded, written, variant, touches):
+    for code in touches:
+        report = graded(written(class_body=f"{NOISE}\n{code}" if "dup2" in code else code))
+        held = [advisory for advisory in report.advisories if advisory.code == "attack_on_grader"]
+        assert [advisory.params["variant"] for advisory in held] == [variant], (code, report.error)
+        assert held[0].line, code
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,6 @@ FLOODS = {
     "standard error": "while True: os.write(2, b'x' * 65536)",
     "the result pipe": "while True: os.write(3, b'x' * 65536)",
 }
-FULL_DISKS = {
-    "many files": {"call": "for n in range(5000): open(f'{n}', 'w')\nthreading.Event().wait()"},
-    "200 MB": {
-        "class_body": "for n in range(20): open(f'{n}', 'wb').write(bytes(10 * 2**20))\nthreading.Event().wait()"
-    },
-}
 
 
 def test_a_run_without_an_end_is_a_time_limit(attack):
@@ -63,6 +57,7 @@ def test_a_flood_is_an_output_limit(attack):
 
 
 def test_a_run_that_says_little_at_a_time_costs_us_less_than_itself(attack):
+    attack(call="os._exit(0)")  # Whatever comes first builds the reference answers.
     before = time.process_time()
     report = attack(call="for _ in range(30_000):\n    os.write(1, b'x'); time.sleep(0.00005)\nos._exit(0)")
     assert time.process_time() - before < 0.3 * report.timing.cpu_seconds + 0.05
@@ -79,9 +74,3 @@ def test_a_statement_that_sleeps_loses_itself_and_not_the_class(attack):
     report = attack(top="waited = time.sleep(1e6)", call="used = lambda: waited")
     assert (report.status, report.points) == ("passed", 100)
     assert "cell_timed_out" in [cell.code for cell in report.extraction.cells_skipped]
-
-
-def test_a_full_disk_is_an_output_limit_with_a_name_of_its_own(attack):
-    for name, parts in FULL_DISKS.items():
-        # It waits for nothing that comes; its folder is looked at meanwhile.
-        assert verdict(attack(**parts, statement_seconds=60.0)) == ("output_limit", 0, "disk_full"), name

@@ -198,12 +198,16 @@ FAILS = tf.keras.__version__ >= "3"
 """
 
 
-@pytest.mark.parametrize(("top", "files"), [("", 2), (FAILS_UNDER_KERAS_3, 1)], ids=["a batch", "both Keras"])
-def test_right_answers_to_all_earlier_runs_earn_nothing(box, assignment, references, questions_seed, top, files):
+@pytest.mark.parametrize(
+    ("top", "files"),
+    [("", 2), pytest.param(FAILS_UNDER_KERAS_3, 1, marks=pytest.mark.thorough)],
+    ids=["a batch", "both Keras"],
+)
+def test_right_answers_to_all_earlier_runs_earn_nothing(sandbox, assignment, references, questions_seed, top, files):
     call = "return tf.constant(look_up(x, self.h_size)) + 0.0 * self.honest(x)[0]"
     source = SOURCE.format(top=KEPT + LISTENS + top, call=" " * 8 + call)
     under = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=ROOMY), "keras": "auto"})
-    whispering = Whispering(box)
+    whispering = Whispering(sandbox)
     for number in range(files):
         given = Submission("a.py", f"{source}\n# {number}".encode())
         report = grade(given, under, seed=questions_seed, sandbox=whispering, references=references)

@@ -77,9 +77,9 @@ def test_a_run_that_always_kills_itself_is_judged_after_three_tries(attack, capl
 
 
 @pytest.mark.alone
-def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(box, graded, written, asleep, caplog):
+def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(sandbox, graded, written, asleep, caplog):
     """It gets next to nothing of a core that others use."""
-    warm, core = box.pids(), min(os.sched_getaffinity(0))
+    warm, core = sandbox.pids(), min(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as pool:
         with _hogs(core) as hog:
             # A statement, which has an alarm.
@@ -96,7 +96,7 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(box, gr
         (again.folder / "woken").touch()
         assert verdict(report.result()) == ENDED
     assert _logged(caplog) == ["run_lost"]
-    assert box.pids() == warm
+    assert sandbox.pids() == warm
 
 
 @pytest.mark.parametrize(
@@ -107,16 +107,16 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(box, gr
         f"time.sleep({WALL - 0.5})\nos.kill(os.getpid(), signal.SIGKILL)",
     ],
 )
-def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(box, graded, written, monkeypatch, waiting):
+def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(sandbox, graded, written, monkeypatch, waiting):
     """Not once more under Keras 2, nor because something killed them."""
-    seconds, once = [], box._try
+    seconds, once = [], sandbox._try
 
     def try_once(*arguments):
         outcome = once(*arguments)
         seconds.append(outcome.wall_seconds)
         return outcome
 
-    monkeypatch.setattr(box, "_try", try_once)
+    monkeypatch.setattr(sandbox, "_try", try_once)
     assert graded(written(call=waiting), "auto", wall_seconds=WALL).points == 0
     assert WALL - 1 < sum(seconds) < 2 * WALL - 1
 
@@ -154,7 +154,7 @@ def test_the_time_in_which_everything_was_stopped_does_not_count(graded, written
     assert _logged(caplog) == []
 
 
-def test_a_stopped_run_of_a_stopped_warm_process_is_gone_with_it(box, graded, written, asleep, caplog):
+def test_a_stopped_run_of_a_stopped_warm_process_is_gone_with_it(sandbox, graded, written, asleep, caplog):
     given = written(class_body=f"{NOTE}\nos.kill(os.getpid(), signal.SIGSTOP)")
     with ThreadPoolExecutor(1) as pool:
         report = pool.submit(graded, given, wall_seconds=WALL)
@@ -163,7 +163,7 @@ def test_a_stopped_run_of_a_stopped_warm_process_is_gone_with_it(box, graded, wr
         os.kill(warm, signal.SIGSTOP)
         wait_until(lambda: ended(pid))
         assert ended(warm)
-        assert warm not in box.pids()
+        assert warm not in sandbox.pids()
         # Nothing stops the second try but the submission itself.
         assert (report.result().status, report.result().points) == ("time_limit", 0)
     assert _logged(caplog) == ["run_lost", "zygote_replaced"]

@@ -134,8 +134,8 @@ def graded_as_notebook(graded: Callable[..., Report]) -> Callable[..., Report]:
 
 @pytest.mark.parametrize(
     "names",
-    [list(CHEATS)[:4], pytest.param(list(CHEATS)[4:], marks=pytest.mark.thorough)],
-    ids=["by the class alone", "by ways around its call"],
+    [list(CHEATS)[::4], pytest.param([name for at, name in enumerate(CHEATS) if at % 4], marks=pytest.mark.thorough)],
+    ids=["some", "the others"],
 )
 def test_task_2_pays_nothing_for_a_class_that_shows_no_work_of_its_own(graded_as_notebook, names):
     for name in names:

@@ -78,9 +78,9 @@ cli()
 """
 
 
-def test_a_kernel_that_was_wiped_stays_wiped(probe, box):
+def test_a_kernel_that_was_wiped_stays_wiped(probe, sandbox):
     outcomes = probe(CODES)
-    if "sealed by mseal" in box.wall(Kind.KERAS3)["no recurrent code"].stops:
+    if "sealed by mseal" in sandbox.wall(Kind.KERAS3)["no recurrent code"].stops:
         # This kernel first looks whether it is all one mapping.
         outcomes = {name: "EPERM" if outcome == "EFAULT" else outcome for name, outcome in outcomes.items()}
     assert outcomes == EXPECTED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,11 +76,6 @@ def test_a_target_runs_as_an_ordinary_user_and_keeps_its_data_in_a_volume(target
     assert "\nVOLUME /data\nUSER 10001\n" in body
     assert f"COPY --from={target}-packages /opt/venv /opt/venv" in body
     assert f"dependencies requirements/{target}.txt" in STAGES[f"{target}-packages"][1]
-
-
-def test_the_label_has_the_version_of_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert re.findall(r'image\.version="(.*?)"', DOCKERFILE) == [project["version"]]
 
 
 def test_web_and_workers_have_the_same_versions():

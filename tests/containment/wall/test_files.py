@@ -15,6 +15,7 @@ import pytest
 import app
 import grader
 import reference
+from tests.containment.conftest import verdict
 
 PACKAGES = {package.__name__: Path(package.__file__).parent for package in (app, grader, reference)}
 ROOT = PACKAGES["grader"].parent
@@ -268,6 +269,7 @@ def test_another_students_files_cannot_be_found_or_read(attack, neighbour):
 
 BOMBS = {
     "files": "for number in range(10 ** 9): open(f'{number}', 'w').close()",
+    "200 MB": "for n in range(20): open(f'{n}', 'wb').write(bytes(10 * 2**20))\nthreading.Event().wait()",
     "folders": "for number in range(10 ** 9): os.mkdir(f'{number}')",
     "a deep folder with long names": "while True: os.mkdir('d' * 255); os.chdir('d' * 255)",
     "a broad and deep tree": "for n in range(10 ** 9): os.makedirs(f'{n}/{n}/{n}/{n}/{n}')",
@@ -281,14 +283,15 @@ BOMBS = {
 }
 
 
-def test_filling_the_disk_is_an_output_limit(attack, box):
-    before = set(Path(box._directory).iterdir())
+def test_filling_the_disk_is_an_output_limit(attack, sandbox):
+    before = set(Path(sandbox._directory).iterdir())
     for name, bomb in BOMBS.items():
-        report = attack(class_body=bomb)
-        assert (report.status, report.points) == ("output_limit", 0), name
+        # One that has written waits for nothing that comes; its folder is looked at meanwhile.
+        report = attack(class_body=bomb, statement_seconds=60.0)
+        assert verdict(report) == ("output_limit", 0, "disk_full"), name
         # It is noticed before the time is used up.
         assert report.timing.cpu_seconds < 4, name
-        assert set(Path(box._directory).iterdir()) <= before, name
+        assert set(Path(sandbox._directory).iterdir()) <= before, name
 
 
 def test_one_file_beyond_its_size_cannot_be_written(probe):

@@ -94,9 +94,9 @@ def _sizes(pid: int) -> dict[str, int]:
     return {figure[0].rstrip(":"): int(figure[1]) * 1024 for figure in figures if figure[2:] == ["kB"]}
 
 
-def _growth(box: ForkSandbox) -> Iterator[int]:
+def _growth(sandbox: ForkSandbox) -> Iterator[int]:
     """Yield the memory that each run has, or once had, beyond that of the warm process that it is a copy of."""
-    for warm in box.pids():
+    for warm in sandbox.pids():
         for run in runs(warm):
             has, began_with = _sizes(run), _sizes(warm)
             if has:
@@ -106,14 +106,14 @@ def _growth(box: ForkSandbox) -> Iterator[int]:
 
 
 @pytest.fixture
-def grown(box: ForkSandbox) -> Iterator[Callable[[], int]]:
+def grown(sandbox: ForkSandbox) -> Iterator[Callable[[], int]]:
     """Tells how much memory of its own a run has had at most since the last time. Other programs do not count."""
     seen, ended = [0], []
 
     def watch() -> None:
         while not ended:
             with contextlib.suppress(OSError):  # a run ends while it is looked at
-                seen.extend(_growth(box))
+                seen.extend(_growth(sandbox))
             time.sleep(0.02)  # Sleeps: memory is sampled.
 
     def most() -> int:
@@ -201,10 +201,10 @@ def test_pipes_hold_little(attack, assignment):
     assert 0 < max(sizes) <= assignment.limits.open_files * 65536
 
 
-def test_no_memory_is_shared_between_runs(box, graded, written):
+def test_no_memory_is_shared_between_runs(sandbox, graded, written):
     """Memory that a warm process shares would be shared with all its runs, and by them with each other."""
     graded(written())
-    for pid in box.pids():
+    for pid in sandbox.pids():
         maps = [line.split()[1] for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
         assert [permissions for permissions in maps if permissions[1] == "w" and permissions[3] == "s"] == []
 
@@ -222,11 +222,11 @@ def test_no_run_holds_what_an_earlier_one_has_named(graded, written, neighbour):
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
-def test_no_warm_process_holds_a_secret_of_the_service(box, graded, canary, references, written):
+def test_no_warm_process_holds_a_secret_of_the_service(sandbox, graded, canary, references, written):
     """Neither the token in the service's environment nor an expected answer is in what runs are copied from."""
     graded(written())
     secrets = [canary.encode(), *_expected_bytes(references)]
-    assert {pid: _search(pid, secrets) for pid in box.pids()} == {pid: [] for pid in box.pids()}
+    assert {pid: _search(pid, secrets) for pid in sandbox.pids()} == {pid: [] for pid in sandbox.pids()}
 
 
 def test_no_run_holds_a_secret_of_the_service(canary, references, neighbour):

@@ -126,8 +126,8 @@ def test_calls_that_libc_can_do_without_do_not_exist(probe):
     assert results == dict.fromkeys(results, "ENOSYS")
 
 
-def test_other_processes_cannot_be_made_or_reached(probe, box, bystander):
-    warm = box.pids()
+def test_other_processes_cannot_be_made_or_reached(probe, sandbox, bystander):
+    warm = sandbox.pids()
     pids = {"SERVICE": str(os.getpid()), "BYSTANDER": str(bystander.pid)}
     results = probe(
         {name: re.sub("SERVICE|BYSTANDER", lambda who: pids[who[0]], code) for name, code in ATTACKS.items()}
@@ -137,7 +137,7 @@ def test_other_processes_cannot_be_made_or_reached(probe, box, bystander):
     assert results == dict.fromkeys(results, "EPERM") | others
     assert bystander.poll() is None
     wait_until(lambda: _state(bystander.pid) == "S")
-    assert box.pids() == warm
+    assert sandbox.pids() == warm
 
 
 def test_proc_of_others_is_closed(probe, bystander):

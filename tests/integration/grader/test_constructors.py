@@ -85,20 +85,13 @@ def _function_of(names: str, checks: str) -> str:
 
 SOURCES = {
     # More are in the corpus (correct_ctor_...), and what names and defaults say in tests/unit/runner/test_construct.py.
-    **{name: _layers(name, name) for name in ("n", "число_нейронов")},
     "qq: int | None = None": _layers("qq: 'int | None' = None", "qq or 32"),
-    "activation='tanh', qq=50": _layers("activation='tanh', qq=50", "qq"),
     # The size of the input too.
-    "num_inputs=10, num_hiddens=20": _weights("num_inputs=10, num_hiddens=20", "num_inputs", "num_hiddens"),
     "q, p": _weights("q, p", "p", "q"),
     "*args": _weights("*args", "args[0]", "args[1]"),
     "sizes": _weights("sizes", "sizes[0]", "sizes[1]"),
     # Other parameters that want something sensible.
     "batch, seq_len, hidden": _layers("batch, seq_len, hidden", "hidden", "self.z = tf.zeros((batch, seq_len))"),
-    "activations": _function_of(
-        "activation, recurrent_activation",
-        "self.a = [tf.keras.activations.get(a) for a in (activation, recurrent_activation)]",
-    ),
     "functions": _function_of("act, gate_act", "self.z = act(tf.zeros(1)) + gate_act(tf.zeros(1))"),
     "unknown": _function_of("qq", "self.title_ = qq.upper()"),
     "by the numbers": _function_of("qq", "self.k = float(qq)").replace("append(h)", "append(h * self.k)"),
@@ -111,9 +104,6 @@ SOURCES = {
     "lstm.units": _layers("lstm", "lstm.units"),
     "layer.get_weights()": _layers("layer", "layer.units", "self.w = [w * 2 for w in layer.get_weights()]"),
     # Settings in one object.
-    "config: Config": _layers(
-        "config: Config", "config.hidden_size", before=DATACLASS.format(frozen="", default="")
-    ),
     "config: Config = None": _layers(
         "config: Config = None", "config.hidden_size", "config = config or Config()",
         before=DATACLASS.format(frozen="", default=" = 32"),
@@ -128,7 +118,6 @@ SOURCES = {
         before="from typing import TypedDict\n\nclass Options(TypedDict):\n    hidden: int",
     ),
     "sizes named by what they lie in": _weights("params", "params['input']['size']", "params['lstm']['size']"),
-    "a list in settings": _layers("hp", "hp['lstm']['layers'][0]['units']"),
     "settings that must be a dictionary": _layers(
         "cfg", "cfg['net']['hidden_size']", "assert isinstance(cfg, dict)"
     ),
@@ -136,7 +125,6 @@ SOURCES = {
     "JSON by default": _layers(
         "cfg='{\"lstm\": {\"units\": 64}}'", "json.loads(cfg)['lstm']['units']", before="import json"
     ),
-    "a number as text": _layers("N: str", "int(N)"),
     "setattr of kwargs": _layers("**kw", "self.hidden", "[setattr(self, *item) for item in kw.items()]"),
     "Config(**kwargs)": _layers(
         "**cfg", "Config(**cfg).hidden_size", before=DATACLASS.format(frozen="", default="")
@@ -151,10 +139,8 @@ SOURCES = {
         after="p.add_argument('--units', type=int, default=32)\nmodel = LSTM(p.parse_args([]))",
     ),
     "LSTM('{...}')": _layers("s", "json.loads(s)['n']", before="import json", after="""model = LSTM('{"n": 32}')"""),
-    "LSTM({...})": _layers("cfg", "cfg['h']", after="model = LSTM({'h': 32, 'e': 16})"),
     # A cell.
     "cell, n_unit": _layers("cell, n_unit", "n_unit", cell="cell"),
-    "cell_class, n_unit": _layers("cell_class, n_unit", "n_unit", cell="cell_class(n_unit)"),
 }  # fmt: skip
 
 GradeAll = Callable[..., dict[str, Report]]

@@ -93,6 +93,7 @@ def source(name: str) -> str:
     return (CORPUS / name / "submission.py").read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 def test_grade_of_each_check_arrives_in_the_language_of_the_archive(autograder: Autograder) -> None:
     results = autograder.grade({"LSTM.py": source("wrong_swap_if")})
     assert results["score"] == sum(test["score"] for test in results["tests"]) == 45
@@ -120,6 +121,7 @@ def test_code_that_attacks_the_grader_waits_for_the_teacher(autograder: Autograd
     assert list(autograder.results.parent.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_host_without_the_wall_gives_no_grade_and_says_why(autograder: Autograder) -> None:
     process = autograder.run({"LSTM.py": source("correct_add_multiply_layers")}, sys.executable, "-c", WITHOUT_LANDLOCK)
     assert process.returncode == 3, process.stderr

@@ -7,31 +7,12 @@ import textwrap
 import pytest
 
 from grader.report.model import Check, Report
+from tests.exercises import right_class
 from tests.integration.grader.conftest import LAYER, GradeSource
 from tests.tiers import sampled
 
-SUBMISSION = """
-import numpy as np
-import tensorflow as tf
-{top}
+IMPORTS = "import numpy as np\nimport tensorflow as tf\n"
 
-class LSTM(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        self.h_size = h_size
-        self.lstm_cell = LSTMCell(h_size)
-{setup}
-
-    def call(self, x):
-        h = c = tf.zeros((x.shape[0], self.h_size))
-        outputs = []
-        for t in range(x.shape[1]):
-            if t and t % {every} == 0:
-{cut}
-            h, c = self.lstm_cell(x[:, t], h, c)
-            outputs.append(h)
-        return tf.stack(outputs, axis=1)
-"""
 # (before the class, in __init__, every so many steps)
 TRUNCATED = {
     "stop_gradient": ("", "", "h, c = tf.stop_gradient(h), tf.stop_gradient(c)"),
@@ -103,13 +84,8 @@ EVERY = (99, 4, 98)
 def grade_it(grade_source: GradeSource) -> GradeSource:
     def run(parts: tuple[str, str, str], *, every: int, keras: str = "3") -> Report:
         top, setup, cut = parts
-        source = SUBMISSION.format(
-            top=textwrap.dedent(top),
-            setup=textwrap.indent(textwrap.dedent(setup), " " * 8),
-            every=every,
-            cut=textwrap.indent(textwrap.dedent(cut).strip("\n"), " " * 16),
-        )
-        return grade_source(source, LAYER, keras=keras)
+        step = f"if t and t % {every} == 0:\n{textwrap.indent(textwrap.dedent(cut), ' ' * 4)}"
+        return grade_source(right_class(top=IMPORTS + textwrap.dedent(top), init=setup, step=step), LAYER, keras=keras)
 
     return run
 

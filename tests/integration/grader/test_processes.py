@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ from grader.errors import SandboxClosed
 from grader.pipeline import grade
 from grader.processes import GradeProcesses, GradeProcessLost
 from grader.report.model import Report
-from grader.sandbox import Kind, Limits, Outcome, Sandbox
+from grader.sandbox import Kind, Limits, Outcome, Sandbox, protocol
 from grader.sandbox.protocol import HEADER, encode
 from grader.submission import Submission
 from reference import SEED_BYTES, ReferenceStore
@@ -94,13 +93,11 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_an_answer_is_decoded_elsewhere(processes, actor, assignment, name):
+def test_an_answer_is_decoded_elsewhere(processes, actor, assignment, monkeypatch, name):
     hostile = Outcome(result=HOSTILE[name])
     actor.plays = box(dict.fromkeys([Kind.KERAS2, Kind.KERAS3], lambda request: hostile))
-    before, of_this_thread = time.process_time(), time.thread_time()
+    monkeypatch.setattr(protocol, "split_frames", None)  # Nobody can read an answer in this process.
     assert processes(GIVEN, assignment, seed=SEED).points == 0
-    assert time.thread_time() - of_this_thread < 0.2
-    assert time.process_time() - before < 0.5
 
 
 def test_a_process_that_dies_loses_its_grade_and_no_other(processes, actor, assignment):

@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import lstm_forward
+from reference import LSTMWeights, lstm_forward
 from reference.cell import Cell, Formula, Layers
 from reference.lstm.definition import CELL
 from tests.unit.reference import witness
-
-CLOSE = {"rtol": 0, "atol": 1e-12}
 
 
 @given(st.lists(st.integers(1, 6), min_size=4, max_size=4), st.integers(0, 1000), st.sampled_from(["hc", "h", "c"]))
@@ -25,13 +23,18 @@ def test_answers_and_gradients_are_those_of_the_formulas_written_out_by_hand(mak
     x = random.standard_normal((batch, timesteps, features)).astype(np.float32)
     factors = random.standard_normal((batch, timesteps, units)).astype(np.float32)
     ours, theirs = lstm_forward(x, weights), witness.lstm_forward(x, weights)
-    for name in ("h", "c"):
-        np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), **CLOSE)
-    for gate, values in theirs.gates.items():
-        np.testing.assert_allclose(ours.gates[gate], values, **CLOSE)
+    for name, values in theirs.items():
+        np.testing.assert_allclose({**ours.gates, "h": ours.h, "c": ours.c}[name], values, rtol=0, atol=1e-12)
     found = weights.gradients(x, factors, through=through)
-    for name, gradient in vars(witness.lstm_gradients(x, weights, factors, through=through)).items():
+    for name, gradient in witness.lstm_gradients(x, weights, factors, through=through).items():
         np.testing.assert_allclose(getattr(found, name), gradient, rtol=0, atol=1e-11)
+
+
+def test_huge_values_saturate_without_overflow():
+    # Weights that ignore input and hidden state, so that each gate is given by its bias alone.
+    bias = np.repeat(np.array([-3e38, 3e38, 3e38, 3e38], np.float32), 2)
+    weights = LSTMWeights(np.zeros((1, 8), np.float32), np.zeros((2, 8), np.float32), bias)
+    np.testing.assert_array_equal(lstm_forward(np.full((1, 3, 1), -3e38, np.float32), weights).h, 0)
 
 
 def test_definition_says_which_gates_and_states_there_are():

@@ -35,16 +35,10 @@ def cache_file(cache_dir):
     return path
 
 
-def test_second_load_is_answered_from_memory(cache_dir, builder):
-    references = ReferenceStore(cache_dir, build=builder)
-    first = references.load(SPECS, digest="abc")
-    cache_file(cache_dir).unlink()
-    assert references.load(list(SPECS), digest="abc") is first
-    assert builder.call_count == 1
-
-
-def test_second_store_reads_what_the_first_one_wrote(cache_dir, builder):
-    written = ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
+def test_a_load_is_answered_from_memory_and_another_store_reads_what_the_first_one_wrote(cache_dir, builder):
+    first = ReferenceStore(cache_dir, build=builder)
+    written = first.load(SPECS, digest="abc")
+    assert first.load(list(SPECS), digest="abc") is written
     read = ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
     assert builder.call_count == 1
     assert tuple(case.spec for case in read) == SPECS
@@ -62,21 +56,21 @@ def test_other_specs_under_the_same_digest_are_built(cache_dir, builder):
     assert builder.call_count == 2
 
 
-@pytest.mark.parametrize("package", ["tensorflow", "keras"])
-def test_another_version_is_built_again_and_keeps_its_own_file(cache_dir, builder, monkeypatch, package):
-    real_version = metadata.version
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        ("version", lambda name: "9.9" if name == "tensorflow" else "3"),
+        ("version", lambda name: "9.9" if name == "keras" else "2.21"),
+        ("_recipe", lambda: "the code of keras_layer.py has changed"),
+    ],
+    ids=["another TensorFlow", "another Keras", "another recipe"],
+)
+def test_another_version_or_recipe_has_the_answers_built_again(cache_dir, builder, monkeypatch, changed, value):
     ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
-    monkeypatch.setattr(metadata, "version", lambda name: "9.9" if name == package else real_version(name))
+    monkeypatch.setattr(metadata if changed == "version" else store, changed, value)
     ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
     assert builder.call_count == 2
-    assert len(list(cache_dir.glob("abc-*.safetensors"))) == 2
-
-
-def test_another_recipe_is_built_again(cache_dir, builder, monkeypatch):
-    ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
-    monkeypatch.setattr(store, "_recipe", lambda: "the code of keras_layer.py has changed")
-    ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
-    assert builder.call_count == 2
+    assert len(list(cache_dir.glob("abc-*.safetensors"))) == (2 if changed == "version" else 1)
 
 
 @pytest.mark.parametrize(
@@ -190,20 +184,12 @@ def test_cache_folder_that_is_a_file_is_reported(tmp_path, builder):
         ReferenceStore(tmp_path / "cache", build=builder).load(SPECS, digest="abc")
 
 
-def test_missing_tensorflow_is_reported_by_name(cache_dir, builder, monkeypatch):
-    def version(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", version)
-    with pytest.raises(ReferenceUnavailable, match="tensorflow is not installed"):
-        ReferenceStore(cache_dir, build=builder).load(SPECS, digest="abc")
-
-
-def test_two_cases_with_one_id_are_refused(cache_dir, builder):
+def test_specs_and_digests_that_are_no_names_of_files_are_refused(cache_dir, builder, monkeypatch):
+    references = ReferenceStore(cache_dir, build=builder)
     with pytest.raises(ValueError, match="same id"):
-        ReferenceStore(cache_dir, build=builder).load([SPECS[0], SPECS[0]], digest="abc")
-
-
-def test_digest_that_leads_to_another_folder_is_refused(cache_dir, builder):
+        references.load([SPECS[0], SPECS[0]], digest="abc")
     with pytest.raises(ValueError, match="file name"):
-        ReferenceStore(cache_dir, build=builder).load(SPECS, digest="../abc")
+        references.load(SPECS, digest="../abc")
+    monkeypatch.setattr(metadata, "version", Mock(side_effect=metadata.PackageNotFoundError))
+    with pytest.raises(ReferenceUnavailable, match="tensorflow is not installed"):
+        references.load(SPECS, digest="abc")

@@ -9,79 +9,44 @@ For input x_t, and h_0 = c_0 = 0, with * the elementwise and @ the matrix produc
     c_t = f_t * c_{t-1} + i_t * g_t                     cell state
     h_t = o_t * tanh(c_t)                               hidden state, the output
 
-Their gradients follow by the chain rule, from the last timestep to the first (`lstm_gradients`).
-
 W is the kernel, U the recurrent kernel and b the bias.
 
 Source: Gers, Schmidhuber and Cummins, "Learning to Forget" (2000); keras.layers.LSTMCell.call for the weights' layout.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from reference.cell import Float32Array
-from reference.lstm.weights import GATES, LSTMWeights, split_gates
+from reference.lstm.weights import LSTMWeights, split_gates
 
 Float64Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class LSTMTrace:
-    """Hidden state `h` and cell state `c` after every timestep, each ``(batch, timesteps, units)``.
+def lstm_forward(x: Float32Array, weights: LSTMWeights) -> dict[str, Float64Array]:
+    """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states.
 
-    Attributes:
-        gates: of every timestep, in the same shape, keyed as in `reference.lstm.weights.GATES`.
+    Returns: the gates and states of every timestep by their letters, each ``(batch, timesteps, units)``.
     """
-
-    h: Float64Array
-    c: Float64Array
-    gates: dict[str, Float64Array]
-
-
-def lstm_forward(x: Float32Array, weights: LSTMWeights) -> LSTMTrace:
-    """Run the LSTM over `x`, ``(batch, timesteps, features)``, from zero states."""
-    batch, timesteps, _ = x.shape
-    kernel = weights.kernel.astype(np.float64)
-    recurrent_kernel = weights.recurrent_kernel.astype(np.float64)
-    bias = weights.bias.astype(np.float64)
-
-    h_all = np.empty((batch, timesteps, weights.units))
-    c_all = np.empty_like(h_all)
-    gates = {gate: np.empty_like(h_all) for gate in GATES}
-    h = c = np.zeros((batch, weights.units))
-    for t in range(timesteps):
+    kernel, recurrent_kernel, bias = (array.astype(np.float64) for array in vars(weights).values())
+    h = c = np.zeros((len(x), weights.units))
+    steps: dict[str, list[Float64Array]] = {letter: [] for letter in "ifgohc"}
+    for t in range(x.shape[1]):
         z = split_gates(x[:, t].astype(np.float64) @ kernel + h @ recurrent_kernel + bias)
-        i = sigmoid(z["i"])
-        f = sigmoid(z["f"])
-        g = np.tanh(z["g"])
-        o = sigmoid(z["o"])
+        i, f, g, o = sigmoid(z["i"]), sigmoid(z["f"]), np.tanh(z["g"]), sigmoid(z["o"])
         c = f * c + i * g
         h = o * np.tanh(c)
-        h_all[:, t], c_all[:, t] = h, c
-        for gate, value in zip(GATES, (i, f, g, o), strict=True):
-            gates[gate][:, t] = value
-    return LSTMTrace(h_all, c_all, gates)
-
-
-@dataclass(frozen=True, eq=False)
-class LSTMGradients:
-    """Gradients of one number with respect to the input and the weights, each in the shape of its array."""
-
-    x: Float64Array
-    kernel: Float64Array
-    recurrent_kernel: Float64Array
-    bias: Float64Array
+        for letter, value in zip("ifgohc", (i, f, g, o, h, c), strict=True):
+            steps[letter].append(value)
+    return {letter: np.stack(values, axis=1) for letter, values in steps.items()}
 
 
 def lstm_gradients(
     x: Float32Array, weights: LSTMWeights, factors: Float32Array, *, through: str = "hc"
-) -> LSTMGradients:
+) -> dict[str, Float64Array]:
     """Differentiate ``sum(y * factors)`` by backpropagation through time, `y` being the LSTM's output.
 
     Args:
-        x: ``(batch, timesteps, features)``.
         factors: ``(batch, timesteps, units)``.
         through: the states that gradients go back through from step to step; leaving one out gives the gradients of a
             layer that stops them there.
@@ -96,37 +61,27 @@ def lstm_gradients(
     inputs, back = x.astype(np.float64), factors.astype(np.float64)
     kernel, recurrent_kernel = weights.kernel.astype(np.float64), weights.recurrent_kernel.astype(np.float64)
     trace = lstm_forward(x, weights)
-    before = np.zeros_like(trace.h[:, :1])
-    h_before = np.concatenate([before, trace.h[:, :-1]], axis=1)
-    c_before = np.concatenate([before, trace.c[:, :-1]], axis=1)
-    z_all = split_gates(inputs @ kernel + h_before @ recurrent_kernel + weights.bias.astype(np.float64))
-    i_all, f_all, o_all = (sigmoid(z_all[gate]) for gate in "ifo")
-    g_all, squashed = np.tanh(z_all["g"]), np.tanh(trace.c)
+    before = np.zeros_like(trace["h"][:, :1])
+    h_before, c_before = (np.concatenate([before, trace[state][:, :-1]], axis=1) for state in "hc")
 
-    dz_all = np.empty((*trace.h.shape[:2], 4 * weights.units))
-    dh, dc = np.zeros_like(before[:, 0]), np.zeros_like(before[:, 0])
+    sums = []
+    dh = dc = before[:, 0]
     for t in reversed(range(x.shape[1])):
-        i, f, g, o = i_all[:, t], f_all[:, t], g_all[:, t], o_all[:, t]
+        i, f, g, o, _, c = (trace[letter][:, t] for letter in "ifgohc")
         dh = dh + back[:, t]
-        dc = dc + dh * o * (1 - squashed[:, t] ** 2)
-        dz = np.concatenate(
-            [
-                dc * g * i * (1 - i),
-                dc * c_before[:, t] * f * (1 - f),
-                dc * i * (1 - g**2),
-                dh * squashed[:, t] * o * (1 - o),
-            ],
-            axis=1,
-        )
-        dz_all[:, t] = dz
+        dc = dc + dh * o * (1 - np.tanh(c) ** 2)
+        of_gates = dc * g * i * (1 - i), dc * c_before[:, t] * f * (1 - f), dc * i * (1 - g**2)
+        dz = np.concatenate([*of_gates, dh * np.tanh(c) * o * (1 - o)], axis=1)
+        sums.insert(0, dz)
         dh = dz @ recurrent_kernel.T * ("h" in through)
         dc = dc * f * ("c" in through)
-    return LSTMGradients(
-        x=dz_all @ kernel.T,
-        kernel=np.einsum("btf,btz->fz", inputs, dz_all),
-        recurrent_kernel=np.einsum("btu,btz->uz", h_before, dz_all),
-        bias=dz_all.sum(axis=(0, 1)),
-    )
+    dz_all = np.stack(sums, axis=1)
+    return {
+        "x": dz_all @ kernel.T,
+        "kernel": np.einsum("btf,btz->fz", inputs, dz_all),
+        "recurrent_kernel": np.einsum("btu,btz->uz", h_before, dz_all),
+        "bias": dz_all.sum(axis=(0, 1)),
+    }
 
 
 def sigmoid(z: Float64Array) -> Float64Array:

@@ -142,6 +142,8 @@ def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
         ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "tf.round(tf.sigmoid(self.fcXF(x) + self.fcHF(h)))", {"f"}),
         ("o * tf.tanh(c)", "o * tf.nn.softmax(c, axis=0)", RIGHT.keys()),
         ("o * tf.tanh(c)", "o * tf.tanh(tf.cast(c, 'float16'))", RIGHT.keys()),
+        # One layer under the names of two gates.
+        ("    def call(self, x, h, c)", "        self.fcXF = self.fcXI\n    def call(self, x, h, c)", {"i", "f"}),
         # Without the updates, nothing says what a gate is for.
         ("f * c + i * ch", "tf.where(f > 0, c, i) * ch", RIGHT.keys()),
         ("f * c + i * ch", "f * c + i * ch if x is None else f", RIGHT.keys()),

@@ -10,11 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.checks.registry import run_checks
-from grader.report.messages import render, translate
 from grader.sandbox.events import BuiltIn
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import PARTS, Mistake, bank, replay
-from tests.unit.grader.make_reports import make_report
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
 ODD_GATES = {
@@ -106,12 +104,3 @@ def test_an_answer_without_numbers_is_somebody_elses_work_where_that_was_asked_f
 def test_code_beside_the_answer_neither_takes_nor_gives_points(unexplained):
     asked = replace(unexplained.execution, built_in=(BUILT_IN,))
     assert _points(replace(unexplained, execution=asked)) == _points(unexplained)
-
-
-@pytest.mark.parametrize("language", ["ru", "en"])
-def test_the_message_names_the_right_parts_in_words(unexplained, language):
-    check = _checks(unexplained)["equivalence"]
-    [shown] = render(make_report(checks=[check]), language)["checks"]
-    right = ["f", "g", "o", "recurrence"]
-    assert check.params["right"] == right
-    assert translate("wrong_values.message.right", language, right=right) in shown["message"]

@@ -118,12 +118,12 @@ def odd_gate(evidence_of):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_unexplained_difference_is_told_plainly_with_its_place(odd_gate, language):
     check = _equivalence(odd_gate)
-    assert check.params["wrong"] == ["i"]
-    assert check.params["variant"] == "parts"
-    assert check.params["timestep"] == 0
+    right = ["f", "g", "o", "recurrence"]
+    told = {"wrong": ["i"], "right": right, "variant": "parts", "timestep": 0}
+    assert {name: check.params[name] for name in told} == told
     message = _message(check, language)
-    assert translate("wrong_values.message.unexplained", language) in message
-    assert translate("part.i", language) in message
+    for sentence in ("wrong_values.message.unexplained", "wrong_values.message.right", "part.i"):
+        assert translate(sentence, language, right=right) in message
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

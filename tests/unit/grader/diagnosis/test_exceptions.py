@@ -197,11 +197,6 @@ def test_advice_fits_the_error(type, message, variant):
             assert translate(f"any/{variant}.hint", language) != f"any/{variant}"
 
 
-def test_an_error_that_the_students_own_line_raises_is_told_from_one_of_a_library():
-    lines = ["h = step(x)", "raise ValueError('bad shape')"]
-    assert error_variant("ValueError", "bad shape", lines) == {"variant": "own"}
-
-
 @pytest.mark.parametrize(
     ("line", "message", "variant"),
     [
@@ -210,6 +205,8 @@ def test_an_error_that_the_students_own_line_raises_is_told_from_one_of_a_librar
         ("h = tf.zeros(x.shape[0], self.units)", "Error while casting from dtype int64 to uint2.", "size_as_dtype"),
         ("h = np.zeros(tf.shape(x)[0], 32)", "Cannot interpret '32' as a data type", "size_as_dtype"),
         ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
+        # It raises the error itself.
+        ("raise ValueError('bad shape')", "bad shape", "own"),
         (
             "h, c = self.cell(x, h, c)",
             "LSTMCell.__init__() takes 2 positional arguments but 4 were given",
@@ -466,26 +463,13 @@ LOST = raised_event("name 'CustomLSTMCell' is not defined", type="NameError")
         (_failed(1, "ImportError", "cannot import name 'CustomLSTMCell' from 'keras'", binds=["CustomLSTMCell"]),
          "definition_failed", {"name": "CustomLSTMCell", "line": 1, "type": "ImportError",
                                "message": "cannot import name 'CustomLSTMCell' from 'keras'"}),
+        (_failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]), None, {}),
     ],
-    ids=["a file of the student's", "everything of a file", "a relative import", "a package", "another error"],
+    ids=["a file of the student's", "everything of a file", "a relative import", "a package", "another error", "none"],
 )  # fmt: skip
 def test_a_missing_name_is_traced_to_the_statement_that_failed(evidence_of, failed, code, params):
     execution = evidence_of(statements_failed=(failed,)).execution
-    assert behind_missing_name(LOST, execution) == Finding.of(code, params)
-
-
-def test_a_missing_name_is_traced_through_the_class_that_could_not_be_made(evidence_of):
-    failures = (
-        _failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"], module="torch"),
-        _failed(4, "NameError", "name 'nn' is not defined", binds=["CustomLSTMCell"]),
-    )
-    found = behind_missing_name(LOST, evidence_of(statements_failed=failures).execution)
-    assert (found.code, found.params["package"], found.params["line"]) == ("missing_package", "torch", 1)
-
-
-def test_a_name_that_nothing_was_to_bring_has_no_statement_behind_it(evidence_of):
-    failed = _failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"])
-    assert behind_missing_name(LOST, evidence_of(statements_failed=(failed,)).execution) is None
+    assert behind_missing_name(LOST, execution) == (code and Finding.of(code, params))
 
 
 @pytest.mark.parametrize(

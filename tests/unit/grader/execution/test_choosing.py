@@ -34,19 +34,6 @@ def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evi
     assert best([first, _run(nothing, parts=None)]) is first
 
 
-@pytest.fixture
-def chosen(cases):
-    """Decide by a trial with these answers to the search case."""
-    searched = search_case(cases)
-
-    def decide(answers, *, repeats):
-        trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=repeats)
-        outputs = np.stack([answer(searched.expected) for answer in answers]).astype(np.float32)
-        return choose(trial, {"output": outputs}, cases, lambda case: pytest.fail("no table is needed"))
-
-    return decide
-
-
 def _noise(seed):
     random = np.random.default_rng(seed)
     return lambda expected: expected + random.normal(0, 0.5, expected.shape)
@@ -56,27 +43,25 @@ def _dropped(expected):
     return expected * (np.random.default_rng(1).random(expected.shape) > 0.3) / 0.7
 
 
-def test_answers_that_change_from_call_to_call_leave_the_pairing_open(chosen):
+@pytest.mark.parametrize(
+    ("right", "answer", "repeats"),
+    [
+        pytest.param(3, lambda expected: expected, True, id="the right answer"),
+        # It is no noise.
+        pytest.param(17, _dropped, False, id="right values behind dropout"),
+        pytest.param(5, lambda expected: expected + 0.01, False, id="a state that is kept"),
+        pytest.param(None, None, False, id="answers that change from call to call"),
+    ],
+)
+def test_the_pairing_whose_answer_is_nearly_right_is_chosen(cases, right, answer, repeats):
+    searched = search_case(cases)
     answers = [_noise(seed) for seed in range(24)]
-    assert chosen(answers, repeats=False) is None
-
-
-def test_right_values_behind_dropout_tell_the_pairing_for_they_are_no_noise(chosen):
-    answers = [_noise(seed) for seed in range(24)]
-    answers[17] = _dropped
-    assert chosen(answers, repeats=False) == Roles(17)
-
-
-def test_a_state_that_is_kept_hides_the_pairing_not(chosen):
-    answers = [_noise(seed) for seed in range(24)]
-    answers[5] = lambda expected: expected + 0.01
-    assert chosen(answers, repeats=False) == Roles(5)
-
-
-def test_the_right_answer_is_chosen(chosen):
-    answers = [_noise(seed) for seed in range(24)]
-    answers[3] = lambda expected: expected
-    assert chosen(answers, repeats=True) == Roles(3)
+    if right is not None:
+        answers[right] = answer
+    trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=repeats)
+    outputs = np.stack([each(searched.expected) for each in answers]).astype(np.float32)
+    found = choose(trial, {"output": outputs}, cases, lambda case: pytest.fail("no table is needed"))
+    assert found == (None if right is None else Roles(right))
 
 
 def test_of_answers_that_nothing_explains_one_that_begins_rightly_is_chosen(cases, table):

@@ -10,6 +10,7 @@ import pytest
 from grader.numerics.gate_mistakes import HEARD_VALUES, hears
 from grader.numerics.gate_values import function_of, norm
 from reference.lstm.misconceptions import Mistake, bank
+from tests.tiers import sampled_pairs
 from tests.unit.grader.numerics.conftest import making
 
 NAMES = {"i": "I", "f": "F", "g": "C", "o": "O"}
@@ -39,8 +40,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("gate", NAMES)
-@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize(("name", "gate"), sampled_pairs(ODD, NAMES))
 def test_arithmetic_in_one_gate_is_named_with_its_number(explained, gate, name):
     function, expected = ODD[name]
     found = explained(making(_act(gate, function)))
@@ -97,8 +97,7 @@ def test_normalised_sums_are_named(explained, gates):
     assert _told(found) == ("layer_norm", {"variant": "gates"})
 
 
-@pytest.mark.parametrize("gate", NAMES)
-@pytest.mark.parametrize("heard", HEARD_VALUES)
+@pytest.mark.parametrize(("heard", "gate"), sampled_pairs(HEARD_VALUES, NAMES))
 def test_an_h_layer_that_is_given_something_else_is_named(explained, gate, heard):
     found = explained(making(hears(gate, heard, HEARD_VALUES[heard])))
     assert _told(found) == ("gate_hears_other", {"heard": heard})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -80,49 +81,33 @@ def test_a_moment_is_shown_in_its_own_zone(value, shown):
 def test_a_time_is_as_far_from_now_as_people_say(ahead, english, russian):
     when = datetime.now(UTC) + ahead
     # No line ends inside.
-    assert (distance(when, "en"), distance(when, "ru")) == (
-        english.replace(" ", NO_BREAK),
-        russian.replace(" ", NO_BREAK),
-    )
+    shown = [each.replace(" ", NO_BREAK) for each in (english, russian)]
+    assert [distance(when, "en"), distance(when, "ru")] == shown
 
 
 @pytest.mark.parametrize(
-    ("seconds", "english", "russian"),
+    ("tell", "seconds", "english", "russian"),
     [
-        (1, "in 1 second", "через 1 секунду"),
-        (90, "in 90 seconds", "через 90 секунд"),
-        (120, "in 2 minutes", "через 2 минуты"),
-        (121, "in 3 minutes", "через 3 минуты"),
-        (9000, "in 3 hours", "через 3 часа"),
-        (15 * 86400, "in 3 weeks", "через 3 недели"),
+        # Time to wait, and time left, are never told too short.
+        (after, 1, "in 1 second", "через 1 секунду"),
+        (after, 90, "in 90 seconds", "через 90 секунд"),
+        (after, 120, "in 2 minutes", "через 2 минуты"),
+        (after, 121, "in 3 minutes", "через 3 минуты"),
+        (after, 9000, "in 3 hours", "через 3 часа"),
+        (after, 15 * 86400, "in 3 weeks", "через 3 недели"),
+        (time_left, 0, "1 second", "1 секунда"),
+        (time_left, 119, "1 minute 59 seconds", "1 минута 59 секунд"),
+        (time_left, 149, "3 minutes", "3 минуты"),
+        (time_left, 7201, "2 hours 1 minute", "2 часа 1 минута"),
+        # A length of time is told exactly.
+        (duration, 0, "0 seconds", "0 секунд"),
+        (duration, 2.5, "2.5 seconds", "2,5 секунды"),
+        (duration, 9000, "2 hours 30 minutes", "2 часа 30 минут"),
+        (duration, 7 * 86400, "7 days", "7 дней"),
+        (duration, 90061, "1 day 1 hour 1 minute 1 second", "1 день 1 час 1 минута 1 секунда"),
     ],
 )
-def test_time_to_wait_is_told_and_never_too_short(seconds: float, english: str, russian: str) -> None:
-    assert (after(seconds, "en"), after(seconds, "ru")) == (english, russian)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "english", "russian"),
-    [
-        (0, "0 seconds", "0 секунд"),
-        (2.5, "2.5 seconds", "2,5 секунды"),
-        (9000, "2 hours 30 minutes", "2 часа 30 минут"),
-        (7 * 86400, "7 days", "7 дней"),
-        (90061, "1 day 1 hour 1 minute 1 second", "1 день 1 час 1 минута 1 секунда"),
-    ],
-)
-def test_a_length_of_time_is_told_exactly(seconds: float, english: str, russian: str) -> None:
-    assert (duration(seconds, "en"), duration(seconds, "ru")) == (english, russian)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "english", "russian"),
-    [
-        (0, "1 second", "1 секунда"),
-        (119, "1 minute 59 seconds", "1 минута 59 секунд"),
-        (149, "3 minutes", "3 минуты"),
-        (7201, "2 hours 1 minute", "2 часа 1 минута"),
-    ],
-)
-def test_time_left_is_never_told_too_short(seconds: float, english: str, russian: str) -> None:
-    assert (time_left(seconds, "en"), time_left(seconds, "ru")) == (english, russian)
+def test_seconds_are_told_in_units_of_time(
+    tell: Callable[[float, str], str], seconds: float, english: str, russian: str
+) -> None:
+    assert (tell(seconds, "en"), tell(seconds, "ru")) == (english, russian)

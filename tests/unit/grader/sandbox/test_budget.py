@@ -89,41 +89,22 @@ def test_a_run_whose_only_thread_waits_for_a_core_has_missed_that_time():
 
 
 @pytest.mark.parametrize(
-    ("cpu", "waits"),
+    ("cpu", "waits", "missed", "idle"),
     [
-        pytest.param(
-            2.0, {str(thread): 0.9 for thread in range(56)}, id="threads that compute and queue for two cores"
-        ),
-        pytest.param(0.0, {"1": 0.0}, id="a thread that sleeps"),
+        pytest.param(2.0, dict.fromkeys(map(str, range(56)), 0.9), 0.0, 0.0, id="its threads queue for two cores"),
+        pytest.param(0.0, {"1": 0.0, "2": 0.0}, 0.0, 1.0, id="all threads sleep"),
+        pytest.param(0.25, {"1": 0.0}, 0.0, 0.75, id="it sleeps after some work"),
+        pytest.param(0.1, {"1": 0.9}, 0.9, 0.0, id="it has no core"),
+        pytest.param(0.1, {"1": 0.5, "2": 0.4}, 0.5, 0.0, id="its threads hand work on, and neither has a core"),
+        pytest.param(1.9, {"1": 0.1}, 0.0, 0.0, id="it computes on two cores"),
+        pytest.param(0.1, {}, 0.0, 0.0, id="the kernel does not say"),
+        pytest.param(0.03, dict.fromkeys(map(str, range(56)), 0.01), 0.01, 0.41, id="many threads wake at once"),
     ],
 )
-def test_a_run_that_keeps_itself_from_running_misses_nothing(cpu, waits):
+def test_a_run_misses_what_it_waits_for_and_is_idle_when_it_does_neither(cpu, waits, missed, idle):
     starvation = _starvation()
     starvation.look(1.0, cpu, waits)
-    assert starvation.seconds == 0
-
-
-@pytest.mark.parametrize(
-    ("cpu", "waits", "idle"),
-    [
-        pytest.param(0.0, {"1": 0.0, "2": 0.0}, 1.0, id="all threads sleep"),
-        pytest.param(0.25, {"1": 0.0}, 0.75, id="it sleeps after some work"),
-        pytest.param(0.1, {"1": 0.9}, 0.0, id="it has no core"),
-        pytest.param(0.1, {"1": 0.5, "2": 0.4}, 0.0, id="its threads hand work on, and neither has a core"),
-        pytest.param(1.9, {"1": 0.1}, 0.0, id="it computes on two cores"),
-        pytest.param(0.1, {}, 0.0, id="the kernel does not say"),
-    ],
-)
-def test_a_run_is_idle_when_it_neither_computes_nor_waits_for_a_core(cpu, waits, idle):
-    starvation = _starvation()
-    starvation.look(1.0, cpu, waits)
-    assert starvation.idle_seconds == pytest.approx(idle)
-
-
-def test_many_threads_that_wake_at_once_do_not_add_up():
-    starvation = _starvation()
-    starvation.look(1.0, 0.03, {str(thread): 0.01 for thread in range(56)})
-    assert starvation.seconds == pytest.approx(0.01)
+    assert (starvation.seconds, starvation.idle_seconds) == (pytest.approx(missed), pytest.approx(idle))
 
 
 @given(st.lists(st.tuples(*[st.floats(0, 5)] * 4), min_size=1, max_size=20))

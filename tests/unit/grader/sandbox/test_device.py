@@ -102,27 +102,27 @@ def test_a_node_that_runs_may_not_open_is_named(host):
         host.choose("gpu")
 
 
-def test_a_driver_library_in_the_loaders_cache_needs_no_folder(host):
+@pytest.mark.parametrize(
+    ("path", "text", "folder"),
+    [
+        ("usr/lib/x86_64-linux-gnu/libcuda.so.1", "", None),
+        ("etc/ld.so.cache", "glibc-ld.so.cache1.1\0libcuda.so.1\0/opt/driver/libcuda.so.1\0", None),
+        ("usr/local/nvidia/lib64/libcuda.so.1", "", "/usr/local/nvidia/lib64"),
+    ],
+    ids=["found by the loader", "in its cache", "where it does not look"],
+)
+def test_the_loader_is_told_of_a_library_that_it_does_not_look_for(host, path, text, folder):
     host.remove("usr/lib/x86_64-linux-gnu/libcuda.so.1")
-    host.write("etc/ld.so.cache", "glibc-ld.so.cache1.1\0libcuda.so.1\0/opt/driver/libcuda.so.1\0")
-    assert host.choose("gpu").library_folder == ""
-
-
-def test_a_driver_library_that_the_loader_does_not_look_for_is_named_to_it(host):
-    host.remove("usr/lib/x86_64-linux-gnu/libcuda.so.1")
-    host.write("usr/local/nvidia/lib64/libcuda.so.1")
-    assert host.choose("gpu").environment()["LD_LIBRARY_PATH"] == "/usr/local/nvidia/lib64"
+    host.write(path, text)
+    environment = host.choose("gpu").environment()
+    assert environment == CUDA_ENVIRONMENT | ({"LD_LIBRARY_PATH": folder} if folder else {})
+    # Slots share the card, and no library computes in TF32.
+    assert (environment["TF_FORCE_GPU_ALLOW_GROWTH"], environment["NVIDIA_TF32_OVERRIDE"]) == ("true", "0")
 
 
 def test_an_unknown_device_is_refused():
     with pytest.raises(ValueError, match="device is GPU; possible are cpu, gpu and auto"):
         choose_device("GPU")
-
-
-def test_slots_share_the_card_and_no_library_computes_in_tf32(host):
-    environment = host.choose("gpu").environment()
-    assert environment == CUDA_ENVIRONMENT
-    assert (environment["TF_FORCE_GPU_ALLOW_GROWTH"], environment["NVIDIA_TF32_OVERRIDE"]) == ("true", "0")
 
 
 def test_only_the_needs_of_cuda_are_added_to_the_limits():
