@@ -232,7 +232,7 @@ async def add(
         raise ExternalIdTaken(member=other.id)
     member = members.add(session, course_id, external_id=external_id, role=role, name=name)
     member.person.email, member.group, member.confirmed_at = email, group, utc_now()
-    await check_email(session, member)
+    await check_email(session, member, email)
     await session.flush()
     changes.log(session, member, made_by, {}, values(member))
     return member
@@ -290,7 +290,7 @@ async def change(
             setattr(member, moment, utc_now() if given[name] else None)
     if "removed" in given:
         member.dropped_by = None
-    await check_email(session, member)
+    await check_email(session, member, member.person.email)
     await session.flush()
     after = values(member)
     if {name: before[name] for name in ("external_id", "role")} != {
@@ -346,9 +346,14 @@ async def _copy_external_id(session: AsyncSession, member: Membership) -> None:
 
 
 async def check_email(
-    session: AsyncSession, member: Membership, *, joined_with: str = "", since: datetime | None = None
+    session: AsyncSession,
+    member: Membership,
+    email: str | None,
+    *,
+    joined_with: str = "",
+    since: datetime | None = None,
 ) -> None:
-    """Check that no other member who is confirmed and not removed has the address of this one, who is, too.
+    """Check that no other member who is confirmed and not removed has the address that this one, who is, too, gets.
 
     Args:
         joined_with: the id of a member who may have it.
@@ -356,7 +361,6 @@ async def check_email(
     Raises:
         EmailTaken
     """
-    email = member.person.email
     if email is None or member.confirmed_at is None or member.removed_at is not None:
         return
     with session.no_autoflush:
