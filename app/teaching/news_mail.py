@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.mail.mailer import LEASE, Mailer, wait_after
+from app.mail.mailer import LEASE, Mailer, renew, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
 from app.storage.database import Database
@@ -66,7 +66,7 @@ class NewsSender(Sender[_Letter]):
         return bool(await _people_due(session, true(), limit=1))
 
     async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[_Letter]:
-        found = await _people_due(session, Person.id.not_in(list(busy)), limit=AT_ONCE)
+        found = await _people_due(session, Person.id.not_in(list(busy)), limit=AT_ONCE - len(busy))
         await take_turns(session, [_turn(person_id) for person_id in found])
         letters = []
         now = await database_now(session)
@@ -81,6 +81,14 @@ class NewsSender(Sender[_Letter]):
         return item.person_id
 
     async def _send(self, item: _Letter) -> None:
+        async with self._mailer.connections:
+            async with self._database.write() as session:
+                mail = await session.get_one(NewsMail, item.person_id, with_for_update=True)
+                is_ours = renew(mail, item.tries, await database_now(session))
+            if is_ours:
+                await self._try(item)
+
+    async def _try(self, item: _Letter) -> None:
         async with self._database.read() as session:
             person = await session.get_one(Person, item.person_id)
             mail = await session.get_one(NewsMail, item.person_id)
