@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -21,6 +21,7 @@ from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, Member
 from app.errors.requests import NotPermitted
 from app.mail.addresses import comparable
 from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
+from app.storage.updates import update_rows
 
 OF_PERSON = frozenset({"name", "email"})
 #: How a member joined: the platform (`Identity`), a join link, or empty for a roster or a teacher.
@@ -331,18 +332,9 @@ async def _in_turn(session: AsyncSession, course_id: str, member_id: str, new_id
 
 async def _copy_external_id(session: AsyncSession, member: Membership) -> None:
     if member.external_id is not None:
-        await session.execute(
-            update(Submission)
-            .where(Submission.membership_id == member.id)
-            .values(student=member.external_id)
-            .execution_options(synchronize_session=False)
-        )
-    await session.execute(
-        update(Token)
-        .where(Token.membership_id == member.id)
-        .values(student=member.external_id if member.role == MemberRole.STUDENT else None)
-        .execution_options(synchronize_session=False)
-    )
+        await update_rows(session, Submission, Submission.membership_id == member.id, student=member.external_id)
+    student = member.external_id if member.role == MemberRole.STUDENT else None
+    await update_rows(session, Token, Token.membership_id == member.id, student=student)
 
 
 async def check_email(
