@@ -407,9 +407,9 @@ class Service:
                 self._screen.stop("stopped")
             if not code:
                 self._screen.stop("no_code")
-            wanted = json.dumps({"code": code, "where": where}).encode()
+            exchange = json.dumps({"code": code, "where": where}).encode()
             # A code works once, so it is not sent again.
-            rules = self._ask("/api/v1/notebook/tokens", wanted, {"Content-Type": "application/json"}, once=True)
+            rules = self._ask("/api/v1/notebook/tokens", exchange, {"Content-Type": "application/json"}, once=True)
             if rules["assignment"] != assignment:
                 self._screen.stop("other_assignment", other=rules["assignment"], assignment=assignment)
             rules["token"] = Secret(rules["token"])

@@ -253,9 +253,9 @@ async def beat(
     Returns:
         The claims of other workers.
     """
-    told = {"seen_at": func.now(), "about": {**about, "claims": sorted(claims)}}
-    seen = insert(LiveWorker).values(id=worker, **told)
-    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_=told))
+    facts = {"seen_at": func.now(), "about": {**about, "claims": sorted(claims)}}
+    seen = insert(LiveWorker).values(id=worker, **facts)
+    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_=facts))
     for own_table in (Submission, Check):
         await update_rows(session, own_table, own_table.claim.in_(claims), beat=own_table.beat + 1)
     # Locked in the same order as by the dropping of a preview.

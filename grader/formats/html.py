@@ -112,7 +112,7 @@ def _environment() -> Environment:
 
 def environment(*folders: Path) -> Environment:
     """Make an environment for templates: it escapes everything, has our filters, and searches our own folder last."""
-    made = Environment(
+    jinja = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -121,7 +121,7 @@ def environment(*folders: Path) -> Environment:
         keep_trailing_newline=True,
         finalize=_without_control_characters,
     )
-    made.filters.update(
+    jinja.filters.update(
         unbroken=_unbroken,
         quotes_error=quotes_error,
         shows_error=shows_error,
@@ -132,8 +132,8 @@ def environment(*folders: Path) -> Environment:
         parts=parts,
     )
     for name, function in IN_LANGUAGE.items():
-        made.filters[name] = _in_language(function)
-    return made
+        jinja.filters[name] = _in_language(function)
+    return jinja
 
 
 def _in_language(function: Callable[[Any, str], Any]) -> Callable[[Context, Any], Any]:

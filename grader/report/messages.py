@@ -101,11 +101,11 @@ class Catalogue:
     def extra_sentences(self, code: str, language: str, /, **params: object) -> list[str]:
         """Return the sentences that follow a code's message: about known parameters that the message leaves out."""
         message = self._texts[language].get(self._variant(code, "message", language, params), ())
-        told = set(PLACEHOLDER.findall(" ".join(message)))
+        mentioned = set(PLACEHOLDER.findall(" ".join(message)))
         texts = (
             self.find(f"{code}.message.{name}", language, **params)
             for name in self._added.get(code, [])
-            if name not in told and params.get(name) not in (None, "", [])
+            if name not in mentioned and params.get(name) not in (None, "", [])
         )
         return [text for text in texts if text]
 
