@@ -302,7 +302,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: list[bytes]) 
     """A folder whose files are graded by their content: the name of a kind of report."""
     kinds = {b"passed": passed, b"failed": make_report, b"ours": internal_error}
     monkeypatch.setattr(command, "ForkSandbox", FakeSandbox)
-    monkeypatch.setattr(command, "reference_store", lambda settings: Mock())
+    monkeypatch.setattr("grader.shell.reference_store", lambda settings: Mock())
 
     def grade(submission: Submission, *, seed: bytes, **_: object) -> Report:
         seeds.append(seed)
