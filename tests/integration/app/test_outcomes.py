@@ -21,6 +21,7 @@ from tests.unit.app.conftest import OWNER_TOKEN, form_secret
 from tests.waiting import until
 
 SUBMISSIONS = "/api/v1/submissions"
+STORES = re.compile(rb"INSERT INTO (submissions|webhooks)\b")
 FILE = {"file": ("LSTM.py", b"class LSTM: ...")}
 
 
@@ -28,8 +29,8 @@ class Proxy:
     """Stands between the service and PostgreSQL.
 
     Attributes:
-        loses: "commit": the answer to a COMMIT, and with it the connection; "all": from there on every connection too;
-            "silence": the answer, while the connection stays open.
+        loses: "commit": the answer to the COMMIT of a request, not of a background task, and with it the connection;
+            "all": from there on every connection too; "silence": the answer, while the connection stays open.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -70,13 +71,15 @@ class Proxy:
             nonlocal mute
             stores = False
             while data := await reader.read(65536):
-                stores |= b"INSERT INTO" in data
+                stores |= STORES.search(data) is not None
                 if self.refuses:
                     writer.transport.abort()
-                elif b"COMMIT\0" in data and stores and self.loses:
-                    mute = True
-                    self.lost += 1
-                    self.refuses = self.loses == "all"
+                elif b"COMMIT\0" in data:
+                    if stores and self.loses:
+                        mute = True
+                        self.lost += 1
+                        self.refuses = self.loses == "all"
+                    stores = False
                 up_writer.write(data)
             up_writer.close()
 
