@@ -115,8 +115,8 @@ async def scope_of_person(database: Database, person_id: str) -> Scope:
         if await session.get(Person, person_id) is None:
             raise PersonNotFound
         people = await same_people(session, [person_id])
-        found = await session.scalars(select(Membership).where(Membership.person_id.in_(people)))
-        return Scope(people, await with_merged(session, found.all()), is_own=False)
+        members = await session.scalars(select(Membership).where(Membership.person_id.in_(people)))
+        return Scope(people, await with_merged(session, members.all()), is_own=False)
 
 
 async def scope_of_member(database: Database, member_id: str) -> Scope:
@@ -223,8 +223,8 @@ async def _submission(database: Database, id: str, scope: Scope, visible: ShownR
     """Return one submission with its file and reports, unless it was deleted meanwhile."""
     folder = f"submissions/{id}"
     async with database.read() as session:
-        found = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
-        submission = await session.scalar(found)
+        query = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
+        submission = await session.scalar(query)
     if submission is None:
         return
     yield f"{folder}/submission.json", row_of(submission)

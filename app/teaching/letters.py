@@ -69,7 +69,7 @@ async def recipients(
     Args:
         below: those whose grade is less than these points; None: those who have handed in nothing and have no grade.
     """
-    found = []
+    addressees = []
     everybody = await list_students(session, use.course_id)
     for start in range(0, len(everybody), AT_ONCE):
         members = everybody[start : start + AT_ONCE]
@@ -82,8 +82,8 @@ async def recipients(
             if is_low if below is not None else not counted.attempts and counted.points is None:
                 due = next((each for each in (deadline.due, deadline.closes) if each and each > utc_now()), None)
                 is_extended = deadline != of_member.terms.assignment.deadline
-                found.append(Recipient(member, counted.points, due, is_extended))
-    return sorted(found, key=lambda each: (each.member.person.name or each.member.external_id or "").casefold())
+                addressees.append(Recipient(member, counted.points, due, is_extended))
+    return sorted(addressees, key=lambda each: (each.member.person.name or each.member.external_id or "").casefold())
 
 
 async def is_repeated(session: AsyncSession, use: CourseAssignment, below: float | None) -> bool:

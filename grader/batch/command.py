@@ -66,8 +66,8 @@ def batch_command(
         if not (path.is_dir() or path.is_file()):
             raise shell.usage(f"{path}: there is no such file or folder")
     with contextlib.ExitStack() as stack:
-        found = stack.enter_context(collect(paths))
-        if not found:
+        files = stack.enter_context(collect(paths))
+        if not files:
             raise shell.usage(f"{translate('batch.nothing_found', language)} {', '.join(map(str, paths))}")
         stack.enter_context(shell.our_failure_is_exit_3())
         # Opened before the first file is graded: an hour later is too late to learn that it cannot be.
@@ -79,9 +79,9 @@ def batch_command(
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, seed=seed_bytes, sandbox=sandbox, references=references)
         shell.print_seed(seed_bytes, language)
-        done = stack.enter_context(_progress_bar(len(found), language))
+        done = stack.enter_context(_progress_bar(len(files), language))
         rows = []
-        for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):
+        for row in with_equal_code(grade_all(files, chosen, grade_one, slots=sandbox.slots, done=done)):
             if format is BatchFormat.JSONL:
                 stream.write(json_of(row.as_json(language)) + "\n")
                 stream.flush()

@@ -107,13 +107,13 @@ def _divergence(view: views.View) -> list[RenderableType]:
     case = next((case for case in view.report["cases"] if case["first_divergence"]), None)
     if case is None:
         return []
-    found, ui = case["first_divergence"], view.ui
-    where = ", ".join(f"{ui(axis)} {found[axis]}" for axis in ("batch", "timestep", "unit"))
+    first, ui = case["first_divergence"], view.ui
+    where = ", ".join(f"{ui(axis)} {first[axis]}" for axis in ("batch", "timestep", "unit"))
 
     def shown(value: float | None) -> str:
         return view.name("report.not_finite") if value is None else number(value, view.language)
 
-    numbers = f"{ui('expected')} {shown(found['expected'])}, {ui('got')} {shown(found['actual'])}"
+    numbers = f"{ui('expected')} {shown(first['expected'])}, {ui('got')} {shown(first['actual'])}"
     seen = [Text(picture.text) for picture in pictures(case, view.language, {})]
     return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}"), *seen]
 
