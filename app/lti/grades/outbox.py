@@ -229,8 +229,8 @@ async def put_off(session: AsyncSession, due: DueScore, wait: timedelta, words: 
     """
     now = await database_now(session)
     reason = {"last_error": words, "last_status": None, "token_refused": False} if words else {}
-    is_due_one, attempts = LtiScore.id == due.score.id, LtiScore.attempts - 1
-    await update_rows(session, LtiScore, is_due_one, waits_since=now, next_at=now + wait, attempts=attempts, **reason)
+    later = {"waits_since": now, "next_at": now + wait, "attempts": LtiScore.attempts - 1}
+    await update_rows(session, LtiScore, LtiScore.id == due.score.id, **later, **reason)
 
 
 async def count_waiting(session: AsyncSession) -> int:
