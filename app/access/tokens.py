@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import ADDING, RIGHTS, Right
+from app.access.rights import ADDING, Right
 from app.courses import members
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import MemberNotStudent
@@ -134,7 +134,7 @@ class Principal:
 
     def has(self, right: Right) -> bool:
         """Tell whether the role has this right in courses that are not archived."""
-        holders = RIGHTS[right]
+        holders = right.holders
         if self.assignment_id is not None and not holders.notebooks:
             return False
         is_student = self.role == Role.SUBMITTER and self.membership_id is not None
@@ -156,7 +156,7 @@ class Principal:
             raise NotPermitted
         if (
             self.in_archived
-            and not RIGHTS[right].in_archived
+            and not right.holders.in_archived
             and not archived_too
             and (self.course is not None or right in ADDING)
         ):
