@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
@@ -29,9 +29,7 @@ RetentionDays = Annotated[float, Field(ge=0.01, le=36500, strict=True, allow_inf
 
 
 class MakeCourse(ActionRequest):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"title": "Сети, весна", "language": "ru", "time_zone": "Europe/Moscow"}]}
-    )
+    examples = ({"title": "Сети, весна", "language": "ru", "time_zone": "Europe/Moscow"},)
 
     title: Name
     language: Language = Field(Language.EN, description="of texts for its people, where the reader asks for none")
@@ -42,7 +40,7 @@ class MakeCourse(ActionRequest):
 class ChangeCourse(ActionRequest):
     """The fields to change; the others stay."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, осень"}, {"archived": True}]})
+    examples = ({"title": "Сети, осень"}, {"archived": True})
 
     # The document shows no defaults: a missing field differs from null.
     title: Name = Field(default_factory=str)
@@ -53,7 +51,7 @@ class ChangeCourse(ActionRequest):
 
 
 class CopyCourse(ActionRequest):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Сети, весна 2027", "shift_days": 364}]})
+    examples = ({"title": "Сети, весна 2027", "shift_days": 364},)
 
     title: Name
     shift_days: Annotated[int, Field(ge=-MOST_COPY_DAYS, le=MOST_COPY_DAYS, strict=True), WHOLE] | None = Field(
@@ -170,33 +168,27 @@ def rule_description(name: str) -> str:
     return Rules.model_fields[name].description or ""
 
 
+def _rule(name: str, missing: object = None) -> Any:
+    # The document shows no defaults: for a missing field the file's value holds.
+    return Field(default_factory=lambda: missing, description=rule_description(name))
+
+
 class CourseRules(ActionRequest):
     """The dates and rules that the course sets. A missing one is as in the file; null means that there is none."""
 
-    # The document shows no defaults: for a missing field the file's value holds.
-    opens: Moment | None = Field(default_factory=lambda: None, description=rule_description("opens"))
-    due: Moment | None = Field(default_factory=lambda: None, description=rule_description("due"))
-    closes: Moment | None = Field(default_factory=lambda: None, description=rule_description("closes"))
-    late_percent_per_day: Percent = Field(default_factory=float, description=rule_description("late_percent_per_day"))
-    late_percent_max: Percent = Field(default_factory=float, description=rule_description("late_percent_max"))
-    limit: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS, strict=True), WHOLE] | None = Field(
-        default_factory=lambda: None, description=rule_description("limit")
-    )
-    cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = Field(
-        default_factory=int, description=rule_description("cooldown_seconds")
-    )
-    counts: Literal["best", "last"] = Field(default_factory=lambda: "best", description=rule_description("counts"))
-    checks_per_hour: Annotated[int, Field(ge=0, le=60, strict=True), WHOLE] = Field(
-        default_factory=int, description=rule_description("checks_per_hour")
-    )
+    opens: Moment | None = _rule("opens")
+    due: Moment | None = _rule("due")
+    closes: Moment | None = _rule("closes")
+    late_percent_per_day: Percent = _rule("late_percent_per_day", 0.0)
+    late_percent_max: Percent = _rule("late_percent_max", 0.0)
+    limit: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS, strict=True), WHOLE] | None = _rule("limit")
+    cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = _rule("cooldown_seconds", 0)
+    counts: Literal["best", "last"] = _rule("counts", "best")
+    checks_per_hour: Annotated[int, Field(ge=0, le=60, strict=True), WHOLE] = _rule("checks_per_hour", 0)
 
 
 class UseAssignment(ActionRequest):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"title": "Неделя 3: LSTM", "rules": {"due": "2026-10-01T20:59:59Z", "limit": 5}}]
-        }
-    )
+    examples = ({"title": "Неделя 3: LSTM", "rules": {"due": "2026-10-01T20:59:59Z", "limit": 5}},)
 
     title: Name | None = Field(None, description="replaces the file's; null: the file's")
     grade_book_points: Points | None = Field(
@@ -208,15 +200,13 @@ class UseAssignment(ActionRequest):
 class ChangeAssignment(ActionRequest):
     """The fields to change; the others stay."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"rules": {"due": "2026-10-08T20:59:59Z"}, "as_in_file": ["closes"]}]}
-    )
+    examples = ({"rules": {"due": "2026-10-08T20:59:59Z"}, "as_in_file": ["closes"]},)
 
     title: Name | None = Field(default_factory=lambda: None, description="null: the file's")
     grade_book_points: Points | None = Field(default_factory=lambda: None, description="null: the points of the file")
     rules: CourseRules = Field(default_factory=CourseRules)
     as_in_file: list[RuleName] = Field(
-        default_factory=list, max_length=8, description="dates and rules that the course sets no longer"
+        default_factory=list, max_length=9, description="dates and rules that the course sets no longer"
     )
 
 

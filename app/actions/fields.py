@@ -44,12 +44,14 @@ class ActionRequest(BaseModel):
     """The request for an action. A misspelt key is refused: ignored, it could turn a filter into "everything".
 
     Attributes:
+        examples: for the OpenAPI document.
         exactly_one, at_least_one: the fields of which so many must be given, that is, differ from their default.
         miscounted: the type of the error otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    examples: ClassVar[Sequence[Schema]] = ()
     exactly_one: ClassVar[Sequence[str]] = ()
     at_least_one: ClassVar[Sequence[str]] = ()
     miscounted: ClassVar[LiteralString] = "required"
@@ -68,6 +70,8 @@ class ActionRequest(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Schema:
         schema = handler.resolve_ref_schema(handler(core_schema))
+        if cls.examples:
+            schema["examples"] = list(cls.examples)
         if names := cls.exactly_one or cls.at_least_one:
             defaults = {name: cls.model_fields[name].default for name in names}
             given = [

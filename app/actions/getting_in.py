@@ -40,7 +40,7 @@ class JoinAsPerson(ActionRequest):
 
 
 class JoinByName(JoinAsPerson):
-    """The words of anybody else who joins."""
+    """The form of anybody else who joins."""
 
     name: Name
     email: Email | None = None
@@ -55,8 +55,8 @@ async def enter(visitor: Visitor, secret: str) -> str:
     Returns:
         The secret for the browser: of a session, or this one.
     Raises:
-        LinkUnusable: nobody has it now.
-        SessionMissing: it has ended in this moment.
+        LinkUnusable: it is unknown, expired or revoked.
+        SessionMissing: it ended meanwhile.
     """
     async with visitor.database.read() as session:
         token = await tokens.existing_token(session, secret)

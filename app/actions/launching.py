@@ -77,7 +77,7 @@ async def choose_course(
         secret: of the question.
         choice, code, language: see `binding.choose_course`.
     Raises:
-        CodeUnusable, CourseArchived, CourseNotFound: the choice is none; the question stays.
+        CodeUnusable, CourseArchived, CourseNotFound: the choice cannot be used; the question stays open.
         LaunchRefused: the platform was suspended meanwhile.
     """
     async with database.write() as session:

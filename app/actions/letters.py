@@ -49,17 +49,18 @@ async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToS
         await take_turns(session, [f"letters:{asking.course_id}"])
         course = await courses.existing(session, asking.course_id)
         (use,) = await used_assignments(session, asking.assignments, course.id, assignment_id)
-        found = await letters.recipients(session, asking.assignments, use, below=wanted.below)
-        found = [each for each in found if each.email and each.member.id in set(wanted.members)]
-        if not found:
+        lacking = await letters.recipients(session, asking.assignments, use, below=wanted.below)
+        agreed = set(wanted.members)
+        recipients = [each for each in lacking if each.email and each.member.id in agreed]
+        if not recipients:
             return 0
         if not wanted.again and await letters.is_repeated(session, use, wanted.below):
             raise LetterRepeated(minutes=int(letters.AGAIN_AFTER.total_seconds() // 60))
-        letters.log(session, course, use, asking.name, below=wanted.below, count=len(found), title=wanted.subject)
+        letters.log(session, course, use, asking.name, below=wanted.below, count=len(recipients), title=wanted.subject)
         zone, language = ZoneInfo(course.time_zone), wanted.language.value
-        for each in found:
+        for each in recipients:
             due = numbers.moment(each.due.astimezone(zone), language) if each.due else None
             lines = [wanted.text.strip(), text("letter.due", language, due=due) if due else ""]
             words = "\n\n".join(filter(None, lines))
             await letters.add(session, use, each, subject=wanted.subject, text=words, language=language)
-    return len(found)
+    return len(recipients)

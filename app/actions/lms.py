@@ -29,7 +29,7 @@ async def read_members(asking: Asking, context_id: str, services: PlatformServic
 
     Raises:
         LinkNotFound: the platform has no such course, or gives no list.
-        PlatformRefused, AnswerUnusable, TargetRefused: the platform did not give it now.
+        PlatformRefused, AnswerUnusable, TargetRefused: the platform did not send it.
     """
     async with asking.database.read() as session:
         context, platform = await connection.find_context(session, asking.course_id, context_id)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.access.rights import Right
 from app.access.tokens import Principal
@@ -21,11 +21,7 @@ from app.teaching.joins import joins
 
 
 class AddMember(ActionRequest):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"external_id": "ivanov", "name": "Иван Иванов", "email": "ivanov@example.org"}]
-        }
-    )
+    examples = ({"external_id": "ivanov", "name": "Иван Иванов", "email": "ivanov@example.org"},)
 
     external_id: Name = Field(description="the id in the grade book; uploads name a student by it", examples=["ivanov"])
     role: MemberRole = MemberRole.STUDENT
@@ -37,7 +33,7 @@ class AddMember(ActionRequest):
 class ChangeMember(ActionRequest):
     """The fields to change; the others stay."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"group": "БПМИ202"}, {"confirmed": True}]})
+    examples = ({"group": "БПМИ202"}, {"confirmed": True})
 
     # The document shows no defaults: a missing field differs from null.
     external_id: Name = Field(default_factory=str, description="changes what was handed in under the earlier one, too")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
@@ -36,14 +36,10 @@ class SubmissionFilter(ActionRequest):
 class BeginRegrade(ActionRequest):
     """A choice of submissions by exactly one of ids, a filter, and all."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"filter": {"assignment": "lstm-layer", "status": "failed"}},
-                {"all": True},
-                {"filter": {"assignment": "lstm-layer"}, "preview": True},
-            ],
-        }
+    examples = (
+        {"filter": {"assignment": "lstm-layer", "status": "failed"}},
+        {"all": True},
+        {"filter": {"assignment": "lstm-layer"}, "preview": True},
     )
     exactly_one = "submissions", "filter", "all"
 

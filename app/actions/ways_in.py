@@ -279,10 +279,10 @@ async def import_roster(
         dry_run: only say what would be done.
         expected: the digest of the plan that the holder has seen.
         by_mail: send the links, too.
-        keep: is called before anything is stored; what it raises, ends the import.
+        keep: is called before anything is stored; an exception from it ends the import.
     Raises:
-        RosterRefused: the file is none that can be read.
-        RosterChanged: what would be done now is something else.
+        RosterRefused: the file cannot be read.
+        RosterChanged: the plan is another one by now.
         MailNotSet, CourseArchived
     """
     _check_mail(asking, by_mail=by_mail)

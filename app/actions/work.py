@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
@@ -25,13 +25,9 @@ from app.teaching.student_work import StudentWork, take_student_work
 class AdjustGrade(ActionRequest):
     """Exactly one of `delta` and `value`, in points of the assignment."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"delta": 5.0, "reason": "a nice plot"},
-                {"value": 60.0, "reason": "graded on paper", "replaces": None},
-            ]
-        }
+    examples = (
+        {"delta": 5.0, "reason": "a nice plot"},
+        {"value": 60.0, "reason": "graded on paper", "replaces": None},
     )
     exactly_one = "delta", "value"
 
@@ -52,11 +48,7 @@ class AdjustGrade(ActionRequest):
 class ExtendWork(ActionRequest):
     """At least one of the three. An extension only ever adds: a date before the course's has no effect."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"}]
-        }
-    )
+    examples = ({"due": "2026-10-08T20:59:59Z", "more_attempts": 1, "reason": "ill for a week"},)
     at_least_one = "due", "closes", "more_attempts"
     miscounted = "extension_empty"
 
@@ -73,20 +65,20 @@ class ExtendWork(ActionRequest):
 
 
 class CommentOnWork(ActionRequest):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "Look at the forget gate again."}]})
+    examples = ({"text": "Look at the forget gate again."},)
 
     text: Words = Field(description="for the student to read")
     submission: Id | None = Field(None, description="the attempt that it is about; null: all of the work")
 
 
 class AskForReview(ActionRequest):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": "The report says that my bias is missing."}]})
+    examples = ({"text": "The report says that my bias is missing."},)
 
     text: Words = Field(description="the student's question")
 
 
 class AnswerReview(ActionRequest):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"answer": "It is added after the activation."}]})
+    examples = ({"answer": "It is added after the activation."},)
 
     answer: Words = Field(description="for the student to read")
 

@@ -16,7 +16,7 @@ from app.access.tokens import Principal
 from app.actions.asking import Action
 from app.actions.fields import Id
 from app.api.schemas.base import Page
-from app.http.auth.holders import Asks, AsksIn, TokenFor, TokenInCourseFor
+from app.http.auth.holders import Asks, TokenFor
 from app.http.texts import language_of
 from app.services import services
 from grader import Assignment
@@ -28,11 +28,6 @@ Item = TypeVar("Item")
 def asks(action: Action[..., Any]) -> Any:
     """Return a dependency of a route with an action: it gives the `Asking` of the holder of the action's right."""
     return Depends(Asks(action))
-
-
-def asks_in(action: Action[..., Any]) -> Any:
-    """As `asks`, in the course of the path."""
-    return Depends(AsksIn(action))
 
 
 @dataclass(frozen=True)
@@ -51,17 +46,12 @@ class Reading:
 
 def reads(right: Right) -> Any:
     """Return a dependency of a route that reads: it gives the `Reading` of the holder of this right."""
-    return _reading(TokenFor(right))
 
-
-def reads_in(right: Right) -> Any:
-    """As `reads`, in the course of the path."""
-    return _reading(TokenInCourseFor(right))
-
-
-def _reading(checked: TokenFor | TokenInCourseFor) -> Any:
-    # An annotation, which is a text, could not name `checked`.
-    async def reading(request: Request, viewer: Principal = Depends(checked)) -> AsyncIterator[Reading]:  # noqa: B008
+    # An annotation, which is a text, could not name `right`.
+    async def reading(
+        request: Request,
+        viewer: Principal = Depends(TokenFor(right)),  # noqa: B008
+    ) -> AsyncIterator[Reading]:
         parts = services(request)
         async with parts.database.read() as session:
             yield Reading(viewer, session, parts.assignments, language_of(request))

@@ -23,11 +23,12 @@ from app.api.schemas.base import Problem
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
-from app.http.auth.holders import AsksFor, TokenFor, TokenInCourseFor, monitor, token_holder
+from app.http.auth.holders import AsksFor, TokenFor, monitor, token_holder
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
 from app.http.uploads import FIELDS
 from app.storage.database import CommitUnanswered
+from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
 from app.webhooks.messages import GradedMessage, PingMessage
 from grader.report.schema import report_schema
@@ -83,6 +84,19 @@ EXAMPLE_PARAMS: dict[str, dict[str, Any]] = {
     "busy": {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
 }
 
+#: The course in a path, which `holders.acting_holder` reads.
+COURSE_ID = {
+    "name": "course_id",
+    "in": "path",
+    "required": True,
+    "description": "the `id` of a course",
+    "schema": {
+        "type": "string",
+        "title": "Course Id",
+        "description": "the `id` of a course",
+        "examples": [DEFAULT_COURSE],
+    },
+}
 #: Documented answers of an endpoint, by status.
 Answers = dict[int | str, dict[str, Any]]
 #: Schemas of files.
@@ -154,7 +168,7 @@ def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
         yield from COMMON
     elif call is monitor:
         yield from (NotAuthenticated, NotPermitted)
-    elif isinstance(call, TokenFor | TokenInCourseFor | AsksFor):
+    elif isinstance(call, TokenFor | AsksFor):
         holders = call.right.holders
         if not (holders.students and holders.roles == EVERYBODY):
             yield NotPermitted
@@ -225,7 +239,10 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
             for context in iter_route_contexts(app.routes):
                 if isinstance(context.original_route, APIRoute) and context.include_in_schema:
                     for method in context.methods or ():
-                        responses = document["paths"][context.path_format][method.lower()]["responses"]
+                        operation = document["paths"][context.path_format][method.lower()]
+                        if "{course_id}" in (context.path_format or ""):
+                            operation["parameters"].insert(0, COURSE_ID)
+                        responses = operation["responses"]
                         if PROBLEM not in responses.get("422", {}).get("content", {}):
                             # FastAPI documents its own error body, which our handlers replace.
                             responses.pop("422", None)

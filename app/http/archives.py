@@ -1,4 +1,4 @@
-"""Archives that a response carries as they are written."""
+"""Files to keep, and archives that a response carries as they are written."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ BINARY = "application/octet-stream"
 ZIP = "application/zip"
 
 
+def as_file(name: str) -> dict[str, str]:
+    """Return the header by which browsers keep an answer as a file of this name."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
 def send_archive(content: AsyncIterator[bytes], name: str, media_type: str = ZIP) -> StreamingResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "Cache-Control": "no-store"}
-    return StreamingResponse(content, media_type=media_type, headers=headers)
+    return StreamingResponse(content, media_type=media_type, headers=as_file(f"{name}.zip"))
 
 
 def limit_archives(request: Request, holder: Principal) -> None:

@@ -31,7 +31,7 @@ def keep(
 
     Args:
         max_age: in seconds; None: until the browser is closed.
-        from_others: a form of another site's is to bring it back.
+        from_others: a form on another site's page has to send it.
     Source: draft-ietf-httpbis-rfc6265bis; CHIPS, "Cookies Having Independent Partitioned State".
     """
     name = _name(request, name)

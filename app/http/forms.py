@@ -25,7 +25,7 @@ from app.http.problems import problem
 from app.http.texts import language_of
 from app.texts import text
 
-#: A form names many members at most: one box to tick in each row of a page.
+#: The largest form has a box to tick in each row of a page of members.
 FIELDS_MAX = 500
 #: The field at which a refusal is shown. Contradictory dates name theirs themselves.
 AT: Mapping[type[AppError], str] = {

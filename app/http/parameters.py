@@ -6,20 +6,23 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header, Path, Query, Request
+from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.actions.fields import ID, Language, Moment, Name
 from app.errors import AppError
+from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
 from app.errors.submissions import CheckNotFound, SubmissionNotFound
+from app.errors.teaching import AdjustmentNotFound, CommentNotFound, RegradeNotFound, ReviewNotFound
 from app.errors.uploads import IdempotencyKeyReused
+from app.errors.ways_in import IdentityNotFound
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
 
 MAX_WAIT_SECONDS = 120
-ASSIGNMENT_ID = re.compile("[a-z0-9-]{1,64}")
+LISTED = "an `id` from the list"
 
 
 async def language_parameter(
@@ -32,27 +35,6 @@ async def language_parameter(
 
 
 @dataclass(frozen=True)
-class PathId:
-    """A dependency that gives an id in the path of a page, if the text can be an id. This saves a query.
-
-    Attributes:
-        name: of the parameter.
-        missing: raised for a text that is no id.
-        form: of the id.
-    """
-
-    name: str
-    missing: type[AppError]
-    form: re.Pattern[str] = ID
-
-    async def __call__(self, request: Request) -> str:
-        id: str = request.path_params[self.name]
-        if not self.form.fullmatch(id):
-            raise self.missing
-        return id
-
-
-@dataclass(frozen=True)
 class Refuses:
     """A mark of a parameter for the OpenAPI document: the refusals that come with it."""
 
@@ -61,21 +43,23 @@ class Refuses:
 
 @dataclass(frozen=True)
 class IdOf(Refuses):
-    """The check of an id in the path of the API. A text that is no id is answered as the id of nothing."""
+    """The check of an id in a path. A text that is no id is answered as the id of nothing."""
+
+    form: re.Pattern[str] = ID
 
     def __call__(self, id: str) -> str:
-        if not ID.fullmatch(id):
+        if not self.form.fullmatch(id):
             raise self.refusals[0]
         return id
 
 
-def id_of(missing: type[AppError]) -> AfterValidator:
-    """Check an id in the path of the API, before any query.
+def id_of(missing: type[AppError], form: re.Pattern[str] = ID) -> AfterValidator:
+    """Check an id in a path, before any query.
 
     Args:
         missing: raised for a text that is no id.
     """
-    return AfterValidator(IdOf((missing,)))
+    return AfterValidator(IdOf((missing,), form))
 
 
 CourseParameter = Annotated[
@@ -84,6 +68,14 @@ CourseParameter = Annotated[
 ]
 SubmissionId = Annotated[str, Path(description="the `id` of a submission"), id_of(SubmissionNotFound)]
 CheckId = Annotated[str, Path(description="the `id` of a check"), id_of(CheckNotFound)]
+RegradeId = Annotated[str, Path(description=LISTED), id_of(RegradeNotFound)]
+JoinId = Annotated[str, Path(description=LISTED), id_of(JoinNotFound)]
+MemberId = Annotated[str, Path(description="the `id` of a member of the course"), id_of(MemberNotFound)]
+AdjustmentId = Annotated[str, Path(description=LISTED), id_of(AdjustmentNotFound)]
+CommentId = Annotated[str, Path(description=LISTED), id_of(CommentNotFound)]
+ReviewId = Annotated[str, Path(description=LISTED), id_of(ReviewNotFound)]
+PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
+IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]

@@ -1,8 +1,7 @@
 """The pages of refused and failed requests: what happened, in words for people, and where to go on.
 
-They ask no database, which may be what failed, and show no more than the request had found out about its reader: the
-course only where `session_holder` had let the reader into it. An address where nothing is and one that is somebody
-else's have the same page.
+They query no database, which may be what failed, and show only what is known about the reader by then: the course, if
+`session_holder` let them in. A missing page and somebody else's look the same.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], 
 
 
 def _words(request: Request, answer: Answer, headers: Mapping[str, str], viewer: Principal | None) -> dict[str, str]:
-    """Return title and detail for people; none: those of the document are for them."""
+    """Return title and detail for people; empty: the document's own will do."""
     is_missing = answer.status == HTTPStatus.NOT_FOUND and answer.slug not in OF_LINKS
     id = NOT_FOUND if is_missing else WORDS.get(answer.slug)
     if id is None:

@@ -45,7 +45,7 @@ FRAMEWORK_ANSWERS: dict[type[Exception] | int, Answer] = {
     413: Answer(413, "body-too-large"),
 }
 EVERY_ANSWER = ANSWERS | FRAMEWORK_ANSWERS
-#: Failures of other services; a line of the log has said why.
+#: Failures of other services, which are logged already.
 OF_OTHERS = (IssuerUnavailable, PlatformUnavailable, AnswerUnusable, PlatformRefused)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -12,9 +13,7 @@ from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses.uses import UsedAssignment
 from app.errors.courses import AssignmentNotFound
-from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
-from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ReviewNotFound
-from app.http.parameters import ASSIGNMENT_ID, PathId
+from app.http.parameters import id_of
 from app.http.texts import language_of
 from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
@@ -29,13 +28,7 @@ from grader.report.server_paths import clean
 #: Rows of a list on one page.
 ROWS = 50
 
-MemberId = Annotated[str, Depends(PathId("member_id", MemberNotFound))]
-JoinId = Annotated[str, Depends(PathId("join_id", JoinNotFound))]
-AdjustmentId = Annotated[str, Depends(PathId("adjustment_id", AdjustmentNotFound))]
-CommentId = Annotated[str, Depends(PathId("comment_id", CommentNotFound))]
-ReviewId = Annotated[str, Depends(PathId("review_id", ReviewNotFound))]
-AssignmentId = Annotated[str, Depends(PathId("assignment_id", AssignmentNotFound, ASSIGNMENT_ID))]
-PersonId = Annotated[str, Depends(PathId("person_id", PersonNotFound))]
+AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
 
 Staff = Annotated[Visit, Depends(PageFor(Right.SEE_MEMBERS, archived_too=True))]
 Grader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES))]

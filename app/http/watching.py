@@ -29,9 +29,9 @@ from app.submissions import repository
 from app.submissions.events import events_after
 
 LOOK_SECONDS = 15.0
-PLACE_SECONDS = 2.0
-# How often an unchanged place is sent again, with its estimate; pages count down meanwhile.
-SAME_PLACE_SECONDS = 10.0
+POSITION_SECONDS = 2.0
+# An unchanged position is sent again as often, with its estimate; pages count down meanwhile.
+SAME_POSITION_SECONDS = 10.0
 # Proxies end connections that are silent for a minute.
 HEARTBEAT_SECONDS = 15.0
 # After a quicker upload the rights are not checked a second time.
@@ -98,7 +98,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
     """Answer with a submission's events as they happen: server-sent events (HTML Living Standard, section 9.2).
 
     Events are stored in order, so a client that lost the connection goes on after the last event that arrived. The
-    place in the queue is sent too, with the estimated time until the report, but not stored.
+    position in the queue is sent too, with the estimated time until the report, but not stored.
 
     Args:
         seen: the id of the last event that arrived; 0: none.
@@ -118,7 +118,7 @@ async def event_stream(parts: Services, submission_id: str, viewer: Principal, s
 
 async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: int) -> AsyncIterator[bytes]:
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    last_place, placed_at = None, 0.0
+    last_position, sent_at = None, 0.0
     began = quiet_since = time.monotonic()
     look_at = began
     with parts.jobs.watch(submission_id) as changed:
@@ -139,13 +139,13 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 new += map(_event, events)
                 seen = max([seen, *(event.id for event in events)])
             if job_status == JobStatus.QUEUED:
-                place = await parts.backlog.place(submission_id)
-                is_new = place != last_place or time.monotonic() >= placed_at + SAME_PLACE_SECONDS
-                if place is not None and is_new and submission is not None:
+                position = await parts.backlog.place(submission_id)
+                is_new = position != last_position or time.monotonic() >= sent_at + SAME_POSITION_SECONDS
+                if position is not None and is_new and submission is not None:
                     seconds = await parts.backlog.seconds_left(submission)
-                    position = {"position": place, "seconds": None if seconds is None else round(seconds)}
-                    new.append(format_sse_event(event="position", data_str=json.dumps(position)))
-                    last_place, placed_at = place, time.monotonic()
+                    data = {"position": position, "seconds": None if seconds is None else round(seconds)}
+                    new.append(format_sse_event(event="position", data_str=json.dumps(data)))
+                    last_position, sent_at = position, time.monotonic()
             if not new and time.monotonic() >= quiet_since + HEARTBEAT_SECONDS:
                 new.append(format_sse_event(comment="still here"))
             if new:
@@ -153,7 +153,7 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
                 quiet_since = time.monotonic()
             if job_status in OVER:
                 return
-            await _wait(changed, PLACE_SECONDS)
+            await _wait(changed, POSITION_SECONDS)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

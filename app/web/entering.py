@@ -11,7 +11,6 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import sessions, tokens
 from app.actions import getting_in
-from app.actions.getting_in import AskForLink
 from app.errors.requests import FieldsWrong
 from app.errors.ways_in import SignOnExpired
 from app.http.auth.holders import signed_in
@@ -53,12 +52,12 @@ async def enter_page(request: Request, token: str = "", next: str = HOME) -> Res
     if not token:
         return page(request, "enter.html", **ways_in(request, onward(next)))
     async with services(request).database.read() as session:
-        found = await tokens.existing_token(session, _secret(token))
-    person = await session_person(request) if found.membership_id else None
-    holder = tokens.holder_in_words(found)
+        used = await tokens.existing_token(session, _secret(token))
+    person = await session_person(request) if used.membership_id else None
+    holder = tokens.holder_in_words(used)
     known_as = await signed_in_as(request)
     return page(
-        request, "confirm.html", token=token, next=onward(next), holder=holder, known_as=known_as, person=person
+        request, "confirm.html", sign_in_token=token, next=onward(next), holder=holder, known_as=known_as, person=person
     )
 
 
@@ -144,7 +143,7 @@ async def ask_for_link(request: Request) -> Response:
     if parts.lost_links is None:
         return _link_page(request, next)
     try:
-        wanted = fields.read(AskForLink)
+        wanted = fields.read(getting_in.AskForLink)
     except FieldsWrong as refusal:
         return _link_page(request, next, fields, refusal)
     parts.client_limit.take(client_of(request))

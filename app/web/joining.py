@@ -16,7 +16,6 @@ from starlette.status import HTTP_303_SEE_OTHER
 from app.access import joining, sessions
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.actions import getting_in
-from app.actions.getting_in import JoinAsPerson, JoinByName
 from app.errors.requests import FieldsWrong, FormExpired
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import keep_session, session_sha256, signed_in_as, visitor
@@ -53,9 +52,9 @@ async def join(request: Request, secret: str) -> Response:
     course, member, person = await _who(request, secret)
     try:
         if person is not None:
-            await getting_in.join_as(visitor(request), secret, person, fields.read(JoinAsPerson))
+            await getting_in.join_as(visitor(request), secret, person, fields.read(getting_in.JoinAsPerson))
             return RedirectResponse(f"/?course={course.id}", HTTP_303_SEE_OTHER)
-        wanted = fields.read(JoinByName)
+        wanted = fields.read(getting_in.JoinByName)
     except FieldsWrong as refusal:
         return await _page(request, secret, fields, refusal)
     # The second of two clicks arrives in the session that the first one opened.

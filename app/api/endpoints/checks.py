@@ -93,9 +93,8 @@ async def _body(request: Request, check_id: str, viewer: Principal) -> CheckBody
         position = await checks.position(session, check)
     assignment = parts.assignments.get(check.assignment_id)
     language = language_of(request, assignment.language if assignment else "en")
-    return CheckBody(
-        id=check.id,
-        job_status=check.job_status,
+    return CheckBody.from_row(
+        check,
         position=position,
         report=None if check.report is None else render(Report.model_validate(check.report), language),
         links=CheckLinks(self=f"/api/v1/checks/{check.id}"),

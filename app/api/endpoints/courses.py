@@ -13,16 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access.rights import Right
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.actions.courses import (
-    RETENTION,
-    ChangeAssignment,
-    ChangeCourse,
-    CopyCourse,
-    MakeCourse,
-    UseAssignment,
-    rule_description,
-)
-from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, asks_in, reads_in
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, reads
 from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.courses import changes, uses
@@ -40,7 +31,7 @@ class CourseBody(Body):
     title: str
     language: str = Field(examples=["ru"])
     time_zone: str = Field(examples=["Europe/Moscow"])
-    retention_days: float | None = Field(description=RETENTION)
+    retention_days: float | None = Field(description=actions.RETENTION)
     created_at: datetime
     archived_at: datetime | None = Field(description="since when nothing in it changes; null: it is not archived")
 
@@ -69,15 +60,15 @@ class DeletedCourseBody(Body):
 class RulesBody(Body):
     """The dates and rules that hold: the file's, and the course's instead."""
 
-    opens: datetime | None = Field(description=rule_description("opens"))
-    due: datetime | None = Field(description=rule_description("due"))
-    closes: datetime | None = Field(description=rule_description("closes"))
-    late_percent_per_day: float = Field(description=rule_description("late_percent_per_day"))
-    late_percent_max: float = Field(description=rule_description("late_percent_max"))
-    limit: int | None = Field(description=rule_description("limit"))
-    cooldown_seconds: int = Field(description=rule_description("cooldown_seconds"))
-    counts: str = Field(description=rule_description("counts"))
-    checks_per_hour: int = Field(description=rule_description("checks_per_hour"))
+    opens: datetime | None = Field(description=actions.rule_description("opens"))
+    due: datetime | None = Field(description=actions.rule_description("due"))
+    closes: datetime | None = Field(description=actions.rule_description("closes"))
+    late_percent_per_day: float = Field(description=actions.rule_description("late_percent_per_day"))
+    late_percent_max: float = Field(description=actions.rule_description("late_percent_max"))
+    limit: int | None = Field(description=actions.rule_description("limit"))
+    cooldown_seconds: int = Field(description=actions.rule_description("cooldown_seconds"))
+    counts: str = Field(description=actions.rule_description("counts"))
+    checks_per_hour: int = Field(description=actions.rule_description("checks_per_hour"))
 
 
 class UseBody(Body):
@@ -95,7 +86,7 @@ ChangesCursor = Annotated[
     Annotated[str, Field(pattern="^[0-9]{1,18}$")] | SkipJsonSchema[None],
     Query(description="`next_cursor` of the page before; by default the first page"),
 ]
-Viewer = Annotated[Reading, reads_in(Right.READ)]
+Viewer = Annotated[Reading, reads(Right.READ)]
 UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assignment` from the list")]
 ListedId = Annotated[UsedId, Refuses((AssignmentNotFound,))]
 RULES = (RulesContradictory, LateWithoutDue)
@@ -113,7 +104,7 @@ async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
 @router.post("", summary="Make a course", status_code=201)
 async def create_course(
     asking: Annotated[Asking, asks(actions.make_course)],
-    wanted: MakeCourse,
+    wanted: actions.MakeCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
     """Make a course. It has no people and uses no assignments yet.
@@ -129,7 +120,9 @@ async def read_course(reading: Viewer) -> CourseBody:
 
 
 @router.patch("/{course_id}", summary="Change a course")
-async def change_course(asking: Annotated[Asking, asks_in(actions.change_course)], wanted: ChangeCourse) -> CourseBody:
+async def change_course(
+    asking: Annotated[Asking, asks(actions.change_course)], wanted: actions.ChangeCourse
+) -> CourseBody:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it."""
     return CourseBody.model_validate(await actions.change_course(asking, wanted))
@@ -137,8 +130,8 @@ async def change_course(asking: Annotated[Asking, asks_in(actions.change_course)
 
 @router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
 async def copy_course(
-    asking: Annotated[Asking, asks_in(actions.copy_course)],
-    wanted: CopyCourse,
+    asking: Annotated[Asking, asks(actions.copy_course)],
+    wanted: actions.CopyCourse,
     idempotency_key: IdempotencyKey = None,
 ) -> CourseBody:
     """Make a course with the same assignments, dates and rules, and with the same teachers and assistants, without
@@ -150,9 +143,7 @@ async def copy_course(
 
 
 @router.post("/{course_id}/export", summary="Export a course", response_class=StreamingResponse, responses=ARCHIVE)
-async def export_course(
-    request: Request, asking: Annotated[Asking, asks_in(actions.export_course)]
-) -> StreamingResponse:
+async def export_course(request: Request, asking: Annotated[Asking, asks(actions.export_course)]) -> StreamingResponse:
     """Write an archive of the course with all files, reports, grades, people, decisions and the log of changes, which
     gets a line for it. It holds no secret, no hash of one, and no numbers that the next attempt is asked.
     """
@@ -163,7 +154,7 @@ async def export_course(
 
 @router.delete("/{course_id}", summary="Delete a course")
 async def delete_course(
-    asking: Annotated[Asking, asks_in(actions.delete_course)],
+    asking: Annotated[Asking, asks(actions.delete_course)],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
 ) -> DeletedCourseBody:
     """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
@@ -175,7 +166,7 @@ async def delete_course(
 
 @router.get("/{course_id}/changes", summary="List the changes to a course")
 async def list_changes(
-    reading: Annotated[Reading, reads_in(Right.SEE_MEMBERS)], limit: Limit = 50, cursor: ChangesCursor = None
+    reading: Annotated[Reading, reads(Right.SEE_MEMBERS)], limit: Limit = 50, cursor: ChangesCursor = None
 ) -> Page[CourseChangeBody]:
     """List who changed what and when, the newest first: the course, its assignments, members, extensions, grades."""
     before = int(cursor) if cursor is not None else None
@@ -202,9 +193,9 @@ async def read_course_assignment(reading: Viewer, assignment_id: ListedId) -> Us
 @router.put("/{course_id}/assignments/{assignment_id}", summary="Have a course use an assignment")
 async def set_course_assignment(
     request: Request,
-    asking: Annotated[Asking, asks_in(actions.use_assignment)],
+    asking: Annotated[Asking, asks(actions.use_assignment)],
     assignment_id: UsedId,
-    wanted: UseAssignment,
+    wanted: actions.UseAssignment,
 ) -> UseBody:
     """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
 
@@ -216,9 +207,9 @@ async def set_course_assignment(
 @router.patch("/{course_id}/assignments/{assignment_id}", summary="Change dates and rules of a course")
 async def change_course_assignment(
     request: Request,
-    asking: Annotated[Asking, asks_in(actions.change_assignment)],
+    asking: Annotated[Asking, asks(actions.change_assignment)],
     assignment_id: ListedId,
-    wanted: ChangeAssignment,
+    wanted: actions.ChangeAssignment,
 ) -> UseBody:
     """Change what is given. `as_in_file` names the dates and rules for which the file holds again."""
     return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
@@ -228,7 +219,7 @@ async def change_course_assignment(
     "/{course_id}/assignments/{assignment_id}", summary="Let a course use an assignment no more", status_code=204
 )
 async def remove_course_assignment(
-    asking: Annotated[Asking, asks_in(actions.remove_assignment)], assignment_id: ListedId
+    asking: Annotated[Asking, asks(actions.remove_assignment)], assignment_id: ListedId
 ) -> None:
     """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again."""
     await actions.remove_assignment(asking, assignment_id)

@@ -13,21 +13,16 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
 from app.actions.fields import Name
-from app.api.dependencies import Paged, Reading, reads_in
-from app.api.endpoints.work import MemberId, Viewer, review_body
+from app.api.dependencies import Paged, Reading, reads
+from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
+from app.api.schemas import grades as bodies
 from app.api.schemas.base import Page
-from app.api.schemas.grades import (
-    AdjustmentBody,
-    AssignmentGrade,
-    CommentBody,
-    GradesList,
-    OwnGradesBody,
-    StudentGradesBody,
-)
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
+from app.http.archives import as_file
+from app.http.parameters import MemberId
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
@@ -63,7 +58,7 @@ AssignmentFilter = Annotated[
 @router.get(
     "/courses/{course_id}/grades",
     summary="List the grades of a course",
-    response_model=GradesList,
+    response_model=bodies.GradesList,
     responses=refusals(AssignmentNotFound),
 )
 async def list_grades(
@@ -71,7 +66,7 @@ async def list_grades(
     paging: Paged,
     chosen: Annotated[GradeFilter, Depends(_chosen)],
     assignment: AssignmentFilter = None,
-) -> Page[StudentGradesBody]:
+) -> Page[bodies.StudentGradesBody]:
     """List all students of the course, also those who handed in nothing, with the counted grade at each assignment, in
     the order in which they joined.
 
@@ -87,26 +82,30 @@ async def list_grades(
         limit=paging.limit + 1,
         after=paging.cursor,
     )
-    return paging.page(rows, lambda row: _body(row.member, row.grades, reading), attrgetter("member.id"))
+    return paging.page(
+        rows,
+        lambda row: bodies.StudentGradesBody.from_row(row.member, grades=_grades(row.grades, reading)),
+        attrgetter("member.id"),
+    )
 
 
 @router.get("/courses/{course_id}/grades/me", summary="Read your own grades")
-async def read_own_grades(reading: Annotated[Reading, reads_in(Right.READ)]) -> OwnGradesBody:
+async def read_own_grades(reading: Annotated[Reading, reads(Right.READ)]) -> bodies.OwnGradesBody:
     """Read the grades of the member whose own token this is, with adjustments, comments and answers.
 
     A token that is no member's own has no grades.
     """
     session = reading.session
     if reading.viewer.membership_id is None:
-        return OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
+        return bodies.OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
     member = await membership.find(session, reading.course_id, reading.viewer.membership_id)
     adjusted = await rows_of_member(session, Adjustment, member)
     commented = await rows_of_member(session, Comment, member)
-    return OwnGradesBody(
+    return bodies.OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),
-        adjustments=[AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
-        comments=[CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
+        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
+        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
         reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
     )
 
@@ -116,11 +115,11 @@ async def read_own_grades(reading: Annotated[Reading, reads_in(Right.READ)]) -> 
     summary="Read the grades of a student",
     responses=refusals(MemberNotStudent),
 )
-async def read_grades(reading: Viewer, member_id: MemberId) -> StudentGradesBody:
+async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGradesBody:
     member = await membership.find(reading.session, reading.course_id, member_id)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
-    return _body(member, await _grades_of(reading, member), reading)
+    return bodies.StudentGradesBody.from_row(member, grades=_grades(await _grades_of(reading, member), reading))
 
 
 @router.get(
@@ -167,12 +166,7 @@ async def read_grade_book(
         missing_is_zero=missing == "zero",
     )
     book = await run_in_threadpool(grade_book.book_file, lines, format)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{book.name}"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(book.content, media_type=book.media_type, headers=headers)
+    return Response(book.content, media_type=book.media_type, headers=as_file(book.name))
 
 
 async def _grades_of(reading: Reading, member: Membership) -> Mapping[str, Counted]:
@@ -180,18 +174,8 @@ async def _grades_of(reading: Reading, member: Membership) -> Mapping[str, Count
     return await grade_list.grades_of_member(reading.session, reading.assignments, uses, member)
 
 
-def _body(member: Membership, grades: Mapping[str, Counted], reading: Reading) -> StudentGradesBody:
-    return StudentGradesBody(
-        member=member.id,
-        student=member.external_id,
-        name=member.person.name,
-        group=member.group,
-        confirmed=member.confirmed_at is not None,
-        grades=_grades(grades, reading),
-    )
-
-
-def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[AssignmentGrade]:
+def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[bodies.AssignmentGrade]:
     return [
-        AssignmentGrade.of(counted, reading.language, reading.viewer, assignment=id) for id, counted in grades.items()
+        bodies.AssignmentGrade.of(counted, reading.language, reading.viewer, assignment=id)
+        for id, counted in grades.items()
     ]

@@ -13,14 +13,13 @@ from app.access.rights import Right
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import Name
-from app.actions.members import AddMember, ChangeMember, JoinMembers
-from app.api.dependencies import Paged, Reading, asks, asks_in, reads_in
+from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import JoinNotFound, MemberNotFound
-from app.http.parameters import id_of
+from app.errors.members import MemberNotFound
+from app.http.parameters import LISTED, JoinId, id_of
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
@@ -65,9 +64,8 @@ class JoinBody(Body):
     undone_at: datetime | None
 
 
-MemberId = Annotated[str, Path(description="an `id` from the list"), id_of(MemberNotFound)]
-JoinId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinNotFound)]
-Viewer = Annotated[Reading, reads_in(Right.SEE_MEMBERS)]
+MemberId = Annotated[str, Path(description=LISTED), id_of(MemberNotFound)]
+Viewer = Annotated[Reading, reads(Right.SEE_MEMBERS)]
 
 
 async def _members(
@@ -97,7 +95,7 @@ async def list_members(
 
 
 @members.post("/members", summary="Add a member to a course", status_code=201)
-async def create_member(asking: Annotated[Asking, asks_in(actions.add_member)], wanted: AddMember) -> MemberBody:
+async def create_member(asking: Annotated[Asking, asks(actions.add_member)], wanted: actions.AddMember) -> MemberBody:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
@@ -112,7 +110,7 @@ async def read_member(reading: Viewer, member_id: MemberId) -> MemberBody:
 
 @members.patch("/members/{member_id}", summary="Change a member")
 async def change_member(
-    asking: Annotated[Asking, asks_in(actions.change_member)], member_id: MemberId, wanted: ChangeMember
+    asking: Annotated[Asking, asks(actions.change_member)], member_id: MemberId, wanted: actions.ChangeMember
 ) -> MemberBody:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one."""
@@ -120,19 +118,19 @@ async def change_member(
 
 
 @members.post("/members/{member_id}/remove", summary="Remove a member")
-async def remove_member(asking: Annotated[Asking, asks_in(actions.remove_member)], member_id: MemberId) -> MemberBody:
+async def remove_member(asking: Annotated[Asking, asks(actions.remove_member)], member_id: MemberId) -> MemberBody:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays."""
     return MemberBody.model_validate(await actions.remove_member(asking, member_id))
 
 
 @members.post("/members/{member_id}/restore", summary="Take a removed member back")
-async def restore_member(asking: Annotated[Asking, asks_in(actions.restore_member)], member_id: MemberId) -> MemberBody:
+async def restore_member(asking: Annotated[Asking, asks(actions.restore_member)], member_id: MemberId) -> MemberBody:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
     return MemberBody.model_validate(await actions.restore_member(asking, member_id))
 
 
 @members.delete("/members/{member_id}", summary="Delete the data of a member")
-async def delete_member(asking: Annotated[Asking, asks_in(actions.delete_member)], member_id: MemberId) -> DeletedBody:
+async def delete_member(asking: Annotated[Asking, asks(actions.delete_member)], member_id: MemberId) -> DeletedBody:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
@@ -154,7 +152,7 @@ async def delete_student(
 
 @members.post("/members/{member_id}/join", summary="Join two members who are one student", status_code=201)
 async def join_members(
-    asking: Annotated[Asking, asks_in(actions.join_members)], member_id: MemberId, wanted: JoinMembers
+    asking: Annotated[Asking, asks(actions.join_members)], member_id: MemberId, wanted: actions.JoinMembers
 ) -> JoinBody:
     """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
     with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
@@ -173,7 +171,7 @@ async def list_joins(reading: Viewer, paging: Paged) -> Page[JoinBody]:
 
 
 @members.post("/joins/{join_id}/undo", summary="Take two joined members apart")
-async def undo_join(asking: Annotated[Asking, asks_in(actions.undo_join)], join_id: JoinId) -> JoinBody:
+async def undo_join(asking: Annotated[Asking, asks(actions.undo_join)], join_id: JoinId) -> JoinBody:
     """Give each its own again; everything since the join stays with the kept member.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;

@@ -13,7 +13,6 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.status import HTTP_201_CREATED
 
 from app.actions import notebooks as actions
-from app.actions.notebooks import ExchangeCode
 from app.api.openapi import refusals
 from app.api.schemas.base import Body
 from app.errors.courses import AssignmentNotFound
@@ -55,7 +54,7 @@ class NotebookTokenBody(Body):
     ),
     openapi_extra={"security": []},
 )
-async def exchange_code(request: Request, wanted: ExchangeCode) -> NotebookTokenBody:
+async def exchange_code(request: Request, wanted: actions.ExchangeCode) -> NotebookTokenBody:
     """Exchange the code that a student's page shows for a token of this one assignment.
 
     A code works once, for ten minutes. One that is wrong, used, replaced or too old is refused in the same way.

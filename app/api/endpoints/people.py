@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AliasPath, Field
 
@@ -14,18 +14,16 @@ from app.access import persons
 from app.access.rights import Right
 from app.actions import people as actions
 from app.actions.asking import Asking
-from app.actions.people import MergePeople
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
-from app.errors.members import JoinNotFound, PersonNotFound
+from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
-from app.errors.ways_in import IdentityNotFound
 from app.http.archives import BINARY, send_archive, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
-from app.http.parameters import id_of
+from app.http.parameters import IdentityId, JoinId, PersonId
 from app.privacy import export
 from app.services import services
 from app.storage.models import MemberRole
@@ -86,10 +84,6 @@ class MergeBody(Body):
     created_at: datetime
     undone_at: datetime | None
 
-
-PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
-MergeId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinNotFound)]
-IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
 
 router = APIRouter(tags=["people"])
 
@@ -163,7 +157,7 @@ async def detach_identity(
 
 @router.post("/people/{person_id}/merge", summary="Merge two persons", status_code=201)
 async def merge_people(
-    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: MergePeople
+    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: actions.MergePeople
 ) -> MergeBody:
     """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
     changes in a course. The other one's browsers that came by single sign-on have to sign in again.
@@ -174,7 +168,7 @@ async def merge_people(
 
 
 @router.post("/people/merges/{merge_id}/undo", summary="Take two merged persons apart")
-async def undo_merge(asking: Annotated[Asking, asks(actions.undo_merge)], merge_id: MergeId) -> MergeBody:
+async def undo_merge(asking: Annotated[Asking, asks(actions.undo_merge)], merge_id: JoinId) -> MergeBody:
     """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
 
     Refused when a later merge of one of the two has to be undone first, or when something that moved is another

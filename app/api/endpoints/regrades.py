@@ -6,17 +6,15 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import AliasPath, Field
 
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.actions.asking import Asking
-from app.actions.regrades import BeginRegrade
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of
-from app.errors.teaching import RegradeNotFound
-from app.http.parameters import IdempotencyKey, id_of
+from app.http.parameters import IdempotencyKey, RegradeId
 from app.submissions.grades import points_of
 from app.teaching import regrades
 from app.teaching.regrades import RegradeChange, RegradeProgress
@@ -50,9 +48,9 @@ class RegradeResultBody(Body):
 
 
 class RegradeItemBody(Body):
-    submission: str = Field(examples=[EXAMPLE_ID])
+    submission: str = Field(validation_alias="id", examples=[EXAMPLE_ID])
     student: str
-    assignment: str
+    assignment: str = Field(validation_alias="assignment_id")
     attempt: int
     before: RegradeResultBody
     after: RegradeResultBody | None = Field(description="null until it is graded again")
@@ -63,7 +61,6 @@ class RegradeItemBody(Body):
     )
 
 
-RegradeId = Annotated[str, Path(description="an `id` from the list"), id_of(RegradeNotFound)]
 Viewer = Annotated[Reading, reads(Right.SEE_STATISTICS)]
 
 router = APIRouter(prefix="/regrades", tags=["regrades"])
@@ -72,7 +69,7 @@ router = APIRouter(prefix="/regrades", tags=["regrades"])
 @router.post("", summary="Grade submissions again", status_code=202)
 async def create_regrade(
     asking: Annotated[Asking, asks(actions.begin_regrade)],
-    wanted: BeginRegrade,
+    wanted: actions.BeginRegrade,
     idempotency_key: IdempotencyKey = None,
 ) -> RegradeBody:
     """Grade again those of the selected submissions that have a report.
@@ -139,11 +136,8 @@ def _body(progress: RegradeProgress) -> RegradeBody:
 
 def _item(change: RegradeChange, before: float | None, after: float | None) -> RegradeItemBody:
     submission, old, new = change.submission, change.old, change.new
-    return RegradeItemBody(
-        submission=submission.id,
-        student=submission.student,
-        assignment=submission.assignment_id,
-        attempt=submission.attempt,
+    return RegradeItemBody.from_row(
+        submission,
         before=RegradeResultBody.from_row(old, points_after_rules=before),
         after=RegradeResultBody.from_row(new, points_after_rules=after) if new else None,
         changes=f"/api/v1/submissions/{submission.id}/reports/{new.id}/changes?since={old.id}" if new else None,

@@ -16,14 +16,14 @@ from app.access.links import NewLink, links_csv
 from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
-from app.actions.ways_in import LinksFor
-from app.api.dependencies import asks_in
+from app.api.dependencies import asks
 from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body
 from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
 from app.errors.rosters import RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
+from app.http.archives import as_file
 from app.http.bodies import read_file, read_form
 from app.http.texts import language_of
 from app.http.watching import current_rights_if_slow
@@ -122,7 +122,7 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 )
 async def import_roster(
     request: Request,
-    asking: Annotated[Asking, asks_in(actions.import_roster)],
+    asking: Annotated[Asking, asks(actions.import_roster)],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
         Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],
@@ -132,7 +132,7 @@ async def import_roster(
         Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
         Query(description="the heading of the column with the ids; by default the best one that has values"),
     ] = None,
-    links: Annotated[LinksFor, Query(description="who gets a personal link")] = LinksFor.NONE,
+    links: Annotated[actions.LinksFor, Query(description="who gets a personal link")] = actions.LinksFor.NONE,
     mail: Annotated[bool, Query(description="send these links by mail, too")] = False,
     format: Annotated[
         Format | SkipJsonSchema[None],
@@ -154,11 +154,8 @@ async def import_roster(
         asking, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
     )
     if format == Format.CSV or (format is None and _wants_csv(request)):
-        return Response(
-            links_csv(imported.links.values(), asking.url),
-            media_type="text/csv",
-            headers={"Content-Disposition": 'attachment; filename="links.csv"'},
-        )
+        table = links_csv(imported.links.values(), asking.url)
+        return Response(table, media_type="text/csv", headers=as_file("links.csv"))
     language = language_of(request)
     return RosterBody(
         course=asking.course_id,

@@ -15,7 +15,6 @@ from app.actions import hand_in as actions
 from app.actions import work
 from app.actions.asking import Asking
 from app.actions.fields import NO_NAME
-from app.actions.work import DecideAttempt
 from app.api.conditional import caching, revalidated, tag, unchanged
 from app.api.dependencies import Paged, SubmissionReading, asks
 from app.api.openapi import BYTES, file_answer, upload_form
@@ -199,7 +198,7 @@ async def decide_submission(
     request: Request,
     asking: Annotated[Asking, asks(work.decide_attempt)],
     submission_id: SubmissionId,
-    wanted: DecideAttempt,
+    wanted: work.DecideAttempt,
 ) -> SubmissionBody:
     """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
 
@@ -228,7 +227,6 @@ async def read_submission_file(request: Request, viewer: SubmissionReader, submi
         # The student chose the name, so it is quoted (RFC 8187).
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(submission.filename, safe='')}",
         "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
-        "X-Content-Type-Options": "nosniff",
     }
     return Response(submission.content, media_type="application/octet-stream", headers=headers | caching(etag))
 

@@ -17,14 +17,13 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
-from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
-from app.api.dependencies import Paged, Reading, asks, asks_in, reads, reads_in
+from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.errors.members import MemberNotFound
 from app.errors.requests import TokenNotFound
 from app.errors.ways_in import JoinLinkNotFound
-from app.http.parameters import IdempotencyKey, id_of
+from app.http.parameters import LISTED, IdempotencyKey, id_of
 from app.storage.models import Membership, Role
 
 
@@ -106,11 +105,11 @@ class NewJoinLinkBody(JoinLinkBody):
 
 
 MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
-TokenId = Annotated[str, Path(description="an `id` from the list"), id_of(TokenNotFound)]
-JoinLinkId = Annotated[str, Path(description="an `id` from the list"), id_of(JoinLinkNotFound)]
-LinkMaker = Annotated[Asking, asks_in(actions.make_links)]
-LinkEnder = Annotated[Asking, asks_in(actions.revoke_links)]
-Viewer = Annotated[Reading, reads_in(Right.MANAGE_LINKS)]
+TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
+JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
+LinkMaker = Annotated[Asking, asks(actions.make_links)]
+LinkEnder = Annotated[Asking, asks(actions.revoke_links)]
+Viewer = Annotated[Reading, reads(Right.MANAGE_LINKS)]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 
 router = APIRouter()
@@ -121,7 +120,7 @@ link_routes = APIRouter(prefix="/courses/{course_id}", tags=["members"])
 @token_routes.post("", summary="Make a token", status_code=201)
 async def create_token(
     asking: Annotated[Asking, asks(actions.make_token)],
-    wanted: MakeToken,
+    wanted: actions.MakeToken,
     idempotency_key: IdempotencyKey = None,
 ) -> NewTokenBody:
     """Make a token of the course. Only this answer holds it. A teacher makes tokens for submitters, an admin for all
@@ -158,12 +157,12 @@ async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False
     Earlier links of the member work until somebody first comes in by this one; then they end, with their sessions. A
     teacher makes links for students and assistants, an admin for teachers, too.
     """
-    (link,) = await actions.make_links(asking, MakeLinks(members=[member_id]), by_mail=mail)
+    (link,) = await actions.make_links(asking, actions.MakeLinks(members=[member_id]), by_mail=mail)
     return _new_body(link, asking.url)
 
 
 @link_routes.post("/links", summary="Make personal links for many", status_code=201)
-async def create_links(asking: LinkMaker, wanted: MakeLinks, mail: Mail = False) -> NewLinks:
+async def create_links(asking: LinkMaker, wanted: actions.MakeLinks, mail: Mail = False) -> NewLinks:
     """Make a new link for each of these members, as for one. Removed members have none."""
     new_links = await actions.make_links(asking, wanted, by_mail=mail)
     return NewLinks(items=[_new_body(link, asking.url) for link in new_links])
@@ -194,7 +193,7 @@ async def revoke_links(asking: LinkEnder) -> EndedLinks:
 
 @link_routes.post("/join-links", summary="Make a join link", status_code=201)
 async def create_join_link(
-    asking: Annotated[Asking, asks_in(actions.make_join_link)], wanted: MakeJoinLink
+    asking: Annotated[Asking, asks(actions.make_join_link)], wanted: actions.MakeJoinLink
 ) -> NewJoinLinkBody:
     """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
 
@@ -214,9 +213,7 @@ async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
 
 
 @link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=204)
-async def revoke_join_link(
-    asking: Annotated[Asking, asks_in(actions.revoke_join_link)], join_link_id: JoinLinkId
-) -> None:
+async def revoke_join_link(asking: Annotated[Asking, asks(actions.revoke_join_link)], join_link_id: JoinLinkId) -> None:
     """End it at once. Those who came by it stay members."""
     await actions.revoke_join_link(asking, join_link_id)
 

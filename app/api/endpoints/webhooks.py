@@ -11,16 +11,15 @@ from pydantic import Field
 from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.asking import Asking
-from app.actions.webhooks import MakeWebhook
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
 from app.errors.outgoing import WebhookNotFound
-from app.http.parameters import IdempotencyKey, id_of
+from app.http.parameters import LISTED, IdempotencyKey, id_of
 from app.services import services
 from app.webhooks import outbox
 
 Viewer = Annotated[Reading, reads(Right.MANAGE_WEBHOOKS)]
-WebhookId = Annotated[str, Path(description="an `id` from the list"), id_of(WebhookNotFound)]
+WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
@@ -59,7 +58,7 @@ class DeliveryBody(Body):
 async def create_webhook(
     request: Request,
     asking: Annotated[Asking, asks(actions.make_webhook)],
-    wanted: MakeWebhook,
+    wanted: actions.MakeWebhook,
     idempotency_key: IdempotencyKey = None,
 ) -> NewWebhookBody:
     """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again

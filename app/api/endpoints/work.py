@@ -10,17 +10,16 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access.rights import Right
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.actions.work import AdjustGrade, AnswerReview, AskForReview, CommentOnWork, ExtendWork, WorkId
-from app.api.dependencies import AnyReading, Paged, Reading, asks, asks_in, reads_in
+from app.api.dependencies import AnyReading, Paged, Reading, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
 from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotFound, MemberNotStudent
-from app.errors.teaching import AdjustmentNotFound, CommentNotFound, ExtensionNotFound, ReviewNotFound
-from app.http.parameters import Refuses, SubmissionId, id_of
+from app.errors.members import MemberNotStudent
+from app.errors.teaching import ExtensionNotFound
+from app.http.parameters import AdjustmentId, CommentId, MemberId, Refuses, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
@@ -30,23 +29,19 @@ from app.teaching.student_work import StudentWork, find_student_work, list_rows
 #: The work of a student at an assignment.
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 
-MemberId = Annotated[str, Path(description="the `id` of a member of the course"), id_of(MemberNotFound)]
-AdjustmentId = Annotated[str, Path(description="an `id` from the list"), id_of(AdjustmentNotFound)]
-CommentId = Annotated[str, Path(description="an `id` from the list"), id_of(CommentNotFound)]
-ReviewId = Annotated[str, Path(description="an `id` from the list"), id_of(ReviewNotFound)]
 AssignmentId = Annotated[
     str,
     Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"]),
     Refuses((AssignmentNotFound, MemberNotStudent)),
 ]
-Viewer = Annotated[Reading, reads_in(Right.SEE_GRADES)]
+Viewer = Annotated[Reading, reads(Right.SEE_GRADES)]
 
 
-async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
-    return WorkId(member_id, assignment_id)
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> actions.WorkId:
+    return actions.WorkId(member_id, assignment_id)
 
 
-AtWork = Annotated[WorkId, Depends(_work_id)]
+AtWork = Annotated[actions.WorkId, Depends(_work_id)]
 
 
 async def _work(reading: Viewer, at: AtWork) -> StudentWork:
@@ -69,7 +64,7 @@ async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> P
 
 @router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
 async def adjust_grade(
-    asking: Annotated[Asking, asks_in(actions.adjust_grade)], at: AtWork, wanted: AdjustGrade
+    asking: Annotated[Asking, asks(actions.adjust_grade)], at: AtWork, wanted: actions.AdjustGrade
 ) -> AdjustmentBody:
     """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
 
@@ -81,7 +76,7 @@ async def adjust_grade(
 
 @router.delete(f"{WORK}/adjustments/{{adjustment_id}}", summary="Withdraw an adjustment", status_code=204)
 async def withdraw_adjustment(
-    asking: Annotated[Asking, asks_in(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
+    asking: Annotated[Asking, asks(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
 ) -> None:
     """Let it apply no more. It stays in the history. Asking twice changes nothing."""
     await actions.withdraw_adjustment(asking, at, adjustment_id)
@@ -104,7 +99,7 @@ async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> 
 
 @router.put(f"{WORK}/extension", summary="Give a student an extension")
 async def set_extension(
-    request: Request, asking: Annotated[Asking, asks_in(actions.extend_work)], at: AtWork, wanted: ExtendWork
+    request: Request, asking: Annotated[Asking, asks(actions.extend_work)], at: AtWork, wanted: actions.ExtendWork
 ) -> ExtensionBody:
     """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
@@ -116,7 +111,7 @@ async def set_extension(
 
 
 @router.delete(f"{WORK}/extension", summary="Take an extension back", status_code=204)
-async def remove_extension(asking: Annotated[Asking, asks_in(actions.take_back_extension)], at: AtWork) -> None:
+async def remove_extension(asking: Annotated[Asking, asks(actions.take_back_extension)], at: AtWork) -> None:
     """The dates and the limit of the course hold again, for what was handed in, too."""
     await actions.take_back_extension(asking, at)
 
@@ -130,7 +125,7 @@ async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page
 
 @router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
 async def add_comment(
-    asking: Annotated[Asking, asks_in(actions.add_comment)], at: AtWork, wanted: CommentOnWork
+    asking: Annotated[Asking, asks(actions.add_comment)], at: AtWork, wanted: actions.CommentOnWork
 ) -> CommentBody:
     """Write a comment for the student to read. The newest one sent again is one comment."""
     comment = await actions.add_comment(asking, at, wanted)
@@ -139,7 +134,7 @@ async def add_comment(
 
 @router.delete(f"{WORK}/comments/{{comment_id}}", summary="Delete a comment", status_code=204)
 async def delete_comment(
-    asking: Annotated[Asking, asks_in(actions.delete_comment)], at: AtWork, comment_id: CommentId
+    asking: Annotated[Asking, asks(actions.delete_comment)], at: AtWork, comment_id: CommentId
 ) -> None:
     """Delete it for good. A teacher deletes any comment, an assistant their own."""
     await actions.delete_comment(asking, at, comment_id)
@@ -158,7 +153,7 @@ async def list_submission_reviews(reading: AnyReading, submission_id: Submission
 
 @router.post("/submissions/{submission_id}/reviews", summary="Ask for a review of an attempt", status_code=201)
 async def ask_for_review(
-    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: AskForReview
+    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: actions.AskForReview
 ) -> ReviewBody:
     """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
 
@@ -182,7 +177,7 @@ async def list_reviews(
 
 @router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")
 async def answer_review(
-    asking: Annotated[Asking, asks_in(actions.answer_review)], review_id: ReviewId, wanted: AnswerReview
+    asking: Annotated[Asking, asks(actions.answer_review)], review_id: ReviewId, wanted: actions.AnswerReview
 ) -> ReviewBody:
     """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
     return review_body(*await actions.answer_review(asking, review_id, wanted))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import AliasPath, BeforeValidator, Field
 
 from app.access.tokens import Principal
 from app.api.schemas.base import EXAMPLE_ID, Body, Items, Page
@@ -67,11 +67,15 @@ class AssignmentGrade(CountedBody):
 class StudentGradesBody(Body):
     """A student, with the grade at each assignment."""
 
-    member: str = Field(examples=[EXAMPLE_ID])
-    student: str | None = Field(description="the id in the grade book", examples=["ivanov"])
-    name: str | None
+    member: str = Field(validation_alias="id", examples=[EXAMPLE_ID])
+    student: str | None = Field(
+        validation_alias="external_id", description="the id in the grade book", examples=["ivanov"]
+    )
+    name: str | None = Field(validation_alias=AliasPath("person", "name"))
     group: str | None
-    confirmed: bool = Field(description="a teacher or a roster has confirmed the student")
+    confirmed: Annotated[bool, BeforeValidator(bool)] = Field(
+        validation_alias="confirmed_at", description="a teacher or a roster has confirmed the student"
+    )
     grades: list[AssignmentGrade]
 
 

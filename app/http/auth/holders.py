@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,7 +32,7 @@ from app.http.parameters import CourseParameter
 from app.services import operations, service_url, services
 from app.storage.batches import Batcher
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Course
+from app.storage.models import Course
 from app.teaching.news import count_unseen
 
 bearer_scheme = HTTPBearer(
@@ -90,31 +90,22 @@ def holders(database: Database) -> Batcher[str, Principal | None]:
     return Batcher(find)
 
 
+async def acting_holder(request: Request, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
+    """Return the holder of the token, acting in the course of the path if the path names one (`openapi.COURSE_ID`).
+
+    Raises:
+        CourseNotFound: there is no such course, or the holder acts in another one.
+    """
+    return await _in_course(request, holder, request.path_params.get("course_id"))
+
+
 @dataclass(frozen=True)
 class TokenFor:
     """A dependency that gives the holder of the token, if it has this right (`Principal.check`)."""
 
     right: Right
 
-    async def __call__(self, holder: Annotated[Principal, Depends(token_holder)]) -> Principal:
-        holder.check(self.right)
-        return holder
-
-
-@dataclass(frozen=True)
-class TokenInCourseFor:
-    """A dependency that gives the holder of the token, acting in the course of the path, if it has this right there."""
-
-    right: Right
-
-    async def __call__(
-        self,
-        request: Request,
-        holder: Annotated[Principal, Depends(token_holder)],
-        course_id: Annotated[str, Path(description="the `id` of a course", examples=[DEFAULT_COURSE])],
-    ) -> Principal:
-        """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
-        holder = await _in_course(request, holder, course_id)
+    async def __call__(self, holder: Annotated[Principal, Depends(acting_holder)]) -> Principal:
         holder.check(self.right)
         return holder
 
@@ -135,32 +126,14 @@ class AsksFor:
     def right(self) -> Right:
         return self.action.right
 
-    def _check(self, request: Request, holder: Principal) -> Asking:
-        self.action.check(holder)
-        return asking(request, holder)
-
 
 @dataclass(frozen=True)
 class Asks(AsksFor):
     """A dependency of a route with an action: it gives the `Asking`."""
 
-    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(token_holder)]) -> Asking:
-        return self._check(request, holder)
-
-
-@dataclass(frozen=True)
-class AsksIn(AsksFor):
-    """As `Asks`, in the course of the path."""
-
-    async def __call__(
-        self,
-        request: Request,
-        holder: Annotated[Principal, Depends(token_holder)],
-        course_id: Annotated[str, Path(description="the `id` of a course", examples=[DEFAULT_COURSE])],
-    ) -> Asking:
-        """Raises: CourseNotFound: there is no such course, or the holder acts in another one."""
-        holder = await _in_course(request, holder, course_id)
-        return self._check(request, holder)
+    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(acting_holder)]) -> Asking:
+        self.action.check(holder)
+        return asking(request, holder)
 
 
 async def monitor(

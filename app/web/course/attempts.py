@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.actions.fields import ID
-from app.actions.work import DecideAttempt
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
 from app.http.forms import see_other
@@ -121,22 +120,19 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
 
 @router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=_decision_page)
 async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
-    """Decide whether a held attempt counts."""
-    wanted = visit.fields.read(DecideAttempt, names={"reason": "decision_reason"})
+    wanted = visit.fields.read(work.DecideAttempt, names={"reason": "decision_reason"})
     await work.decide_attempt(visit, submission_id, wanted)
     return see_other(f"/submissions/{submission_id}", said="attempt.decided")
 
 
 @router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.regrade_attempt)
 async def regrade_one(visit: Visit, submission_id: SubmissionId) -> Response:
-    """Have one attempt graded again. Its report stays until the new one is there."""
     await regrades.regrade_attempt(visit, submission_id)
     return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
 
 
 @router.form("/courses/{course_id}/failed/regrade", regrades.regrade_failed)
 async def regrade_failed(visit: Visit) -> Response:
-    """Have everything graded again that we failed to grade."""
     await regrades.regrade_failed(visit)
     return visit.lead_to("", "attempt.all_regraded")
 

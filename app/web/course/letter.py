@@ -8,7 +8,6 @@ from fastapi import Response
 
 from app.actions import letters as actions
 from app.actions.fields import MOST_POINTS
-from app.actions.letters import WriteToStudents
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
@@ -63,7 +62,7 @@ async def letter_page(
 
 @router.form(PATH, actions.write_to_students, again=letter_page, on=[LetterRepeated])
 async def write(visit: Visit, assignment_id: AssignmentId) -> Response:
-    wanted = visit.fields.read(WriteToStudents, members=visit.fields.typed.get("members", "").split())
+    wanted = visit.fields.read(actions.WriteToStudents, members=visit.fields.typed.get("members", "").split())
     count = await actions.write_to_students(visit, assignment_id, wanted)
     return visit.lead_to(f"/assignments/{assignment_id}/overview", "letter.sent" if count else "letter.nobody")
 

@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from app.actions import work as actions
-from app.actions.work import AnswerReview, WorkId
 from app.courses import extensions, membership
 from app.courses.membership import Members
 from app.errors.teaching import ExtensionNotFound, ReviewAnswered
-from app.http.staff import ROWS, AssignmentId, Grader, GradeReader, MemberId, ReviewId, cursor_of, search_of, titles_of
+from app.http.parameters import MemberId, ReviewId
+from app.http.staff import ROWS, AssignmentId, Grader, GradeReader, cursor_of, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching import adjustments, reviews
@@ -70,8 +70,7 @@ async def review_page(visit: Grader, review_id: ReviewId) -> Response:
 
 @router.form("/reviews/{review_id}", actions.answer_review, again=review_page, on=[ReviewAnswered])
 async def answer_review(visit: Visit, review_id: ReviewId) -> Response:
-    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
-    await actions.answer_review(visit, review_id, visit.fields.read(AnswerReview))
+    await actions.answer_review(visit, review_id, visit.fields.read(actions.AnswerReview))
     return visit.lead_to("/reviews", "review.answered")
 
 
@@ -100,7 +99,7 @@ async def list_extensions(visit: GradeReader, page_from: str | None = None, sear
 async def take_back_extension(visit: Visit, member_id: MemberId, assignment_id: AssignmentId) -> Response:
     """Take an extension back. Sending the form twice changes nothing."""
     with contextlib.suppress(ExtensionNotFound):
-        await actions.take_back_extension(visit, WorkId(member_id, assignment_id))
+        await actions.take_back_extension(visit, actions.WorkId(member_id, assignment_id))
     return visit.lead_to("/extensions", "extension.removed")
 
 

@@ -10,13 +10,13 @@ from fastapi import Depends, Response
 
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
-from app.actions.work import AdjustGrade, CommentOnWork, ExtendWork, WorkId
 from app.courses import extensions, membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import AdjustmentReplaced, ExtensionNotFound
 from app.http.fields import local
-from app.http.staff import AdjustmentId, AssignmentId, CommentId, Grader, MemberId, titles_of
+from app.http.parameters import AdjustmentId, CommentId, MemberId
+from app.http.staff import AssignmentId, Grader, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
@@ -30,11 +30,11 @@ WORK = "/members/{member_id}/assignments/{assignment_id}"
 router = Pages("/courses/{course_id}")
 
 
-async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
-    return WorkId(member_id, assignment_id)
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> actions.WorkId:
+    return actions.WorkId(member_id, assignment_id)
 
 
-AtWork = Annotated[WorkId, Depends(_work_id)]
+AtWork = Annotated[actions.WorkId, Depends(_work_id)]
 
 
 @router.get("/members/{member_id}")
@@ -91,25 +91,23 @@ async def adjust(visit: Visit, at: AtWork) -> Response:
     """Adjust the grade. If somebody else has adjusted it meanwhile, show that, and ask again."""
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
     other: dict[str, Any] = {"delta" if visit.fields.typed.get("way") == "value" else "value": None}
-    await actions.adjust_grade(visit, at, visit.fields.read(AdjustGrade, names=names, **other))
+    await actions.adjust_grade(visit, at, visit.fields.read(actions.AdjustGrade, names=names, **other))
     return _back(visit, at, "work.adjusted")
 
 
 @router.form(f"{WORK}/adjustments/{{adjustment_id}}/withdraw", actions.withdraw_adjustment)
 async def withdraw(visit: Visit, at: AtWork, adjustment_id: AdjustmentId) -> Response:
-    """Let an adjustment apply no more. It stays in the history."""
     await actions.withdraw_adjustment(visit, at, adjustment_id)
     return _back(visit, at, "work.withdrawn")
 
 
 @router.form(f"{WORK}/extension", actions.extend_work, again=work_page)
 async def extend(visit: Visit, at: AtWork) -> Response:
-    """Give more time, or more attempts, instead of an earlier extension."""
     async with visit.database.read() as session:
         work = await find_student_work(session, visit.assignments, visit.course_id, at.member_id, at.assignment_id)
         given = await extensions.find(session, work.member, work.use)
     stored = {"due": given.due, "closes": given.closes} if given else {}
-    wanted = visit.fields.read(ExtendWork, names={"reason": "extension_reason"}, zone=visit.zone, stored=stored)
+    wanted = visit.fields.read(actions.ExtendWork, names={"reason": "extension_reason"}, zone=visit.zone, stored=stored)
     await actions.extend_work(visit, at, wanted)
     return _back(visit, at, "work.extended")
 
@@ -124,19 +122,17 @@ async def take_back(visit: Visit, at: AtWork) -> Response:
 
 @router.form(f"{WORK}/comments", actions.add_comment, again=work_page)
 async def comment(visit: Visit, at: AtWork) -> Response:
-    """Write a comment for the student, on all of the work or on one attempt."""
-    await actions.add_comment(visit, at, visit.fields.read(CommentOnWork, names={"text": "comment"}))
+    await actions.add_comment(visit, at, visit.fields.read(actions.CommentOnWork, names={"text": "comment"}))
     return _back(visit, at, "work.commented")
 
 
 @router.form(f"{WORK}/comments/{{comment_id}}/delete", actions.delete_comment)
 async def delete_comment(visit: Visit, at: AtWork, comment_id: CommentId) -> Response:
-    """Delete a comment: a teacher any, an assistant their own."""
     await actions.delete_comment(visit, at, comment_id)
     return _back(visit, at, "work.comment_deleted")
 
 
-def _back(visit: Visit, at: WorkId, said: str) -> Response:
+def _back(visit: Visit, at: actions.WorkId, said: str) -> Response:
     return visit.lead_to(WORK.format(**vars(at)), said)
 
 

@@ -94,9 +94,9 @@ async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
 async def _question(request: Request, secret: str, refusal: AppError | None = None, *, in_path: bool) -> Response:
     problem: dict[str, Any] = refusal_context(request, refusal) if refusal else {"problem": None}
     async with services(request).database.read() as session:
-        asked = await binding.find(session, secret)
-        platform = await platforms.find(session, asked.platform_id)
-        message = Message.model_validate(asked.message)
+        question = await binding.find(session, secret)
+        platform = await platforms.find(session, question.platform_id)
+        message = Message.model_validate(question.message)
         own = await binding.own_courses(session, platform, message)
     return page(
         request,

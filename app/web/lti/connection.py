@@ -12,7 +12,7 @@ from app.courses import uses
 from app.errors.lti import LinkNotFound, PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
-from app.http.parameters import PathId
+from app.http.parameters import id_of
 from app.http.staff import GradeReader, every_title
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import memberships
@@ -23,10 +23,10 @@ from app.lti.platforms import site_of
 from app.storage.models import LtiContext
 from app.texts import title_of
 
-ContextId = Annotated[str, Depends(PathId("context_id", LinkNotFound))]
+ContextId = Annotated[str, id_of(LinkNotFound)]
 Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
-SelectionId = Annotated[str, Depends(PathId("selection_id", SelectionNotFound))]
-LinkId = Annotated[str, Depends(PathId("link_id", LinkNotFound))]
+SelectionId = Annotated[str, id_of(SelectionNotFound)]
+LinkId = Annotated[str, id_of(LinkNotFound)]
 
 router = Pages("/courses/{course_id}/lms")
 
@@ -81,13 +81,11 @@ async def read_members(visit: Visit, context_id: ContextId) -> Response:
 
 @router.form("/code", actions.make_code)
 async def make_code(visit: Visit) -> Response:
-    """Make a code that connects one more course of a platform with this course, and show it once."""
     return await _page(visit, code=await actions.make_code(visit))
 
 
 @router.form("/contexts/{context_id}/disconnect", actions.disconnect)
 async def disconnect(visit: Visit, context_id: ContextId) -> Response:
-    """Undo the connection with a course of a platform."""
     if not visit.fields.has("sure"):
         return visit.lead_to("/lms")
     await actions.disconnect(visit, context_id)
@@ -96,7 +94,6 @@ async def disconnect(visit: Visit, context_id: ContextId) -> Response:
 
 @router.form("/links/{link_id}", actions.choose_assignment)
 async def choose(visit: Visit, link_id: LinkId) -> Response:
-    """Let a link lead to the chosen assignment."""
     await actions.choose_assignment(visit, link_id, visit.fields.typed.get("assignment", ""))
     return visit.lead_to("/lms", "lms.chosen")
 
@@ -149,10 +146,7 @@ async def select(visit: Visit, selection_id: SelectionId) -> Response:
     # The form goes to the platform, which our policy allows on no other page.
     allowed = f"form-action 'self' {site}"
     framed = " ".join(["'self'", *parts.frame_sites()])
-    headers = {
-        "Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed),
-        "Cache-Control": "no-store",
-    }
+    headers = {"Content-Security-Policy": f"{POLICY} {framed}".replace("form-action 'self'", allowed)}
     return visit.page(
         "lti/chosen.html",
         "lms",

@@ -88,30 +88,30 @@ async def _login(request: Request, fields: Sequence[tuple[str, str]]) -> Respons
     unused then: Moodle takes it once.
     """
     services(request).login_limit.take(client_of(request))
-    asked = LoginRequest.of(fields)
+    login_request = LoginRequest.of(fields)
     service = service_url(request)
-    if not login.is_ours(asked.target_link_uri, service):
+    if not login.is_ours(login_request.target_link_uri, service):
         raise LoginRefused(reason="target_link_uri is not of this service")
     keeps_cookies = read(request, COOKIE) != ""
     browser = secrets.token_urlsafe(32)
-    in_storage = is_framed(request) and not keeps_cookies and asked.storage_target is not None
+    in_storage = is_framed(request) and not keeps_cookies and login_request.storage_target is not None
     database = services(request).database
     async with database.read() as session:
-        platform = await platforms.find_for_login(session, asked.issuer, asked.client_id)
+        platform = await platforms.find_for_login(session, login_request.issuer, login_request.client_id)
     if is_framed(request) and not keeps_cookies:
         if (CHECKED, "") not in fields:
-            response = RedirectResponse(f"{LOGIN_PATH}?{asked.query()}&{CHECKED}=", HTTP_302_FOUND)
+            response = RedirectResponse(f"{LOGIN_PATH}?{login_request.query()}&{CHECKED}=", HTTP_302_FOUND)
             _keep(request, response, COOKIE, "kept")
             return response
-        if asked.storage_target is None:
-            raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
-    asked = asked if in_storage else replace(asked, storage_target=None)
+        if login_request.storage_target is None:
+            raise LaunchElsewhere(again=f"{LOGIN_PATH}?{login_request.again()}")
+    login_request = login_request if in_storage else replace(login_request, storage_target=None)
     redirect_uri = f"{service}{LAUNCH_PATH}"
-    begun = await launching.begin(database, platform, asked, browser=browser, redirect_uri=redirect_uri)
+    start = await launching.begin(database, platform, login_request, browser=browser, redirect_uri=redirect_uri)
     if in_storage:
-        return _storage_page(request, asked, platform, begun.state, next=begun.address, value=browser)
-    response = RedirectResponse(begun.address, HTTP_302_FOUND)
-    _keep(request, response, _cookie_of(begun.state), browser)
+        return _storage_page(request, login_request, platform, start.state, next=start.address, value=browser)
+    response = RedirectResponse(start.address, HTTP_302_FOUND)
+    _keep(request, response, _cookie_of(start.state), browser)
     return response
 
 
@@ -124,7 +124,9 @@ def _keep(request: Request, response: Response, name: str, value: str, lifetime:
     keep(request, response, name, value, max_age=int(lifetime.total_seconds()), from_others=True)
 
 
-def _storage_page(request: Request, asked: LoginRequest, platform: LtiPlatform, state: str, **context: Any) -> Response:
+def _storage_page(
+    request: Request, login_request: LoginRequest, platform: LtiPlatform, state: str, **context: Any
+) -> Response:
     """Talk to the platform's storage.
 
     Args:
@@ -134,10 +136,10 @@ def _storage_page(request: Request, asked: LoginRequest, platform: LtiPlatform, 
     return page(
         request,
         "lti/storage.html",
-        target=asked.storage_target,
+        target=login_request.storage_target,
         origin=platforms.site_of(platform.login_url),
         key=f"lstm_grader_{state}",
-        again=f"{LOGIN_PATH}?{asked.again()}",
+        again=f"{LOGIN_PATH}?{login_request.again()}",
         **context,
     )
 
@@ -146,20 +148,20 @@ async def _launch(request: Request) -> Response:
     fields = _single(await _form_fields(request))
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
-    begun, platform = await _begun(request, fields.get("state", ""))
-    asked = login.request_of(begun)
-    is_stored = asked.storage_target is not None
+    pending, platform = await _pending(request, fields.get("state", ""))
+    login_request = login.request_of(pending)
+    is_stored = login_request.storage_target is not None
     if STORED in fields:
         # Only our own page has the value from there.
         check_origin(request)
     elif is_stored:
         kept = {name: fields.get(name, "") for name in ("state", "id_token")}
-        return _storage_page(request, asked, platform, kept["state"], fields=kept)
+        return _storage_page(request, login_request, platform, kept["state"], fields=kept)
     await launching.take(services(request).database, fields.get("state", ""))
     cookie = _cookie_of(fields["state"])
-    if not login.matches(begun.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
-        raise LaunchElsewhere(again=f"{LOGIN_PATH}?{asked.again()}")
-    message = await _message(request, begun, platform, fields.get("id_token", ""))
+    if not login.matches(pending.browser_sha256, fields.get(STORED, "") if is_stored else read(request, cookie)):
+        raise LaunchElsewhere(again=f"{LOGIN_PATH}?{login_request.again()}")
+    message = await _message(request, pending, platform, fields.get("id_token", ""))
     response = await arrive(request, platform, message, in_path=is_stored)
     if not is_stored:
         _keep(request, response, cookie, "", timedelta(0))
@@ -173,13 +175,13 @@ async def _form_fields(request: Request) -> list[tuple[str, str]]:
 
 def _single(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Raises: LaunchRefused: a field occurs twice, so two readers could use different values."""
-    found = dict(fields)
-    if len(found) != len(fields):
+    values = dict(fields)
+    if len(values) != len(fields):
         raise LaunchRefused(reason="field_twice")
-    return found
+    return values
 
 
-async def _begun(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
+async def _pending(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
     """Find the launch with this state, and its platform. Nothing is stored yet, because anybody can send a state.
 
     Raises:
@@ -188,14 +190,14 @@ async def _begun(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
         LaunchRefused: an admin has not confirmed the platform, or not any more.
     """
     async with services(request).database.read() as session:
-        begun = await login.find(session, state)
-        platform = await platforms.find(session, begun.platform_id)
+        pending = await login.find(session, state)
+        platform = await platforms.find(session, pending.platform_id)
     if platform.confirmed_at is None:
         raise LaunchRefused(reason="platform_unconfirmed")
-    return begun, platform
+    return pending, platform
 
 
-async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, token: str) -> Message:
+async def _message(request: Request, pending: LtiLogin, platform: LtiPlatform, token: str) -> Message:
     key = await services(request).platform_keys.find(platform.keys_url, message.key_id(token))
     service = service_url(request)
     return message.read(
@@ -203,7 +205,7 @@ async def _message(request: Request, begun: LtiLogin, platform: LtiPlatform, tok
         key,
         issuer=platform.issuer,
         client_id=platform.client_id,
-        fits_nonce=lambda nonce: login.matches(begun.nonce_sha256, nonce),
+        fits_nonce=lambda nonce: login.matches(pending.nonce_sha256, nonce),
         is_ours=lambda address: login.is_ours(address, service),
     )
 

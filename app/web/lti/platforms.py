@@ -8,10 +8,9 @@ from fastapi import Depends, Response
 
 from app.access.rights import Right
 from app.actions import platforms as actions
-from app.actions.platforms import AddDeployment, RegisterKnownPlatform, RegisterOtherPlatform, SetOrigins
 from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.http.forms import read_page_form, see_other
-from app.http.parameters import PathId
+from app.http.parameters import id_of
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import keys, platforms
 from app.lti.grades import connection
@@ -24,7 +23,7 @@ OTHER = "other"
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
 Admin = Annotated[Visit, Depends(PageFor(Right.MANAGE_PLATFORMS))]
-PlatformId = Annotated[str, Depends(PathId("platform_id", PlatformNotFound))]
+PlatformId = Annotated[str, id_of(PlatformNotFound)]
 
 router = Pages("/platforms")
 
@@ -49,9 +48,10 @@ async def _list(visit: Visit, invitation: str | None = None) -> Response:
 
 @router.form("", actions.register_platform, again=_list, on=[PlatformKnown])
 async def register(visit: Visit) -> Response:
-    """Register a platform by what its administrator shows."""
-    form_of_kind: type[RegisterKnownPlatform] | type[RegisterOtherPlatform] = (
-        RegisterOtherPlatform if visit.fields.typed.get("kind", OTHER) == OTHER else RegisterKnownPlatform
+    form_of_kind: type[actions.RegisterKnownPlatform] | type[actions.RegisterOtherPlatform] = (
+        actions.RegisterOtherPlatform
+        if visit.fields.typed.get("kind", OTHER) == OTHER
+        else actions.RegisterKnownPlatform
     )
     private = {"private": visit.parts.settings.lti_private_targets}
     wanted = visit.fields.read(form_of_kind, filled_only=True, context=private)
@@ -61,7 +61,6 @@ async def register(visit: Visit) -> Response:
 
 @router.form("/invitations", actions.invite_platform)
 async def invite(visit: Visit) -> Response:
-    """Make an address at which a platform can register itself, and show it."""
     invitation = await actions.invite_platform(visit)
     return await _list(visit, f"{visit.url}{invitation.path}")
 
@@ -120,7 +119,6 @@ async def confirm(visit: Visit, platform_id: PlatformId) -> Response:
 
 @router.form("/{platform_id}/suspend", actions.suspend_platform)
 async def suspend(visit: Visit, platform_id: PlatformId) -> Response:
-    """Accept nothing from a platform until it is confirmed again, if the box is ticked."""
     if not visit.fields.has("sure"):
         return see_other(f"/platforms/{platform_id}")
     await actions.suspend_platform(visit, platform_id)
@@ -129,20 +127,18 @@ async def suspend(visit: Visit, platform_id: PlatformId) -> Response:
 
 @router.form("/{platform_id}/deployments", actions.add_deployment, again=_one)
 async def add_deployment(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.add_deployment(visit, platform_id, visit.fields.read(AddDeployment))
+    await actions.add_deployment(visit, platform_id, visit.fields.read(actions.AddDeployment))
     return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
 
 
 @router.form("/{platform_id}/origins", actions.set_origins, again=_one)
 async def set_origins(visit: Visit, platform_id: PlatformId) -> Response:
-    """Allow only the sites in the form to show our pages in a frame, and to receive grades."""
-    await actions.set_origins(visit, platform_id, visit.fields.read(SetOrigins))
+    await actions.set_origins(visit, platform_id, visit.fields.read(actions.SetOrigins))
     return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.origins_set")
 
 
 @router.form("/{platform_id}/remove", actions.remove_platform)
 async def remove(visit: Visit, platform_id: PlatformId) -> Response:
-    """Remove a platform, if the box is ticked."""
     if not visit.fields.has("sure"):
         return see_other(f"/platforms/{platform_id}")
     await actions.remove_platform(visit, platform_id)

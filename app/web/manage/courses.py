@@ -8,7 +8,6 @@ from fastapi import Depends, Response
 
 from app.access.rights import Right
 from app.actions import courses as actions
-from app.actions.courses import MOST_COPY_DAYS, ChangeCourse, CopyCourse, MakeCourse
 from app.courses import course as courses
 from app.courses import uses
 from app.errors.courses import DeletionUnconfirmed
@@ -70,7 +69,7 @@ async def make_course(visit: Visit) -> Response:
     """Make a course with the chosen assignments. A form that is sent twice makes one."""
     chosen = sorted({str(value) for value in visit.data.getlist("assignment")})
     key = f"page:{visit.fields.form_key()}"
-    wanted = visit.fields.read(MakeCourse, filled_only=True, retention_days=None)
+    wanted = visit.fields.read(actions.MakeCourse, filled_only=True, retention_days=None)
     course = await actions.make_course(visit, wanted, uses_too=chosen, key=key)
     return see_other(f"/courses/{course.id}/start", said="course.made")
 
@@ -94,7 +93,7 @@ async def start(visit: Staff) -> Response:
 
 @router.get("/courses/{course_id}/copy")
 async def copy_page(visit: CourseManager) -> Response:
-    return visit.page("manage/course_copy.html", "settings", days=USUAL_DAYS, most_days=MOST_COPY_DAYS)
+    return visit.page("manage/course_copy.html", "settings", days=USUAL_DAYS, most_days=actions.MOST_COPY_DAYS)
 
 
 @router.form("/courses/{course_id}/copy", actions.copy_course, again=copy_page)
@@ -102,7 +101,7 @@ async def copy(visit: Visit) -> Response:
     """Copy the course. A form that is sent twice makes one copy."""
     key = f"page:{visit.fields.form_key()}"
     dates = {} if visit.fields.has("with_dates") else {"shift_days": None}
-    wanted = visit.fields.read(CopyCourse, names={"shift_days": "days"}, filled_only=True, **dates)
+    wanted = visit.fields.read(actions.CopyCourse, names={"shift_days": "days"}, filled_only=True, **dates)
     course = await actions.copy_course(visit, wanted, key=key)
     # A teacher acts in the new course by a membership there, and this session may be in the old one only.
     address = f"/courses/{course.id}/start" if visit.holder.may(Right.MAKE_COURSES) else "/courses"
@@ -111,19 +110,18 @@ async def copy(visit: Visit) -> Response:
 
 @router.form("/courses/{course_id}/archive", actions.change_course)
 async def archive(visit: Visit) -> Response:
-    await actions.change_course(visit, ChangeCourse(archived=True))
+    await actions.change_course(visit, actions.ChangeCourse(archived=True))
     return visit.lead_to("/settings", "course.archived")
 
 
 @router.form("/courses/{course_id}/reopen", actions.change_course)
 async def reopen(visit: Visit) -> Response:
-    await actions.change_course(visit, ChangeCourse(archived=False))
+    await actions.change_course(visit, actions.ChangeCourse(archived=False))
     return visit.lead_to("/settings", "course.reopened")
 
 
 @router.form("/courses/{course_id}/export", actions.export_course)
 async def export(visit: Visit) -> Response:
-    """Send the course as one archive."""
     limit_archives(visit.request, visit.holder)
     content = await actions.export_course(visit, visit.language)
     return send_archive(content, f"course-{visit.course_id}")
@@ -138,6 +136,5 @@ async def delete_page(visit: Deleter) -> Response:
 
 @router.form("/courses/{course_id}/delete", actions.delete_course, again=delete_page, on=[DeletionUnconfirmed])
 async def delete(visit: Visit) -> Response:
-    """Delete the course with everything in it, if the form repeats its title."""
     await actions.delete_course(visit, title=visit.fields.typed.get("confirmation", ""))
     return see_other("/courses", said="course.deleted")

@@ -9,7 +9,6 @@ from fastapi import Response
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import ID
-from app.actions.members import JoinMembers
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import (
@@ -22,7 +21,8 @@ from app.errors.members import (
     SameMember,
 )
 from app.errors.uploads import MemberRemoved
-from app.http.staff import ROWS, JoinId, MemberId, MemberManager, Staff, cursor_of, search_of
+from app.http.parameters import JoinId, MemberId
+from app.http.staff import ROWS, MemberManager, Staff, cursor_of, search_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
@@ -63,7 +63,7 @@ async def join_page(visit: MemberManager, member_id: MemberId, other: str = "", 
 @router.form("/members/{member_id}/join", actions.join_members, again=join_page, on=REFUSALS)
 async def join(visit: Visit, member_id: MemberId) -> Response:
     """Join the two. The member of the address is kept."""
-    wanted = visit.fields.read(JoinMembers, names={"member": "other"})
+    wanted = visit.fields.read(actions.JoinMembers, names={"member": "other"})
     try:
         await actions.join_members(visit, member_id, wanted)
     except REFUSALS:

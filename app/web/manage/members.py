@@ -14,13 +14,12 @@ from app.actions import members as actions
 from app.actions import ways_in
 from app.actions.asking import Asking
 from app.actions.fields import ID
-from app.actions.members import AddMember, ChangeMember, manageable_roles
-from app.actions.ways_in import MakeLinks
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, PersonShared
-from app.http.staff import ROWS, MemberId, MemberManager, Staff, only_here, search_of
+from app.http.parameters import MemberId
+from app.http.staff import ROWS, MemberManager, Staff, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import MemberRole
@@ -40,9 +39,9 @@ router = Pages("/courses/{course_id}/members")
 
 @router.get("")
 async def list_members(visit: Staff) -> Response:
-    asked = visit.request.query_params
-    text, group = search_of(asked.get("search", "")), search_of(asked.get("group", ""))
-    role, state = asked.get("role", ""), asked.get("state", "")
+    query = visit.request.query_params
+    text, group = search_of(query.get("search", "")), search_of(query.get("group", ""))
+    role, state = query.get("role", ""), query.get("state", "")
     state = state if state in STATES else "here"
     chosen = Members(
         role=MemberRole(role) if role in [*MemberRole] else None,
@@ -50,7 +49,7 @@ async def list_members(visit: Staff) -> Response:
         text=text or None,
         **STATES[state],
     )
-    number = int(asked["page"]) if asked.get("page", "").isdecimal() and len(asked["page"]) < 6 else 1
+    number = int(query["page"]) if query.get("page", "").isdecimal() and len(query["page"]) < 6 else 1
     number = min(max(number, 1), MOST_PAGES)
     async with visit.database.read() as session:
         shown, total = await membership.list_by_name(
@@ -72,7 +71,7 @@ async def list_members(visit: Staff) -> Response:
         roles=[*MemberRole],
         number=number,
         last=max(math.ceil(total / ROWS), 1),
-        manages=manageable_roles(visit.holder),
+        manages=actions.manageable_roles(visit.holder),
     )
 
 
@@ -89,13 +88,13 @@ async def confirm_many(visit: Visit) -> Response:
 async def new_member(visit: MemberManager) -> Response:
     async with visit.database.read() as session:
         groups = await membership.groups(session, visit.course_id)
-    return visit.page("manage/member_new.html", "members", groups=groups, roles=manageable_roles(visit.holder))
+    return visit.page("manage/member_new.html", "members", groups=groups, roles=actions.manageable_roles(visit.holder))
 
 
 @router.form("/new", actions.add_member, again=new_member, on=REFUSALS)
 async def add(visit: Visit) -> Response:
     """Add a confirmed member. The id in the grade book keeps a second click from adding another one."""
-    wanted = visit.fields.read(AddMember)
+    wanted = visit.fields.read(actions.AddMember)
     try:
         member_id = (await actions.add_member(visit, wanted)).id
     except ExternalIdTaken as refusal:
@@ -105,7 +104,7 @@ async def add(visit: Visit) -> Response:
     return _back(visit, member_id, "member.added")
 
 
-async def _is_same(asking: Asking, wanted: AddMember, member_id: str) -> bool:
+async def _is_same(asking: Asking, wanted: actions.AddMember, member_id: str) -> bool:
     """Tell whether the member to add exists already, because the form was sent twice."""
     async with asking.database.read() as session:
         stored = membership.values(await membership.find(session, asking.course_id, member_id))
@@ -123,14 +122,14 @@ async def member_page(visit: Staff, member_id: MemberId) -> Response:
         knows_links = holder.has(Right.MANAGE_LINKS) and of_others
         given = await links.list_links(session, holder, limit=1, member_id=member.id) if knows_links else ()
         join = await membership.join_of(session, member)
-    may_manage = member.role in manageable_roles(holder)
+    may_manage = member.role in actions.manageable_roles(holder)
     return visit.page(
         "manage/member_edit.html",
         "members",
         stored={name: value or "" for name, value in membership.values(member).items()},
         member=member,
         groups=groups,
-        roles=manageable_roles(holder),
+        roles=actions.manageable_roles(holder),
         perhaps=perhaps,
         knows_links=knows_links,
         link=given[0][0] if given else None,
@@ -143,14 +142,13 @@ async def member_page(visit: Staff, member_id: MemberId) -> Response:
 
 @router.form("/{member_id}/edit", actions.change_member, again=member_page, on=REFUSALS)
 async def edit(visit: Visit, member_id: MemberId) -> Response:
-    await actions.change_member(visit, member_id, visit.fields.read(ChangeMember))
+    await actions.change_member(visit, member_id, visit.fields.read(actions.ChangeMember))
     return _back(visit, member_id, "member.changed")
 
 
 @router.form("/{member_id}/confirm", actions.change_member, again=member_page, on=[EmailTaken])
 async def confirm(visit: Visit, member_id: MemberId) -> Response:
-    """Confirm this student."""
-    await actions.change_member(visit, member_id, ChangeMember(confirmed=True))
+    await actions.change_member(visit, member_id, actions.ChangeMember(confirmed=True))
     return _back(visit, member_id, "member.confirmed")
 
 
@@ -169,7 +167,7 @@ async def restore(visit: Visit, member_id: MemberId) -> Response:
 @router.form("/{member_id}/link", ways_in.make_links)
 async def make_link(visit: Visit, member_id: MemberId) -> Response:
     """Make a personal link, and show it or mail it. A form that is sent twice makes one."""
-    by_mail, wanted = visit.fields.has("mail"), MakeLinks(members=[member_id])
+    by_mail, wanted = visit.fields.has("mail"), ways_in.MakeLinks(members=[member_id])
     (link,) = await ways_in.make_links(visit, wanted, by_mail=by_mail, form_key=visit.fields.form_key())
     if by_mail:
         return _back(visit, member_id, "link.mailed" if link.mailed else "link.not_mailed")
@@ -184,14 +182,12 @@ async def make_link(visit: Visit, member_id: MemberId) -> Response:
 
 @router.form("/{member_id}/link/revoke", ways_in.revoke_links)
 async def revoke_links(visit: Visit, member_id: MemberId) -> Response:
-    """End all personal links of the member, and sign out the browsers that came by them."""
     await ways_in.revoke_links(visit, member_id)
     return _back(visit, member_id, "link.revoked")
 
 
 @router.form("/{member_id}/delete", actions.delete_member)
 async def delete(visit: Visit, member_id: MemberId) -> Response:
-    """Delete everything that the course keeps about the member, if the box is ticked."""
     if not visit.fields.has("sure"):
         return _back(visit, member_id, "member.not_sure")
     await actions.delete_member(visit, member_id)

@@ -10,23 +10,20 @@ from fastapi import Depends, Response
 from app.access import persons
 from app.access.rights import Right
 from app.actions import people as actions
-from app.actions.people import MergePeople
 from app.courses import people
 from app.errors.courses import DeletionUnconfirmed
 from app.errors.members import (
     JoinFollowed,
-    JoinNotFound,
     JoinOutdated,
     JoinUndone,
     PersonNotFound,
     PersonsShareCourse,
     SameMember,
 )
-from app.errors.ways_in import IdentityNotFound
 from app.http.archives import send_archive
 from app.http.forms import see_other
-from app.http.parameters import PathId
-from app.http.staff import ROWS, PersonId, cursor_of, search_of
+from app.http.parameters import IdentityId, JoinId, PersonId
+from app.http.staff import ROWS, cursor_of, search_of
 from app.http.visits import PageFor, Pages, Visit
 from app.privacy import export
 
@@ -35,8 +32,6 @@ OFFERED = 20
 MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse)
 
 Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_PEOPLE))]
-MergeId = Annotated[str, Depends(PathId("merge_id", JoinNotFound))]
-IdentityId = Annotated[str, Depends(PathId("identity_id", IdentityNotFound))]
 
 router = Pages("/people")
 
@@ -78,7 +73,6 @@ async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> R
 
 @router.get("/{person_id}/export")
 async def export_person(visit: Viewer, person_id: PersonId) -> Response:
-    """Send the archive of everything that is kept about the person."""
     scope = await export.scope_of_person(visit.database, person_id)
     content = export.archive(visit.database, scope, lambda stored: stored.body, visit.assignments)
     return send_archive(content, f"person-{person_id}")
@@ -86,15 +80,14 @@ async def export_person(visit: Viewer, person_id: PersonId) -> Response:
 
 @router.form("/{person_id}/merge", actions.merge_people, again=person_page, on=MERGE_REFUSALS)
 async def merge(visit: Visit, person_id: PersonId) -> Response:
-    """Give this person everything that the other one has."""
-    await actions.merge_people(visit, person_id, visit.fields.read(MergePeople, names={"person": "other"}))
+    await actions.merge_people(visit, person_id, visit.fields.read(actions.MergePeople, names={"person": "other"}))
     return see_other(f"/people/{person_id}", said="person.merged")
 
 
 @router.form(
     "/{person_id}/merges/{merge_id}/undo", actions.undo_merge, again=person_page, on=[JoinFollowed, JoinOutdated]
 )
-async def undo_merge(visit: Visit, person_id: PersonId, merge_id: MergeId) -> Response:
+async def undo_merge(visit: Visit, person_id: PersonId, merge_id: JoinId) -> Response:
     with contextlib.suppress(JoinUndone):  # The form was sent twice.
         await actions.undo_merge(visit, merge_id)
     return see_other(f"/people/{person_id}", said="person.unmerged")
@@ -108,6 +101,5 @@ async def detach(visit: Visit, person_id: PersonId, identity_id: IdentityId) -> 
 
 @router.form("/{person_id}/delete", actions.delete_person, again=person_page, on=[DeletionUnconfirmed])
 async def delete(visit: Visit, person_id: PersonId) -> Response:
-    """Delete the person with everything, if the form repeats the person's name as the page shows it."""
     await actions.delete_person(visit, person_id, confirmation=visit.fields.typed.get("confirmation", ""))
     return see_other("/people", said="person.deleted")

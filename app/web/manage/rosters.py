@@ -16,7 +16,6 @@ from starlette.datastructures import FormData
 
 from app.access.rights import Right
 from app.actions import ways_in as actions
-from app.actions.ways_in import ImportResult
 from app.courses.roster.columns import HEADINGS
 from app.courses.roster.planning import Outcome
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS
@@ -67,7 +66,7 @@ async def roster(visit: Visit) -> Response:
     return _to_links(visit, imported) if plan else _plan_page(visit, imported, content)
 
 
-def _to_links(visit: Visit, imported: ImportResult) -> Response:
+def _to_links(visit: Visit, imported: actions.ImportResult) -> Response:
     left_out = any(step.outcome in (Outcome.CONFLICT, Outcome.INVALID) for step in imported.plan.steps)
     return visit.lead_to("/links", "roster.imported_in_part" if left_out else "roster.imported")
 
@@ -113,7 +112,9 @@ def _page(visit: Visit, refusal: AppError | None = None, pasted: str = "") -> Re
     )
 
 
-def _plan_page(visit: Visit, imported: ImportResult, content: bytes, refusal: AppError | None = None) -> Response:
+def _plan_page(
+    visit: Visit, imported: actions.ImportResult, content: bytes, refusal: AppError | None = None
+) -> Response:
     steps = imported.plan.steps
     return replace(visit, refusal=refusal).page(
         "manage/roster_plan.html",

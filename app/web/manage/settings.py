@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 
 from app.actions import courses as actions
-from app.actions.courses import ChangeAssignment, ChangeCourse, CourseRules
 from app.courses import course as courses
 from app.courses import uses
 from app.courses.assignments import Rules
@@ -52,14 +51,12 @@ async def settings_page(visit: Staff) -> Response:
 
 @router.form("", actions.change_course, again=settings_page)
 async def change(visit: Visit) -> Response:
-    """Change the settings. Only an admin sets how long submissions are kept."""
-    await actions.change_course(visit, visit.fields.read(ChangeCourse))
+    await actions.change_course(visit, visit.fields.read(actions.ChangeCourse))
     return visit.lead_to("/settings", "course.changed")
 
 
 @router.form("/assignments", actions.add_assignment, again=settings_page, on=[AssignmentUnknown])
 async def use_assignment(visit: Visit) -> Response:
-    """Have the course use an assignment, as its file says."""
     assignment_id = visit.fields.typed.get("assignment", "")
     await actions.add_assignment(visit, assignment_id)
     return visit.lead_to(f"/settings/assignments/{assignment_id}", "assignment.added")
@@ -88,15 +85,14 @@ async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
 
 @router.form(ONE, actions.change_assignment, again=rules_page, on=[RulesContradictory, LateWithoutDue])
 async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
-    """Set dates and rules. They count at once, also for earlier attempts."""
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students
-    rules = CourseRules()
-    with contextlib.suppress(FieldsWrong):  # Told with what is wrong in the other fields.
+    rules = actions.CourseRules()
+    with contextlib.suppress(FieldsWrong):  # Shown together with the faults of the other fields.
         rules = _rules(visit.fields, visit.zone, Rules.model_validate(used.use.rules))
     in_file = [name for name in RULES if name not in rules.model_fields_set]
-    wanted = visit.fields.read(ChangeAssignment, rules=rules, as_in_file=in_file)
+    wanted = visit.fields.read(actions.ChangeAssignment, rules=rules, as_in_file=in_file)
     await actions.change_assignment(visit, assignment_id, wanted)
     # A new course shows its next steps there.
     return visit.lead_to("/settings" if has_students else "/start", "assignment.changed")
@@ -104,13 +100,12 @@ async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 @router.form(f"{ONE}/remove", actions.remove_assignment, again=rules_page, on=[AssignmentInUse])
 async def remove(visit: Visit, assignment_id: AssignmentId) -> Response:
-    """Remove the assignment from the course. In the course Default the file's own dates and rules hold again."""
     with contextlib.suppress(AssignmentNotFound):  # The form was sent twice.
         await actions.remove_assignment(visit, assignment_id)
     return visit.lead_to("/settings", "assignment.removed")
 
 
-def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
+def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules:
     """Read the rules that the course sets. An empty field means that the file's holds."""
     minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
     more: dict[str, Any] = {} if minutes is None else {"cooldown_seconds": round(minutes * 60)}
@@ -120,7 +115,7 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> CourseRules:
         name: None for name in CAN_BE_NONE if fields.has(f"no_{name}") and not (name in was_none and fields.has(name))
     }
     dates = {name: getattr(stored, name) for name in DATES}
-    return fields.read(CourseRules, zone=zone, stored=dates, filled_only=True, **more)
+    return fields.read(actions.CourseRules, zone=zone, stored=dates, filled_only=True, **more)
 
 
 def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from app.access import joining, links, tokens
 from app.access.rights import Right
 from app.actions import ways_in as actions
-from app.actions.ways_in import JOIN_DAYS, JOIN_LIMIT, MakeJoinLink, MakeLinks, MakeToken
 from app.courses import membership
+from app.http.archives import as_file
 from app.http.fields import local
 from app.http.staff import ROWS, cursor_of, only_here
 from app.http.visits import PageFor, Pages, Visit
@@ -35,11 +35,11 @@ async def links_page(visit: LinkReader, page_from: str | None = None) -> Respons
         rows = await links.list_links(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
         join_links = await joining.list_links(session, visit.course_id, limit=JOIN_LINKS)
         groups = await membership.groups(session, visit.course_id)
-    ends = (utc_now() + timedelta(days=JOIN_DAYS)).astimezone(visit.zone).replace(hour=23, minute=59, second=0)
+    ends = (utc_now() + timedelta(days=actions.JOIN_DAYS)).astimezone(visit.zone).replace(hour=23, minute=59, second=0)
     return visit.page(
         "manage/links.html",
         "links",
-        stored={"limit": str(max(JOIN_LIMIT, usage.students)), "expires_at": local(ends, visit.zone)},
+        stored={"limit": str(max(actions.JOIN_LIMIT, usage.students)), "expires_at": local(ends, visit.zone)},
         now=utc_now(),
         usage=usage,
         links=rows[:ROWS],
@@ -55,18 +55,16 @@ async def links_page(visit: LinkReader, page_from: str | None = None) -> Respons
 async def make_links(visit: Visit) -> Response:
     """Make personal links for students, and mail them or send them as a table. A form sent twice makes them once."""
     is_all, by_mail = visit.fields.typed.get("for") == "all", visit.fields.has("mail")
-    wanted = MakeLinks(all=is_all, never_used=not is_all)
+    wanted = actions.MakeLinks(all=is_all, never_used=not is_all)
     new_links = await actions.make_links(visit, wanted, by_mail=by_mail, form_key=visit.fields.form_key())
     if new_links and not by_mail:
-        headers = {"Content-Disposition": 'attachment; filename="links.csv"'}
-        return Response(links.links_csv(new_links, visit.url), media_type="text/csv", headers=headers)
+        return Response(links.links_csv(new_links, visit.url), media_type="text/csv", headers=as_file("links.csv"))
     said = "links.mailed" if all(link.mailed for link in new_links) else "links.mailed_some"
     return visit.lead_to("/links", said if new_links else "links.none")
 
 
 @router.form("/links/revoke", actions.revoke_links)
 async def revoke_links(visit: Visit) -> Response:
-    """End all personal links of the course, if the box is ticked."""
     if not visit.fields.has("sure"):
         return visit.lead_to("/links", "links.not_sure")
     await actions.revoke_links(visit)
@@ -76,7 +74,7 @@ async def revoke_links(visit: Visit) -> Response:
 @router.form("/links/join", actions.make_join_link, again=links_page)
 async def make_join_link(visit: Visit) -> Response:
     """Make a join link and show it, for the only time. The same form sent again shows the same link."""
-    key, wanted = visit.fields.form_key(), visit.fields.read(MakeJoinLink, zone=visit.zone)
+    key, wanted = visit.fields.form_key(), visit.fields.read(actions.MakeJoinLink, zone=visit.zone)
     link, address = await actions.make_join_link(visit, wanted, form_key=key)
     return visit.page(
         "manage/join_link.html",
@@ -119,13 +117,12 @@ async def tokens_page(visit: TokenReader, page_from: str | None = None) -> Respo
 @router.form("/tokens", actions.make_token, again=tokens_page)
 async def make_token(visit: Visit) -> Response:
     """Make a token and show it, for the only time. The same form sent again shows the same, unless it was revoked."""
-    key, wanted = visit.fields.form_key(), visit.fields.read(MakeToken, zone=visit.zone)
+    key, wanted = visit.fields.form_key(), visit.fields.read(actions.MakeToken, zone=visit.zone)
     token, secret = await actions.make_token(visit, wanted, form_key=key)
     return visit.page("manage/token_made.html", "tokens", token=token, secret=secret, url=visit.url)
 
 
 @router.form("/tokens/{token_id}/revoke", actions.revoke_token)
 async def revoke_token(visit: Visit, token_id: str) -> Response:
-    """End the token at once, and sign out its browsers."""
     await actions.revoke_token(visit, token_id)
     return visit.lead_to("/tokens", "token.revoked")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
-from fastapi import Depends, Response
+from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
@@ -19,7 +19,7 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.forms import fields_of, refusal_context
-from app.http.parameters import PathId
+from app.http.parameters import id_of
 from app.http.problems import problem
 from app.http.staff import Grader, cursor_of, offered, titles_of
 from app.http.uploads import form_with_file
@@ -37,7 +37,7 @@ UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
 
-BatchId = Annotated[str, Depends(PathId("batch_id", BatchNotFound))]
+BatchId = Annotated[str, id_of(BatchNotFound)]
 
 router = Pages("/courses/{course_id}/batch")
 
@@ -49,7 +49,6 @@ async def batches_page(visit: Grader) -> Response:
 
 @router.form("", actions.hand_in_batch, with_file=True)
 async def upload(visit: Visit) -> Response:
-    """Store the files of an archive, and hand in those whose owner is found."""
     inbox, most = visit.parts.inbox, visit.parts.settings.batch_bytes
     fields: dict[str, str] = {}
     try:
@@ -75,7 +74,6 @@ async def batch_page(visit: Grader, batch_id: BatchId) -> Response:
 
 @router.form("/{batch_id}/owners", actions.give_files)
 async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
-    """Give files without an owner to the students that a teacher chose, and hand them in."""
     fields = {name: value for name, value in visit.fields.typed.items() if name.startswith(OWNER_FIELD) and value}
     owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
     if unknown := await actions.give_files(visit, visit.parts.inbox, batch_id, owners):
@@ -85,14 +83,12 @@ async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
 
 @router.form("/{batch_id}/go-on", actions.hand_in_waiting)
 async def go_on(visit: Visit, batch_id: BatchId) -> Response:
-    """Hand in what still waits, after a restart."""
     await actions.hand_in_waiting(visit, visit.parts.inbox, batch_id)
     return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
 
 
 @router.form("/{batch_id}/leave-out", actions.leave_out_files)
 async def leave_out(visit: Visit, batch_id: BatchId) -> Response:
-    """Leave out the files without an owner."""
     await actions.leave_out_files(visit, batch_id)
     return visit.lead_to(f"/batch/{batch_id}", "batch.left_out")
 

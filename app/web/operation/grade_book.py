@@ -16,6 +16,7 @@ from app.courses.uses import list_used
 from app.errors.rosters import RosterTooLong
 from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import FieldsMissing, UploadRefused
+from app.http.archives import as_file
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import read_form
 from app.http.forms import fields_of, refusal_context
@@ -114,8 +115,7 @@ async def _page(visit: Visit, layout: Layout, refused: Mapping[str, Any] | None 
 @router.get("/file")
 async def download(visit: Grader, layout: InAddress) -> Response:
     book = await _book(visit, layout)
-    headers = {"Content-Disposition": f'attachment; filename="{book.name}"', "Cache-Control": "no-store"}
-    return Response(book.content, media_type=book.media_type, headers=headers)
+    return Response(book.content, media_type=book.media_type, headers=as_file(book.name))
 
 
 async def _book(visit: Visit, layout: Layout) -> BookFile:

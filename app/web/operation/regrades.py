@@ -8,13 +8,12 @@ from fastapi import Depends, Query, Response
 
 from app.access.rights import Right
 from app.actions import regrades as actions
-from app.actions.regrades import BeginRegrade, SubmissionFilter
 from app.courses.uses import list_used
 from app.errors.courses import CourseArchived
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
+from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
 from app.errors.uploads import IdempotencyKeyReused
 from app.http.fields import KEY_FIELD
-from app.http.parameters import PathId
+from app.http.parameters import RegradeId
 from app.http.staff import cursor_of, offered, titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.teaching import regrades
@@ -29,7 +28,6 @@ REFRESH_SECONDS = 3
 CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
 
 Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_STATISTICS))]
-RegradeId = Annotated[str, Depends(PathId("regrade_id", RegradeNotFound))]
 
 router = Pages("/courses/{course_id}/regrades")
 
@@ -61,9 +59,9 @@ async def begin(visit: Visit) -> Response:
     key = f"page:{fields.form_key()}" if fields.has(KEY_FIELD) else None
     preview = fields.typed.get("mode") != "now"
     if any(map(fields.has, ("assignment", "status", "student"))):
-        wanted = BeginRegrade(filter=fields.read(SubmissionFilter, filled_only=True), preview=preview)
+        wanted = actions.BeginRegrade(filter=fields.read(actions.SubmissionFilter, filled_only=True), preview=preview)
     else:
-        wanted = BeginRegrade(all=True, preview=preview)
+        wanted = actions.BeginRegrade(all=True, preview=preview)
     progress = await actions.begin_regrade(visit, wanted, key=key, share_preview=True)
     return visit.lead_to(f"/regrades/{progress.regrade.id}")
 
@@ -104,14 +102,12 @@ async def regrade_page(
 
 @router.form("/{regrade_id}/apply", actions.apply_preview, again=regrade_page, on=CONFLICTS)
 async def apply(visit: Visit, regrade_id: RegradeId) -> Response:
-    """Let the reports of a preview count."""
     await actions.apply_preview(visit, regrade_id)
     return visit.lead_to(f"/regrades/{regrade_id}", "regrade.applied")
 
 
 @router.form("/{regrade_id}/drop", actions.drop_preview, again=regrade_page, on=CONFLICTS)
 async def drop(visit: Visit, regrade_id: RegradeId) -> Response:
-    """Delete the reports of a preview."""
     await actions.drop_preview(visit, regrade_id)
     return visit.lead_to(f"/regrades/{regrade_id}", "regrade.dropped")
 

@@ -1,4 +1,4 @@
-"""The pages of an assignment: the task, what is checked for how many points, handing in, the own attempts.
+"""The pages of an assignment: the task, the points of each check, handing in, the own attempts and notebooks.
 
 Code comes as a file or is pasted. A page that is loaded again after a broken connection is still the same form, by a
 key in a cookie and, masked, in the form: so what is sent twice is one attempt.
@@ -19,12 +19,13 @@ from app.access.notebooks import CODE_LIFETIME, TOKEN_LIFETIME, notebooks_of
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
+from app.actions import notebooks
 from app.actions.fields import ID
-from app.actions.hand_in import HandIn
 from app.answers import answer_for
 from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
+from app.http.archives import as_file
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
@@ -143,8 +144,7 @@ async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ip
         content, media_type = handout.notebook(task.assignment, visit.language, cell), "application/x-ipynb+json"
     else:
         content, media_type = handout.module(task.assignment, visit.language), "text/x-python; charset=utf-8"
-    name = f'attachment; filename="{assignment_id}.{form}"'
-    return Response(content, headers={"Content-Disposition": name}, media_type=media_type)
+    return Response(content, headers=as_file(f"{assignment_id}.{form}"), media_type=media_type)
 
 
 @router.get(f"{PATH}/attempts")
@@ -155,7 +155,20 @@ async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Anno
     return visit.page("student/attempts.html", "course", before=last, **shown)
 
 
-async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, HandIn]:
+@router.form(f"{PATH}/code", notebooks.make_code)
+async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
+    """Make a code and show it, for the only time. The same form sent again makes another one in its place."""
+    visit.parts.code_limit.take(visit.holder.membership_id or "")
+    return await show(visit, assignment_id, code=await notebooks.make_code(visit, assignment_id, visit.language))
+
+
+@router.form(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook)
+async def end_notebook(visit: Visit, assignment_id: AssignmentId, token_id: str) -> Response:
+    await notebooks.end_notebook(visit, token_id)
+    return visit.lead_to(f"/assignments/{assignment_id}", "notebook.ended")
+
+
+async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, actions.HandIn]:
     """Read the form that hands in.
 
     Args:
@@ -168,10 +181,10 @@ async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tup
         fields |= {name: lines_of(value) for name, value in texts.items()}
         await check_form_secret(request, form.get(FORM_FIELD))
         student = fields.get("student", "").strip() or None
-        return visit, HandIn(file=await _file(form), student=student, assignment=assignment_id)
+        return visit, actions.HandIn(file=await _file(form), student=student, assignment=assignment_id)
 
 
-def _key(wanted: HandIn, fields: Mapping[str, str]) -> str | None:
+def _key(wanted: actions.HandIn, fields: Mapping[str, str]) -> str | None:
     form_key = unmask(fields.get(KEY_FIELD, ""))
     return wanted.key(form_key) if form_key else None
 
@@ -204,8 +217,8 @@ async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, viewer, assignment_id)
         chosen = AttemptsFilter(visit.course_id, assignment_id, viewer.membership_id)
-        found = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
-    shown, counted = found[:limit], task.basis.counted if task.basis else None
+        attempts = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
+    shown, counted = attempts[:limit], task.basis.counted if task.basis else None
     return {
         "task": task,
         "assignment": task.assignment,
@@ -214,7 +227,7 @@ async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None
         "reasons": reasons_of(task.basis) if task.basis else {},
         "counted": counted,
         "steps": steps_in_words(counted.steps, visit.language, visit.zone) if counted else (),
-        "next": shown[-1].submission.id if len(found) > limit else None,
+        "next": shown[-1].submission.id if len(attempts) > limit else None,
     }
 
 
@@ -279,10 +292,10 @@ async def show(
 def _text(assignment: Assignment, language: str) -> Any:
     """Return the task in the reader's language, else in another; None: the file has no text."""
     texts: dict[str, str] = dict(assignment.text.items())
-    found = texts.get(language) or next(iter(texts.values()), None)
-    if not found:
+    words = texts.get(language) or next(iter(texts.values()), None)
+    if not words:
         return None
-    return to_html(found, text("course.code", language), translate("report.sideways", language))
+    return to_html(words, text("course.code", language), translate("report.sideways", language))
 
 
 def _obstacle(viewer: Principal, task: Task) -> Refusal | None:

@@ -8,8 +8,7 @@ from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
-from app.errors.submissions import CheckNotFound
-from app.http.parameters import PathId
+from app.http.parameters import CheckId
 from app.http.staff import AssignmentId, titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.http.watching import wait_until_done
@@ -23,8 +22,6 @@ from grader.formats import View
 from grader.formats.source import Sources
 
 router = Pages()
-
-CheckId = Annotated[str, Depends(PathId("check_id", CheckNotFound))]
 
 
 @router.get(f"{PATH}/checks/{{check_id}}")

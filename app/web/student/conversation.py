@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import work as actions
-from app.actions.work import AskForReview
 from app.errors.requests import FieldsWrong
 from app.http.fields import form_context
 from app.http.forms import see_other
@@ -70,9 +69,8 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
 
 @router.form("/submissions/{submission_id}/reviews", actions.ask_for_review)
 async def ask_for_review(visit: Visit, submission_id: SubmissionId) -> Response:
-    """Ask the staff to look at the attempt, and show its page again."""
     try:
-        wanted = visit.fields.read(AskForReview)
+        wanted = visit.fields.read(actions.AskForReview)
     except FieldsWrong as refusal:
         context = form_context(visit.request, visit.fields, refusal)
         context["problem"]["detail"] = context["errors"]["text"]

@@ -1,4 +1,7 @@
-"""The first page: the own courses with their assignments. Staff of a single course get that course's page instead."""
+"""The first page: the own courses with their assignments, news, and the switches of the mail about news.
+
+Staff of a single course get that course's page instead.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right
@@ -17,11 +20,15 @@ from app.courses.course import has_only_default
 from app.http.archives import send_own_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
+from app.http.pages import page
 from app.http.staff import titles_of
 from app.http.visits import Anybody, PageFor, Pages, Visit
+from app.onward import HOME
+from app.services import services
 from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role, utc_now
 from app.teaching import news_mail
 from app.teaching.news import News, list_news
+from app.teaching.news_mail import OFF_PATH, SECRET_CHARACTERS
 from app.teaching.own.courses import own_courses
 
 router = Pages()
@@ -75,3 +82,27 @@ async def _see(visit: Visit, news: Sequence[News]) -> None:
         # It stays new if nothing can be stored now.
         with contextlib.suppress(SQLAlchemyError):
             await actions.see_news(visit, seen, visit.language)
+
+
+# --- mail about news --------------------------------------------------------------------------------------------------
+
+
+@router.form("/news/mail", actions.switch_news_mail)
+async def switch_mail(visit: Visit) -> Response:
+    wanted = visit.fields.read(actions.SwitchNewsMail)
+    await actions.switch_news_mail(visit, wanted)
+    return see_other(HOME, said="news.off" if wanted.off else "news.on")
+
+
+@router.get(OFF_PATH)
+async def off_page(request: Request, of: str = "") -> Response:
+    """Ask whether to end the mail: the link alone changes nothing, because mail servers open it."""
+    return page(request, "student/news_off.html", of=of, is_off=False)
+
+
+@router.post(OFF_PATH)
+async def end_mail(request: Request, of: str = "") -> Response:
+    """End the mail, asked for by the page or by a mail program (RFC 8058). The secret in the link is the only proof."""
+    if of.isprintable():
+        await actions.end_news_mail(services(request).database, of[:SECRET_CHARACTERS])
+    return page(request, "student/news_off.html", of=of, is_off=True)

@@ -12,18 +12,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
-from app.access.rights import Right
-from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
 from app.http.auth.holders import SessionHolder
 from app.http.forms import see_other
-from app.http.pages import page
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
-from app.http.visits import Pages, Visit
+from app.http.visits import Anybody, Pages, Visit
 from app.http.watching import event_stream, wait_until_done
 from app.services import operations, services
 from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
@@ -54,55 +51,60 @@ router = Pages()
 
 
 @router.get("/submissions/{submission_id}")
-async def submission_page(request: Request, viewer: SessionHolder, submission_id: SubmissionId) -> Response:
+async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Response:
     """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
-    parts = services(request)
-    await wait_until_done(parts, submission_id, viewer, PATIENCE_SECONDS)
-    async with parts.database.read() as session:
-        standing = await standing_of(session, parts.assignments, submission_id, viewer)
+    request, viewer = visit.request, visit.holder
+    await wait_until_done(visit.parts, submission_id, viewer, PATIENCE_SECONDS)
+    async with visit.database.read() as session:
+        standing = await standing_of(session, visit.assignments, submission_id, viewer)
         course = await session.get_one(Course, standing.submission.course_id)
         use = await session.get_one(CourseAssignment, standing.submission.course_assignment_id)
-        again = await may_try_again(session, parts.assignments, standing.submission)
+        again = await may_try_again(session, visit.assignments, standing.submission)
         looks_as_student = viewer.sees_everything and request.query_params.get("as") == "student"
         for_staff = viewer.sees_everything and not looks_as_student
-        acting = viewer.in_course(course) if for_staff else viewer
-        staff = await _for_staff(session, acting, standing.submission) if for_staff else None
+        staff = await _for_staff(session, standing.submission) if for_staff else None
         reader = as_student(viewer, standing.submission) if looks_as_student else viewer
         conversation = await conversation_of(session, reader, standing.submission)
         if conversation and looks_as_student:
             conversation = replace(conversation, may_ask=False)  # It would be a request by the staff.
+    acting = replace(visit, holder=viewer.in_course(course)) if for_staff else visit
     context: dict[str, Any] = {
-        "viewer": acting,
-        "staff": staff,
-        "course": course,
         "here": "course" if for_staff else None,
+        "course": course,
+        "staff": staff,
         "looks_as_student": looks_as_student,
         "for_staff": for_staff,
-        "zone": ZoneInfo(course.time_zone),
         "submission": standing.submission,
-        "assignment": in_course(parts.assignments, use),
+        "assignment": in_course(visit.assignments, use),
         "task_title": titles_of(request, [use])[use.assignment_id],
         "may_try_again": again,
         "conversation": conversation,
     }
     if standing.stored is None:
-        return await _waiting_page(request, standing, context)
-    view = await view_for(request, standing.stored, reader, language_of(request))
+        return acting.page("student/waiting.html", **context, **await _wait(visit, standing))
+    view = await view_for(request, standing.stored, reader, visit.language)
     pictures = [
         html.picture_for_script(picture, PICTURE.format(submission_id, name, view.language))
         for name, picture in html.pictures_in_page(view).items()
     ]
     proofs = await run_in_threadpool(presentation.proofs, view.report, view.language, view.artefacts)
-    context |= {"report": view.report, "pictures": pictures, "sources": Sources(view), "proofs": proofs}
-    context |= {"numbers_at": NUMBERS.format(submission_id), "grade": standing.grade, "counted": standing.counted}
     steps = steps_for(standing.counted, reader) if standing.counted else ()
-    context |= {"steps": steps_in_words(steps, view.language, context["zone"])}
-    return page(request, "report.html", **context)
+    return acting.page(
+        "report.html",
+        **context,
+        report=view.report,
+        pictures=pictures,
+        sources=Sources(view),
+        proofs=proofs,
+        numbers_at=NUMBERS.format(submission_id),
+        grade=standing.grade,
+        counted=standing.counted,
+        steps=steps_in_words(steps, view.language, ZoneInfo(course.time_zone)),
+    )
 
 
 @router.form("/submissions/{submission_id}/cancel", actions.cancel_submission)
 async def cancel(visit: Visit, submission_id: SubmissionId) -> Response:
-    """Take a submission out of the queue, and show its page again."""
     await actions.cancel_submission(visit, submission_id)
     return see_other(f"/submissions/{submission_id}")
 
@@ -141,7 +143,7 @@ async def numbers(request: Request, viewer: SessionHolder, submission_id: Submis
     return Response(text, media_type="text/csv; charset=utf-8")
 
 
-async def _for_staff(session: AsyncSession, viewer: Principal, submission: Submission) -> dict[str, Any]:
+async def _for_staff(session: AsyncSession, submission: Submission) -> dict[str, Any]:
     """Return the context of ``course/staff_tools.html``: the student, and the neighbours that need a look, too."""
     before, after = await beside(session, submission.course_id, submission.id)
     names = await names_of(session, [submission])
@@ -149,33 +151,28 @@ async def _for_staff(session: AsyncSession, viewer: Principal, submission: Submi
     return {
         "name": names.get(submission.membership_id),
         "is_student": member.role == MemberRole.STUDENT,
-        "may": {right.value: viewer.may(right) for right in Right},
-        "is_closed": viewer.in_archived,
         "before": before,
         "after": after,
     }
 
 
-async def _waiting_page(request: Request, standing: Standing, context: dict[str, Any]) -> Response:
-    parts = services(request)
-    submission, position = standing.submission, standing.position
-    async with parts.database.read() as session:
+async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
+    """Return the context of ``student/waiting.html``."""
+    backlog, submission, position = visit.parts.backlog, standing.submission, standing.position
+    async with visit.database.read() as session:
         events = [each.event for each in await events_after(session, submission.id, 0)]
     reached = [event for event in events[_last_start(events) :] if event in STAGES]
-    pace = await parts.backlog.pace()
-    self_test = operations(request).self_test
-    context |= {
+    self_test = operations(visit.request).self_test
+    return {
         "position": position,
         "refresh_seconds": min(REFRESH_SECONDS + (position or 0) // 5, REFRESH_SECONDS_MAX),
         "stages": STAGES,
         "optional": OPTIONAL,
         "reached": reached if submission.job_status == JobStatus.RUNNING else [],
         "is_first": self_test is not None and not self_test.has_ended,
-        "pace": pace,
-        "seconds_left": await parts.backlog.seconds_left(submission),
-        "may_cancel": context["viewer"].may(Right.CANCEL),
+        "pace": await backlog.pace(),
+        "seconds_left": await backlog.seconds_left(submission),
     }
-    return page(request, "student/waiting.html", **context)
 
 
 def _last_start(events: list[str]) -> int:

@@ -82,7 +82,7 @@ async def test_a_watcher_that_is_not_told_looks_again(owner: Browser, monkeypatc
     """As it is when another process grades, and its word does not get through."""
     monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
-    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.2)
+    monkeypatch.setattr("app.http.watching.POSITION_SECONDS", 0.2)
     body = await submit(owner, wait=0)
     assert [event["event"] for event in await events(owner, body)][-1] == "done"
     body = await submit(owner, wait=120)
@@ -103,7 +103,7 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
     settings: Settings, service: Service, owner: Browser, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
-    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.05)
+    monkeypatch.setattr("app.http.watching.POSITION_SECONDS", 0.05)
     made: list[dict[str, Any]] = []
 
     def noted(**event: Any) -> bytes:
@@ -124,7 +124,7 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
 async def test_hundreds_who_wait_ask_the_database_little(
     service: Service, owner: Browser, grader: FakeGrader, places: list[int | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.http.watching.PLACE_SECONDS", 0.01)
+    monkeypatch.setattr("app.http.watching.POSITION_SECONDS", 0.01)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", SECONDS)
     monkeypatch.setattr(service.services.backlog, "_clock", lambda: 0.0)  # All that follows is within one second.
     grader.released.clear()

@@ -130,6 +130,8 @@ async def test_empty_field_gives_a_rule_back_to_the_file(owner: Browser, browser
     await send(browser, RULES, cooldown_minutes="1,5")
     use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
     assert (use["set_here"], use["rules"]["cooldown_seconds"]) == (["cooldown_seconds"], 90)
+    assert said(await send(browser, RULES)) == "assignment.changed"
+    assert (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["set_here"] == []
 
 
 async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(browser: Browser, owner: Browser) -> None:

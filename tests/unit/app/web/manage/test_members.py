@@ -259,6 +259,7 @@ async def test_token_is_shown_once_and_revoked(service: Service, browser: Browse
     key = hidden((await browser.get(TOKENS)).text, "form_key")
     answers = [await send(browser, TOKENS, form_key=key, name="Moodle", role="submitter") for _ in range(2)]
     (secret,) = {re.findall(r'data-copy="(lstmg_[\w-]+)"', each.text)[0] for each in answers}
+    assert f'href="{TOKENS}?lang=ru"' in answers[0].text
     async with service.client(secret) as program:
         assert (await program.get("/api/v1/submissions")).status_code == 200
         listing = (await browser.get(TOKENS)).text
