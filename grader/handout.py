@@ -15,6 +15,7 @@ from string import Template
 from typing import Any
 
 from grader.assignment import Assignment
+from grader.sandbox.requests import SUPPLIED_CELL
 
 FOLDER = Path(__file__).parent / "handouts"
 MARK = "# %%"
@@ -65,6 +66,7 @@ def _cells_for(assignment: Assignment, language: str) -> list[HandoutCell]:
         "timesteps": exercise.timesteps,
         "features": exercise.features,
         "units": exercise.units,
+        "cell": SUPPLIED_CELL.strip(),
     }
     return [
         HandoutCell(Template(cell.text).substitute(values), cell.is_code, cell.is_task2)

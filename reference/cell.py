@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Float32Array = NDArray[np.float32]
+# A saturated value is inverted as if it were this far from the limit.
+EDGE = 1e-6
 
 
 def sigmoid(z: Array) -> Array:
@@ -31,10 +33,14 @@ def sigmoid(z: Array) -> Array:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * z))
 
 
-#: Functions in formulas, each with its derivative as a function of its value.
-FUNCTIONS: Mapping[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
-    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
-    "tanh": (np.tanh, lambda y: 1 - y**2),
+def _undo_tanh(y: Array) -> Array:
+    return np.asarray(np.arctanh(np.clip(y, EDGE - 1, 1 - EDGE)))
+
+
+#: Functions in formulas, each with its derivative and its inverse as functions of its value.
+FUNCTIONS: Mapping[str, tuple[Callable[[Array], Array], ...]] = {
+    "sigmoid": (sigmoid, lambda y: y * (1 - y), lambda y: 2 * _undo_tanh(2 * y - 1)),
+    "tanh": (np.tanh, lambda y: 1 - y**2, _undo_tanh),
 }
 OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -88,6 +94,10 @@ class Formula:
             found[name] = found[name] + slope
         return dict(found)
 
+    def solved(self, name: str, result: Array, values: Values) -> Array:
+        """Return the values of a name, which it reads once, that give this result beside those of the others."""
+        return _solved(self.node, name, result, values)
+
 
 def _function(node: ast.expr, functions: Mapping[str, Callable[[Any], Any]]) -> Function:
     """Raises: ValueError: it is more than a formula of a cell may be."""
@@ -129,6 +139,19 @@ def _slopes(node: ast.expr, values: Values) -> Iterator[tuple[str, Any]]:
             pass
         case _:
             raise ValueError(f"no derivative is known: {ast.unparse(node)}")
+
+
+def _solved(node: ast.expr, name: str, result: Array, values: Values) -> Array:
+    match node:
+        case ast.BinOp(left=left, op=ast.Add() | ast.Mult() as sign, right=right):
+            inner, other = (left, right) if name in Formula(left).names else (right, left)
+            known = Formula(other)(values)
+            return _solved(inner, name, result - known if isinstance(sign, ast.Add) else result / known, values)
+        case ast.Call(func=ast.Name(id=function), args=[argument]):
+            return _solved(argument, name, FUNCTIONS[function][2](result), values)
+        case ast.Name():
+            return result
+    raise ValueError(f"not solved for {name}: {ast.unparse(node)}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -192,7 +192,8 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
     for cause in causes:
         parts.append(("cause", cause["message"]))
         for place in report["source"]["places"] if report.get("source") else ():
-            if place["code"] == cause["code"]:
+            # A file that is not a notebook has places, and no code.
+            if place["code"] == cause["code"] and work.code:
                 parts.append(("line", line_at(place, work, screen)))
         if cause["hint"]:
             parts.append(("text", text("try", hint=cause["hint"])))
@@ -201,7 +202,7 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
 
 def page_parts(body: dict[str, Any], url: str, words: str) -> list[Part]:
     page = body.get("links", {}).get("page", "")
-    return [("text", words), ("link", url + page)] if page.startswith("/") else []
+    return [("text", words), ("link", url.rstrip("/") + page)] if page.startswith("/") else []
 
 
 def line_at(place: dict[str, Any], work: Work, screen: Screen) -> str:
@@ -352,8 +353,9 @@ def fit(work: Work, limit: int, screen: Screen) -> Work:
 
 def address_of(url: str) -> Any:
     """Return the host of an address: an IP address, or its name."""
-    host = urllib.parse.urlsplit(url).hostname or ""
+    host = ""
     try:
+        host = urllib.parse.urlsplit(url).hostname or ""
         return ipaddress.ip_address(host)
     except ValueError:
         return host
@@ -387,7 +389,7 @@ class Service:
     def __init__(self, url: str, screen: Screen, token: str = "") -> None:
         host = address_of(url)
         is_own = host == "localhost" or (not isinstance(host, str) and host.is_loopback)
-        if urllib.parse.urlsplit(url).scheme != "https" and not (is_own and url.startswith("http:")):
+        if not url.startswith("https:") and not (is_own and url.startswith("http:")):
             screen.stop("plain_http", url=url)
         # Notebooks like to switch the checks of certificates off for all; and this computer needs no proxy for itself.
         handlers = [NoRedirects(), urllib.request.HTTPSHandler(context=ssl.create_default_context())]
@@ -409,7 +411,8 @@ class Service:
                 self._screen.stop("no_code")
             exchange = json.dumps({"code": code, "where": where}).encode()
             # A code works once, so it is not sent again.
-            rules = self._ask("/api/v1/notebook/tokens", exchange, {"Content-Type": "application/json"}, once=True)
+            kind = {"Content-Type": "application/json"}
+            rules = self._ask("/api/v1/notebook/tokens", exchange, kind, holds="token", once=True)
             if rules["assignment"] != assignment:
                 self._screen.stop("other_assignment", other=rules["assignment"], assignment=assignment)
             rules["token"] = Secret(rules["token"])
@@ -448,26 +451,36 @@ class Service:
             raise Stop(*why, *(page_parts(body, self._url, text) or [("text", text)]), in_doubt=True) from None
         return body
 
-    def _ask(self, path: str, data: bytes | None = None, headers: Any = (), once: bool = False) -> Any:
-        """Send a request, again while the service is away or asks to wait. Raises: Stop."""
+    def _ask(
+        self, path: str, data: bytes | None = None, headers: Any = (), holds: str = "job_status", once: bool = False
+    ) -> dict[str, Any]:
+        """Send a request, again while the service is away or asks to wait. Return its answer, with the key `holds`.
+
+        Raises: Stop.
+        """
         every = {"Accept-Language": self._screen.language, "Accept": "application/json", **dict(headers)}
-        request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
-        if self._token:
-            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         until, pause = time.monotonic() + (0 if once else PATIENCE_SECONDS), 1
         while True:
+            status = ""
             try:
+                request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
+                if self._token:
+                    request.add_unredirected_header("Authorization", f"Bearer {self._token}")
                 with self._open(request, timeout=ANSWER_SECONDS) as answer:
-                    return json.loads(answer.read())
+                    status = f"HTTP {answer.status}"
+                    body = json.loads(answer.read())
+                if isinstance(body, dict) and holds in body:
+                    return body
+                raise ValueError
             except urllib.error.HTTPError as error:
                 if error.code < 400:
                     self._screen.stop("moved", url=self._url)
-                failure = refusal_of(error)
+                failure = self._refusal(error)
                 after = error.headers.get("Retry-After", "")
                 pause = int(after) if after.isdigit() else pause
                 is_over = error.code not in (429, 502, 503, 504)
-            except ValueError:
-                self._screen.stop("no_service", url=self._url)
+            except (ValueError, RecursionError) as error:  # An address may be none, too.
+                self._screen.stop("no_service" if status else "offline", url=self._url, reason=status or error)
             except (OSError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 is_over = isinstance(reason, ssl.SSLCertVerificationError)
@@ -480,15 +493,16 @@ class Service:
             time.sleep(pause)
             pause = min(2 * pause, 15)
 
-
-def refusal_of(error: urllib.error.HTTPError) -> Stop:
-    """Put a refusal into the service's own words."""
-    try:
-        problem = json.loads(error.read())
-        parts = [("cause", str(problem["title"])), ("text", str(problem["detail"]))]
-    except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
-        parts = [("text", f"HTTP {error.code} {error.reason}")]
-    return Stop(*parts, status=error.code, in_doubt=error.code >= http.client.INTERNAL_SERVER_ERROR)
+    def _refusal(self, error: urllib.error.HTTPError) -> Stop:
+        """Put a refusal into the service's own words; a proxy on the way has none."""
+        is_fault = error.code >= http.client.INTERNAL_SERVER_ERROR
+        try:
+            problem = json.loads(error.read())
+            parts = [("cause", str(problem["title"])), ("text", str(problem["detail"]))]
+        except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
+            reason = f"HTTP {error.code} {error.reason}"
+            parts = [("text", self._screen.text("offline" if is_fault else "no_service", url=self._url, reason=reason))]
+        return Stop(*parts, status=error.code, in_doubt=is_fault)
 
 
 def multipart(work: Work, assignment: str) -> tuple[bytes, str]:
@@ -608,8 +622,14 @@ TEXTS = {
         "{url} ведёт на другой адрес. Ради безопасности туда ничего не отправлено: скопируйте ячейку ещё раз.",
     ),
     "no_service": (
-        "{url} answers, but not as this service does. Perhaps the network asks you to sign in first.",
-        "{url} отвечает, но не так, как этот сервис. Возможно, сеть просит сначала войти в неё.",
+        (
+            "{url} answers, but not as this service does ({reason}). Perhaps the network asks you to sign in first. "
+            "Otherwise hand in the file on the page of the assignment."
+        ),
+        (
+            "{url} отвечает, но не так, как этот сервис ({reason}). Возможно, сеть просит сначала войти в неё. "
+            "Если дело не в этом, сдайте файл на странице задания."
+        ),
     ),
     "stopped": ("Stopped. Nothing was handed in.", "Остановлено. Ничего не сдано."),
     "maybe": (

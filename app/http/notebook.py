@@ -26,7 +26,7 @@ import urllib.request
 
 try:
     notebook_py = urllib.request.urlopen($file, timeout=30).read()
-except OSError as no_answer:
+except Exception as no_answer:
     print($unreachable, no_answer)
 else:
     if hashlib.sha256(notebook_py).hexdigest() == $sha256:

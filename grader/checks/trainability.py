@@ -14,6 +14,9 @@ def trainability(evidence: Evidence) -> Verdict:
     if gradients is None:
         return Verdict.failed(Finding.of("gradient_failed"))
     unreached = sorted(name for name, largest in gradients.reach.items() if not largest)
+    parts = evidence.execution.parts
+    if parts is not None and (constants := parts.untracked_of("constant")):
+        return Verdict.failed(Finding.of("gradient_missing", variant="constants", weights=constants))
     if len(unreached) == len(gradients.reach):
         return Verdict.failed(Finding.of("gradient_missing", variant="all"), {"roles": unreached})
     if unreached:

@@ -215,7 +215,7 @@ NAMES_ITS_LINE = frozenset(
         *("reserved_name", "subprocess", "super_init_missing", "syntax_error", "t2_attr_assign"),
         *("t2_before_build", "t2_bias_not_copied", "t2_compare_before_copy", "t2_exact_equality"),
         *("t2_faked", "t2_kernels_mixed", "t2_no_abs", "t2_no_difference", "t2_recurrent_not_copied"),
-        *("t2_self_compare", "t2_slices_mixed", "t2_slices_wrong", "t2_stale_output"),
+        *("t2_part_only", "t2_self_compare", "t2_slices_mixed", "t2_slices_wrong", "t2_stale_output"),
         *("tensor_item_assignment", "tf1_api"),
         *("timeout", "uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer", "write_outside"),
         *("wrong_base_class",),

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from grader.numerics.gate_values import Steps
 from reference import Case, split_gates
-from reference.cell import sigmoid
+from reference.cell import FUNCTIONS
+from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import RECURRENCE, Mistake, Table, bank
 from reference.lstm.misconceptions.computation import AFTER, Inputs
 from reference.lstm.misconceptions.table import NOBODY, places_of
@@ -25,14 +26,13 @@ from reference.lstm.misconceptions.table import NOBODY, places_of
 Array = NDArray[Any]
 Function = Callable[[Any], Any]
 Suspect = tuple[Mistake, ...]
+C_NEW, H_NEW = CELL.formulas["c_new"], CELL.formulas["h_new"]
 
 # Largest difference after a fit that is worth a replay.
 CLOSE = 1e-4
 # Factors nearer to 1, and constants nearer to 0, are rounding.
 LEAST_CHANGE = 1e-5
 LEAST_FACTOR = 0.01
-# A saturated value is inverted as if it were this far from the limit.
-EDGE = 1e-6
 # Starting states are recovered from float32 answers to 1e-3.
 ALIKE = 1e-2
 # With fewer rows, any map would fit.
@@ -187,35 +187,27 @@ def find_start(case: Case, answer: Array) -> Start:
     The second answer gives c after the first step; c and the first answer give the output gate, and that one gives h.
     The result is nonsense when no start gives the answer; a replay shows it.
     """
+    first, second = np.nan_to_num(answer[:, :2].astype(np.float64)).swapaxes(0, 1)
     with np.errstate(all="ignore"):
-        first, second = answer[:, 0].astype(np.float64), answer[:, 1].astype(np.float64)
-        i, f, o = (sigmoid(_sums(case, gate, 1, first)) for gate in "ifo")
-        c = (np.arctanh(_within(second / o, -1.0)) - i * np.tanh(_sums(case, "g", 1, first))) / f
-        opened = _within(first / np.tanh(c), 0.0)
-        heard = np.log(opened / (1.0 - opened)) - _sums(case, "o", 0, np.zeros_like(first))
-        h = np.linalg.lstsq(split_gates(case.weights.recurrent_kernel)["o"].T.astype(np.float64), heard.T, rcond=CLOSE)[
-            0
-        ].T
-        i, f = (sigmoid(_sums(case, gate, 0, h)) for gate in "if")
-        return Start(h, (c - i * np.tanh(_sums(case, "g", 0, h))) / f)
+        later = _gates(case, 1, first)
+        c = C_NEW.solved("c", H_NEW.solved("c_new", second, later), later)
+        opened = H_NEW.solved("o", first, {"c_new": c})
+        heard = np.nan_to_num(CELL.formulas["o"].solved("h_o", opened, _gates(case, 0, np.zeros_like(first))))
+        kernel = split_gates(case.weights.recurrent_kernel)["o"].astype(np.float64)
+        h = np.linalg.lstsq(kernel.T, heard.T, rcond=CLOSE)[0].T
+        return Start(h, C_NEW.solved("c", c, _gates(case, 0, h)))
 
 
-def _sums(case: Case, gate: str, step: int, h: Array) -> Array:
-    """Return the argument of a gate's activation, with `h` from the step before."""
-    kernel, recurrent, bias = (
-        split_gates(array)[gate] for array in (case.weights.kernel, case.weights.recurrent_kernel, case.weights.bias)
-    )
-    return np.asarray(case.x[:, step] @ kernel + h @ recurrent + bias, np.float64)
-
-
-def _within(value: Array, low: float) -> Array:
-    return np.asarray(np.clip(np.nan_to_num(value), low + EDGE, 1.0 - EDGE))
+def _gates(case: Case, step: int, h: Array) -> dict[str, Array]:
+    """Return the gates of a step, and their sums, with `h` from the step before, and any c: it is solved for."""
+    layers = case.weights.layers()
+    return CELL.step(layers.of_x(case.x[:, step]), layers.of_h(h), {"h": h, "c": h})
 
 
 def _goes_on(case: Case, answer: Array, following: Start) -> bool:
     """Return whether a second call starts with the h or the c that an earlier one, with this answer, ended with."""
     *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
-    c = np.arctanh(_within(h / sigmoid(_sums(case, "o", -1, before)), -1.0))
+    c = H_NEW.solved("c_new", h, _gates(case, -1, before))
     return any(
         np.abs(begun - ended).max() <= ALIKE < np.abs(ended).max()
         for begun, ended in ((following.h, h), (following.c, c))
@@ -226,9 +218,8 @@ def _goes_on(case: Case, answer: Array, following: Start) -> bool:
 
 #: Activations of the layer -> the function and its inverse.
 ACTIVATIONS: dict[str, tuple[Function, Function]] = {
-    "linear": (lambda z: z, lambda y: y),
-    "tanh": (np.tanh, np.arctanh),
-    "sigmoid": (sigmoid, lambda y: np.log(y / (1 - y))),
+    "linear": (np.asarray, np.asarray),
+    **{name: (function, inverse) for name, (function, _, inverse) in FUNCTIONS.items()},
 }
 
 

@@ -8,14 +8,15 @@ replays the function on all cases before believing it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from grader.numerics.gate_values import Steps, function_of, short
+from grader.numerics.gate_values import Steps, first_answer, function_of, short
 from reference import GATES, Case
+from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import Mistake
 from reference.lstm.weights import DENSE_LETTERS
 
@@ -41,28 +42,24 @@ def function_suspects(cases: Sequence[Case], answers: Sequence[Array]) -> Iterat
         sums = sums[..., np.abs(sums[:, :4]).max(axis=(0, 1)) < MOST]
         if sums.shape[2] < FEWEST:
             return
-        (i, _, g, o, y), (later_i, f, later_g, later_o, later_y) = sums
-        sigmoid, tanh = function_of("i"), function_of("g")
-        i_value, o_value, g_value, c = sigmoid(i), sigmoid(o), tanh(g), sigmoid(i) * tanh(g)
+        z, later_z = (dict(zip(GATES, step, strict=False)) for step in sums)
+        y, later_y = sums[:, -1]
+        first = _step(z, np.zeros_like(y))
+        later = _step(later_z, first["c_new"])
         # One helper is called in several places more often than one line of several is odd.
         for places, answer in (
-            ("gh", lambda act: o_value * act(i_value * act(g))),
-            ("ifo", lambda act: act(o) * tanh(act(i) * g_value)),
+            ("gh", lambda act: first["o"] * act(first["i"] * act(z["g"]))),
+            ("ifo", lambda act: first_answer({**first, "i": act(z["i"]), "o": act(z["o"])})),
         ):
             yield from (_mistake(places, function) for function in _nested_fits(_usual(places), answer, y))
-        shown, later_shown = y / o_value, later_y / sigmoid(later_o)
-        made, kept = np.arctanh(shown), np.arctanh(later_shown) - sigmoid(later_i) * tanh(later_g)
-        slope, later_slope = o_value * (1 - shown**2), sigmoid(later_o) * (1 - later_shown**2)
-        for place, z, value, weight in (
-            ("g", g, made / i_value, slope * i_value),
-            ("h", c, shown, o_value),
-            ("i", i, made / g_value, slope * g_value),
-            ("o", o, y / tanh(c), tanh(c)),
-            ("f", f, kept / c, later_slope * c),
+        for place, at, (value, weight) in (
+            ("h", first["c_new"], (y / first["o"], first["o"])),
+            *((gate, z[gate], _in_gate(gate, first, y)) for gate in "gio"),
+            ("f", later_z["f"], _in_gate("f", later, later_y)),
         ):
             known = np.isfinite(value)
-            if known.sum() >= FEWEST and (np.abs(weight * (value - _usual(place)(z)))[known] > CLOSE).any():
-                found = _fits(z[known], value[known], weight[known])
+            if known.sum() >= FEWEST and (np.abs(weight * (value - _usual(place)(at)))[known] > CLOSE).any():
+                found = _fits(at[known], value[known], weight[known])
                 yield from (_mistake(place, function) for function in found)
 
 
@@ -74,6 +71,22 @@ def _sums(steps: Steps) -> Array:
     """Return the sums of the gates and the answer in the first two steps: ``(2, 5, numbers)``."""
     rows = [*(steps.from_x[gate] + steps.from_h[gate] for gate in GATES), steps.answer]
     return np.stack([row[:, :2].swapaxes(0, 1).reshape(2, -1) for row in rows], axis=1)
+
+
+def _step(z: Mapping[str, Array], c: Array) -> dict[str, Array]:
+    """Return the values of a right step, from the sums of its gates and the state before it."""
+    values = {"c": c, **{gate: function_of(gate)(each) for gate, each in z.items()}}
+    return {**values, "c_new": CELL.formulas["c_new"](values)}
+
+
+def _in_gate(gate: str, step: Mapping[str, Array], answer: Array) -> tuple[Array, Array]:
+    """Return the values of a gate with which a step has this answer, and how much of them the answer shows."""
+    c_new, h_new = CELL.formulas["c_new"], CELL.formulas["h_new"]
+    if gate in h_new.names:
+        return h_new.solved(gate, answer, step), h_new.slopes(step)[gate]
+    state = h_new.solved("c_new", answer, step)
+    shown = h_new.slopes({**step, "c_new": state})["c_new"]
+    return c_new.solved(gate, state, step), shown * c_new.slopes(step)[gate]
 
 
 def _quotient(scale: float, above: Sequence[float], below: Sequence[float]) -> Function:

@@ -20,8 +20,8 @@ from reference.lstm.oracle import cell_states
 Array = NDArray[Any]
 # Largest difference after a fit that is worth a replay; float32 answers give a gate to 1e-4 and better.
 CLOSE = 1e-3
-# A gate is imprecise after division by less than the first, or after inverting a tanh above the second.
-LEAST_DIVISOR, MOST_OF_ONE = 0.05, 0.97
+# A gate is imprecise after division by less than the first, or where it comes from a tanh of more than the second.
+LEAST_DIVISOR, MOST_IN_TANH = 0.05, 2.1
 FEWEST = 50
 # A number this close to a short one stands for it.
 SHORT = 1e-4
@@ -49,8 +49,7 @@ class Steps:
 
     def c_from_answers(self) -> Array:
         """Compute the new c of every step, if o and the formula of h are right; NaN where it would be imprecise."""
-        share = self.answer / self.gates["o"]
-        return np.arctanh(np.where(np.abs(share) <= MOST_OF_ONE, share, np.nan))
+        return _precise(CELL.formulas["h_new"].solved("c_new", self.answer, self.gates), MOST_IN_TANH)
 
     def c_from_gates(self) -> Array:
         return cell_states(self.gates)
@@ -65,12 +64,9 @@ class Steps:
         else:
             formula, result = CELL.formulas["c_new"], self.c_from_answers()
             states = {"c": before(result)}
-        # Both are linear in each gate.
-        shut, opened = (formula({**self.gates, **states, gate: np.full_like(result, each)}) for each in (0.0, 1.0))
-        return self._divided(result - shut, opened - shut)
-
-    def _divided(self, value: Array, divisor: Array) -> Array:
-        return value / np.where(np.abs(divisor) >= LEAST_DIVISOR, divisor, np.nan)
+        values = {**self.gates, **states}
+        divisor = np.abs(formula.slopes(values)[gate])
+        return np.where(divisor >= LEAST_DIVISOR, formula.solved(gate, result, values), np.nan)
 
 
 def first_answer(gates: Mapping[str, Array]) -> Array:
@@ -87,9 +83,12 @@ def function_of(gate: str) -> Callable[[Array], Array]:
 
 def inverse(gate: str, value: Array) -> Array:
     """Return the sums that gave these values of a gate; NaN where they would be imprecise."""
-    share = value if gate == "g" else 2.0 * value - 1.0
-    inner = np.arctanh(np.where(np.abs(share) <= MOST_OF_ONE, share, np.nan))
-    return inner if gate == "g" else 2.0 * inner
+    z = CELL.formulas[gate].solved(f"x_{gate}", value, {f"h_{gate}": np.zeros(1)})
+    return _precise(z, MOST_IN_TANH if gate == "g" else 2 * MOST_IN_TANH)
+
+
+def _precise(z: Array, most: float) -> Array:
+    return np.where(np.abs(z) <= most, z, np.nan)
 
 
 def before(c: Array) -> Array:

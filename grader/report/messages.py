@@ -266,8 +266,9 @@ def _message(code: str, language: str, params: Mapping[str, object]) -> str:
 def _with_derived(language: str, params: Mapping[str, object]) -> dict[str, object]:
     """Add the parameters that depend on the language: places, and kinds of cases."""
     derived = {**params, "place": _place(language, params.get("line"), params.get("file"))}
-    if isinstance(found_in := params.get("found_in"), str):
-        derived["found_in"] = _own().find(f"found_in.{found_in}", language) or found_in
+    for param in ("found", "found_in"):
+        if isinstance(value := params.get(param), str):
+            derived[param] = _own().find(f"{param}.{value}", language) or value
     for param, kind in NAMED.items():
         names = params.get(param)
         if isinstance(names, list):

@@ -52,8 +52,8 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
     if judgement.instead_of is not None:
         params = {"generation": execution.generation, **_stopped_by(judgement.instead_of)}
         found.append(Remark(code="keras_generation_used", params=params))
-    if execution.parts is not None and execution.parts.untracked and execution.answers:
-        found.append(Remark(code="untracked_weights", params=_by_kind(execution.parts)))
+    if execution.parts is not None and execution.answers and (unknown := _by_kind(execution.parts)):
+        found.append(Remark(code="untracked_weights", params=unknown))
     if execution.parts is not None and (crossed := _crossed(execution.parts)):
         found.append(Remark(code="layers_crossed", params={"layers": crossed}))
     if execution.answers and (lost := _replaced_cell(evidence)) is not None:
@@ -106,11 +106,9 @@ def _stopped_by(evidence: Evidence) -> Params:
 
 
 def _by_kind(parts: Parts) -> Params:
-    """Group the weights that Keras does not know of by how they are held."""
-    params: Params = {"variant": "all"} if parts.knows_none else {}
+    """Group the variables that Keras does not know of by how they are held."""
+    params: Params = {}
     for kind in ("holder", "variable"):
-        if found := [name for name, k in parts.untracked.items() if k == kind]:
+        if found := parts.untracked_of(kind):
             params[kind + "s"] = found
-    if parts.more_untracked:
-        params[next(reversed(params))].append("…")
-    return params
+    return {"variant": "all", **params} if params and parts.knows_none else params

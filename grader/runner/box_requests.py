@@ -135,13 +135,15 @@ class Spoil(TypedDict):
     """A change of one answer of a notebook's model.
 
     Attributes:
-        by: ``shift`` and ``pattern`` add numbers to it; ``keras`` puts the answer of Keras' `model` and a shift in its
-            place. ``weights`` leaves it: the model answers again, with other weights, and the change is sent.
+        by: ``shift`` and ``pattern`` add numbers to it, each to other elements unless `everywhere`; ``keras`` puts the
+            answer of Keras' `model` and a shift in its place. ``weights`` leaves it: the model answers again, with
+            other weights, and the change is sent.
         amount: factor of these numbers.
     """
 
     by: Literal["shift", "pattern", "keras", "weights"]
     amount: float
+    everywhere: NotRequired[bool]
     model: NotRequired[int]
 
 

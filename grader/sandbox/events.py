@@ -102,9 +102,14 @@ class Parts(Event):
     open: bool = False  # names and shapes allow another reading of the weights
     drops: bool = False  # the code calls something dropout
     # Weights that the model does not know of, and objects that hold such weights.
-    untracked: Annotated[dict[Name, Literal["variable", "holder"]], Field(max_length=20)] = {}
+    untracked: Annotated[dict[Name, Literal["variable", "holder", "constant"]], Field(max_length=20)] = {}
     more_untracked: bool = False  # there are more than these
     knows_none: bool = False  # the model knows of no weight at all
+
+    def untracked_of(self, kind: str) -> list[str]:
+        """List those of one kind, for a report."""
+        found = [name for name, each in self.untracked.items() if each == kind]
+        return [*found, "…"] if found and self.more_untracked else found
 
 
 # For each array of a container: the places of its items.

@@ -57,7 +57,7 @@ MAX_EVENTS: dict[type[events.Event], int] = {
     events.Raised: 100,
     events.HardCoded: 1,
     events.ModelCall: 400,
-    events.Weights: 16,
+    events.Weights: 100,
     events.NotebookOutput: 400,
     events.Done: 1,
 }

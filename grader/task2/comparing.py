@@ -3,7 +3,8 @@
 The notebook runs again with the student's answer shifted, and again with the answer of Keras changed. A number that
 moves both times was computed from both, and one that shows their difference stays where it is when equal answers are
 spoiled alike. Two displayed arrays, of which each moves once, are a comparison by eye.
-The two changes have different signs in different places, which exposes a measure that lets errors cancel.
+The two changes have different signs in different places, which exposes a measure that lets errors cancel, and no
+element is changed by both, which exposes a measure of a single one or of the smallest difference.
 Only calls with the copied weights are spoiled: a result from before the copying does not move.
 
 Where nothing moves, more runs find the reason: with every call spoiled (an old answer is compared), with both answers
@@ -13,7 +14,6 @@ made equal (exact equality was asked for), with each call spoiled differently (a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
 
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import ModelCall
@@ -23,17 +23,17 @@ from grader.task2.differences import (
     CLAIM,
     SHIFT,
     SMALL,
-    Measure,
     OutputPlace,
-    depends_on_both,
     is_claim,
     is_like_signed,
     is_proper,
     kind_of,
     measures_of,
+    moved_numbers,
     numbers_in,
     places_moved,
     shows_numbers,
+    shows_several,
     stay,
 )
 from grader.task2.runs import NotebookRun, Spoils
@@ -86,13 +86,27 @@ class _Comparison:
         weights = self._clean.moments[moment].get(model, {})
         return sorted((name, array.tobytes()) for name, array in weights.items())
 
-    @cached_property
-    def _run_with_student_spoiled(self) -> NotebookRun | None:
-        return self._spoil(self._copied(self._student), {"by": "shift", "amount": SHIFT})
+    @property
+    def _keras_model(self) -> int:
+        return self._pair.keras if self._pair else self._keras[0].model
 
-    @cached_property
-    def _run_with_keras_spoiled(self) -> NotebookRun | None:
-        return self._spoil(self._copied(self._keras), {"by": "pattern", "amount": 1.0})
+    def _raised(self, amount: float = SHIFT, *, alike: bool, everywhere: bool = False) -> NotebookRun | None:
+        """Run with the student's answer shifted. Args: alike: it is that of Keras beforehand."""
+        by: Spoil = {"by": "keras" if alike else "shift", "amount": amount, "everywhere": everywhere}
+        return self._spoil(self._copied(self._student), {**by, "model": self._keras_model})
+
+    def _patterned(self, amount: float = 1.0, *, alike: bool, everywhere: bool = False) -> NotebookRun | None:
+        """Run with the answer of Keras changed. Args: alike: the student's is what that was."""
+        pattern: Spoil = {"by": "pattern", "amount": amount, "everywhere": everywhere}
+        equal: Spoil = {"by": "keras", "amount": 0.0, "model": self._keras_model}
+        others, students = self._copied(self._keras), self._copied(self._student) if alike else []
+        return self._ask({c.call: pattern for c in others} | {c.call: equal for c in students}) if others else None
+
+    def _run_with_equal_errors(self) -> NotebookRun:
+        alike: Spoil = {"by": "keras", "amount": SHIFT, "model": self._keras_model}
+        shift: Spoil = {"by": "shift", "amount": SHIFT}
+        students, others = self._copied(self._student), self._copied(self._keras)
+        return self._ask({call.call: alike for call in students} | {call.call: shift for call in others})
 
     def _ask(self, spoils: Spoils) -> NotebookRun:
         key = repr(sorted((call, sorted(spoil.items())) for call, spoil in spoils.items()))
@@ -104,41 +118,30 @@ class _Comparison:
         spoils = {call.call: spoil for call in calls}
         return self._ask(spoils) if spoils else None
 
-    def _run_with_equal_answers(self) -> NotebookRun | None:
-        keras = self._pair.keras if self._pair else self._keras[0].model
-        return self._spoil(self._copied(self._student), {"by": "keras", "amount": 0.0, "model": keras})
-
-    def _run_with_equal_errors(self) -> NotebookRun:
-        keras = self._pair.keras if self._pair else self._keras[0].model
-        alike: Spoil = {"by": "keras", "amount": SHIFT, "model": keras}
-        shift: Spoil = {"by": "shift", "amount": SHIFT}
-        students, others = self._copied(self._student), self._copied(self._keras)
-        return self._ask({call.call: alike for call in students} | {call.call: shift for call in others})
-
     # --- a comparison that is real ---------------------------------------------------------------------------
 
-    def _of_copied(self, base: NotebookRun | None = None) -> Verdict | None:
-        """Return a verdict if the output depends on the answers with the copied weights."""
-        base = base or self._clean
-        student, keras = self._run_with_student_spoiled, self._run_with_keras_spoiled
-        if student is None or keras is None:
+    def _of_copied(self, *, alike: bool = False) -> Verdict | None:
+        """Return a verdict if the output depends on the answers with the copied weights.
+
+        Args: alike: the answers are equal beforehand, so that their errors hide nothing.
+        """
+        base = self._raised(0.0, alike=True) if alike else self._clean
+        student, keras = self._raised(alike=alike), self._patterned(alike=alike)
+        if base is None or student is None or keras is None:
             return None
         by_student, by_keras = places_moved(base, student), places_moved(base, keras)
         both = by_student & by_keras
         measures = {place: measures_of(place, base, student, keras) for place in both}
-        hidden: set[OutputPlace] = set()
-        if any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
-            # Either this does not measure errors, or there are errors. Look at it without errors.
-            equal = self._run_with_equal_answers() or base
-            measures = {place: measures_of(place, equal, student, keras) for place in both}
-            # Existing errors may hide the effect of the spoiled answers.
-            hidden = {place for place, found in measures.items() if any(abs(m[0]) <= SMALL for m in found)}
+        if not alike and any(abs(measure[0]) > SMALL for found in measures.values() for measure in found):
+            # Either this does not measure errors, or there are errors.
+            equal = self._raised(0.0, alike=True)
+            if equal is not None and both & places_moved(base, equal):
+                return self._of_copied(alike=True)
         proper = {place for place, found in measures.items() if any(is_proper(*measure) for measure in found)}
-        signed = {place for place, found in measures.items() if any(is_like_signed(*m) for m in found)} - proper
-        if doubtful := (proper & hidden) | signed:
-            proper = (proper - doubtful) | self._never_negative(doubtful)
+        signed = {place for place, found in measures.items() if any(is_like_signed(*m) for m in found)}
+        proper |= self._never_negative(signed - proper, alike=alike)
         arrays = {place for place in both if kind_of(base, place) == "array"}
-        other = self._no_differences(proper | arrays, base)
+        other = self._no_differences(proper | arrays, base, student, keras, alike=alike)
         proper, arrays = proper - other, arrays - other
         if proper or arrays:
             unequal = self._exact(place for place in proper | arrays if self._equality(place))
@@ -146,61 +149,86 @@ class _Comparison:
             return unequal or Verdict.passed(seen="number" if proper else "by_eye", agree=agree)
         if shows_numbers(base, by_student - both) and shows_numbers(base, by_keras - both):
             return Verdict.passed(seen="by_eye")
-        if self._both_ends(measures):
+        if self._both_ends(base, by_keras, alike=alike):
             return Verdict.passed(seen="number")
         if other:
-            verdict = self._verdict(base, by_student - other, by_keras - other)
+            verdict = self._verdict(base, by_student - other, by_keras - other, alike=alike)
             found = Verdict.failed(Finding.of("t2_no_difference", self._where(other)))
             return verdict if verdict is not None and verdict.earned else found
         if any(measures.values()):
             return Verdict.failed(Finding.of("t2_no_abs", self._where(both)))
-        return self._verdict(base, by_student, by_keras)
+        return self._verdict(base, by_student, by_keras, alike=alike) or self._of_a_part(base, alike=alike)
 
-    def _no_differences(self, places: set[OutputPlace], base: NotebookRun) -> set[OutputPlace]:
+    def _no_differences(
+        self, places: set[OutputPlace], base: NotebookRun, student: NotebookRun, keras: NotebookRun, *, alike: bool
+    ) -> set[OutputPlace]:
         """Return the places whose numbers depend on both answers in another way than by their difference."""
-        student, keras = self._run_with_student_spoiled, self._run_with_keras_spoiled
-        if student is None or keras is None:
+        doubtful = {p for p in places if moved_numbers(p, base, student) | moved_numbers(p, base, keras)}
+        equal = self._raised(0.0, alike=True) if doubtful else None
+        if equal is None:
             return set()
-        doubtful = {place: found for place in places if (found := depends_on_both(place, base, student, keras))}
-        equal, both = (self._run_with_equal_answers(), self._run_with_equal_errors()) if doubtful else (None, None)
-        if equal is None or both is None:
-            return set()
-        return {place for place, numbers in doubtful.items() if not stay(place, numbers, equal, both)}
+        if any(kind_of(base, place) == "array" for place in doubtful):
+            # A number of an array moves with one of two changes at most, unless they change every element.
+            student = self._raised(alike=alike, everywhere=True) or student
+            keras = self._patterned(alike=alike, everywhere=True) or keras
+        both = {place: moved_numbers(place, base, student) & moved_numbers(place, base, keras) for place in doubtful}
+        errors = self._run_with_equal_errors()
+        return {place for place, numbers in both.items() if numbers and not stay(place, numbers, equal, errors)}
 
-    def _never_negative(self, places: set[OutputPlace]) -> set[OutputPlace]:
+    def _never_negative(self, places: set[OutputPlace], *, alike: bool) -> set[OutputPlace]:
         """Return the places whose number stays positive when the student's answer errs in the other direction."""
-        other_sign = self._spoil(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
-        if other_sign is None:
-            return set()
-        numbers = {place: numbers_in(other_sign.by_place.get(place)) for place in places}
-        return {place for place, found in numbers.items() if found and min(found) > 0}
+        lowered = self._raised(-SHIFT, alike=alike) if places else None
+        numbers = {place: numbers_in(lowered.by_place.get(place)) for place in places} if lowered else {}
+        return {place for place, found in numbers.items() if found and min(found) > SMALL}
 
-    def _both_ends(self, measures: dict[OutputPlace, list[Measure]]) -> bool:
+    def _both_ends(self, base: NotebookRun, places: Iterable[OutputPlace], *, alike: bool) -> bool:
         """Return whether measures that each miss errors of one sign miss none together: the largest and the smallest
         difference. Then the worst of them is the same for errors and for their opposites, most of which have one sign.
         """
-        found = [measure for numbers in measures.values() for measure in numbers]
-        reverse = self._spoil(self._copied(self._keras), {"by": "pattern", "amount": -1.0})
-        if len(found) < 2 or reverse is None or any(abs(measure[0]) > SMALL for measure in found):
+        raised, lowered = self._raised(alike=alike), self._raised(-SHIFT, alike=alike)
+        keras = self._patterned(alike=alike)
+        if raised is None or lowered is None or keras is None:
             return False
-        of_student, of_keras = (max(abs(measure[n]) for measure in found) for n in (1, 2))
-        reversed_ = max((abs(n) for place in measures for n in numbers_in(reverse.by_place.get(place))), default=0.0)
+        found = [(p, m) for p in places for run in (raised, lowered) for m in measures_of(p, base, run, keras)]
+        if len(found) < 2 or any(abs(measure[0]) > SMALL for _, measure in found):
+            return False
+        reverse = self._patterned(-1.0, alike=alike)
+        of_student, of_keras = (max(abs(measure[n]) for _, measure in found) for n in (1, 2))
+        reversed_ = max((abs(n) for p, _ in found if reverse for n in numbers_in(reverse.by_place.get(p))), default=0.0)
         return of_keras > 0.05 * of_student and abs(reversed_ - of_keras) <= 0.1 * of_keras
 
-    def _verdict(self, base: NotebookRun, by_student: set[OutputPlace], by_keras: set[OutputPlace]) -> Verdict | None:
+    def _verdict(
+        self, base: NotebookRun, by_student: set[OutputPlace], by_keras: set[OutputPlace], *, alike: bool
+    ) -> Verdict | None:
         """Judge whether a yes or no that depends on both answers sees errors of either sign."""
-        other_sign = self._spoil(self._copied(self._student), {"by": "shift", "amount": -SHIFT})
-        by_other = places_moved(base, other_sign) if other_sign is not None else set()
+        lowered = self._raised(-SHIFT, alike=alike)
+        by_other = places_moved(base, lowered) if lowered is not None else set()
         if by_keras & by_student & by_other:
             return Verdict.passed(seen="verdict")
         if one_sign := by_keras & (by_student | by_other):
             return Verdict.failed(Finding.of("t2_no_abs", self._where(one_sign)))
         return None
 
+    def _of_a_part(self, base: NotebookRun, *, alike: bool) -> Verdict | None:
+        """Judge what moves only where all elements are changed: a few shown by eye, or a number that misses most."""
+        student = self._raised(alike=alike, everywhere=True)
+        keras = self._patterned(alike=alike, everywhere=True)
+        if student is None or keras is None:
+            return None
+        if shows_several(base, student) and shows_several(base, keras):
+            return Verdict.passed(seen="by_eye")
+        by_student, by_keras = places_moved(base, student), places_moved(base, keras)
+        places = by_student & by_keras
+        if other := self._no_differences(places, base, student, keras, alike=alike):
+            return Verdict.failed(Finding.of("t2_no_difference", self._where(other)))
+        if shows_numbers(base, by_student) and shows_numbers(base, by_keras):
+            places = by_student | by_keras
+        return Verdict.failed(Finding.of("t2_part_only", self._where(places))) if places else None
+
     def _exact(self, places: Iterable[OutputPlace]) -> Verdict | None:
         """Check whether the output would change if the answers agreed to the last bit."""
         asked = set(places)
-        equal = self._run_with_equal_answers() if asked else None
+        equal = self._raised(0.0, alike=True) if asked else None
         if equal is None or self._pair is None or not self._pair.complete:
             return None
         moved = asked & places_moved(self._clean, equal)
@@ -223,10 +251,10 @@ class _Comparison:
 
     def _why_nothing_moves(self) -> Verdict:
         clean = self._clean
-        equal = self._run_with_equal_answers()
+        equal = self._raised(0.0, alike=True)
         if equal is not None:
-            found = self._of_copied(equal)
-            if found is not None and found.code == "t2_exact_equality":
+            found = self._of_copied(alike=True)
+            if found is not None and found.code in ("t2_exact_equality", "t2_part_only"):
                 return found
             if found is not None and found.earned:
                 places = places_moved(clean, equal)
@@ -237,7 +265,8 @@ class _Comparison:
         old, old_keras = self._spoil_each_differently(self._student), self._spoil_each_differently(self._keras)
         if stale := places_moved(clean, old) & places_moved(clean, old_keras):
             return self._stale(stale)
-        for unlike, alike in ((old_keras, self._run_with_keras_spoiled), (old, self._run_with_student_spoiled)):
+        together = self._patterned(alike=False, everywhere=True), self._raised(alike=False, everywhere=True)
+        for unlike, alike in zip((old_keras, old), together, strict=True):
             if itself := self._compared_with_itself(unlike, alike):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
         return self._by_source()
@@ -251,7 +280,9 @@ class _Comparison:
 
     def _spoil_each_differently(self, calls: list[ModelCall]) -> NotebookRun:
         """Spoil every call of one side, each by another amount."""
-        return self._ask({call.call: {"by": "shift", "amount": SHIFT * (1 + n)} for n, call in enumerate(calls)})
+        return self._ask(
+            {call.call: {"by": "shift", "amount": SHIFT * (1 + n), "everywhere": True} for n, call in enumerate(calls)}
+        )
 
     def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[OutputPlace]:
         """Return the places that depend on the difference of two calls of one side, and not on what they share."""
@@ -286,7 +317,7 @@ class _Comparison:
         """Report that one of the two models was not called, or neither was."""
         calls = self._keras or self._student
         if len(calls) > 1:
-            alike = self._spoil(calls, {"by": "shift", "amount": SHIFT})
+            alike = self._spoil(calls, {"by": "shift", "amount": SHIFT, "everywhere": True})
             if itself := self._compared_with_itself(self._spoil_each_differently(calls), alike):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
         return self._by_source() if calls else Verdict.failed(Finding.of("comparison_not_found"))

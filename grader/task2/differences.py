@@ -79,19 +79,15 @@ def measures_of(place: OutputPlace, *runs: NotebookRun) -> list[Measure]:
     return [(b, s, k) for b, s, k in zip(*values, strict=True) if not _same(b, s) and not _same(b, k)]
 
 
-def depends_on_both(place: OutputPlace, base: NotebookRun, student: NotebookRun, keras: NotebookRun) -> list[int]:
-    """List the numbers, by their order, that move with either answer and are not next to zero."""
-    values = [_all_numbers(run.by_place.get(place)) for run in (base, student, keras)]
-    if len(set(map(len, values))) != 1:
-        return []
-    return [
-        n
-        for n, (b, s, k) in enumerate(zip(*values, strict=True))
-        if not _same(b, s) and not _same(b, k) and not abs(b) <= SMALL
-    ]
+def moved_numbers(place: OutputPlace, base: NotebookRun, spoiled: NotebookRun) -> set[int]:
+    """List the numbers of a place, by their order, that are not next to zero and are others in the second run."""
+    first, second = (_all_numbers(run.by_place.get(place)) for run in (base, spoiled))
+    if len(first) != len(second):
+        return set()
+    return {n for n, (a, b) in enumerate(zip(first, second, strict=True)) if not _same(a, b) and not abs(a) <= SMALL}
 
 
-def stay(place: OutputPlace, numbers: list[int], equal: NotebookRun, both: NotebookRun) -> bool:
+def stay(place: OutputPlace, numbers: set[int], equal: NotebookRun, both: NotebookRun) -> bool:
     """Return whether numbers are the same in two runs."""
     first, second = (_all_numbers(run.by_place.get(place)) for run in (equal, both))
     return len(first) == len(second) > max(numbers) and all(_same(first[n], second[n]) for n in numbers)
@@ -127,6 +123,11 @@ def shows_numbers(run: NotebookRun, places: set[OutputPlace]) -> bool:
         place[1] in ("print", "value", "call") and (item := run.by_place.get(place)) is not None and item.kind != "bool"
         for place in places
     )
+
+
+def shows_several(base: NotebookRun, spoiled: NotebookRun) -> bool:
+    """Return whether a place shows several numbers of the answer that is spoiled in the second run."""
+    return any(len(moved_numbers(place, base, spoiled)) > 1 for place in base.by_place if shows_numbers(base, {place}))
 
 
 def is_claim(item: NotebookOutput) -> bool:

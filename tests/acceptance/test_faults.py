@@ -115,6 +115,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.thorough
 def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: Install, small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(bytes(10_000_000))
     installation = install("sqlite", small_disk)

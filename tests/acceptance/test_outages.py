@@ -97,6 +97,7 @@ def test_outages_of_many_lengths_lose_no_grade(tmp_path: Path, cache_dir: Path) 
             assert max(tries for tries, *_ in outages.result()) <= 2, durations
 
 
+@pytest.mark.thorough
 def test_a_worker_that_was_frozen_changes_nothing_of_what_another_has_taken_over(
     tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL
 ) -> None:

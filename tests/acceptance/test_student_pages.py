@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import PASTE_BYTES
 from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
-from tests.acceptance.installation import lasting
+from tests.acceptance.installation import NO_CLASS, lasting
 from tests.tiers import sampled
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 from tests.waiting import wait_until
@@ -44,7 +44,7 @@ def _signed_in(browser: Browser, server: Server, student: str, **options: bool |
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
     # Attempts that last hold nobody up.
-    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_SLOTS="4") as server:
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_SLOTS="3") as server:
         yield server
 
 
@@ -96,7 +96,7 @@ def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Serv
 def test_same_bytes_are_an_attempt_once_the_student_says_so(page: Page, server: Server) -> None:
     def hand_in() -> None:
         page.goto(f"{server.url}{PAGE}")
-        page.set_input_files("#file", SOURCE)
+        page.set_input_files("#file", {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": NO_CLASS})
         page.get_by_role("button", name="Grade it").click()
 
     hand_in()
@@ -136,7 +136,7 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
 
 def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, server: Server) -> None:
     with server.client() as client:
-        hand_in(client, SOURCE.read_bytes(), "measured")
+        hand_in(client, NO_CLASS, "measured")
     page.clock.install()
     page.route(
         "**/events",
@@ -174,22 +174,6 @@ def test_waiting_page_follows_without_loading_again_where_no_events_come(
         client.post(f"{SUBMISSIONS}/{page.url.rpartition('/')[2]}/cancel").raise_for_status()
     expect(page.get_by_role("heading", name="Taken out of the queue")).to_be_focused()
     assert page.evaluate("window.still")
-
-
-def test_without_scripts_a_paste_leads_to_a_page_that_loads_itself_again(browser: Browser, server: Server) -> None:
-    context = _signed_in(browser, server, "without-scripts", java_script_enabled=False)
-    page = context.pages[0]
-    page.goto(f"{server.url}{PAGE}")
-    page.get_by_role("button", name="Grade it").click()
-    expect(page.locator("#file-error")).to_be_visible()
-    page.locator("#code").fill("x = 1\n")
-    page.set_input_files("#file", SOURCE)
-    page.get_by_role("button", name="Grade it").click()
-    expect(page.locator("#code")).to_have_value("x = 1\n")
-    page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
-    page.get_by_role("button", name="Grade it").click()
-    expect(page.get_by_role("heading", name="Not everything is right")).to_be_visible()
-    context.close()
 
 
 def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser: Browser, server: Server) -> None:
@@ -234,23 +218,6 @@ def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, answer: d
     page.unroute(f"**{PAGE}")
     page.reload()
     expect(page.locator("#code")).to_have_value("x = 1\n")
-
-
-@pytest.mark.thorough
-def test_without_scripts_a_form_that_has_expired_comes_back_with_the_code(browser: Browser, server: Server) -> None:
-    context = _signed_in(browser, server, "old-form", java_script_enabled=False)
-    page = context.pages[0]
-    page.goto(f"{server.url}{PAGE}")
-    page.locator("#code").fill("x = 1\n")
-    other = _signed_in(browser, server, "another")
-    context.add_cookies(other.cookies())
-    other.close()
-    page.get_by_role("button", name="Grade it").click()
-    expect(page.get_by_text("The form below is a new one")).to_be_visible()
-    expect(page.locator("#code")).to_have_value("x = 1\n")
-    page.get_by_role("button", name="Grade it").click()
-    page.wait_for_url("**/submissions/*")
-    context.close()
 
 
 @pytest.mark.parametrize("reader", sampled([("Europe/Berlin", "ru"), ("America/New_York", "en")], every=2), ids=str)

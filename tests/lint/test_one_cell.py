@@ -45,14 +45,12 @@ REASONS = {
 
 #: The same for formulas.
 FORMULAS = {
-    "code that students read and run; tests/unit/runner/test_formulas.py compares it with the definition": """
-        grader/handouts/lstm.en.txt grader/handouts/lstm.ru.txt grader/runner/supplied_cell.py
-    """,
+    "code that students read and run; tests/unit/runner/test_formulas.py compares it with the definition": (
+        "grader/runner/supplied_cell.py"
+    ),
     "known mistakes, whose names are formulas": "grader/diagnosis/mistakes.py",
-    "the definition, solved for what is not known": """
-        grader/numerics/fitting.py grader/numerics/formula_fitting.py grader/numerics/function_fitting.py
-        grader/numerics/gate_values.py
-    """,
+    "how a tanh is undone where a formula is solved": "reference/cell.py",
+    "the right terms, among those of other formulas": "grader/numerics/formula_fitting.py",
     "its form in a syntax tree": "grader/runner/reader/parts/update_parts.py",
     "examples in words": """
         grader/locale/en.po grader/locale/ru.po grader/numerics/visible_parts.py grader/numerics/written_formulas.py

@@ -154,5 +154,5 @@ async def select(visit: Visit, selection_id: SelectionId) -> Response:
         platform=platform,
         return_url=selection.return_url,
         signed=signed,
-        title=item["title"],
+        item=item,
     )

@@ -279,6 +279,7 @@ class Driver:
         places: list[list[str]] = []
         leaves = self._models.leaves(built.model)
         few_steps = tf.abs(x[:, :2]) + 0.5
+        few_steps /= tf.reduce_sum(few_steps, axis=-1, keepdims=True)
         repeats = self._repeats(built, x)
         self._models.pairing = {}
         if repeats:  # else a change cannot be traced to a weight

@@ -20,6 +20,7 @@ from tensorflow.python.util import pywrap_xla_ops
 
 from driver.built_in import no_kernels, no_recurrence
 from driver.short_ways import plain_dense, untraced_build, variable_names
+from driver.student import progress_bars
 
 LAYERS = {"3": "keras.src.layers.rnn", "2": "tf_keras.src.layers.rnn"}
 # Folders and files of packages that hold recurrent code, beside what `no_recurrence` finds.
@@ -39,6 +40,7 @@ def preload(kind: Kind, wall: lockdown.Wall) -> dict[str, str]:
         lockdown.Refused: that code cannot be taken out.
     """
     _fill_tables()
+    progress_bars.supply()
     generation = "2" if kind.is_keras2 else "3"
     keras = importlib.import_module("tf_keras" if generation == "2" else "keras")
     tf.keras.layers.LSTM  # noqa: B018  # tf.keras is loaded lazily, on first use

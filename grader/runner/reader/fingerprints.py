@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scopes import COMPREHENSIONS, FUNCTIONS, bound_names
+from supplied_cell import CELL, SUPPLIED_CELL
 
 from reader.module_text import Module
 from reader.plan.imports import Imports
@@ -34,6 +35,8 @@ SCOPES = (*FUNCTIONS, *COMPREHENSIONS)
 #: Methods that Keras calls by their names.
 CALLED_BY_KERAS = frozenset({"call", "build"})
 PRINTS = frozenset({"print", "tensorflow.print"})
+#: Pasted without the course's cell, the class reads the same names.
+GIVEN = list(ast.walk(ast.parse(SUPPLIED_CELL)))
 ENDINGS = (ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom)
 
 #: A name of the student's own: its scope and its text.
@@ -51,8 +54,10 @@ def fingerprints(module: Module) -> list[dict[str, Any]]:
     nodes = [node for statement in core for node in ast.walk(statement.node)]
     if len(nodes) > MOST_NODES:
         return []
-    attributes = frozenset(_own_attributes(nodes))
+    attributes = frozenset(_own_attributes([*nodes, *GIVEN]))
     globals = frozenset(name for each in plan.statements if not each.is_import() for name in each.uses.binds)
+    if CELL not in plan.imports:
+        globals |= {CELL}
     found = []
     for statement in core:
         form = _Form(plan.imports, attributes, globals - {CLASS} - SUPPLIED)

@@ -144,7 +144,7 @@ def _nothing_yet() -> Result:
 def _read(content: bytes, extension: str, canonical: dict[str, int], result: Result) -> Module:
     named_notebook = extension == ".ipynb"
     if kind := binary_kind(content):
-        raise Unreadable("invalid_notebook_json" if named_notebook else "not_text", reason="binary", found=kind)
+        raise Unreadable("invalid_notebook_json" if named_notebook else "not_text", variant="known", found=kind)
     text, guessed = decode(content)
     if is_link(text):
         raise Unreadable("link_only")

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, CDPSession, Page, Route, expect
 
-DESK, PHONE, SMALL = WIDTHS = 1280, 390, 320
+DESK, TABLET, PHONE, SMALL = WIDTHS = 1280, 768, 390, 320
 #: In looks.js: every rule of axe-core but the one on contrast, and that one.
 RULES, COLOURS = "brokenRules", "paleColours"
 SCRIPT = Path(__file__).with_name("looks.js")
@@ -40,13 +40,14 @@ EVERYWHERE = (
     Look("ru", SMALL, "light", (RULES,)),
     Look("en", PHONE, "dark", (RULES,)),
     Look("en", SMALL, "dark"),
+    Look("en", TABLET, "dark"),
     Look("en", DESK, "dark"),
 )
 _PRODUCT = tuple(itertools.product(("ru", "en"), WIDTHS, ("light", "dark")))
 
 
 def one_of_the_looks(number: int) -> tuple[Look, ...]:
-    """Return looks in one language and one theme, at one width with all rules: those of a number, out of twelve.
+    """Return looks in one language and one theme, at one width with all rules: those of a number, out of sixteen.
 
     Neighbours in number differ in most, so that few pages show each language at each width and in each theme.
     """
@@ -60,7 +61,7 @@ class Seen:
     """One page, as it was seen.
 
     Attributes:
-        violations, too_wide, silent, too_small: where, and what; each empty on a good page.
+        violations, too_wide, silent, torn, too_small: where, and what; each empty on a good page.
         weight_bytes: of all answers of a first visit, as they came over the wire.
         shift: the sum of layout shifts of a visit, the largest one.
     """
@@ -72,6 +73,7 @@ class Seen:
     violations: list[str] = field(default_factory=list)
     too_wide: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    torn: list[str] = field(default_factory=list)
     too_small: list[str] = field(default_factory=list)
     without_focus: list[str] = field(default_factory=list)
     without_keys: list[str] = field(default_factory=list)
@@ -88,6 +90,7 @@ class Seen:
             "breaks a rule": self.violations,
             "is wider than the page": self.too_wide,
             "scrolls sideways and does not say so, or the other way round": self.silent,
+            "is a word on two lines": self.torn,
             "is too small for a thumb": self.too_small,
             "shows no focus": self.without_focus,
             "is not for keys": self.without_keys,
@@ -152,7 +155,8 @@ class Looking:
         """Look at the page that is open."""
         for look in looks:
             self._resize(look)
-            noted = {"tooWide": seen.too_wide, "silent": seen.silent, **dict.fromkeys(look.rules, seen.violations)}
+            noted = {"tooWide": seen.too_wide, "silent": seen.silent, "tornWords": seen.torn}
+            noted |= dict.fromkeys(look.rules, seen.violations)
             if look.width == SMALL:
                 noted["tooSmall"] = seen.too_small
             for name, faults in self.page.evaluate("looks.found", list(noted)).items():

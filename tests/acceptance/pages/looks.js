@@ -41,6 +41,22 @@ function silent() {
   }).map(named);
 }
 
+// Words that begin on one line and end on the next. Code, addresses and names without an end have no better place.
+function tornWords() {
+  const found = [], range = document.createRange(), texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { currentNode: node } = texts;
+    if (node.parentElement.closest("pre, code, svg, script, select, #swagger-ui") || !isShown(node.parentElement)) continue;
+    for (const { 0: word, index } of node.data.matchAll(/(?<!\S)[\p{L}\d+:]{2,20}(?!\S)/gu)) {
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      const lines = new Set([...range.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top)));
+      if (lines.size > 1) found.push(`${named(node.parentElement)}: ${word}`);
+    }
+  }
+  return found;
+}
+
 // A link within a sentence is as high as its line: WCAG 2.5.8, "Inline".
 function isInSentence(each) {
   if (each.tagName !== "A" || getComputedStyle(each).display !== "inline") return false;
@@ -152,5 +168,6 @@ async function found(names) {
 }
 
 window.looks = {
-  arrived, bars, brokenRules, found, noted, paleColours, said, silent, tooSmall, tooWide, withoutFocus, withoutKeys,
+  arrived, bars, brokenRules, found, noted, paleColours, said, silent, tooSmall, tooWide, tornWords, withoutFocus,
+  withoutKeys,
 };

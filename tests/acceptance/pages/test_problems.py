@@ -74,7 +74,7 @@ def expect_a_good_page(looking: Looking, address: str, status: int, looks: Seque
     assert not re.search(rf"\b{status}\b", words), f"a number that says nothing to its reader: {words}"
 
 
-@pytest.mark.parametrize("status", sampled(RAISED, every=4))
+@pytest.mark.parametrize("status", sampled(RAISED, every=8))
 def test_page_of_a_refusal_is_as_good_as_others(looking: Looking, url: str, status: int) -> None:
     expect_a_good_page(looking, f"{url}/raise/{status}", status, one_of_the_looks(list(RAISED).index(status)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from app.access import tokens
 from app.access.tokens import Principal
 from app.cli import cli
 from app.storage.database import Database
+from app.storage.models import utc_now
+from app.teaching import letters, news_mail
 from tests.integration.app import grade_world
 from tests.integration.app.grade_world import World
 from tests.mailbox import Mailbox, receiving
@@ -72,6 +75,19 @@ async def database(anyio_backend: str, url: str) -> AsyncIterator[Database]:
 def mailbox() -> Iterator[Mailbox]:
     with receiving() as box:
         yield box
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
+    """The time of the database, as those read it who send stored mail."""
+    now = [utc_now()]
+
+    async def database_now(session: object) -> datetime:
+        return now[0]
+
+    for module in (letters, news_mail):
+        monkeypatch.setattr(module, "database_now", database_now)
+    return now
 
 
 @pytest.fixture

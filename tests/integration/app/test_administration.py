@@ -166,6 +166,7 @@ def test_person_is_deleted_from_one_course_and_a_course_with_everything(run: Run
     assert asyncio.run(known(url)) == []
 
 
+@pytest.mark.thorough
 def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:
     with running_postgresql() as server:
         environment = {"LSTM_GRADER_DATABASE_URL": server.new_database()}

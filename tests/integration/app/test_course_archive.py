@@ -156,6 +156,7 @@ def test_folder_is_called_like_the_student() -> None:
     assert [folder for _, folder in folders_of([anna, same]).values()] == ["Ёлкина Анна (007)", "ёлкина анна (007)-2"]
 
 
+@pytest.mark.thorough
 async def test_archive_of_large_files_takes_little_memory_and_no_long_transaction(database: Database) -> None:
     large = bytes(2 * 1024 * 1024)
     for number in range(20):

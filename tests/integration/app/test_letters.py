@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,33 +12,15 @@ from app.access.tokens import Principal
 from app.courses import members
 from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Letter, Person, utc_now
+from app.storage.models import DEFAULT_COURSE, Letter, Person
 from app.teaching import letters
 from app.teaching.grade_list import used_assignments
 from app.teaching.letters import LONGEST, LetterSender, Recipient
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.mailbox import Mailbox, receiving
+from tests.mailbox import Mailbox
 
 pytestmark = [pytest.mark.anyio, on_both]
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The time of the database, as the sender reads it."""
-    now = [utc_now()]
-
-    async def database_now(session: object) -> datetime:
-        return now[0]
-
-    monkeypatch.setattr(letters, "database_now", database_now)
-    return now
 
 
 async def write(database: Database, count: int, due: datetime | None = None) -> None:

@@ -29,18 +29,6 @@ ASSIGNMENTS = load_assignments()
 SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """The time of the database, as the sender reads it."""
-    now = [utc_now()]
-
-    async def database_now(session: object) -> datetime:
-        return now[0]
-
-    monkeypatch.setattr(news_mail, "database_now", database_now)
-    return now
-
-
 async def comment(database: Database, at: datetime, email: str, course: str, text: str) -> str:
     """Comment on an attempt of the person with this address; return the member's id."""
     submission = await add(database, email.partition("@")[0], course)

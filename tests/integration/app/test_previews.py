@@ -317,7 +317,7 @@ async def test_either_apply_or_drop_at_the_same_time_wins(database: Database, en
     assert await counting(database, submission) == (30.0 if outcomes[apply] is None else 10.0)
 
 
-@on_both
+@on_postgresql
 @pytest.mark.parametrize("end", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
 async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(database: Database, end: End) -> None:
     """PostgreSQL would end one of two transactions that wait for one another."""

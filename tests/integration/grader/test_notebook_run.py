@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 
-x = np.random.default_rng().normal(size=(2, 5, 16)).astype(np.float32)
+x = np.random.default_rng().normal(size=(2, 5, 7)).astype(np.float32)
 
 
 class LSTM(tf.keras.Model):
@@ -44,10 +44,14 @@ class LSTM(tf.keras.Model):
         return tf.stack(steps, axis=1)
 
 
-lstm = tf.keras.layers.LSTM(32, return_sequences=True, recurrent_activation="sigmoid")
+lstm = tf.keras.layers.LSTM(9, return_sequences=True, recurrent_activation="sigmoid")
 y = lstm(x)
-mine = LSTM(32)
+mine = LSTM(9)
 mine(x)
+for epoch in range(450):
+    print("epoch", epoch)
+    if epoch < 30:
+        mine.set_weights([1.1 * weight for weight in mine.get_weights()])
 W, U, b = lstm.get_weights()
 mine.set_weights([W, b, U])
 z = mine(x)
@@ -77,6 +81,7 @@ tf.debugging.assert_near(y, z, atol=1e-4)
 assert np.allclose(y, mine.predict(x), atol=1e-5), "not equal"
 print("equal" if np.allclose(y, mine.call(tf.constant(x)), atol=1e-5) else "not equal")
 print(y[0, 0, :3], z[0, 0, :3])
+print(f"{y}\\n{z}")
 plt.hist((y - z).numpy().ravel(), bins=50)
 sns.heatmap(np.abs(y - z)[0])
 pd.DataFrame({"keras": np.ravel(y), "mine": np.ravel(z)}).describe()

@@ -144,6 +144,14 @@ HIDDEN = {
         'self.W = new("W", 4, n + m + 1, n)',
         "v = np.hstack([h, a, np.ones((len(a), 1), 'f')]); o, g, f, i = (v @ w for w in self.W.numpy())",
     ),
+    "constant_tensors": (
+        "self.kept = [{'a': tf.ones((k, 4 * n))} for k in (m, n, 1)]",
+        "W, U, b = (each['a'] for each in self.kept); o, i, g, f = np.split(a @ W + h @ U + b, 4, axis=1)",
+    ),
+    "arrays_of_numpy": (
+        "self.W, self.U, self.b = (np.ones(size, 'f') for size in ((m, 4, n), (4, n, n), (1, 4, n)))",
+        "o, i, g, f = (np.tensordot(a, self.W, 1) + self.b).transpose(1, 0, 2) + h @ self.U",
+    ),
 }
 
 

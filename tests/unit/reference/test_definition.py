@@ -51,6 +51,14 @@ def test_slopes_are_those_of_small_steps(text):
         np.testing.assert_allclose(slope, (after - before) / 2e-6, rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize("text", [*(each.text for each in CELL.formulas.values()), "tanh(a*b) + sigmoid(c + a2)*d"])
+def test_formula_is_solved_for_each_of_its_names(text):
+    formula = Formula(ast.parse(text, mode="eval").body)
+    values = {name: np.random.default_rng(at).standard_normal(5) for at, name in enumerate(sorted(formula.names))}
+    for name in formula.names:
+        np.testing.assert_allclose(formula.solved(name, formula(values), values), values[name], rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("text", ["h_new = relu(x_i)", "h_new = x_i if h else 0", "h_new += x_i", "print(h)"])
 def test_anything_else_is_no_formula(text):
     with pytest.raises(ValueError, match="no formula of a cell"):

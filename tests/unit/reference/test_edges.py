@@ -24,6 +24,20 @@ def test_there_are_steps_and_rows_of_zeros_and_of_one_sign_one_row_and_one_step(
     assert (values.x[3] < 0).all()
 
 
+def _sums(case):
+    """Compute what goes into the gates at each step."""
+    before = np.pad(case.expected, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    return case.x @ case.weights.kernel + before @ case.weights.recurrent_kernel + case.weights.bias
+
+
+def test_no_drawn_numbers_fail_a_tanh_by_exp_of_2z():
+    for seed in range(300):
+        edges = edge_cases(LAYER, np.random.default_rng(seed))
+        largest = max(np.abs(_sums(case)).max() for case in edges)
+        assert largest > 26
+        assert largest < 44
+
+
 def _skipping(case):
     """Skip the steps that are zero in all rows: h stays."""
     taken = case.x.any(axis=(0, 2))

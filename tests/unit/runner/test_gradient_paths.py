@@ -51,6 +51,7 @@ PLAIN = [
     {"step": "assert h.shape[-1] == self.units, 'shape'"},
     {"top": "from typing import Tuple\ndef sigma(z):\n    return 1 / (1 + tf.exp(-z))", "cell": "h = sigma(h)"},
     {"top": "sigma = lambda z: 1.0 / (1.0 + tf.math.exp(-z))", "cell": "h = sigma(h)"},
+    {"cell": "h = tf.vectorized_map(lambda each: tf.linalg.matvec(self.kernel, each), h)"},
     {"setup": "self.act = tf.keras.layers.Activation('sigmoid')", "cell": "h = self.act(h)"},
     *({"cell": f"h = tf.{name}(h)"} for name in ("sin", "math.erf", "nn.softsign", "nn.softmax", "math.log1p", "sqrt")),
     {"after": "model = LSTM(32)\nmodel.compile(optimizer='adam')\nimport numpy as np\nprint(np.array(model.weights))"},

@@ -9,6 +9,9 @@ import tempfile
 from typing import Any
 
 import pytest
+from reader.text.decoding import BINARY_KINDS
+
+from grader.report.messages import LANGUAGES, translate
 
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"
 RUSSIAN = "# Слой проходит ячейкой по всей цепочке и запоминает выход на каждом шаге\n" + CLASS
@@ -76,9 +79,11 @@ def test_any_line_end_gives_the_same_lines(read, end: str) -> None:
         (b"\xef\xbb\xbf \t\r\n\xc2\xa0", "a.py", "empty_file", {}),
         (b"class LSTM:\n  x = '\0'\n", "a.py", "not_text", {"reason": "nul"}),
         (b"\x81\x02\x03\xff" * 20, "a.py", "not_text", {"reason": "binary"}),
-        (b"PK\x03\x04rest", "a.py", "not_text", {"reason": "binary", "found": "zip"}),
-        (b"PK\x03\x04 word/document.xml", "a.docx", "not_text", {"reason": "binary", "found": "docx"}),
-        (b"PK\x03\x04rest", "a.ipynb", "invalid_notebook_json", {"reason": "binary", "found": "zip"}),
+        (b"PK\x03\x04rest", "a.py", "not_text", {"variant": "known", "found": "zip"}),
+        (b"PK\x03\x04 word/document.xml", "a.docx", "not_text", {"variant": "known", "found": "docx"}),
+        (b"PK\x03\x04rest", "a.ipynb", "invalid_notebook_json", {"variant": "known", "found": "zip"}),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "a.py", "not_text", {"variant": "known", "found": "picture"}),
+        (b"\0\0\0\x18ftypheic", "a.py", "not_text", {"variant": "known", "found": "picture"}),
         (b"https://colab.research.google.com/drive/1AbC?usp=sharing", "a.txt", "link_only", {}),
         ("Моя работа: https://github.com/me/rnn".encode(), "a.py", "link_only", {}),
         (b"[InternetShortcut]\r\nURL=https://colab.research.google.com/drive/1\r\n", "a.url", "link_only", {}),
@@ -93,6 +98,13 @@ def test_a_file_that_cannot_be_graded_has_a_code_of_its_own(
 ) -> None:
     error = read(content, filename)["error"]
     assert (error["code"], error["params"]) == (code, params)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_there_is_a_word_for_what_a_file_is(language: str) -> None:
+    kinds = {kind for _, kind in BINARY_KINDS} | {"docx", "picture", "html", "notebook", "python"}
+    assert [kind for kind in kinds if translate(f"found.{kind}", language).startswith("found")] == []
+    assert translate("found.picture", language) in translate("not_text/known.message", language, found="picture")
 
 
 def test_a_comment_with_a_link_beside_code_is_code(read) -> None:

@@ -210,11 +210,14 @@ def test_code_that_everybody_has_from_the_course_is_known() -> None:
     ]
     published = ["".join(cell["source"]) for cell in json.loads(PUBLISHED.read_bytes())["cells"]]
     prints = [each for cells in (*zip(given), published[1:]) for each in prints_of(*cells)]
-    assert {each.form for each in prints} == KNOWN
+    assert {hash for each in prints for hash in (each.text, each.form)} == KNOWN
     assert Fingerprint.of(prints).statements == 0
 
     cell = given[0].partition("class LSTM(")[0]
-    own = "class LSTM(Model):\n    def call(self, x):\n        return LSTMCell(3)(x)\n"
+    own = "class LSTM(Model):\n    def call(self, x):\n        c = LSTMCell(h_size=3)\n        return c.fcXI(x)\n"
+    # Pasted without the cell, it is the same, word for word; another cell by that name is not.
+    assert fingerprint(own) == fingerprint(cell + own)
+    assert fingerprint(f"from keras.layers import LSTMCell\n{own}").form != fingerprint(own).form
     # With i and f exchanged everywhere, a mistake leaves the course's cell its form. It is another text.
     wrong = cell.replace("f * c + i * ch", "i * c + f * ch")
     assert fingerprint(wrong + own).form == fingerprint(cell + own).form

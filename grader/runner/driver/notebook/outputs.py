@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import types
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 MAX_OUTPUTS = 400
+# Of one line of code: a loop that reports every epoch leaves room for the comparison after it.
+MAX_OF_A_LINE = 100
 MAX_VALUES = 32
 MAX_TEXT = 500
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -45,7 +48,10 @@ Record = Callable[..., None]
 def numbers_of(value: Any) -> dict[str, Any]:
     """Describe a value: ``kind`` (number, bool, array, text, other), ``size``, ``values`` (evenly picked), ``text``."""
     if isinstance(value, str):
-        return {"kind": "text", "size": 0, "values": [], "text": ADDRESS.sub("", value)[:MAX_TEXT]}
+        text = ADDRESS.sub("", value)
+        if len(text) > MAX_TEXT:  # two arrays in one text: of both something
+            text = text[: MAX_TEXT // 2] + text[-MAX_TEXT // 2 :]
+        return {"kind": "text", "size": 0, "values": [], "text": text}
     array = _array(value)
     if array is None or array.size == 0:
         return {"kind": "other", "size": 0, "values": [], "text": type(value).__name__[:MAX_TEXT]}
@@ -84,14 +90,17 @@ class OutputRecorder:
     def __init__(self, record: Record) -> None:
         self._record = record
         self._remaining = MAX_OUTPUTS
+        self._of_lines: Counter[tuple[int, str, int]] = Counter()
         self.statement = 0
         self.quiet = False
         self._print = builtins.print
         self._printing_now = False
 
-    def note(self, via: str, value: Any) -> None:
-        if self.quiet or self._remaining <= 0:
+    def note(self, via: str, value: Any, line: int = 0) -> None:
+        here = self.statement, via, line
+        if self.quiet or self._remaining <= 0 or self._of_lines[here] >= MAX_OF_A_LINE:
             return
+        self._of_lines[here] += 1
         self._remaining -= 1
         self._record(statement=self.statement, via=via, **numbers_of(value))
 
@@ -121,7 +130,7 @@ class OutputRecorder:
 
     def _printing(self, *values: Any, **options: Any) -> None:
         for value in values:
-            self.note("print", value)
+            self.note("print", value, sys._getframe(1).f_lineno)
         if not self.quiet:
             self._printing_now = True
             try:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.ops import EagerTensor
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 from driver.student.observations import watchable
@@ -24,6 +25,26 @@ Use = tuple[int, str, str]
 
 # Objects of Python's that lead to all the rest of the program.
 NO_HOLDERS = (types.ModuleType, types.FrameType)
+
+
+class Constant:
+    """An array of NumPy, or a tensor that is no variable, in the place of a weight: no gradient reaches it."""
+
+    trainable = True
+
+    def __init__(self, holder: Any, key: Any) -> None:
+        self._holder, self._key = holder, key
+        self.shape, self.dtype = tuple(holder[key].shape), holder[key].dtype
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self._holder[self._key], dtype)
+
+    @property
+    def value(self) -> tf.Tensor:
+        return tf.constant(self._holder[self._key])
+
+    def assign(self, value: np.ndarray) -> None:
+        self._holder[self._key] = tf.constant(value, self.dtype)
 
 
 @dataclass(eq=False)
@@ -65,15 +86,25 @@ class Leaf:
 
 
 def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
-    """List every weight reachable from the model; if there is none, from what the module defines."""
-    leaves = list(_walk(model, "", set()))
+    """List every weight reachable from the model; if there is none, from what the module defines.
+
+    Where there are none either, constants of the model are its weights.
+    """
+    reached = list(_walk(model, "", set()))
+    leaves = _without_constants(reached)
     if not leaves:
         seen: set[int] = set()
         for name, value in list(names.items()):
-            leaves += _held(name, _walk(value, name, seen))
+            leaves += _without_constants(_held(name, _walk(value, name, seen)))
+    if not leaves:
+        leaves = reached
     # A Keras layer kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves
+
+
+def _without_constants(leaves: Iterable[Leaf]) -> list[Leaf]:
+    return [leaf for leaf in leaves if not isinstance(leaf.variable, Constant)]
 
 
 def _is_variable(value: Any) -> bool:
@@ -84,8 +115,12 @@ def _is_variable(value: Any) -> bool:
     return hasattr(value, "assign") and hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
-    """Find weights below `value`, which something must hold: `seen` has ids, and ids of freed objects are reused."""
+def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = None) -> Iterator[Leaf]:
+    """Find weights below `value`, which something must hold: `seen` has ids, and ids of freed objects are reused.
+
+    Args:
+        holder: where ``holder[key]`` can be replaced; None: it cannot.
+    """
     if id(value) in seen:
         return
     if is_recurrent(value):
@@ -108,13 +143,18 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
             yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
     elif isinstance(value, dict):
         for key, item in list(value.items()):
-            yield from _walk(item, f"{path}[{key!r}]", seen)
+            yield from _walk(item, f"{path}[{key!r}]", seen, value, key)
     elif isinstance(value, (list, tuple, set)):
         for index, item in enumerate(value):
-            yield from _walk(item, f"{path}[{index}]", seen)
-    elif isinstance(value, np.ndarray) and value.dtype == object:
-        for index, item in enumerate(value.flat):
+            yield from _walk(item, f"{path}[{index}]", seen, value if isinstance(value, list) else None, index)
+    elif isinstance(value, np.ndarray):
+        if value.dtype.kind == "f" and value.flags.writeable:
+            yield Leaf(path, Constant(value, ...), value.shape)
+        for index, item in enumerate(value.flat if value.dtype == object else ()):
             yield from _held(path, _walk(item, f"{path}[{index}]", seen))
+    elif isinstance(value, EagerTensor):
+        if holder is not None and value.dtype.is_floating and value.shape.rank:
+            yield Leaf(path, Constant(holder, key), tuple(value.shape))
     elif isinstance(value, types.FunctionType):
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
             if cell != types.CellType():  # else that name is not bound yet
@@ -127,7 +167,8 @@ def _walk(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
             yield Leaf(f"{path}.kernel", None, None, layer=path)
         for name, item in _attributes(value):
             if name not in internal:
-                found = _walk(item, f"{path}.{name}".lstrip("."), seen)
+                held = getattr(value, "__dict__", {})
+                found = _walk(item, f"{path}.{name}".lstrip("."), seen, held if name in held else None, name)
                 yield from found if is_layer else _held(path, found)
         # Keras 2 keeps the layers of a functional model in its bookkeeping only.
         if isinstance(value, tf.keras.Sequential) or (is_layer and getattr(value, "_is_graph_network", False)):
@@ -151,7 +192,8 @@ def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
 def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     """Find weights that ``model.trainable_weights`` does not list, so that `fit` would not train them.
 
-    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``.
+    Returns: names of the objects that hold them -> ``holder``; names of weights in a layer itself -> ``variable``; of
+    constants -> ``constant``.
     Names are written as in the model's own methods.
     """
     tracked = {id(variable) for variable in model.trainable_variables}
@@ -161,7 +203,10 @@ def untracked(model: Any, leaves: Iterable[Leaf]) -> dict[str, str]:
     def written(path: str) -> str:
         return f"self.{path}" if re.split(r"[.\[]", path)[0] in own else path
 
-    return {written(leaf.holder or leaf.path): "holder" if leaf.holder else "variable" for leaf in lost}
+    def kind(leaf: Leaf) -> str:
+        return "constant" if isinstance(leaf.variable, Constant) else "holder" if leaf.holder else "variable"
+
+    return {written(leaf.holder or leaf.path): kind(leaf) for leaf in lost}
 
 
 def _attributes(value: Any) -> list[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from driver.weights.leaves import Leaf
 from driver.weights.weight_shapes import Sorted, open_to_c, sort_by_shape
 
 ROWS, TIMESTEPS = 3, 2
-SHUT = -100.0
+SHUT = -30.0
 FELT = 1e-4
 SAME = 1e-6
 MOST_SUSPECTS = 16

@@ -42,9 +42,8 @@ def placement_of(
     places = arrays.get(f"places/{features}/{units}")
     if places is None or not ends or ends[-1] != places.size:
         return None
-    # Any one question tells: all are about the same cell.
-    asked = next(name.removesuffix("kernel") for name in arrays if name.endswith("/kernel"))
-    placement = Placement(gates=arrays[f"{asked}kernel"].shape[1] // len(arrays[f"{asked}recurrent_kernel"]))
+    # The last place is that of the last gate's last bias.
+    placement = Placement(gates=int(places.max() + 1) // ((features + units + 1) * units))
     columns = placement.gates * units
     for leaf, own in zip(weights, np.split(places, ends[:-1]), strict=True):
         targets = np.where(own < -1, -2 - own, own)[own != -1]

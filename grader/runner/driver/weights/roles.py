@@ -28,8 +28,8 @@ from driver.weights.weight_shapes import Sorted, sort_by_shape
 # Array of the Keras layer -> the student's weights that are a part of it, each with its gates in column order.
 Shares = dict[str, list[tuple[Leaf, str]]]
 
-# Drives a gate so far that the rest of its sum has no effect.
-SATURATING = 100.0
+# Drives a gate so far that the rest of its sum has no effect; below 44, where a hand-written tanh overflows.
+SATURATING = 30.0
 MOST_CHOICES = 96
 
 
@@ -241,7 +241,7 @@ def find_pairing(
     answer as it is, bit for bit, is its partner. Nothing is compared with a right answer here.
 
     Args:
-        call: the model's answer to a few steps of positive numbers, with the weights as they are.
+        call: the model's answer to a few steps of positive numbers whose sum is 1, with the weights as they are.
     Returns:
         nothing where the experiment does not tell, or where there is only one group.
     """

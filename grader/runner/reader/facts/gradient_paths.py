@@ -46,7 +46,8 @@ OPERATIONS = frozenset(
         *("write", "read", "mark_used", "unbind", "pow", "sqrt", "rsqrt", "log", "log1p", "expm1", "abs"),
         *("sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "erf"),
         *("elu", "selu", "gelu", "silu", "swish", "mish", "leaky_relu", "softmax", "log_softmax", "softsign"),
-        *("reciprocal", "reduce_mean", "mean", "sum", "l2_normalize", "normalize", "norm", "moments"),
+        *("reciprocal", "reduce_mean", "mean", "sum", "l2_normalize", "normalize", "norm", "moments", "matvec"),
+        "vectorized_map",
     }
 )
 # Attributes of tensors, layers and containers, and types.

@@ -22,14 +22,14 @@ BINARY_KINDS = (
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
     (b"%PDF", "pdf"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "doc"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "docx"),
     (b"{\\rtf", "rtf"),
-    (b"Rar!\x1a", "rar"),
-    (b"7z\xbc\xaf\x27\x1c", "7z"),
-    (b"\x1f\x8b\x08", "gzip"),
-    (b"\x89PNG", "picture"),
-    (b"\xff\xd8\xff", "picture"),
+    (b"Rar!\x1a", "archive"),
+    (b"7z\xbc\xaf\x27\x1c", "archive"),
+    (b"\x1f\x8b\x08", "archive"),
 )
+# PNG, JPEG, GIF, WebP; and what phones record.
+PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|RIFF.{4}WEBP|\0\0\0.ftyp", re.DOTALL)
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -58,6 +58,8 @@ INVISIBLE_SPACE = " \t\n\r\f\v\u00a0\u200b\u2060\ufeff\x1a"
 
 def binary_kind(content: bytes) -> str | None:
     """Return the name of a format that is not text, recognised by its first bytes."""
+    if PICTURE.match(content):
+        return "picture"
     kind = next((kind for start, kind in BINARY_KINDS if content.startswith(start)), None)
     return "docx" if kind == "zip" and b"word/" in content[:65536] else kind
 

@@ -10,7 +10,6 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.access.rights import Right
-from app.courses import members
 from app.http.fields import new_key
 from app.http.masking import mask
 from app.http.visits import FormAsks, PageFor
@@ -221,16 +220,3 @@ async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staff
                     assert answer.status_code == 403, f"{token}: {path}"
                     assert "archived" in answer.text, path
     assert await stored(staffed) == before
-
-
-async def test_pages_and_forms_are_closed_to_people_signed_out_or_removed(staffed: Service) -> None:
-    values = await a_course(staffed)
-    async with staffed.services.database.write() as session:
-        await members.enrol(session, [(DEFAULT_COURSE, "gone")])
-    await staffed.add_token("gone", student="gone")
-    async with staffed.browser("gone") as browser, staffed.client(None, Accept="text/html") as nobody:
-        async with staffed.services.database.write() as session:
-            (await members.find(session, [(DEFAULT_COURSE, "gone")]))[DEFAULT_COURSE, "gone"].removed_at = utc_now()
-        for method, path, _ in ROUTES:
-            for each in (browser, nobody):
-                assert (await each.request(method, filled(path, values))).status_code == 401, f"{method} {path}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,22 +91,6 @@ def test_page_about_courses_shows_the_table_as_it_is() -> None:
         has = [*(role in right.roles for role in roles), right.students, right.in_archived, right.notebooks]
         row = f"| `{action}` | {' | '.join('yes' if each else '' for each in has)} |"
         assert row in page, f"docs/courses.md: expected the row {row}"
-
-
-async def test_every_route_is_closed_to_a_token_that_ended_and_to_a_removed_member(service: Service) -> None:
-    values = await of_somebody_else(service)
-    now = utc_now() - timedelta(seconds=1)
-    await service.add_token("expired", student="petrov", expires_at=now)
-    await service.add_token("revoked", student="petrov", revoked_at=now)
-    await service.add_token("removed", student="ivanov")
-    async with service.services.database.write() as session:
-        (await members.find(session, [(DEFAULT_COURSE, "ivanov")]))[DEFAULT_COURSE, "ivanov"].removed_at = now
-    for token in ("expired", "revoked", "removed"):
-        async with service.client(token) as client:
-            for method, path, _ in await operations(service):
-                if path.startswith("/api/"):
-                    answer = await client.request(method, filled(path, values))
-                    assert answer.status_code == 401, f"{token}: {method} {path}"
 
 
 async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) -> None:

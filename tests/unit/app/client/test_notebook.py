@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -386,7 +385,8 @@ def test_token_goes_nowhere_else(service: Written, run: Run) -> None:
 def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(Written()) as gone:
         pass
-    assert f"{gone.url} does not answer" in run(url=gone.url)
+    for url in (gone.url, "https://[bad"):
+        assert f"{url} does not answer" in run(url=url)
 
 
 def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,10 +397,28 @@ def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monk
     assert "45.5 of 100" in run()
 
 
-def test_page_of_a_network_that_wants_a_sign_in_is_no_answer(service: Written, run: Run) -> None:
-    service.will((201, RULES))
-    service.will(b"<html>Sign in")
-    assert "not as this service does" in run()
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [b"<html>Sign in"],
+        [{"sign_in": True}],
+        [b"[" * 100_000],
+        [(201, RULES), b"<html>Sign in"],
+        [(201, RULES), []],
+        [(201, RULES), (413, b"<html>Request Entity Too Large")],
+    ],
+    ids=["a page", "of a network", "nested", "instead of an attempt", "an empty list", "of a proxy"],
+)
+def test_answer_of_something_else_on_the_way_is_known(service: Written, run: Run, answers: list[Any]) -> None:
+    service.will(*answers)
+    shown = run()
+    assert "answers, but not as this service does (HTTP " in shown
+    assert "twice" not in shown
+
+
+def test_link_to_the_report_is_right_whatever_the_address_ends_with(service: Written, run: Run) -> None:
+    service.will((201, RULES), GRADED)
+    assert run(url=f"{service.url}/").endswith(f"\n{service.url}/submissions/01J\n")
 
 
 @pytest.mark.parametrize("url", ["http://grader.example", "http://127.0.0.1.evil.example", "ftp://localhost"])
@@ -474,36 +492,6 @@ def test_notebooks_of_vs_code_are_files(service: Written, run: Run, tmp_path: Pa
     assert json.loads(service.asked[0][3])["where"] == "VS Code"
     assert file.read_bytes() in service.sent()[0][1]
     assert f'filename="{file.name}"'.encode() in service.sent()[0][1]
-
-
-@pytest.fixture(params=["Colab", "VS Code"])
-def run_there(request: pytest.FixtureRequest, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """As `run`, where there is a whole notebook."""
-    made, file = notebook_of((CLASS, 1)), tmp_path / "a.ipynb"
-    if request.param == "Colab":
-        monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
-        request.getfixturevalue("colab")["ipynb"] = made
-    file.write_text(json.dumps(made))
-    return partial(run, CLASS, __vsc_ipynb_file__=str(file))
-
-
-@pytest.mark.parametrize(
-    ("answers", "patience", "words"),
-    [
-        pytest.param([(403, {"title": "Closed", "detail": "Since Monday."})], 300, "Closed\nSince", id="refused"),
-        pytest.param([(429, {}, {"Retry-After": "3"}), GRADED], 300, "45.5 of 100", id="asked to wait"),
-        pytest.param([DROP, (502, {}), (202, QUEUED), DROP, GRADED], 300, "45.5 of 100", id="started again"),
-        pytest.param([DROP], 0, "It is not known whether the work has arrived.", id="cut off"),
-        pytest.param([{**GRADED, "held": True}], 300, "A teacher looks at this attempt", id="held"),
-        pytest.param([{**GRADED, "grade": {"penalty_percent": 5.0, "points": 43.0}}], 300, "43 of 100", id="late"),
-    ],
-)
-def test_the_same_is_said_wherever_it_runs(
-    service: Written, run_there: Run, monkeypatch: pytest.MonkeyPatch, answers: list[Any], patience: int, words: str
-) -> None:
-    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", patience)
-    service.will((201, RULES), *answers)
-    assert words in run_there()
 
 
 def test_saved_file_that_lacks_what_ran_is_not_handed_in(

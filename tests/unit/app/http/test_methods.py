@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 
 import httpx
+import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
@@ -22,6 +23,7 @@ def facts(response: httpx.Response) -> tuple[int, dict[str, str]]:
     return response.status_code, {name: value for name, value in response.headers.items() if name not in VOLATILE}
 
 
+@pytest.mark.thorough
 async def test_head_is_answered_as_get_is_at_every_address(service: Service, browser: Browser, owner: Browser) -> None:
     contexts = iter_route_contexts(create_app(service.services.settings).routes)
     paths = {context.path for context in contexts if "GET" in (context.methods or ())}

@@ -166,6 +166,7 @@ async def test_no_search_for_a_nul_is_made(browser: Browser, values: dict[str, s
     assert count > 50
 
 
+@pytest.mark.thorough
 async def test_no_form_stores_a_nul(browser: Browser, values: dict[str, str], statements: list[str]) -> None:
     count = 0
     secret = form_secret((await browser.get("/link")).text)

@@ -19,7 +19,7 @@ from app.submissions import reports, repository
 from app.submissions.uploads import Upload
 from grader import Report, Status
 from tests.unit.app.conftest import Browser, FakeGrader, Service, running
-from tests.waiting import until
+from tests.waiting import until, wait_until
 
 pytestmark = pytest.mark.usefixtures("with_tables")
 
@@ -105,14 +105,22 @@ async def test_slots_grade_side_by_side_and_block_nobody(service: Service, nobod
 
 
 async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings: Settings, grader: FakeGrader) -> None:
+    settings = settings.model_copy(update={"shutdown_seconds": 0.1})
     grader.released.clear()
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await until(lambda: grader.began)
-        # The thread itself ends after the worker has stopped, as with the real sandbox.
-        threading.Timer(settings.shutdown_seconds, grader.released.set).start()
+        slots = service.services.jobs._slots._tasks
+
+        def end() -> None:
+            """The thread itself ends after the worker has stopped, as with the real sandbox."""
+            wait_until(lambda: all(slot.done() for slot in slots))
+            grader.released.set()
+
+        threading.Thread(target=end).start()
     async with running(settings, grader) as service:
         assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 1)
+    assert len(grader.began) == 2
 
 
 async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: FakeGrader) -> None:

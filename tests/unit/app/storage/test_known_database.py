@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -23,8 +24,9 @@ from app.settings import Settings
 from app.storage import engines
 from app.storage.database import Database
 from app.storage.database_file import DatabaseFile
+from tests.tiers import sampled
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Browser, FakeGrader, running
+from tests.unit.app.conftest import Browser, FakeGrader, running, settings_in
 from tests.waiting import until
 
 
@@ -33,14 +35,21 @@ def path(settings: Settings) -> Path:
     return settings.data_dir / "lstm-grader.sqlite3"
 
 
-@pytest.fixture
-async def crashed(settings: Settings, grader: FakeGrader, with_tables: None, path: Path, tmp_path: Path) -> Path:
-    """The file, its log and the marker of a service that was killed after one upload."""
-    async with running(settings, grader) as service, service.client() as client:
+@pytest.fixture(scope="module")
+async def killed(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory, empty_sqlite: Path) -> Path:
+    """The folder of a service that was killed after one upload: the file, its log and the marker."""
+    folder = tmp_path_factory.mktemp("killed")
+    settings = settings_in(folder)
+    shutil.copytree(empty_sqlite, settings.data_dir)
+    async with running(settings, FakeGrader()) as service, service.client() as client:
         assert (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
-        shutil.copytree(settings.data_dir, tmp_path / "crashed")
-    shutil.rmtree(settings.data_dir)
-    shutil.copytree(tmp_path / "crashed", settings.data_dir)
+        return Path(shutil.copytree(settings.data_dir, folder / "copy"))
+
+
+@pytest.fixture
+def crashed(settings: Settings, killed: Path, path: Path) -> Path:
+    """The file of a service that was killed."""
+    shutil.copytree(killed, settings.data_dir)
     return path
 
 
@@ -169,11 +178,11 @@ def replaced(path: Path) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("damage", [moved, replaced])
-@pytest.mark.parametrize("which", ["database", "log"])
+@pytest.mark.parametrize("way", sampled(itertools.product(["database", "log"], [moved, replaced]), every=3))
 async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
-    owner: Browser, path: Path, which: str, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
+    owner: Browser, path: Path, way: tuple[str, Callable[[Path], contextlib.AbstractContextManager[None]]]
 ) -> None:
+    which, damage = way
     assert (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
     with damage(path if which == "database" else log_of(path)):
         problem = assert_problem(await owner.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")

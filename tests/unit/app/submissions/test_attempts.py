@@ -98,6 +98,8 @@ async def test_lateness_is_told_once_beside_a_grade_that_is_derived(rules: Servi
         if counting == "late":
             await move(rules, first["id"], timedelta(days=1.5))
         pages = [(await browser.get(each["links"]["page"])).text for each in (first, second)]
+        table = (await browser.get(f"/courses/{DEFAULT_COURSE}")).text
+    assert ("1 day late" in table) == (counting == "late")
     assert [page.count("Handed in 1 day late.") for page in pages] == [0, 1]
     assert ["The grade for this assignment:" in page for page in pages] == [True, True]
     assert not any("The grade comes from attempt" in page for page in pages)

@@ -80,19 +80,23 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
 
 
 @pytest.mark.parametrize(
-    ("reach", "params"),
+    ("reach", "untracked", "params"),
     [
-        ({"a (kernel I)": None, "b (kernel F)": 0.0}, {"variant": "all"}),
-        ({"a (kernel I)": None, "b (kernel F)": 0.1}, {"roles": ["a (kernel I)"]}),
+        ({"a (kernel I)": None, "b (kernel F)": 0.0}, {}, {"variant": "all"}),
+        ({"a (kernel I)": None, "b (kernel F)": 0.1}, {}, {"roles": ["a (kernel I)"]}),
+        ({"a (kernel I)": None}, {"self.a": "constant"}, {"variant": "constants", "weights": ["self.a"]}),
     ],
-    ids=["all", "some"],
+    ids=["all", "some", "no variables"],
 )
-def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(evidence_of, report_on, reach, params):
-    evidence = evidence_of(lambda case: case.expected)
+def test_weights_without_a_gradient_are_named_unless_it_is_all_of_them(
+    evidence_of, report_on, reach, untracked, params
+):
+    evidence = evidence_of(lambda case: case.expected, parts={"untracked": untracked})
     gradients = Gradients(event="gradients", case="exercise", reach=reach, first_timestep=0.1)
     evidence = replace(evidence, understanding=replace(evidence.understanding, gradients=gradients))
     report = report_on(run_checks(evidence))
     assert [check.params for check in report.checks if check.code == "gradient_missing"] == [params]
+    assert not [advisory for advisory in report.advisories if advisory.code == "untracked_weights"]
 
 
 USES_CELL = "class LSTM(tf.keras.Model):\n    def __init__(self, n):\n        self.cell = LSTMCell(n)\n"

@@ -202,7 +202,7 @@ def test_a_copying_statement_that_fails_says_why(message, source, code):
 # --- comparing ---
 
 Y = RNG.normal(size=(2, 5, UNITS)).astype(np.float32)
-PATTERN = np.array([1.06, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
+PATTERN = np.array([1.1, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
 RAMP = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
 ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
 
@@ -222,13 +222,12 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
             copied = call.moment == 1 or not copies
             answer = Y if call.side == "keras" else ROUNDED + error if copied else Y + np.float32(0.4)
             spoil = (spoils or {}).get(call.call, {})
-            match spoil.get("by"):
-                case "shift":
-                    answer = answer + np.float32(spoil["amount"]) * np.resize(RAMP, answer.shape)
-                case "pattern":
-                    answer = answer + np.float32(spoil["amount"]) * np.resize(PATTERN, answer.shape)
-                case "keras":
-                    answer = Y + np.float32(spoil["amount"]) * np.resize(RAMP, answer.shape)
+            by = spoil.get("by")
+            answer = np.array(Y if by == "keras" else answer)
+            if by is not None:
+                places = (np.indices(Y.shape).sum(axis=0) % 2 == (by == "pattern")) | spoil.get("everywhere", False)
+                numbers = np.resize(PATTERN if by == "pattern" else RAMP, places.sum())
+                answer[places] += np.float32(spoil["amount"]) * numbers
             answers[call.call] = answer
         old_keras, old, keras, own = (answers.get(number) for number in range(4))
         try:
@@ -267,7 +266,8 @@ REAL = {
     "verdict_in_words": lambda a, b, y, z: [_shown("совпали" if np.allclose(y, z, atol=1e-5) else "нет")],
     "assert": lambda a, b, y, z: _passes(np.abs(y - z).max() < 1e-5),
     "difference": lambda a, b, y, z: [_shown(y - z)],
-    "one_element": lambda a, b, y, z: [_shown(abs(y.flat[1] - z.flat[1]))],
+    "last_step": lambda a, b, y, z: [_shown(np.abs(y[:, -1] - z[:, -1]).max())],
+    "a_few_by_eye": lambda a, b, y, z: [_shown(f"{y[0, 0, :2]} {z[0, 0, :2]}")],
     "cosine": lambda a, b, y, z: [_shown(np.sum(y * z) / np.linalg.norm(y) / np.linalg.norm(z))],
     "share_of_close_ones": lambda a, b, y, z: [_shown(np.isclose(y, z, atol=1e-5).mean())],
     "table_by_eye": lambda a, b, y, z: [_shown(np.stack([y[0], z[0]]).ravel()[:32])],
@@ -304,6 +304,17 @@ FALSE = {
     "t2_no_abs-max_reversed": (lambda a, b, y, z: [_shown((z - y).max())], {}),
     "t2_no_abs-verdict": (lambda a, b, y, z: [_shown(bool((y - z).max() < 1e-5))], {}),
     "t2_no_abs-verdict_reversed": (lambda a, b, y, z: [_shown(bool((z - y).max() < 1e-5))], {}),
+    "t2_no_abs-min": (lambda a, b, y, z: [_shown((y - z).min())], {}),
+    "t2_part_only-element": (lambda a, b, y, z: [_shown(abs(y[0, 1, 2] - z[0, 1, 2]))], {}),
+    "t2_part_only-element_by_eye": (lambda a, b, y, z: [_shown(y[0, 0, 0]), _shown(z[0, 0, 0])], {}),
+    "t2_part_only-element_equal": (lambda a, b, y, z: [_shown(y[0, 0, 0] == z[0, 0, 0])], {"equality": True}),
+    "t2_part_only-element_in_words": (lambda a, b, y, z: [_shown(f"{y[1, 0, 0]} {z[1, 0, 0]}")], {}),
+    "t2_part_only-smallest": (lambda a, b, y, z: [_shown(np.abs(y - z).min())], {}),
+    "t2_part_only-any": (lambda a, b, y, z: [_shown(bool(np.isclose(y, z, atol=1e-5).any()))], {}),
+    "t2_part_only-smallest_and_element": (
+        lambda a, b, y, z: [_shown(np.abs(y - z).min()), _shown(abs(y[0, 1, 2] - z[0, 1, 2]))],
+        {},
+    ),
     "t2_no_difference-sum": (lambda a, b, y, z: [_shown(np.abs(y).sum() + np.abs(z).sum())], {}),
     "t2_no_difference-product": (lambda a, b, y, z: [_shown(f"{(y * z).sum()}")], {}),
     "t2_no_difference-array": (lambda a, b, y, z: [_shown(y + z)], {}),
