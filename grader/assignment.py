@@ -262,7 +262,7 @@ def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:
     Raises:
         AssignmentError: a file has a mistake, or two files of one folder have the same id.
     """
-    found: dict[str, Assignment] = {}
+    by_id: dict[str, Assignment] = {}
     for place in [BUILT_IN, *([folder] if folder else [])]:
         if not place.is_dir():
             raise AssignmentError(f"{place}: there is no such folder with assignment files")
@@ -272,8 +272,8 @@ def load_assignments(folder: Path | None = None) -> dict[str, Assignment]:
             if assignment.id in seen:
                 raise AssignmentError(f"{path}: the id {assignment.id!r} is already used by {seen[assignment.id]}")
             seen[assignment.id] = path
-            found[assignment.id] = assignment
-    return found
+            by_id[assignment.id] = assignment
+    return by_id
 
 
 def pick_assignment(assignments: dict[str, Assignment], name: str) -> Assignment:

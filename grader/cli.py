@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from grader import shell
 from grader.assignment import Assignment, assignment_schema, read_assignment
 from grader.batch.command import batch_command
 from grader.doctor import doctor
@@ -33,28 +34,6 @@ from grader.report.messages import translate
 from grader.report.model import Report, Status
 from grader.report.schema import NotAReport, read_report, report_schema
 from grader.sandbox import ForkSandbox, Kind
-from grader.shell import (
-    BELOW,
-    GRADED,
-    OUR_FAILURE,
-    OUR_FAILURES,
-    Commands,
-    Language,
-    Seed,
-    all_assignments,
-    check_output,
-    check_threshold,
-    find_assignment,
-    grading_settings,
-    our_failure_is_exit_3,
-    print_seed,
-    reading_language,
-    reference_store,
-    seed_from,
-    usage,
-    why_not,
-    write_everything,
-)
 from grader.submission import Submission, in_folder
 
 # The exit code of `diff`, as in other tools of that name.
@@ -65,7 +44,7 @@ SERVICE = "Operators: run a service, and look after its machine"
 DOCUMENTS = "Authors and integrators: what is in a file"
 
 cli = typer.Typer(
-    cls=Commands,
+    cls=shell.Commands,
     help="Grade submissions of the LSTM exercise.",
     no_args_is_help=True,
     add_completion=False,
@@ -93,12 +72,12 @@ class Sentences(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 the name is logging's
         failure = ei[1]
-        return why_not(failure) if isinstance(failure, OUR_FAILURES) else super().formatException(ei)
+        return shell.why_not(failure) if isinstance(failure, shell.OUR_FAILURES) else super().formatException(ei)
 
 
 def main() -> None:
     """Entry point of ``python -m grader``."""
-    write_everything()
+    shell.write_everything()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Sentences("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -132,13 +111,13 @@ def grade_command(
     assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
     format: Annotated[FormatName, typer.Option(help="How the report is written.")] = TEXT,
     lang: Annotated[
-        Language | None, typer.Option(help="Language of the report; default: the locale's.", show_default=False)
+        shell.Language | None, typer.Option(help="Language of the report; default: the locale's.", show_default=False)
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the report here.", show_default=False)] = None,
     fail_under: Annotated[
         float, typer.Option(help="Exit with 1 when the submission gets fewer points than this.")
     ] = 0.0,
-    seed: Seed = None,
+    seed: shell.Seed = None,
 ) -> None:
     """Grade one file and print the report.
 
@@ -146,22 +125,22 @@ def grade_command(
 
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, 3 we failed (there is no grade).
     """
-    check_threshold(fail_under)
-    check_output(output)
-    seed_bytes = seed_from(seed)
-    chosen = find_assignment(assignment)
+    shell.check_threshold(fail_under)
+    shell.check_output(output)
+    seed_bytes = shell.seed_from(seed)
+    chosen = shell.find_assignment(assignment)
     submission = _submission(file, chosen)
-    language = reading_language(lang, chosen.language)
-    settings = grading_settings()
-    references = reference_store(settings)
+    language = shell.reading_language(lang, chosen.language)
+    settings = shell.grading_settings()
+    references = shell.reference_store(settings)
     artefacts: dict[str, bytes] = {}
     with (
-        our_failure_is_exit_3(),
+        shell.our_failure_is_exit_3(),
         ForkSandbox(slots=1, accept_missing=settings.missing_parts, device=settings.device) as sandbox,
     ):
         # TensorFlow takes seconds to import: begin while the file is read.
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
-        print_seed(seed_bytes, language)
+        shell.print_seed(seed_bytes, language)
         with _progress(language) as progress:
             report = grade(
                 submission,
@@ -174,8 +153,8 @@ def grade_command(
             )
     _write(View.of(report, language, artefacts), format, output)
     if report.status == Status.INTERNAL_ERROR:
-        raise typer.Exit(OUR_FAILURE)
-    raise typer.Exit(BELOW if (report.points or 0.0) < fail_under else GRADED)
+        raise typer.Exit(shell.OUR_FAILURE)
+    raise typer.Exit(shell.BELOW if (report.points or 0.0) < fail_under else shell.GRADED)
 
 
 cli.command("batch", rich_help_panel=FILES)(batch_command)
@@ -188,7 +167,7 @@ def diff_command(
     after: Annotated[Path, typer.Argument(help="Another one, of the same submission.", show_default=False)],
     format: Annotated[DiffFormat, typer.Option(help="How the difference is written.")] = DiffFormat.TEXT,
     lang: Annotated[
-        Language | None, typer.Option(help="Language of the text; default: the locale's.", show_default=False)
+        shell.Language | None, typer.Option(help="Language of the text; default: the locale's.", show_default=False)
     ] = None,
 ) -> None:
     """Say what differs between two reports of one submission.
@@ -202,8 +181,8 @@ def diff_command(
     if format is DiffFormat.JSON:
         typer.echo(json_of(diff.as_json(), 2))
     else:
-        typer.echo(diff_text(first, second, reading_language(lang, "en")), nl=False)
-    raise typer.Exit(DIFFERENT if diff.changes else GRADED)
+        typer.echo(diff_text(first, second, shell.reading_language(lang, "en")), nl=False)
+    raise typer.Exit(DIFFERENT if diff.changes else shell.GRADED)
 
 
 @report_cli.command("schema")
@@ -215,7 +194,7 @@ def report_schema_command() -> None:
 @assignments_cli.command("list")
 def assignments_list() -> None:
     """List the assignments."""
-    for assignment in all_assignments().values():
+    for assignment in shell.all_assignments().values():
         typer.echo(f"{assignment.id}\t{assignment.max_points:g}\t{assignment.title.get('en', '')}")
 
 
@@ -228,7 +207,7 @@ def assignments_check(file: Annotated[Path, typer.Argument(help="A TOML file.")]
     try:
         assignment = read_assignment(file)
     except AssignmentError as exc:
-        raise usage(str(exc)) from exc
+        raise shell.usage(str(exc)) from exc
     typer.echo(f"{assignment.id}: {assignment.max_points:g} points, {len(assignment.cases)} cases, {assignment.digest}")
 
 
@@ -249,16 +228,16 @@ def _submission(file: Path, assignment: Assignment) -> Submission:
         with file.open("rb") as stream:
             return Submission(file.name, stream.read(limit))
     except OSError as exc:
-        raise usage(f"{file}: {exc.strerror or exc}") from exc
+        raise shell.usage(f"{file}: {exc.strerror or exc}") from exc
 
 
 def _report(file: Path) -> Report:
     try:
         return read_report(file.read_bytes())
     except OSError as exc:
-        raise usage(f"{file}: {exc.strerror or exc}") from exc
+        raise shell.usage(f"{file}: {exc.strerror or exc}") from exc
     except NotAReport as exc:
-        raise usage(f"{file} is no report that `grade --format json` wrote: {exc}") from exc
+        raise shell.usage(f"{file} is no report that `grade --format json` wrote: {exc}") from exc
 
 
 @contextlib.contextmanager
@@ -283,4 +262,4 @@ def _write(view: View, format: str, output: Path | None) -> None:
         else:
             output.write_text(text, encoding="utf-8")
     except OSError as exc:
-        raise usage(f"{output}: {exc.strerror or exc}") from exc
+        raise shell.usage(f"{output}: {exc.strerror or exc}") from exc

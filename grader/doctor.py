@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from grader import shell
 from grader.assignment import Assignment, load_assignments
 from grader.execution.questions import Examiner
 from grader.known_answer import correct_submission
@@ -21,14 +22,6 @@ from grader.pipeline import grade
 from grader.report.model import Status
 from grader.sandbox import Device, DeviceChoice, ForkSandbox, Kind, choose_device
 from grader.sandbox.host import cgroups
-from grader.shell import (
-    GRADED,
-    OUR_FAILURE,
-    OUR_FAILURES,
-    grading_settings,
-    reference_store,
-    why_not,
-)
 from grader.version import grader_version
 from reference import Case, ReferenceStore, lstm_forward, new_seed
 from reference.lstm.misconceptions import mutation_score
@@ -56,9 +49,9 @@ def doctor(
     Exit codes: 0 it can grade, 2 wrong usage or settings, 3 it cannot, or the database cannot be used.
     """
     console = Console(highlight=False)
-    settings = grading_settings()
+    settings = shell.grading_settings()
     accepted, device = settings.missing_parts, "gpu" if gpu else settings.device
-    references = reference_store(settings)
+    references = shell.reference_store(settings)
     with Console(stderr=True).status("grading a known answer"), console.capture() as details:
         console.print(f"lstm-grader {grader_version()}, Python {platform.python_version()}, {platform.system()}")
         for name in ("tensorflow", "tensorflow-cpu", "keras", "tf-keras"):
@@ -67,12 +60,12 @@ def doctor(
         wrong = [problem for section in sections if (problem := section(console))]
         try:
             cannot = _cannot_grade(console, accepted, device, references, verbose=verbose)
-        except OUR_FAILURES as exc:
-            cannot = why_not(exc)
+        except shell.OUR_FAILURES as exc:
+            cannot = shell.why_not(exc)
     verdict = f"this host cannot grade: {cannot}" if cannot else "this host can grade"
     console.print("; but ".join([verdict, *wrong]), markup=False, soft_wrap=True)
     console.out(details.get(), end="")
-    raise typer.Exit(OUR_FAILURE if cannot or wrong else GRADED)
+    raise typer.Exit(shell.OUR_FAILURE if cannot or wrong else shell.GRADED)
 
 
 def _cannot_grade(

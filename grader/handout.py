@@ -43,8 +43,8 @@ def notebook(assignment: Assignment, language: str, last_cell: str | None = None
         parts.append(HandoutCell(last_cell, is_code=True, is_task2=False))
     cells = [_in_notebook(number, cell) for number, cell in enumerate(parts)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    made = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    return json.dumps(made, ensure_ascii=False, indent=1).encode()
+    document = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(document, ensure_ascii=False, indent=1).encode()
 
 
 def module(assignment: Assignment, language: str) -> bytes:

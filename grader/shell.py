@@ -223,8 +223,8 @@ def reading_language(lang: Language | None, otherwise: str) -> str:
     locale = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
     if _language_of(locale) in NO_LANGUAGE:
         return Language.EN.value
-    wanted = [*os.environ.get("LANGUAGE", "").split(":"), locale] if locale else []
-    ours = [language for name in wanted if (language := _language_of(name)) in list(Language)]
+    locales = [*os.environ.get("LANGUAGE", "").split(":"), locale] if locale else []
+    ours = [language for name in locales if (language := _language_of(name)) in list(Language)]
     return ours[0] if ours else otherwise
 
 

@@ -48,17 +48,17 @@ def in_folder(folder: Path, limit: int) -> Submission:
     Raises:
         OSError: the folder cannot be read.
     """
-    found = {
+    files = {
         "/".join(map(readable_name, path.relative_to(folder).parts)): path
         for path in sorted(folder.rglob("*"))
         if not is_leftover(path.relative_to(folder).parts) and not path.is_symlink() and path.is_file()
     }
-    kinds = ([name for name in found if name.lower().endswith(suffix)] for suffix in CODE_SUFFIXES)
-    fitting = next(filter(None, kinds), list(found)[:1])
+    kinds = ([name for name in files if name.lower().endswith(suffix)] for suffix in CODE_SUFFIXES)
+    fitting = next(filter(None, kinds), list(files)[:1])
     if len(fitting) != 1:
         return Submission(folder.name, b"", tuple(fitting[:NAMED_FILES]) or None)
-    with found[fitting[0]].open("rb") as file:
-        return Submission(found[fitting[0]].name, file.read(limit))
+    with files[fitting[0]].open("rb") as file:
+        return Submission(files[fitting[0]].name, file.read(limit))
 
 
 def is_leftover(parts: Iterable[str]) -> bool:

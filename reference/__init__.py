@@ -4,7 +4,7 @@ from reference.cases import Case, CaseSpec, has_table, search_case
 from reference.drawing import SEED_BYTES, draw, file_seed, name_of, new_seed, random_for
 from reference.errors import ReferenceMismatch, ReferenceUnavailable
 from reference.lstm.oracle import LSTMTrace, lstm_forward
-from reference.lstm.weights import GATES, DenseWeights, LSTMWeights, dense_layers, split_gates
+from reference.lstm.weights import GATES, LSTMWeights, split_gates
 from reference.store import ReferenceStore
 
 __all__ = [
@@ -12,13 +12,11 @@ __all__ = [
     "SEED_BYTES",
     "Case",
     "CaseSpec",
-    "DenseWeights",
     "LSTMTrace",
     "LSTMWeights",
     "ReferenceMismatch",
     "ReferenceStore",
     "ReferenceUnavailable",
-    "dense_layers",
     "draw",
     "file_seed",
     "has_table",

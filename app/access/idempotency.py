@@ -34,10 +34,10 @@ async def find_all_earlier(
 ) -> dict[tuple[str, str], Record]:
     """Find the records of these requests, each named by the id of its actor and the key."""
     sent_by = SENT_BY[table]
-    found = await session.execute(
+    rows = await session.execute(
         select(sent_by, table.idempotency_key, table).where(tuple_(sent_by, table.idempotency_key).in_(requests))
     )
-    return {(actor_id or "", key or ""): earlier for actor_id, key, earlier in found}
+    return {(actor_id or "", key or ""): earlier for actor_id, key, earlier in rows}
 
 
 def check_same(earlier: Record, **request: object) -> Record:

@@ -21,6 +21,7 @@ that the link and the account belong to the same person.
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
@@ -30,7 +31,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.access import persons
 from app.courses import changes
-from app.errors.members import PersonNotFound
+from app.errors.members import EmailTaken, PersonNotFound
 from app.errors.ways_in import IdentityNotFound, MemberClaimed, PersonInCourse
 from app.mail.addresses import comparable, domain_of, is_address
 from app.oidc.issuer import Claims
@@ -154,16 +155,16 @@ async def _with_identity_or_staff(session: AsyncSession, person_ids: Collection[
 
 async def _join(session: AsyncSession, entries: Sequence[Membership], person: Person, identity: Identity) -> None:
     """Make these entries the person's, with everything else that their persons have."""
-    if any(entry.person_id != person.id for entry in entries):
-        # The person may be joining through a join link at this moment.
-        await take_turns(session, [f"person:{entry.course_id}:{person.id}" for entry in entries])
-    courses = set(await _courses_of(session, person))
-    for other in dict.fromkeys(entry.person_id for entry in entries if entry.person_id != person.id):
-        moving = (await session.scalars(select(Membership).where(Membership.person_id == other))).all()
-        if courses & {member.course_id for member in moving}:
-            continue  # A teacher, who sees both, joins two members of one course.
-        await persons.move(session, person, other, moving, [], MADE_BY)
-        courses |= {member.course_id for member in moving}
+    if others := {entry.person_id for entry in entries} - {person.id}:
+        by_id = {each.id: each for each in await persons.in_turn(session, person.id, *others)}
+        courses = set(await _courses_of(session, person))
+        for other in sorted(others):
+            moving = (await session.scalars(select(Membership).where(Membership.person_id == other))).all()
+            if moving and not courses & {member.course_id for member in moving}:
+                # Otherwise a teacher, who sees both, joins two members of one course, or mends the address.
+                with contextlib.suppress(EmailTaken):
+                    await persons.move(session, by_id[person.id], by_id[other], moving, [], MADE_BY)
+                    courses |= {member.course_id for member in moving}
     for entry in entries:
         if entry.person_id == person.id:
             entry.signed_on_at = utc_now()
@@ -181,17 +182,21 @@ async def claim(session: AsyncSession, member_id: str, person: Person) -> Member
     Only this member moves. The link proves nothing about the person's members in other courses.
 
     Raises:
-        MemberClaimed: an identity has the member already.
-        PersonInCourse: the person is in the course as another member.
+        MemberClaimed: an identity has the member already, or the member was given to somebody else at this moment.
+        PersonInCourse: the person is in the course as another member, or another member has the person's address.
     """
-    course_id = (await session.get_one(Membership, member_id)).course_id
-    await take_turns(session, [f"person:{course_id}:{person.id}"])
-    member = await session.get_one(Membership, member_id, with_for_update={"key_share": True}, populate_existing=True)
-    if member.person_id == person.id:
+    member = await session.get_one(Membership, member_id)
+    kept, owner = await persons.in_turn(session, person.id, member.person_id)
+    await session.refresh(member, with_for_update={"key_share": True})
+    if member.person_id == kept.id:
         return member
-    if await session.scalar(select(exists().where(Identity.person_id == member.person_id))):
+    has_identity = exists().where(Identity.person_id == member.person_id)
+    if member.person_id != owner.id or await session.scalar(select(has_identity)):
         raise MemberClaimed
-    if course_id in await _courses_of(session, person):
+    if member.course_id in await _courses_of(session, kept):
         raise PersonInCourse
-    await persons.move(session, person, member.person_id, [member], [], MADE_BY)
+    try:
+        await persons.move(session, kept, owner, [member], [], MADE_BY)
+    except EmailTaken as exc:
+        raise PersonInCourse from exc
     return member

@@ -187,8 +187,8 @@ async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id
 
 async def _find(session: AsyncSession, secret: str, *, locked: bool = False) -> tuple[JoinLink, Course]:
     """Find a link. While it is locked, nobody else joins through it, so uses never exceed its limit."""
-    wanted = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret))
-    link = await session.scalar(wanted.with_for_update() if locked else wanted)
+    query = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret))
+    link = await session.scalar(query.with_for_update() if locked else query)
     if link is None:
         raise JoinLinkNotFound
     return link, await session.get_one(Course, link.course_id)

@@ -14,13 +14,14 @@ import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal, hash_secret, is_valid, new_token
 from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import NotebookCodeUnusable
 from app.storage.models import Course, MemberRole, Membership, NotebookCode, Role, Token, utc_now
+from app.storage.updates import update_rows
 
 #: Capitals and digits that look alike are left out.
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
@@ -132,8 +133,7 @@ async def unnoted(session: AsyncSession, holders: Iterable[Principal]) -> Sequen
 
 async def note_use(session: AsyncSession, token_ids: Collection[str]) -> None:
     """Note that the notebooks with these tokens are in use now."""
-    used = update(Token).where(Token.id.in_(token_ids)).values(used_at=utc_now())
-    await session.execute(used.execution_options(synchronize_session=False))
+    await update_rows(session, Token, Token.id.in_(token_ids), used_at=utc_now())
 
 
 async def end(session: AsyncSession, condition: ColumnElement[bool]) -> int:
@@ -145,11 +145,5 @@ async def end(session: AsyncSession, condition: ColumnElement[bool]) -> int:
         The number of those that were in use.
     """
     now = utc_now()
-    ended = await session.execute(
-        update(Token)
-        .where(condition, Token.assignment_id.is_not(None), is_valid(now))
-        .values(revoked_at=now)
-        .returning(Token.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(ended.all())
+    live = condition, Token.assignment_id.is_not(None), is_valid(now)
+    return await update_rows(session, Token, *live, revoked_at=now)

@@ -59,7 +59,7 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
     """
     if kept_id == other_id:
         raise SameMember
-    kept, other = await _in_turn(session, kept_id, other_id)
+    kept, other = await in_turn(session, kept_id, other_id)
     here = {member.course_id for member in await _members(session, kept)}
     theirs = await _members(session, other)
     if shared := sorted({each.course_id for each in theirs if each.course_id in here and each.removed_at is None}):
@@ -68,34 +68,37 @@ async def merge(session: AsyncSession, kept_id: str, other_id: str, made_by: str
     identities = (await session.scalars(select(Identity).where(Identity.person_id == other.id))).all()
     if not moving and not identities and (earlier := await _find_merge(session, kept, other)) is not None:
         return earlier
-    merged = await move(session, kept, other.id, moving, identities, made_by)
-    await _check_emails(session, moving, kept, other)
-    return merged
+    return await move(session, kept, other, moving, identities, made_by)
 
 
 async def move(
     session: AsyncSession,
     kept: Person,
-    other_id: str,
+    other: Person,
     members: Sequence[Membership],
     identities: Sequence[Identity],
     made_by: str,
 ) -> Merge:
-    """Make these members and identities of one person another's, in a way that can be undone."""
+    """Make these members and identities of one person another's in their turns, in a way that can be undone.
+
+    Raises:
+        EmailTaken: a member of one of the courses has the address of the kept one. Nothing has moved then.
+    """
+    await _check_emails(session, members, kept, other)
     for member in members:
         member.person_id = kept.id
-        changes.log(session, member, made_by, {"person_id": other_id}, {"person_id": kept.id})
+        changes.log(session, member, made_by, {"person_id": other.id}, {"person_id": kept.id})
     for identity in identities:
         identity.person_id = kept.id
     await session.flush()
-    await session.execute(delete(Session).where(Session.person_id == other_id))
-    left = select(Membership.id).where(Membership.person_id == other_id).limit(1)
+    await session.execute(delete(Session).where(Session.person_id == other.id))
+    left = select(Membership.id).where(Membership.person_id == other.id).limit(1)
     merged = Merge(
         kept_person_id=kept.id,
         # A person who keeps other members remains a person: deleting or exporting one leaves the other alone.
-        merged_person_id=other_id if await session.scalar(left) is None else None,
+        merged_person_id=other.id if await session.scalar(left) is None else None,
         moved={
-            "person": other_id,
+            "person": other.id,
             "memberships": [member.id for member in members],
             "identities": [identity.id for identity in identities],
         },
@@ -123,7 +126,7 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
     if record is None or record.kept_person_id is None:
         raise JoinNotFound
     try:
-        kept, other = await _in_turn(session, record.kept_person_id, record.moved["person"])
+        kept, other = await in_turn(session, record.kept_person_id, record.moved["person"])
     except PersonNotFound as exc:
         raise JoinOutdated(changed=["person"]) from exc
     await session.refresh(record, with_for_update=True)
@@ -137,6 +140,7 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
     owners = {member.person_id for member in members} | {identity.person_id for identity in identities}
     if owners - {kept.id} or there & {member.course_id for member in members}:
         raise JoinOutdated(changed=["person"])
+    await _check_emails(session, members, other, kept, since=record.created_at)
     for member in members:
         member.person_id = other.id
         changes.log(session, member, made_by, {"person_id": kept.id}, {"person_id": other.id})
@@ -145,20 +149,21 @@ async def undo(session: AsyncSession, merge_id: str, made_by: str) -> Merge:
     await session.execute(delete(Session).where(Session.person_id.in_([kept.id, other.id])))
     record.undone_at = utc_now()
     await session.flush()
-    await _check_emails(session, members, other, kept, since=record.created_at)
     return record
 
 
-async def _in_turn(session: AsyncSession, *ids: str) -> list[Person]:
+async def in_turn(session: AsyncSession, *ids: str) -> list[Person]:
     """Find these persons in their turns, and take those of their courses.
 
-    Until the caller's transaction ends, no other merge changes them, and no member of the courses gets their addresses.
+    Until the caller's transaction ends, no other merge changes them, none of them joins a course of another, and no
+    member of the courses gets their addresses.
 
     Raises:
         PersonNotFound: one is not there.
     """
     await take_turns(session, [f"person:{id}" for id in ids])
-    courses = await session.scalars(select(Membership.course_id).where(Membership.person_id.in_(ids)))
+    courses = (await session.scalars(select(Membership.course_id).where(Membership.person_id.in_(ids)))).all()
+    await take_turns(session, [f"person:{course}:{id}" for course in courses for id in ids])
     await take_course(session, *courses)
     persons = {person.id: person for person in await session.scalars(select(Person).where(Person.id.in_(ids)))}
     if set(ids) - persons.keys():
@@ -182,11 +187,9 @@ async def _check_emails(
     Raises:
         EmailTaken
     """
-    if is_same("email", owner.email, before.email):
-        return
-    for member in members:
-        await session.refresh(member, ["person"])
-        await check_email(session, member, since=since)
+    if not is_same("email", owner.email, before.email):
+        for member in members:
+            await check_email(session, member, owner.email, since=since)
 
 
 async def _find_merge(session: AsyncSession, kept: Person, other: Person) -> Merge | None:

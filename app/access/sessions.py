@@ -73,8 +73,8 @@ class Visitor:
     async def prolong_frame(self, sha256: str) -> None:
         """Let the session of a frame go on from now, for it is in use."""
         async with self.database.write() as session:
-            if (found := await session.get(Session, sha256)) is not None:
-                found.expires_at = min(utc_now() + FRAME_LIFETIME, found.created_at + self.longest_of_launch)
+            if (stored := await session.get(Session, sha256)) is not None:
+                stored.expires_at = min(utc_now() + FRAME_LIFETIME, stored.created_at + self.longest_of_launch)
 
     async def lend(self, sha256: str) -> str:
         """Return a secret with which a window of this browser can take over the frame's session, once and soon."""
@@ -189,15 +189,15 @@ async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, C
         Membership, Membership.id == Token.membership_id
     )
     this = joined.where(Session.sha256 == sha256, Session.expires_at > utc_now())
-    found, unstored = (await session.execute(this)).one_or_none(), 0
-    if found is None:
+    owner, unstored = (await session.execute(this)).one_or_none(), 0
+    if owner is None:
         # As in `find_holder`.
         own = select(Token.id, Membership.person_id).outerjoin(Membership, Membership.id == Token.membership_id)
         of_token = Token.sha256 == sha256, Token.assignment_id.is_(None), is_valid(utc_now())
-        found, unstored = (await session.execute(own.where(*of_token))).one_or_none(), 1
-    if found is None:
+        owner, unstored = (await session.execute(own.where(*of_token))).one_or_none(), 1
+    if owner is None:
         raise SessionMissing
-    token_id, person_id = found
+    token_id, person_id = owner
     members = select(Membership.id).where(Membership.person_id == person_id)
     if person_id is None:
         return None, Session.token_id == token_id, members, unstored
@@ -215,8 +215,8 @@ async def other_launches(session: AsyncSession, sha256: str) -> Sequence[str]:
     """List the hashes of the person's other sessions from launches into the same course, such as an earlier tab's."""
     this, now = aliased(Session), utc_now()
     same = Session.person_id == this.person_id, Session.course_id == this.course_id, Session.expires_at > now
-    found = select(Session.sha256).join(this, and_(*same)).where(this.sha256 == sha256, this.expires_at > now)
-    return (await session.scalars(found)).all()
+    others = select(Session.sha256).join(this, and_(*same)).where(this.sha256 == sha256, this.expires_at > now)
+    return (await session.scalars(others)).all()
 
 
 async def find_holder(
@@ -230,12 +230,12 @@ async def find_holder(
         submission_id: the request is about this submission, of whatever course.
     """
     now = utc_now()
-    found = await session.execute(
+    tokens = await session.execute(
         holders()
         .join(Session, Session.token_id == Token.id)
         .where(Session.sha256 == sha256, Session.expires_at > now, is_valid(now))
     )
-    if row := found.one_or_none():
+    if row := tokens.one_or_none():
         return Principal.of(*row)
     # A browser that signed in while no session could be stored (`actions.getting_in.enter`); no notebook does.
     of_token = (await find_holders(session, [sha256])).get(sha256)

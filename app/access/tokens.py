@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.rights import ADDING, RIGHTS, Right
+from app.access.rights import ADDING, Right
 from app.courses import members
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import MemberNotStudent
@@ -26,6 +26,7 @@ from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import LinkUnusable
 from app.onward import HOME
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Role, Session, Token, utc_now
+from app.storage.updates import update_rows
 
 OWNER = "owner"
 #: The role of a member's own tokens, by the member's role in the course.
@@ -123,17 +124,17 @@ class Principal:
             raise CourseNotFound
         return replace(self, course_id=course.id, names_course=True, in_archived=course.archived_at is not None)
 
-    def may(self, right: Right) -> bool:
-        """Tell whether the holder has this right (`check`)."""
+    def may(self, right: str) -> bool:
+        """Tell whether the holder has this right (`check`), which templates name by its value."""
         try:
-            self.check(right)
+            self.check(Right[right.upper()])
         except (NotPermitted, CourseArchived):
             return False
         return True
 
     def has(self, right: Right) -> bool:
         """Tell whether the role has this right in courses that are not archived."""
-        holders = RIGHTS[right]
+        holders = right.holders
         if self.assignment_id is not None and not holders.notebooks:
             return False
         is_student = self.role == Role.SUBMITTER and self.membership_id is not None
@@ -155,7 +156,7 @@ class Principal:
             raise NotPermitted
         if (
             self.in_archived
-            and not RIGHTS[right].in_archived
+            and not right.holders.in_archived
             and not archived_too
             and (self.course is not None or right in ADDING)
         ):
@@ -277,14 +278,7 @@ async def list_tokens(
 
 async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) -> bool:
     """End a token and its sessions; return False when there is none that `viewer` may manage."""
-    revoked = await session.execute(
-        update(Token)
-        .where(Token.id == token_id, managed_by(viewer))
-        .values(revoked_at=utc_now())
-        .returning(Token.id)
-        .execution_options(synchronize_session=False)
-    )
-    if revoked.one_or_none() is None:
+    if not await update_rows(session, Token, Token.id == token_id, managed_by(viewer), revoked_at=utc_now()):
         return False
     await session.execute(delete(Session).where(Session.token_id == token_id))
     return True
@@ -329,12 +323,8 @@ async def set_owner_token(session: AsyncSession, sha256: str, *, chosen: bool = 
     token.name, token.role, token.expires_at, token.revoked_at = OWNER, Role.ADMIN, None, None
     token.student, token.membership_id = None, None
     await session.flush()
-    await session.execute(
-        update(Token)
-        .where(Token.name == OWNER, Token.role == Role.ADMIN, Token.id != token.id, Token.revoked_at.is_(None))
-        .values(revoked_at=utc_now())
-        .execution_options(synchronize_session=False)
-    )
+    earlier = Token.name == OWNER, Token.role == Role.ADMIN, Token.id != token.id, Token.revoked_at.is_(None)
+    await update_rows(session, Token, *earlier, revoked_at=utc_now())
     return token
 
 

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from app.access.rights import EVERYBODY, RIGHTS
+from app.access.rights import EVERYBODY
 from app.actions.asking import Action
 from app.api.schemas.base import Problem
 from app.errors.courses import CourseArchived, CourseNotFound
@@ -169,7 +169,7 @@ def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
     elif call is monitor:
         yield from (NotAuthenticated, NotPermitted)
     elif isinstance(call, TokenFor | AsksFor):
-        holders = RIGHTS[call.right]
+        holders = call.right.holders
         if not (holders.students and holders.roles == EVERYBODY):
             yield NotPermitted
         if not holders.in_archived:

@@ -409,10 +409,10 @@ class Service:
                 self._screen.stop("stopped")
             if not code:
                 self._screen.stop("no_code")
-            wanted = json.dumps({"code": code, "where": where}).encode()
+            exchange = json.dumps({"code": code, "where": where}).encode()
             # A code works once, so it is not sent again.
             kind = {"Content-Type": "application/json"}
-            rules = self._ask("/api/v1/notebook/tokens", wanted, kind, holds="token", once=True)
+            rules = self._ask("/api/v1/notebook/tokens", exchange, kind, holds="token", once=True)
             if rules["assignment"] != assignment:
                 self._screen.stop("other_assignment", other=rules["assignment"], assignment=assignment)
             rules["token"] = Secret(rules["token"])

@@ -81,6 +81,11 @@ async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, Cours
     return uses_here
 
 
+def stand_in(assignment_id: str) -> CourseAssignment:
+    """Return a use by the course Default, which uses every file, even without a row. No grade refers to it."""
+    return CourseAssignment(id=f"-{assignment_id}", course_id=DEFAULT_COURSE, assignment_id=assignment_id, rules={})
+
+
 def turn_of(assignment_id: str) -> str:
     """Return the turn in which rows of this assignment are added, changed and removed, in any course."""
     return f"assignment:{assignment_id}"

@@ -86,8 +86,8 @@ async def list_changes(
         member_id: only what concerns this member.
         made_by: only changes by this name.
     """
-    wanted = {Change.subject: subject, Change.membership_id: member_id, Change.made_by: made_by}
-    conditions = [Change.course_id == course_id, *(column == value for column, value in wanted.items() if value)]
+    filters = {Change.subject: subject, Change.membership_id: member_id, Change.made_by: made_by}
+    conditions = [Change.course_id == course_id, *(column == value for column, value in filters.items() if value)]
     if before is not None:
         conditions.append(Change.id < before)
     return (await session.scalars(select(Change).where(*conditions).order_by(Change.id.desc()).limit(limit))).all()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
@@ -21,6 +21,7 @@ from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, Member
 from app.errors.requests import NotPermitted
 from app.mail.addresses import comparable
 from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
+from app.storage.updates import update_rows
 
 OF_PERSON = frozenset({"name", "email"})
 #: How a member joined: the platform (`Identity`), a join link, or empty for a roster or a teacher.
@@ -232,7 +233,7 @@ async def add(
         raise ExternalIdTaken(member=other.id)
     member = members.add(session, course_id, external_id=external_id, role=role, name=name)
     member.person.email, member.group, member.confirmed_at = email, group, utc_now()
-    await check_email(session, member)
+    await check_email(session, member, email)
     await session.flush()
     changes.log(session, member, made_by, {}, values(member))
     return member
@@ -290,7 +291,7 @@ async def change(
             setattr(member, moment, utc_now() if given[name] else None)
     if "removed" in given:
         member.dropped_by = None
-    await check_email(session, member)
+    await check_email(session, member, member.person.email)
     await session.flush()
     after = values(member)
     if {name: before[name] for name in ("external_id", "role")} != {
@@ -331,24 +332,20 @@ async def _in_turn(session: AsyncSession, course_id: str, member_id: str, new_id
 
 async def _copy_external_id(session: AsyncSession, member: Membership) -> None:
     if member.external_id is not None:
-        await session.execute(
-            update(Submission)
-            .where(Submission.membership_id == member.id)
-            .values(student=member.external_id)
-            .execution_options(synchronize_session=False)
-        )
-    await session.execute(
-        update(Token)
-        .where(Token.membership_id == member.id)
-        .values(student=member.external_id if member.role == MemberRole.STUDENT else None)
-        .execution_options(synchronize_session=False)
-    )
+        await update_rows(session, Submission, Submission.membership_id == member.id, student=member.external_id)
+    student = member.external_id if member.role == MemberRole.STUDENT else None
+    await update_rows(session, Token, Token.membership_id == member.id, student=student)
 
 
 async def check_email(
-    session: AsyncSession, member: Membership, *, joined_with: str = "", since: datetime | None = None
+    session: AsyncSession,
+    member: Membership,
+    email: str | None,
+    *,
+    joined_with: str = "",
+    since: datetime | None = None,
 ) -> None:
-    """Check that no other member who is confirmed and not removed has the address of this one, who is, too.
+    """Check that no other member who is confirmed and not removed has the address that this one, who is, too, gets.
 
     Args:
         joined_with: the id of a member who may have it.
@@ -356,7 +353,6 @@ async def check_email(
     Raises:
         EmailTaken
     """
-    email = member.person.email
     if email is None or member.confirmed_at is None or member.removed_at is not None:
         return
     with session.no_autoflush:

@@ -53,9 +53,9 @@ async def find_by_name(session: AsyncSession, name: str, *, course_id: str | Non
     Args:
         course_id: of the only course whose members are meant; None: of all courses.
     """
-    wanted = comparable(name)
+    plain = comparable(name)
     texts = await _texts(session)
-    matching = [id for id in texts if wanted in map(comparable, filter(None, [id, *texts[id]]))]
+    matching = [id for id in texts if plain in map(comparable, filter(None, [id, *texts[id]]))]
     members = select(Membership.person_id)
     of_member = members.where(Membership.id == name)
     query = select(Person).where(or_(Person.id.in_(matching), Person.id.in_(of_member))).order_by(Person.id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
@@ -21,6 +21,7 @@ from app.errors.uploads import AssignmentUnknown
 from app.storage.models import DEFAULT_COURSE, Adjustment, Comment, CourseAssignment, Extension, LtiLink, Submission
 from app.storage.passback import grades_changed
 from app.storage.turns import take_turns
+from app.storage.updates import update_rows
 from grader import Assignment
 
 DATES = ("opens", "due", "closes")
@@ -87,9 +88,7 @@ async def put(
     """
     if assignment_id not in assignments:
         raise AssignmentUnknown(came=assignment_id, known=sorted(assignments))
-    await course.keep_open(session, course_id)
-    await take_turns(session, [turn_of(assignment_id)])
-    use = await _row(session, course_id, assignment_id)
+    use = await _take_row(session, course_id, assignment_id)
     before = values(use) if use else {}
     if use is None:
         use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
@@ -119,9 +118,7 @@ async def change(
         AssignmentNotFound: the course does not use it.
         RulesContradictory, LateWithoutDue
     """
-    await course.keep_open(session, course_id)
-    await take_turns(session, [turn_of(assignment_id)])
-    use = await _row(session, course_id, assignment_id)
+    use = await _take_row(session, course_id, assignment_id)
     before = values(use) if use else {}
     if use is None:
         use = (await find_used(session, course_id, assignment_id, assignments)).use
@@ -142,17 +139,14 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
         AssignmentNotFound: the course does not use it.
         AssignmentInUse: there are submissions to it, or decisions about somebody's.
     """
-    await course.keep_open(session, course_id)
-    await take_turns(session, [turn_of(assignment_id)])
-    use = await _row(session, course_id, assignment_id)
+    use = await _take_row(session, course_id, assignment_id)
     if use is None:
         raise AssignmentNotFound
     if refusal := await in_use(session, use):
         raise refusal
     changes.log(session, use, made_by, values(use), {})
     # A platform's link to it then leads nowhere, and asks its teacher for another assignment.
-    links = update(LtiLink).where(LtiLink.course_assignment_id == use.id).values(course_assignment_id=None)
-    await session.execute(links.execution_options(synchronize_session=False))
+    await update_rows(session, LtiLink, LtiLink.course_assignment_id == use.id, course_assignment_id=None)
     await session.delete(use)
     await session.flush()
 
@@ -201,7 +195,10 @@ def _out_of_order(opens: datetime | None, due: datetime | None, closes: datetime
     return [name for name in DATES if name in wrong]
 
 
-async def _row(session: AsyncSession, course_id: str, assignment_id: str) -> CourseAssignment | None:
+async def _take_row(session: AsyncSession, course_id: str, assignment_id: str) -> CourseAssignment | None:
+    """Find the row in the assignment's turn. Raises: CourseArchived"""
+    await course.keep_open(session, course_id)
+    await take_turns(session, [turn_of(assignment_id)])
     of = CourseAssignment.course_id == course_id, CourseAssignment.assignment_id == assignment_id
     return await session.scalar(select(CourseAssignment).where(*of).execution_options(populate_existing=True))
 

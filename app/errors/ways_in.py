@@ -48,7 +48,7 @@ class MemberClaimed(AppError):
 
 
 class PersonInCourse(AppError):
-    """The signed-in person is another member of the course."""
+    """The signed-in person is another member of the course, or another member has the person's address."""
 
 
 class IdentityNotFound(AppError):

@@ -14,7 +14,7 @@ import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any, Literal, Self
 
@@ -23,6 +23,7 @@ from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseExcepti
 
 from app.mail.addresses import domain_of
 from app.mail.messages import MailKind, compose
+from app.storage.models import Letter, NewsMail
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ class Mailer:
         self._server = server
         self._retry_seconds = retry_seconds
         self._tls = tls
-        self._connections = asyncio.Semaphore(CONNECTIONS)
+        #: A try takes one. Whoever calls `deliver` takes it first, and then sees whether the claim still holds.
+        self.connections = asyncio.Semaphore(CONNECTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
         #: The reason why the last message was given up; None: it was sent, or there was none.
         self.failure: str | None = None
@@ -126,7 +128,7 @@ class Mailer:
         return True
 
     async def deliver(self, to: str, language: str, kind: MailKind, *, tries: int, **params: Any) -> bool | None:
-        """Send a message in one try, for callers that keep what is unsent.
+        """Send a message in one try, for callers that keep what is unsent and have taken one of `connections`.
 
         Args:
             tries: how many there were with this one.
@@ -142,15 +144,15 @@ class Mailer:
 
     async def _send(self, message: EmailMessage, kind: MailKind) -> None:
         for tries, wait in enumerate((*self._retry_seconds, None), start=1):
-            is_sent = await self._try_once(message, kind, tries, is_last=wait is None)
+            async with self.connections:
+                is_sent = await self._try_once(message, kind, tries, is_last=wait is None)
             if wait is None or is_sent is not None:
                 return
             await asyncio.sleep(wait)
 
     async def _try_once(self, message: EmailMessage, kind: MailKind, tries: int, *, is_last: bool) -> bool | None:
         """Try once, and count the outcome. Returns: whether it was sent; None: another try may succeed."""
-        async with self._connections:
-            error = await self._try(message)
+        error = await self._try(message)
         if error is None:
             logger.info("mail_sent", extra={"kind": kind, "tries": tries})
             self.failure = None
@@ -188,6 +190,18 @@ class Mailer:
         except (SMTPException, OSError, TimeoutError) as exc:
             return exc
         return None
+
+
+def renew(claimed: Letter | NewsMail, tries: int, now: datetime) -> bool:
+    """Begin the lease of a claim anew, unless another process has claimed the message since; tell which.
+
+    Args:
+        tries: how many there were with this claim's.
+    """
+    if claimed.tries != tries:
+        return False
+    claimed.waits_since, claimed.next_at = now, now + LEASE
+    return True
 
 
 def wait_after(tries: int) -> timedelta:

@@ -11,15 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    disable_created_metrics,
-    generate_latest,
-)
+import prometheus_client as prometheus
 
 from app.submissions.positions import QueueState
 from app.webhooks.sender import OUTCOMES
@@ -32,15 +24,15 @@ REASONS = frozenset({"wall", "cpu", "memory", "threads", "disk", "output", "star
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # Otherwise every counter gets a second series with its start time, which is that of the process.
-disable_created_metrics()  # type: ignore[no-untyped-call]
+prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
     """The numbers of one process."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        ProcessCollector(namespace="lstm_grader", registry=self._registry)
+        self._registry = prometheus.CollectorRegistry()
+        prometheus.ProcessCollector(namespace="lstm_grader", registry=self._registry)
         self._submissions = self._gauge("submissions", "Submissions that wait or are graded", ["job_status"])
         self._queue_age = self._gauge("queue_age_seconds", "Waiting time of the upload that has waited longest")
         self._database = self._gauge("database_up", "Whether a write succeeded a moment ago")
@@ -63,14 +55,15 @@ class Metrics:
         for outcome in OUTCOMES:
             self._tries.labels(outcome)
 
-    def _gauge(self, name: str, text: str, labels: list[str] | None = None) -> Gauge:
-        return Gauge(name, text, labels or [], namespace="lstm_grader", registry=self._registry)
+    def _gauge(self, name: str, text: str, labels: list[str] | None = None) -> prometheus.Gauge:
+        return prometheus.Gauge(name, text, labels or [], namespace="lstm_grader", registry=self._registry)
 
-    def _counter(self, name: str, text: str, labels: list[str]) -> Counter:
-        return Counter(name, text, labels, namespace="lstm_grader", registry=self._registry)
+    def _counter(self, name: str, text: str, labels: list[str]) -> prometheus.Counter:
+        return prometheus.Counter(name, text, labels, namespace="lstm_grader", registry=self._registry)
 
-    def _histogram(self, name: str, text: str, labels: list[str]) -> Histogram:
-        return Histogram(name, text, labels, namespace="lstm_grader", registry=self._registry, buckets=SECONDS)
+    def _histogram(self, name: str, text: str, labels: list[str]) -> prometheus.Histogram:
+        namespace = "lstm_grader"
+        return prometheus.Histogram(name, text, labels, namespace=namespace, registry=self._registry, buckets=SECONDS)
 
     def count_report(self, report: Report) -> None:
         """Count a stored report."""
@@ -120,7 +113,7 @@ class Metrics:
         self._queue_age.set(NAN if queue is None else queue.oldest_seconds)
         self._waiting.set(NAN if queue is None else deliveries)
         self._box.set(NAN if self_test is None else self_test)
-        return generate_latest(self._registry)
+        return prometheus.generate_latest(self._registry)
 
 
 class CountedSandbox:

@@ -27,42 +27,37 @@ PIECE_BYTES = 1024 * 1024
 PACKING = ThreadPoolExecutor(1, thread_name_prefix="archives")
 
 
-class ArchiveWriter:
-    """Writes a zip archive, and yields its bytes as they are ready."""
+#: An entry of an archive: its name, and its bytes, the pages of a list to write in JSON, or another value for JSON.
+Entry = tuple[str, object]
 
+
+async def archive_of(entries: AsyncIterator[Entry], facts: Mapping[str, object]) -> AsyncIterator[bytes]:
+    """Write a zip archive, and yield its bytes as they are ready.
+
+    Args:
+        facts: for the manifest.
+    """
+    writer = _Writer()
+    async for name, content in entries:
+        async for piece in writer.add(name, content):
+            yield piece
+    origin = {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}"}
+    async for piece in writer.add("manifest.json", {**origin, **facts, "files": list(writer.files)}):
+        yield piece
+    yield writer.end()
+
+
+class _Writer:
     def __init__(self) -> None:
         self._pieces = _Pieces()
-        self._written: list[dict[str, Any]] = []
         self._zip = zipfile.ZipFile(self._pieces, "w", zipfile.ZIP_DEFLATED)
+        self.files: list[dict[str, Any]] = []
 
-    async def add_json(self, name: str, value: object) -> AsyncIterator[bytes]:
-        async for piece in self.add(name, await packing(_json_of, value)):
-            yield piece
-
-    async def add_pages(self, name: str, pages: AsyncIterator[Sequence[object]]) -> AsyncIterator[bytes]:
-        """Add a list in JSON, of which one page at a time is in memory."""
-
-        async def pieces() -> AsyncIterator[bytes]:
-            before = b"[\n"
-            async for page in pages:
-                for each in page:
-                    yield before + await packing(_json_of, each)
-                    before = b",\n"
-            yield b"[]\n" if before == b"[\n" else b"\n]\n"
-
-        async for piece in self._add(name, pieces()):
-            yield piece
-
-    async def add(self, name: str, content: bytes) -> AsyncIterator[bytes]:
-        async def pieces() -> AsyncIterator[bytes]:
-            for start in range(0, len(content), PIECE_BYTES):
-                yield content[start : start + PIECE_BYTES]
-
-        async for piece in self._add(name, pieces(), is_large=len(content) >= zipfile.ZIP64_LIMIT):
-            yield piece
-
-    async def _add(self, name: str, pieces: AsyncIterator[bytes], *, is_large: bool = False) -> AsyncIterator[bytes]:
+    async def add(self, name: str, content: object) -> AsyncIterator[bytes]:
         """Add an entry, compressing it in a thread."""
+        if not isinstance(content, bytes | AsyncIterator):
+            content = bytes(await packing(_json_of, content))
+        is_large = isinstance(content, bytes) and len(content) >= zipfile.ZIP64_LIMIT
         info = zipfile.ZipInfo(name, utc_now().timetuple()[:6])
         info.compress_type = zipfile.ZIP_DEFLATED
         entry = self._zip.open(info, "w", force_zip64=is_large)
@@ -72,21 +67,32 @@ class ArchiveWriter:
             sha256.update(piece)
             entry.write(piece)
 
-        async for piece in pieces:
+        async for piece in _json_list(content) if isinstance(content, AsyncIterator) else _cut(content):
             await packing(write, piece)
             size += len(piece)
             yield self._pieces.take()
         entry.close()
         yield self._pieces.take()
-        self._written.append({"name": name, "bytes": size, "sha256": sha256.hexdigest()})
+        self.files.append({"name": name, "bytes": size, "sha256": sha256.hexdigest()})
 
-    async def end(self, facts: Mapping[str, object]) -> AsyncIterator[bytes]:
-        """Add the manifest, and finish the archive."""
-        origin = {"format": FORMAT, "made_at": utc_now(), "made_by": f"lstm-grader {version('lstm-grader')}"}
-        async for piece in self.add_json("manifest.json", {**origin, **facts, "files": list(self._written)}):
-            yield piece
+    def end(self) -> bytes:
         self._zip.close()
-        yield self._pieces.take()
+        return self._pieces.take()
+
+
+async def _cut(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), PIECE_BYTES):
+        yield content[start : start + PIECE_BYTES]
+
+
+async def _json_list(pages: AsyncIterator[Sequence[object]]) -> AsyncIterator[bytes]:
+    """Write a list in JSON, of which one page at a time is in memory."""
+    before = b"[\n"
+    async for page in pages:
+        for each in page:
+            yield before + await packing(_json_of, each)
+            before = b",\n"
+    yield b"[]\n" if before == b"[\n" else b"\n]\n"
 
 
 def suffix_of(filename: str) -> str:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -42,6 +42,7 @@ from app.storage.models import (
     Webhook,
     utc_now,
 )
+from app.storage.updates import update_rows
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ async def delete_course(database: Database, course_id: str) -> DeletedCourse:
     """
     async with database.write() as session:
         is_open = Course.archived_at.is_(None)
-        await session.execute(update(Course).where(Course.id == course_id, is_open).values(archived_at=utc_now()))
+        await update_rows(session, Course, Course.id == course_id, is_open, archived_at=utc_now())
     submissions = 0
     while True:
         async with database.write() as session:
@@ -149,7 +150,7 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
     people = sorted({member.person_id for member in memberships})
     actors = await _actors(session, memberships)
     of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN) & Token.membership_id.is_(None)
-    await session.execute(update(Token).where(of_admins).values(course_id=DEFAULT_COURSE))
+    await update_rows(session, Token, of_admins, course_id=DEFAULT_COURSE)
     for model, condition in (
         (LtiContext, LtiContext.course_id == course_id),
         (Webhook, Webhook.course_id == course_id),

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, inspect, or_, select, true
 from sqlalchemy.orm import undefer
 
 from app.errors.members import PersonNotFound
-from app.privacy.archives import ArchiveWriter, suffix_of
+from app.privacy.archives import Entry, archive_of, suffix_of
 from app.privacy.deletion import same_people, with_merged
 from app.storage.database import Database
 from app.storage.models import (
@@ -115,8 +115,8 @@ async def scope_of_person(database: Database, person_id: str) -> Scope:
         if await session.get(Person, person_id) is None:
             raise PersonNotFound
         people = await same_people(session, [person_id])
-        found = await session.scalars(select(Membership).where(Membership.person_id.in_(people)))
-        return Scope(people, await with_merged(session, found.all()), is_own=False)
+        members = await session.scalars(select(Membership).where(Membership.person_id.in_(people)))
+        return Scope(people, await with_merged(session, members.all()), is_own=False)
 
 
 async def scope_of_member(database: Database, member_id: str) -> Scope:
@@ -186,28 +186,22 @@ SECTIONS_OF_SUBMISSION: Mapping[str, tuple[type[Base], Callable[[str, Scope], Co
         ),
     ),
 }
-#: The tables with rows in an archive.
-EXPORTED: frozenset[type[Base]] = frozenset(
-    {
-        Submission,
-        StoredReport,
-        Artefact,
-        *(model for model, _ in SECTIONS.values()),
-        *(model for model, _ in SECTIONS_OF_SUBMISSION.values()),
-    }
-)
 
 
-async def archive(
+def archive(
     database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
 ) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece."""
-    writer = ArchiveWriter()
-    async for piece in writer.add_json("grades.json", await grades_of(database, scope, assignments)):
-        yield piece
+    facts = {"people": sorted(scope.people), "members": scope.member_ids}
+    return archive_of(_entries(database, scope, visible, assignments), facts)
+
+
+async def _entries(
+    database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
+) -> AsyncIterator[Entry]:
+    yield "grades.json", await grades_of(database, scope, assignments)
     for name, (model, condition) in SECTIONS.items():
-        async for piece in writer.add_json(name, await rows_of(database, model, condition(scope))):
-            yield piece
+        yield name, await rows_of(database, model, condition(scope))
     async with database.read() as session:
         of_them = select(Submission.id).where(Submission.membership_id.in_(scope.member_ids))
         submissions = (await session.scalars(of_them.order_by(Submission.id))).all()
@@ -219,34 +213,25 @@ async def archive(
         async with database.read() as session:
             file = await session.get(BatchFile, id, options=[undefer(BatchFile.content)])
         if file is not None and file.content is not None:  # Otherwise it has been handed in meanwhile.
-            async for piece in writer.add(f"batch_files/{id}{suffix_of(file.filename)}", file.content):
-                yield piece
+            yield f"batch_files/{id}{suffix_of(file.filename)}", file.content
     for id in submissions:
-        async for piece in _submission(database, writer, id, scope, visible):
-            yield piece
-    facts = {"people": sorted(scope.people), "members": scope.member_ids}
-    async for piece in writer.end(facts):
-        yield piece
+        async for entry in _submission(database, id, scope, visible):
+            yield entry
 
 
-async def _submission(
-    database: Database, writer: ArchiveWriter, id: str, scope: Scope, visible: ShownReport
-) -> AsyncIterator[bytes]:
-    """Write one submission with its file and reports, unless it was deleted meanwhile."""
+async def _submission(database: Database, id: str, scope: Scope, visible: ShownReport) -> AsyncIterator[Entry]:
+    """Return one submission with its file and reports, unless it was deleted meanwhile."""
     folder = f"submissions/{id}"
     async with database.read() as session:
-        found = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
-        submission = await session.scalar(found)
+        query = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
+        submission = await session.scalar(query)
     if submission is None:
         return
-    async for piece in writer.add_json(f"{folder}/submission.json", row_of(submission)):
-        yield piece
-    async for piece in writer.add(f"{folder}/file{suffix_of(submission.filename)}", submission.content):
-        yield piece
+    yield f"{folder}/submission.json", row_of(submission)
+    yield f"{folder}/file{suffix_of(submission.filename)}", submission.content
     del submission
     for name, (model, condition) in SECTIONS_OF_SUBMISSION.items():
-        async for piece in writer.add_json(f"{folder}/{name}", await rows_of(database, model, condition(id, scope))):
-            yield piece
+        yield f"{folder}/{name}", await rows_of(database, model, condition(id, scope))
     of_it = select(StoredReport.id).where(StoredReport.submission_id == id)
     if scope.is_own:
         of_it = of_it.where(StoredReport.preview_id.is_(None))
@@ -260,12 +245,10 @@ async def _submission(
         if stored is None:
             continue
         here = f"{folder}/reports/{report_id}"
-        body = {**row_of(stored), "artefacts": [each.name for each in artefacts], "report": visible(stored)}
-        async for piece in writer.add_json(f"{here}.json", body):
-            yield piece
+        shown = {"artefacts": [each.name for each in artefacts], "report": visible(stored)}
+        yield f"{here}.json", {**row_of(stored), **shown}
         for number, artefact in enumerate(artefacts, 1):
-            async for piece in writer.add(f"{here}-{number}{PurePosixPath(artefact.name).suffix}", artefact.content):
-                yield piece
+            yield f"{here}-{number}{PurePosixPath(artefact.name).suffix}", artefact.content
 
 
 async def grades_of(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:

@@ -12,11 +12,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.matching import WORDS_MIN, Candidate, Matcher, comparable, words_of
 from app.storage.models import Batch, BatchFile, Change, Course, Membership, Merge, Person, Regrade, Submission, Token
+from app.storage.updates import update_rows
 from grader.batch.collect import Student
 
 #: Replaces a deleted person's name.
@@ -102,12 +103,8 @@ async def forget_names(
         ]
         await _forget_in_batches(session, course_id, mentions, Matcher(theirs), Matcher(others))
         # Somebody who joined by a link may have claimed to be this student.
-        await session.execute(
-            update(Membership)
-            .where(Membership.course_id == course_id, Membership.claimed_id.in_(known))
-            .values(claimed_id=None)
-            .execution_options(synchronize_session=False)
-        )
+        claims = Membership.course_id == course_id, Membership.claimed_id.in_(known)
+        await update_rows(session, Membership, *claims, claimed_id=None)
         if as_makers:
             await _forget_makers(session, course_id, mentions.words)
 
@@ -166,24 +163,15 @@ async def _forget_in_batches(
 async def _forget_makers(session: AsyncSession, course_id: str, words: Collection[str]) -> None:
     """Replace these names of students where the log names the author of a change, unless a token has the same name."""
     of_tokens = set(await session.scalars(select(Token.name).where(Token.name.in_(words))))
-    for made_by, of in ((Change.made_by, Change.course_id), (Merge.made_by, Merge.course_id)):
-        await session.execute(
-            update(made_by.class_)
-            .where(made_by.in_(set(words) - of_tokens), or_(of == course_id, of.is_(None)))
-            .values(made_by=NOBODY)
-            .execution_options(synchronize_session=False)
-        )
+    for table in (Change, Merge):
+        in_course = or_(table.course_id == course_id, table.course_id.is_(None))
+        await update_rows(session, table, table.made_by.in_(set(words) - of_tokens), in_course, made_by=NOBODY)
 
 
 async def forget_actors(session: AsyncSession, ids: Collection[str]) -> None:
     """Remove these ids from the columns that name actors."""
     for model, column in ACTORS:
-        await session.execute(
-            update(model)
-            .where(column.in_(ids))
-            .values({column.key: NOBODY, "idempotency_key": None})
-            .execution_options(synchronize_session=False)
-        )
+        await update_rows(session, model, column.in_(ids), **{column.key: NOBODY, "idempotency_key": None})
 
 
 def remove_words(text: str, words: Collection[str]) -> str:

@@ -48,9 +48,9 @@ async def add(
     # A row from further ahead was made before a clock was set back.
     recent = Check.created_at > now - HOUR, Check.created_at < now + HOUR
     newest = select(Check.created_at).where(*own, *recent, ~is_ours)
-    made = (await session.scalars(newest.order_by(Check.created_at.desc()).limit(allowed))).all()
-    if len(made) == allowed:
-        left = math.ceil((made[-1] + HOUR - now).total_seconds())
+    earlier = (await session.scalars(newest.order_by(Check.created_at.desc()).limit(allowed))).all()
+    if len(earlier) == allowed:
+        left = math.ceil((earlier[-1] + HOUR - now).total_seconds())
         raise ChecksUsedUp(limit=allowed, retry_after_seconds=left)
     check = Check(
         membership_id=holder.membership_id,

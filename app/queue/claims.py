@@ -18,7 +18,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, null, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -35,6 +35,7 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
+from app.storage.updates import update_rows
 from app.submissions.advisories import for_student
 from app.submissions.events import record
 from app.submissions.new_grades import let_count
@@ -103,15 +104,9 @@ async def finish(
     stored = await _store(session, claim, report, artefacts)
     await let_count(session, [stored], held=[claim.submission_id] if report.is_held else [])
     # The regrades that queued the submission wait for this report.
-    await session.execute(
-        update(RegradeItem)
-        .where(
-            RegradeItem.submission_id == claim.submission_id,
-            RegradeItem.new_report_id.is_(None),
-            RegradeItem.job_status.is_(None),
-        )
-        .values(new_report_id=stored.id)
-        .execution_options(synchronize_session=False)
+    waits = RegradeItem.new_report_id.is_(None), RegradeItem.job_status.is_(None)
+    await update_rows(
+        session, RegradeItem, RegradeItem.submission_id == claim.submission_id, *waits, new_report_id=stored.id
     )
     return True
 
@@ -125,13 +120,10 @@ async def _finish_preview(session: AsyncSession, claim: Claim, report: Report, a
     if not await _end_claim(session, claim, job_status=JobStatus.DONE, is_held=report.is_held):
         return False
     if code := _code_of(report):
-        same = update(Submission).where(Submission.id == claim.submission_id).values(code)
-        await session.execute(same.execution_options(synchronize_session=False))
+        await update_rows(session, Submission, Submission.id == claim.submission_id, **code)
     stored = await _store(session, claim, report, artefacts)
     table, job = _job(claim)
-    await session.execute(
-        update(table).where(job).values(new_report_id=stored.id).execution_options(synchronize_session=False)
-    )
+    await update_rows(session, table, job, new_report_id=stored.id)
     return True
 
 
@@ -210,8 +202,7 @@ def _job(claim: Claim | OtherClaim) -> tuple[type[Job], ColumnElement[bool]]:
 
 async def _end_claim(session: AsyncSession, claim: Claim, **values: object) -> bool:
     table, job = _job(claim)
-    ended = update(table).where(job, table.claim == claim.id).values(claim=None, **values).returning(table.tries)
-    return (await session.execute(ended.execution_options(synchronize_session=False))).one_or_none() is not None
+    return await update_rows(session, table, job, table.claim == claim.id, claim=None, **values) > 0
 
 
 async def requeue_running(session: AsyncSession) -> int:
@@ -262,40 +253,25 @@ async def beat(
     Returns:
         The claims of other workers.
     """
-    told = {"seen_at": func.now(), "about": {**about, "claims": sorted(claims)}}
-    seen = insert(LiveWorker).values(id=worker, **told)
-    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_=told))
-    for table in (Submission, Check):
-        own_jobs = update(table).where(table.claim.in_(claims)).values(beat=table.beat + 1)
-        await session.execute(own_jobs.execution_options(synchronize_session=False))
+    facts = {"seen_at": func.now(), "about": {**about, "claims": sorted(claims)}}
+    seen = insert(LiveWorker).values(id=worker, **facts)
+    await session.execute(seen.on_conflict_do_update(index_elements=[LiveWorker.id], set_=facts))
+    for own_table in (Submission, Check):
+        await update_rows(session, own_table, own_table.claim.in_(claims), beat=own_table.beat + 1)
     # Locked in the same order as by the dropping of a preview.
     in_order = RegradeItem.regrade_id, RegradeItem.submission_id
-    own = select(*in_order).where(RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING)
-    await session.execute(own.order_by(*in_order).with_for_update())
-    await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING)
-        .values(beat=RegradeItem.beat + 1)
-        .execution_options(synchronize_session=False)
-    )
-    rows = await session.execute(
-        select(Submission.id, Submission.claim, Submission.beat, null()).where(
-            Submission.job_status == JobStatus.RUNNING,
-            or_(Submission.claim.is_(None), Submission.claim.not_in(claims)),
+    own = RegradeItem.claim.in_(claims), RegradeItem.job_status == JobStatus.RUNNING
+    await session.execute(select(*in_order).where(*own).order_by(*in_order).with_for_update())
+    await update_rows(session, RegradeItem, *own, beat=RegradeItem.beat + 1)
+    others: list[OtherClaim] = []
+    previews: Mapping[type[Job], Any] = {Submission: null(), RegradeItem: RegradeItem.regrade_id, Check: null()}
+    for table, preview in previews.items():
+        is_other = or_(table.claim.is_(None), table.claim.not_in(claims))
+        rows = await session.execute(
+            select(IDS[table], table.claim, table.beat, preview).where(table.job_status == JobStatus.RUNNING, is_other)
         )
-    )
-    previews = await session.execute(
-        select(RegradeItem.submission_id, RegradeItem.claim, RegradeItem.beat, RegradeItem.regrade_id).where(
-            RegradeItem.job_status == JobStatus.RUNNING,
-            or_(RegradeItem.claim.is_(None), RegradeItem.claim.not_in(claims)),
-        )
-    )
-    checks = await session.execute(
-        select(Check.id, Check.claim, Check.beat, null(), true()).where(
-            Check.job_status == JobStatus.RUNNING, or_(Check.claim.is_(None), Check.claim.not_in(claims))
-        )
-    )
-    return [OtherClaim(*row) for row in [*rows, *previews, *checks]]
+        others += [OtherClaim(id, claim, beat, of, is_check=table is Check) for id, claim, beat, of in rows]
+    return others
 
 
 async def leave(session: AsyncSession, worker: str) -> None:

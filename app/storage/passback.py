@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from http import HTTPStatus
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.due import database_now
 from app.storage.models import LtiContext, LtiLink, LtiScore, Submission
+from app.storage.updates import update_rows
 
 #: A platform's answers for a deleted column.
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
@@ -46,20 +47,12 @@ async def attempts_expired(session: AsyncSession, submission_ids: Collection[str
     sent = and_(LtiScore.points.is_not(None), LtiScore.max_points.is_not(None))
     is_higher = LtiScore.points * LtiScore.kept_max > LtiScore.kept_points * LtiScore.max_points
     kept = and_(_of_attempts(submission_ids), sent, or_(LtiScore.kept_points.is_(None), is_higher))
-    await session.execute(
-        update(LtiScore)
-        .where(LtiScore.id.in_(_in_order(kept)))
-        .values(kept_points=LtiScore.points, kept_max=LtiScore.max_points)
-        .execution_options(synchronize_session=False)
-    )
+    now_there = {"kept_points": LtiScore.points, "kept_max": LtiScore.max_points}
+    await update_rows(session, LtiScore, LtiScore.id.in_(_in_order(kept)), **now_there)
     # A grade that may have arrived without an answer also stays at the platform, instead of being cleared.
     unanswered = and_(_of_attempts(submission_ids), LtiScore.points.is_(None), LtiScore.stamp.is_not(None))
-    await session.execute(
-        update(LtiScore)
-        .where(LtiScore.id.in_(_in_order(unanswered)), LtiScore.max_points.is_(None))
-        .values(max_points=0)
-        .execution_options(synchronize_session=False)
-    )
+    is_clear = LtiScore.id.in_(_in_order(unanswered)), LtiScore.max_points.is_(None)
+    await update_rows(session, LtiScore, *is_clear, max_points=0)
 
 
 def _of_attempts(submission_ids: Collection[str]) -> ColumnElement[bool]:
@@ -123,12 +116,7 @@ async def tokens_given(session: AsyncSession, platform_id: str | None = None) ->
         links = select(LtiLink.id).join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         waits = and_(waits, LtiScore.lti_link_id.in_(links.where(LtiContext.platform_id == platform_id)))
     now = await database_now(session)
-    await session.execute(
-        update(LtiScore)
-        .where(LtiScore.id.in_(_in_order(waits)))
-        .values(waits_since=now, next_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    await update_rows(session, LtiScore, LtiScore.id.in_(_in_order(waits)), waits_since=now, next_at=now)
 
 
 async def send_again(session: AsyncSession, link_id: str, score_id: str | None = None) -> None:
@@ -150,21 +138,19 @@ async def _again(session: AsyncSession, condition: ColumnElement[bool], **also: 
     now = await database_now(session)
     # A score that is being sent, or waits for the platform, keeps its time and its reason.
     idle = LtiScore.next_at.is_(None)
-    await session.execute(
-        update(LtiScore)
-        .where(LtiScore.id.in_(_in_order(condition)))
-        .values(
-            version=LtiScore.version + 1,
-            attempts=case((idle, 0), else_=LtiScore.attempts),
-            waits_since=case((idle, now), else_=LtiScore.waits_since),
-            next_at=case((idle, now), else_=LtiScore.next_at),
-            failed_at=None,
-            token_refused=case((idle, False), else_=LtiScore.token_refused),
-            last_error=case((idle, null()), else_=LtiScore.last_error),
-            last_status=case((idle, null()), else_=LtiScore.last_status),
-            **also,
-        )
-        .execution_options(synchronize_session=False)
+    await update_rows(
+        session,
+        LtiScore,
+        LtiScore.id.in_(_in_order(condition)),
+        version=LtiScore.version + 1,
+        attempts=case((idle, 0), else_=LtiScore.attempts),
+        waits_since=case((idle, now), else_=LtiScore.waits_since),
+        next_at=case((idle, now), else_=LtiScore.next_at),
+        failed_at=None,
+        token_refused=case((idle, False), else_=LtiScore.token_refused),
+        last_error=case((idle, null()), else_=LtiScore.last_error),
+        last_status=case((idle, null()), else_=LtiScore.last_status),
+        **also,
     )
 
 

@@ -45,23 +45,21 @@ class Grades:
 
 async def grades_of(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> Grades:
     """Return the grade of a submission, and the counted grade of its student."""
-    terms = await terms_of(session, assignments, submission.membership_id, submission.course_assignment_id)
-    if terms is None:
+    basis = await basis_of(session, assignments, submission.membership_id, submission.course_assignment_id)
+    if basis is None:
         return Grades(None, None)
-    attempts = await repository.attempts(session, submission.membership_id, submission.course_assignment_id)
-    counted = count(terms, attempts)
-    grade = policy.grade_by_rules(terms.of_student, attempts, submission.attempt)
-    if grade is not None and not terms.is_student:
+    grade = policy.grade_by_rules(basis.terms.of_student, basis.attempts, submission.attempt)
+    if grade is not None and not basis.terms.is_student:
         grade = replace(grade, counts=False)
-    return Grades(grade, counted)
+    return Grades(grade, basis.counted)
 
 
 async def counted_grade(
     session: AsyncSession, assignments: Mapping[str, Assignment], member: Membership, use: CourseAssignment
 ) -> Counted | None:
     """Return the counted grade of a member at a course assignment; None: the assignment's file is gone."""
-    terms = await terms_of(session, assignments, member.id, use.id)
-    return None if terms is None else count(terms, await repository.attempts(session, member.id, use.id))
+    basis = await basis_of(session, assignments, member.id, use.id)
+    return None if basis is None else basis.counted
 
 
 @dataclass(frozen=True)
@@ -147,10 +145,10 @@ async def find_adjustments(session: AsyncSession, membership_ids: Collection[str
     return {(each.membership_id, each.course_assignment_id): each for each in rows}
 
 
-async def terms_of(
+async def basis_of(
     session: AsyncSession, assignments: Mapping[str, Assignment], membership_id: str, course_assignment_id: str
-) -> Terms | None:
-    """Look up the rules and decisions for a member at a course assignment; None: the assignment's file is gone."""
+) -> Basis | None:
+    """Look up the data of one member's grade at a course assignment; None: the assignment's file is gone."""
     rows = await session.execute(
         select(CourseAssignment, Membership, Extension, Adjustment)
         .select_from(CourseAssignment)
@@ -173,7 +171,10 @@ async def terms_of(
     )
     use, member, extension, adjustment = rows.one()
     assignment = in_course(assignments, use)
-    return None if assignment is None else _terms(assignment, use, member, extension, adjustment)
+    if assignment is None:
+        return None
+    attempts = await repository.attempts(session, membership_id, course_assignment_id)
+    return Basis(_terms(assignment, use, member, extension, adjustment), attempts)
 
 
 def _terms(
@@ -190,13 +191,11 @@ def _terms(
 
 async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> bool:
     """Tell whether the student can hand in another attempt, now or after a pause."""
-    terms = await terms_of(session, assignments, submission.membership_id, submission.course_assignment_id)
-    if terms is None:
+    basis = await basis_of(session, assignments, submission.membership_id, submission.course_assignment_id)
+    if basis is None:
         return False
-    attempts = await repository.attempts(session, submission.membership_id, submission.course_assignment_id)
     try:
-        if terms.is_student:
-            policy.check_attempt(terms.of_student, attempts, utc_now())
+        basis.check_next()
     except AttemptTooSoon:
         return True
     except (AssignmentNotOpen, AssignmentClosed, AttemptsUsedUp):

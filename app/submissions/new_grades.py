@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import is_valid
@@ -15,6 +15,7 @@ from app.storage.announcements import announce_all
 from app.storage.due import database_now
 from app.storage.models import Delivery, MemberRole, Membership, Role, StoredReport, Submission, Token, Webhook, utc_now
 from app.storage.passback import attempts_changed
+from app.storage.updates import update_rows
 from app.submissions.events import record
 from app.submissions.repository import waits_for_decision
 
@@ -35,12 +36,7 @@ async def let_count(session: AsyncSession, reports: Sequence[StoredReport], *, h
         facts = {"status": report.status, "points": report.points, "max_points": report.max_points}
         record(session, report.submission_id, "done", report=report.id, **facts)
     if held:
-        await session.execute(
-            update(Submission)
-            .where(Submission.id.in_(held), Submission.held_at.is_(None))
-            .values(held_at=utc_now())
-            .execution_options(synchronize_session=False)
-        )
+        await update_rows(session, Submission, Submission.id.in_(held), Submission.held_at.is_(None), held_at=utc_now())
     # Locked, so that a concurrent decision either sends these reports or is visible here.
     waiting = select(Submission.id).where(Submission.id.in_(submissions), waits_for_decision()).order_by(Submission.id)
     kept_back = set(await session.scalars(waiting.with_for_update(key_share=True)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -28,6 +28,7 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
+from app.storage.updates import update_rows
 from app.submissions import reports
 from app.submissions.events import record
 from app.submissions.policy import Attempt
@@ -208,14 +209,8 @@ async def cancel(session: AsyncSession, submission_id: str) -> bool:
     Cancelling it again changes nothing.
     """
     has_report = select(StoredReport.id).where(StoredReport.submission_id == submission_id).exists()
-    cancelled = await session.execute(
-        update(Submission)
-        .where(Submission.id == submission_id, Submission.job_status == JobStatus.QUEUED, ~has_report)
-        .values(job_status=JobStatus.CANCELLED, finished_at=utc_now())
-        .returning(Submission.id)
-        .execution_options(synchronize_session=False)
-    )
-    if cancelled.one_or_none() is None:
+    can_be = Submission.id == submission_id, Submission.job_status == JobStatus.QUEUED, ~has_report
+    if not await update_rows(session, Submission, *can_be, job_status=JobStatus.CANCELLED, finished_at=utc_now()):
         job_status = select(Submission.job_status).where(Submission.id == submission_id)
         return await session.scalar(job_status) == JobStatus.CANCELLED
     record(session, submission_id, "cancelled")

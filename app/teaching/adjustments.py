@@ -23,16 +23,6 @@ from app.teaching.student_work import StudentWork
 from grader import Assignment
 
 
-async def current(session: AsyncSession, work: StudentWork) -> Adjustment | None:
-    """Find the adjustment that applies."""
-    return await session.scalar(
-        select(Adjustment)
-        .where(work.has(Adjustment), Adjustment.ended_at.is_(None))
-        .order_by(Adjustment.id.desc())
-        .limit(1)
-    )
-
-
 async def adjust(
     session: AsyncSession,
     assignments: Mapping[str, Assignment],
@@ -55,7 +45,8 @@ async def adjust(
     Raises:
         AdjustmentReplaced: another one applies by now.
     """
-    before = await current(session, work)
+    all_current = await _all_current(session, work)
+    before = next(iter(all_current), None)
     is_same = before is not None and (before.delta, before.value, before.reason) == (delta, value, reason)
     current_id = before.id if before else None
     if "replaces" in expected and expected["replaces"] != current_id:
@@ -67,7 +58,7 @@ async def adjust(
     if before is not None and is_same and before.points_below == below:
         return before
     now = utc_now()
-    for each in await _all_current(session, work):
+    for each in all_current:
         each.ended_at, each.ended_by = now, made_by
     adjustment = Adjustment(
         id=new_id(),
@@ -156,13 +147,9 @@ async def list_of_course(
 
 
 async def _all_current(session: AsyncSession, work: StudentWork) -> Sequence[Adjustment]:
-    """Find all adjustments that have not ended: there may be two after a join of members."""
-    query = select(Adjustment).where(
-        Adjustment.membership_id == work.member.id,
-        Adjustment.course_assignment_id == work.use.id,
-        Adjustment.ended_at.is_(None),
-    )
-    return (await session.scalars(query)).all()
+    """Find the adjustments that have not ended, the newest first: there may be two after a join of members."""
+    query = select(Adjustment).where(work.has(Adjustment), Adjustment.ended_at.is_(None))
+    return (await session.scalars(query.order_by(Adjustment.id.desc()))).all()
 
 
 def _log_values(adjustment: Adjustment | None, use: CourseAssignment) -> dict[str, Any]:

@@ -58,11 +58,8 @@ async def list_for_attempt(
         submission_id: None: only those on all of the work.
     """
     is_meant = Comment.submission_id.is_(None) | (Comment.submission_id == submission_id)
-    return (
-        await session.scalars(
-            select(Comment).where(work.has(Comment), is_meant).order_by(Comment.id.desc()).limit(limit)
-        )
-    ).all()
+    query = select(Comment).where(work.has(Comment), is_meant).order_by(Comment.id.desc()).limit(limit)
+    return (await session.scalars(query)).all()
 
 
 async def delete(session: AsyncSession, work: StudentWork, comment_id: str, holder: Principal) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, undefer
 
-from app.privacy.archives import ArchiveWriter, packing, suffix_of
+from app.privacy.archives import Entry, archive_of, packing, suffix_of
 from app.privacy.export import Scope, grades_of, row_of
 from app.storage.database import Database
 from app.storage.models import (
@@ -81,7 +81,7 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[str], ColumnElement[bool]]]] 
 }
 
 
-async def course_archive(
+def course_archive(
     database: Database, assignments: Mapping[str, Assignment], course: Course, language: str
 ) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece.
@@ -89,43 +89,36 @@ async def course_archive(
     Args:
         language: of the text that explains it.
     """
-    writer = ArchiveWriter()
+    return archive_of(_entries(database, assignments, course, language), {"course": course.id})
+
+
+async def _entries(
+    database: Database, assignments: Mapping[str, Assignment], course: Course, language: str
+) -> AsyncIterator[Entry]:
     readme = text("archive.readme", language, course=course.id)
-    async for piece in writer.add("README.txt", (MARK + readme).encode()):
-        yield piece
+    yield "README.txt", (MARK + readme).encode()
     async with database.read() as session:
         lines = await grade_book(session, assignments, course.id, GradeBookFormat.PLAIN, language)
         query = select(Membership).where(Membership.course_id == course.id).order_by(Membership.id)
         members = (await session.scalars(query.options(joinedload(Membership.person)))).all()
     for name, form in (("grades.csv", GradeBookFormat.PLAIN), ("grades.xlsx", GradeBookFormat.XLSX)):
-        async for piece in writer.add(name, (await packing(book_file, lines, form)).content):
-            yield piece
-    async for piece in writer.add_pages("grades.json", _grades(database, assignments, members)):
-        yield piece
+        yield name, (await packing(book_file, lines, form)).content
+    yield "grades.json", _grades(database, assignments, members)
     for name, (model, condition) in SECTIONS.items():
-        async for piece in writer.add_pages(name, _pages(database, model, condition(course.id))):
-            yield piece
+        yield name, _pages(database, model, condition(course.id))
     index: list[Sequence[str]] = [INDEX]
     folders = folders_of(members)
     async for page in _pages_of_ids(database, course.id):
         for id in page:
-            async for piece in _attempt(database, writer, id, folders, index):
-                yield piece
-    content = (MARK + (await packing(csv_of, index, IDS)).text).encode()
-    async for piece in writer.add("index.csv", content):
-        yield piece
-    async for piece in writer.end({"course": course.id}):
-        yield piece
+            async for entry in _attempt(database, id, folders, index):
+                yield entry
+    yield "index.csv", (MARK + (await packing(csv_of, index, IDS)).text).encode()
 
 
 async def _attempt(
-    database: Database,
-    writer: ArchiveWriter,
-    id: str,
-    folders: Mapping[str, tuple[Membership, str]],
-    index: list[Sequence[str]],
-) -> AsyncIterator[bytes]:
-    """Write an attempt with its file and its reports, unless it was deleted, or its student added, meanwhile."""
+    database: Database, id: str, folders: Mapping[str, tuple[Membership, str]], index: list[Sequence[str]]
+) -> AsyncIterator[Entry]:
+    """Return an attempt with its file and its reports, unless it was deleted, or its student added, meanwhile."""
     async with database.read() as session:
         query = select(Submission).where(Submission.id == id).options(undefer(Submission.content))
         submission = await session.scalar(query)
@@ -138,11 +131,9 @@ async def _attempt(
     member, student = folders[submission.membership_id]
     folder = f"attempts/{student}/{submission.assignment_id}-{submission.attempt:03}"
     file = f"{folder}/file{suffix_of(submission.filename)}"
-    async for piece in writer.add(file, submission.content):
-        yield piece
+    yield file, submission.content
     for report in reports:
-        async for piece in writer.add_json(_path(folder, report), {**row_of(report), "report": report.body}):
-            yield piece
+        yield _path(folder, report), {**row_of(report), "report": report.body}
     counting = reports[0] if reports else None
     index.append(
         [

@@ -153,11 +153,11 @@ def _targets(
         raise GradeBookUnreadable
     targets = []
     for use in uses:
-        wanted = {comparable(each) for each in ([column] if column else _titles(assignments, use))}
+        names = {comparable(each) for each in ([column] if column else _titles(assignments, use))}
         places = [
             place
             for place, title in headings.items()
-            if {comparable(title), comparable(layout.headings[place])} & wanted
+            if {comparable(title), comparable(layout.headings[place])} & names
         ]
         if not places and len(uses) == 1 and not column and len(headings) == 1:
             places = list(headings)

@@ -51,7 +51,7 @@ class GradeFilter:
             (self.stale, any(grade.is_stale for grade in grades)),
             (self.held, any(grade.is_held for grade in grades)),
         )
-        return all(wanted is None or wanted == value for wanted, value in asked)
+        return all(expected is None or expected == value for expected, value in asked)
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,7 @@ async def used_assignments(
         raise AssignmentNotFound
     shown = ids if only is None else [only]
     by_id = await course_assignments.find(session, [(course_id, id) for id in shown])
-    # The course Default uses every file, even without a row. No grade refers to this stand-in.
-    return [by_id.get((course_id, id)) or _stand_in(course_id, id) for id in shown]
-
-
-def _stand_in(course_id: str, assignment_id: str) -> CourseAssignment:
-    return CourseAssignment(id=f"-{assignment_id}", course_id=course_id, assignment_id=assignment_id, rules={})
+    return [by_id.get((course_id, id)) or course_assignments.stand_in(id) for id in shown]
 
 
 async def list_grades(

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
-from app.mail.mailer import CONNECTIONS, LEASE, Mailer, wait_after
+from app.mail.mailer import LEASE, Mailer, renew, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
 from app.storage.database import Database
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 AGAIN_AFTER = timedelta(minutes=15)
 #: A letter is not tried longer.
 LONGEST = timedelta(days=1)
+#: Letters that one process claims at the same time.
+MOST = 20
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ async def recipients(
     Args:
         below: those whose grade is less than these points; None: those who have handed in nothing and have no grade.
     """
-    found = []
+    addressees = []
     everybody = await list_students(session, use.course_id)
     for start in range(0, len(everybody), AT_ONCE):
         members = everybody[start : start + AT_ONCE]
@@ -80,8 +82,8 @@ async def recipients(
             if is_low if below is not None else not counted.attempts and counted.points is None:
                 due = next((each for each in (deadline.due, deadline.closes) if each and each > utc_now()), None)
                 is_extended = deadline != of_member.terms.assignment.deadline
-                found.append(Recipient(member, counted.points, due, is_extended))
-    return sorted(found, key=lambda each: (each.member.person.name or each.member.external_id or "").casefold())
+                addressees.append(Recipient(member, counted.points, due, is_extended))
+    return sorted(addressees, key=lambda each: (each.member.person.name or each.member.external_id or "").casefold())
 
 
 async def is_repeated(session: AsyncSession, use: CourseAssignment, below: float | None) -> bool:
@@ -148,21 +150,20 @@ class LetterSender(Sender[Letter]):
         return await session.scalar(due) is not None
 
     async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[Letter]:
-        # No more than can be sent at once: the lease of one that waits for a connection would end.
-        return await _claim_due(session, CONNECTIONS - len(busy))
+        return await _claim_due(session, MOST - len(busy))
 
     def _receiver(self, item: Letter) -> str:
         return item.id
 
-    async def _send(self, first: Letter) -> None:
-        """Send this letter and then the other due ones, until one fails."""
-        item: Letter | None = first
-        while item is not None and await self._is_settled(item):
+    async def _send(self, item: Letter) -> None:
+        async with self._mailer.connections:
             async with self._database.write() as session:
-                item = next(iter(await _claim_due(session, 1)), None)
+                stored = await session.get_one(Letter, item.id, with_for_update=True)
+                is_ours = renew(stored, item.tries, await database_now(session))
+            if is_ours:
+                await self._try(item)
 
-    async def _is_settled(self, letter: Letter) -> bool:
-        """Try a letter once. Returns: whether it was sent or given up."""
+    async def _try(self, letter: Letter) -> None:
         async with self._database.read() as session:
             member = await session.get_one(Membership, letter.membership_id, options=[joinedload(Membership.person)])
             course = await session.get_one(Course, member.course_id)
@@ -189,7 +190,6 @@ class LetterSender(Sender[Letter]):
                 stored.next_at = now + wait_after(letter.tries)
             else:
                 await session.delete(stored)
-        return is_sent is not None
 
 
 async def _claim_due(session: AsyncSession, most: int) -> Sequence[Letter]:

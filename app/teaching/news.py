@@ -27,7 +27,6 @@ from sqlalchemy import (
     or_,
     select,
     union_all,
-    update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -49,6 +48,7 @@ from app.storage.models import (
     Submission,
     utc_now,
 )
+from app.storage.updates import update_rows
 from app.submissions.repository import is_withheld
 
 #: How long news is listed after it was seen, and the most entries of a list.
@@ -110,12 +110,7 @@ async def see(session: AsyncSession, seen: Mapping[str, datetime]) -> None:
     """Record the times up to which members, by their ids, have seen their news. Times never go back."""
     for member_id, until in sorted(seen.items()):
         is_older = or_(Membership.news_seen_at.is_(None), Membership.news_seen_at < until)
-        await session.execute(
-            update(Membership)
-            .where(Membership.id == member_id, is_older)
-            .values(news_seen_at=until)
-            .execution_options(synchronize_session=False)
-        )
+        await update_rows(session, Membership, Membership.id == member_id, is_older, news_seen_at=until)
 
 
 def is_unseen(news: Subquery) -> ColumnElement[bool]:

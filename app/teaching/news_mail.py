@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.mail.mailer import LEASE, Mailer, wait_after
+from app.mail.mailer import LEASE, Mailer, renew, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
 from app.storage.database import Database
@@ -66,12 +66,12 @@ class NewsSender(Sender[_Letter]):
         return bool(await _people_due(session, true(), limit=1))
 
     async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[_Letter]:
-        found = await _people_due(session, Person.id.not_in(list(busy)), limit=AT_ONCE)
-        await take_turns(session, [_turn(person_id) for person_id in found])
+        people = await _people_due(session, Person.id.not_in(list(busy)), limit=AT_ONCE - len(busy))
+        await take_turns(session, [_turn(person_id) for person_id in people])
         letters = []
         now = await database_now(session)
         # Another process may have claimed some meanwhile.
-        for person_id in await _people_due(session, Person.id.in_(found), limit=AT_ONCE):
+        for person_id in await _people_due(session, Person.id.in_(people), limit=AT_ONCE):
             mail = await _mail_of(session, person_id)
             mail.waits_since, mail.next_at, mail.tries = now, now + LEASE, mail.tries + 1
             letters.append(_Letter(person_id, mail.tries))
@@ -81,6 +81,14 @@ class NewsSender(Sender[_Letter]):
         return item.person_id
 
     async def _send(self, item: _Letter) -> None:
+        async with self._mailer.connections:
+            async with self._database.write() as session:
+                mail = await session.get_one(NewsMail, item.person_id, with_for_update=True)
+                is_ours = renew(mail, item.tries, await database_now(session))
+            if is_ours:
+                await self._try(item)
+
+    async def _try(self, item: _Letter) -> None:
         async with self._database.read() as session:
             person = await session.get_one(Person, item.person_id)
             mail = await session.get_one(NewsMail, item.person_id)
@@ -88,16 +96,16 @@ class NewsSender(Sender[_Letter]):
             # A transaction that is still open may add earlier news.
             is_settled = news.c.at < await database_now(session) - SETTLED
             condition = is_settled & is_unseen(news) & _is_unmailed(news, mail.mailed_until)
-            found = await read_news(session, news, condition, limit=SHOWN)
+            unread = await read_news(session, news, condition, limit=SHOWN)
         is_sent: bool | None = False
-        if found and person.email and mail.off_at is None:  # It may have been seen or switched off since the claim.
+        if unread and person.email and mail.off_at is None:  # It may have been seen or switched off since the claim.
             is_sent = await self._mailer.deliver(
                 person.email,
-                person.language or found[0].course.language,
+                person.language or unread[0].course.language,
                 MailKind.NEWS,
                 tries=item.tries,
-                key=hashlib.sha256(f"{mail.secret} {found[0].at.isoformat()}".encode()).hexdigest()[:32],
-                **self._words(found, person.language or found[0].course.language, mail.secret),
+                key=hashlib.sha256(f"{mail.secret} {unread[0].at.isoformat()}".encode()).hexdigest()[:32],
+                **self._words(unread, person.language or unread[0].course.language, mail.secret),
             )
         async with self._database.write() as session:
             stored = await session.get_one(NewsMail, item.person_id, with_for_update=True)
@@ -105,25 +113,25 @@ class NewsSender(Sender[_Letter]):
             if is_sent is None:
                 stored.next_at = now + wait_after(item.tries)
                 return
-            stored.tries, stored.next_at = 0, now + EVERY if found else None
-            if found:
-                stored.mailed_until = found[0].at
+            stored.tries, stored.next_at = 0, now + EVERY if unread else None
+            if unread:
+                stored.mailed_until = unread[0].at
 
-    def _words(self, found: Sequence[News], language: str, secret: str) -> dict[str, str]:
+    def _words(self, unread: Sequence[News], language: str, secret: str) -> dict[str, str]:
         """Return the parameters of the mail's texts, without points and reasons: mail is read by others, too."""
         titles = {
             each.use.id: each.use.title or self._assignments[each.use.assignment_id].title_in(language)
             if each.use.assignment_id in self._assignments
             else each.use.assignment_id
-            for each in found
+            for each in unread
         }
         lines = [
             f"{text(f'news.{each.kind}', language, title=titles[each.use.id], attempt=each.attempt)}\n"
             f"{self._url}{each.path}"
-            for each in found
+            for each in unread
         ]
         return {
-            "course": ", ".join(dict.fromkeys(each.course.title for each in found)),
+            "course": ", ".join(dict.fromkeys(each.course.title for each in unread)),
             "words": "\n\n".join(lines),
             "link": f"{self._url}/",
             "off": f"{self._url}{OFF_PATH}?of={secret}",
@@ -173,7 +181,7 @@ async def _people_due(session: AsyncSession, of: ColumnElement[bool], *, limit: 
     now = await database_now(session)
     news = stored_news(true())
     first = func.min(news.c.at)
-    found = (
+    due = (
         select(Person.id)
         .select_from(news)
         .join(Membership, Membership.id == news.c.member_id)
@@ -187,4 +195,4 @@ async def _people_due(session: AsyncSession, of: ColumnElement[bool], *, limit: 
         .order_by(first)
         .limit(limit)
     )
-    return (await session.scalars(found)).all()
+    return (await session.scalars(due)).all()

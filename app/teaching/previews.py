@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -18,6 +18,7 @@ from app.courses.course import keep_open
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
+from app.storage.updates import update_rows
 from app.submissions.new_grades import let_count
 from app.submissions.reports import counting_report_id
 
@@ -90,12 +91,7 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
         select(RegradeItem.submission_id).where(of_it).order_by(RegradeItem.submission_id).with_for_update()
     )
     # A worker that is grading for it loses its claim, and stores nothing.
-    await session.execute(
-        update(RegradeItem)
-        .where(of_it)
-        .values(job_status=JobStatus.CANCELLED, claim=None, new_report_id=None)
-        .execution_options(synchronize_session=False)
-    )
+    await update_rows(session, RegradeItem, of_it, job_status=JobStatus.CANCELLED, claim=None, new_report_id=None)
     await delete_rows(session, StoredReport, StoredReport.preview_id == regrade_id)
     regrade.dropped_at = utc_now()
 
@@ -141,11 +137,6 @@ async def _let_count(session: AsyncSession, reports: dict[str, int], *, held: Se
         reports: id of the report, by that of the submission.
         held: the submissions whose report holds the attempt.
     """
-    await session.execute(
-        update(StoredReport)
-        .where(StoredReport.id.in_(reports.values()))
-        .values(preview_id=None)
-        .execution_options(synchronize_session=False)
-    )
+    await update_rows(session, StoredReport, StoredReport.id.in_(reports.values()), preview_id=None)
     query = select(StoredReport).where(StoredReport.id.in_(reports.values())).order_by(StoredReport.id)
     await let_count(session, (await session.scalars(query.options(defer(StoredReport.body)))).all(), held=held)

@@ -63,7 +63,11 @@ async def begin(
     idempotency_key: str | None = None,
     is_preview: bool = False,
 ) -> Regrade:
-    """Have submissions graded again, as part of the caller's transaction.
+    """Queue submissions to be graded again, behind all uploads; their reports stay.
+
+    Submissions without a report are left out: the current grader will grade them anyway. A submission that waits for an
+    earlier regrade gets one new report for both. A preview has jobs and reports of its own, and its submissions do not
+    change.
 
     Args:
         is_preview: the new reports do not count before the preview is applied.
@@ -85,34 +89,6 @@ async def begin(
         theirs = select(Submission.course_id).where(Submission.id.in_(ids))
         lasting = select(Course.id).where(Course.id.in_(theirs), Course.archived_at.is_(None)).order_by(Course.id)
         open_courses = (await session.scalars(lasting.with_for_update(read=True))).all()
-    ids = ids.where(Submission.course_id.in_(open_courses))
-    return await add_regrade(
-        session,
-        requested_by=requested_by,
-        selection=selection,
-        submission_ids=ids,
-        course=course,
-        idempotency_key=idempotency_key,
-        is_preview=is_preview,
-    )
-
-
-async def add_regrade(
-    session: AsyncSession,
-    *,
-    requested_by: str,
-    selection: dict[str, Any],
-    submission_ids: Select[str],
-    course: str | None = None,
-    idempotency_key: str | None = None,
-    is_preview: bool = False,
-) -> Regrade:
-    """Queue submissions to be graded again, behind all uploads; their reports stay.
-
-    Submissions without a report are left out: the current grader will grade them anyway. A submission that waits for an
-    earlier regrade gets one new report for both. A preview has jobs and reports of its own, and its submissions do not
-    change.
-    """
     regrade = Regrade(
         requested_by=requested_by,
         course_id=course,
@@ -125,7 +101,7 @@ async def add_regrade(
     report_id = counting_report_id()
     job_status = literal(JobStatus.QUEUED if is_preview else None, RegradeItem.job_status.type)
     graded = select(literal(regrade.id), Submission.id, report_id, job_status).where(
-        Submission.id.in_(submission_ids), report_id.is_not(None)
+        Submission.id.in_(ids), Submission.course_id.in_(open_courses), report_id.is_not(None)
     )
     columns = ["regrade_id", "submission_id", "old_report_id", "job_status"]
     await session.execute(insert(RegradeItem).from_select(columns, graded))
@@ -133,8 +109,8 @@ async def add_regrade(
     if course is None:
         # A regrade by an admin belongs to a course, too, if all its submissions are in that course.
         query = select(Submission.course_id).where(Submission.id.in_(items)).distinct().limit(2)
-        courses = (await session.scalars(query)).all()
-        regrade.course_id = courses[0] if len(courses) == 1 else None
+        of_items = (await session.scalars(query)).all()
+        regrade.course_id = of_items[0] if len(of_items) == 1 else None
     if not is_preview:
         queued = await session.scalars(
             update(Submission)

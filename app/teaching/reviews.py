@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, members
 from app.errors.submissions import ReportNotReady
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
+from app.storage.updates import update_rows
 from app.submissions import reports
 
 
@@ -57,14 +58,7 @@ async def list_reviews(
     if answered is not None:
         has_answer = ReviewRequest.answered_at.is_not(None)
         conditions.append(has_answer if answered else ~has_answer)
-    rows = await session.execute(
-        select(ReviewRequest, Submission)
-        .join(Submission, Submission.id == ReviewRequest.submission_id)
-        .where(*conditions)
-        .order_by(ReviewRequest.id.desc())
-        .limit(limit)
-    )
-    return [(request, submission) for request, submission in rows]
+    return await _requests(session, *conditions, limit=limit)
 
 
 async def open_places(session: AsyncSession, course_id: str) -> set[tuple[str, str]]:
@@ -83,25 +77,25 @@ async def find(session: AsyncSession, course_id: str, review_id: str) -> tuple[R
     Raises:
         ReviewNotFound: the course has none with this id.
     """
-    rows = await session.execute(
-        select(ReviewRequest, Submission)
-        .join(Submission, Submission.id == ReviewRequest.submission_id)
-        .where(ReviewRequest.id == review_id, Submission.course_id == course_id)
-    )
-    row = rows.one_or_none()
-    if row is None:
-        raise ReviewNotFound
-    request, submission = row
-    return request, submission
+    for each in await _requests(session, ReviewRequest.id == review_id, Submission.course_id == course_id):
+        return each
+    raise ReviewNotFound
 
 
 async def all_of(session: AsyncSession, membership_id: str) -> Sequence[tuple[ReviewRequest, Submission]]:
     """List all requests of a member, the newest first."""
+    return await _requests(session, Submission.membership_id == membership_id)
+
+
+async def _requests(
+    session: AsyncSession, *conditions: ColumnElement[bool], limit: int | None = None
+) -> Sequence[tuple[ReviewRequest, Submission]]:
     rows = await session.execute(
         select(ReviewRequest, Submission)
         .join(Submission, Submission.id == ReviewRequest.submission_id)
-        .where(Submission.membership_id == membership_id)
+        .where(*conditions)
         .order_by(ReviewRequest.id.desc())
+        .limit(limit)
     )
     return [(request, submission) for request, submission in rows]
 
@@ -117,18 +111,10 @@ async def answer(
         ReviewAnswered: it has another answer.
     """
     await course.keep_open(session, course_id)
-    answered = await session.execute(
-        update(ReviewRequest)
-        .where(
-            ReviewRequest.id == review_id,
-            ReviewRequest.answered_at.is_(None),
-            ReviewRequest.submission_id.in_(select(Submission.id).where(Submission.course_id == course_id)),
-        )
-        .values(answer=text, answered_by=answered_by, answered_at=utc_now())
-        .returning(ReviewRequest.id)
-        .execution_options(synchronize_session=False)
-    )
-    is_new = answered.one_or_none() is not None
+    in_course = ReviewRequest.submission_id.in_(select(Submission.id).where(Submission.course_id == course_id))
+    is_open = ReviewRequest.id == review_id, ReviewRequest.answered_at.is_(None), in_course
+    answer = {"answer": text, "answered_by": answered_by, "answered_at": utc_now()}
+    is_new = await update_rows(session, ReviewRequest, *is_open, **answer) > 0
     request, submission = await find(session, course_id, review_id)
     if is_new:
         member = await session.get_one(Membership, submission.membership_id)

@@ -112,7 +112,7 @@ async def statistics_of(
         group: only of its students.
     """
     graded = _graded(assignment_id, since, course, group).cte()
-    found: dict[int, _Graded] = {}
+    by_report: dict[int, _Graded] = {}
     statuses: Counter[str] = Counter()
     attempts: Counter[float] = Counter()
     students: Counter[float] = Counter()
@@ -130,7 +130,7 @@ async def statistics_of(
     )
     for member, report_id, next_report_id, status, score, number, is_last, is_best, checks, codes in rows:
         statuses[status] += 1
-        found[report_id] = _Graded(member, next_report_id, number, is_last, (codes or "").split())
+        by_report[report_id] = _Graded(member, next_report_id, number, is_last, (codes or "").split())
         if score is None:
             continue
         attempts[score] += 1
@@ -147,7 +147,7 @@ async def statistics_of(
         students=_scores(students),
         checks=[CheckResults(id, passed[id], count) for id, count in asked.items()],
         by_attempt=by_attempt,
-        misconceptions=_misconceptions(found, len(by_attempt)),
+        misconceptions=_misconceptions(by_report, len(by_attempt)),
     )
 
 

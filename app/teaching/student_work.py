@@ -89,9 +89,8 @@ async def list_rows(
     Args:
         before: an id; only older ones are listed.
     """
-    query = select(table).where(table.membership_id == work.member.id, table.course_assignment_id == work.use.id)
-    if before:
-        query = query.where(table.id < before)
+    of_work = table.membership_id == work.member.id, table.course_assignment_id == work.use.id
+    query = select(table).where(*of_work, *([table.id < before] if before else []))
     return (await session.scalars(query.order_by(table.id.desc()).limit(limit))).all()
 
 

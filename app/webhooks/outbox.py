@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -27,6 +27,7 @@ from app.storage.models import (
     Webhook,
     utc_now,
 )
+from app.storage.updates import update_rows
 from app.submissions.new_grades import token_reads
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 every secret of this kind begins with it
@@ -171,12 +172,7 @@ async def settle(session: AsyncSession, delivery_id: str, *, again_in: timedelta
     """
     now = await database_now(session)
     next_at = now + again_in if again_in is not None else None
-    await session.execute(
-        update(Delivery)
-        .where(Delivery.id == delivery_id)
-        .values(waits_since=now, next_at=next_at, **outcome)
-        .execution_options(synchronize_session=False)
-    )
+    await update_rows(session, Delivery, Delivery.id == delivery_id, waits_since=now, next_at=next_at, **outcome)
 
 
 def _visible_to(viewer: Principal) -> ColumnElement[bool]:

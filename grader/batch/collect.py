@@ -206,9 +206,9 @@ def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File
             yield file, name
     for archive, inside in archives.items():
         fitting = next(
-            found
+            of_kind
             for suffix in CODE_SUFFIXES
-            if (found := [pair for pair in inside if pair[0].parts[-1].lower().endswith(suffix)])
+            if (of_kind := [pair for pair in inside if pair[0].parts[-1].lower().endswith(suffix)])
         )
         newest = max(file.changed for file, _ in fitting)
         latest = [pair for pair in fitting if pair[0].changed == newest]

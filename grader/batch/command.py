@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from grader import shell
 from grader.batch.collect import collect
 from grader.batch.gradebook import gradebook
 from grader.batch.overview import overview
@@ -22,23 +23,6 @@ from grader.formats.commands import json_of
 from grader.pipeline import grade
 from grader.report.messages import translate
 from grader.sandbox import ForkSandbox, Kind
-from grader.shell import (
-    BELOW,
-    GRADED,
-    OUR_FAILURE,
-    Language,
-    Seed,
-    check_output,
-    check_threshold,
-    find_assignment,
-    grading_settings,
-    our_failure_is_exit_3,
-    print_seed,
-    reading_language,
-    reference_store,
-    seed_from,
-    usage,
-)
 
 
 class BatchFormat(StrEnum):
@@ -55,14 +39,14 @@ def batch_command(
     assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
     format: Annotated[BatchFormat, typer.Option(help="How the results are written.")] = BatchFormat.JSONL,
     lang: Annotated[
-        Language | None, typer.Option(help="Language of the texts; default: the locale's.", show_default=False)
+        shell.Language | None, typer.Option(help="Language of the texts; default: the locale's.", show_default=False)
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the results here.", show_default=False)] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="So many at a time; default: one per core.", show_default=False)
     ] = None,
     fail_under: Annotated[float, typer.Option(help="Exit with 1 when one gets fewer points than this.")] = 0.0,
-    seed: Seed = None,
+    seed: shell.Seed = None,
 ) -> None:
     """Grade a whole course: a folder, files, or an archive.
 
@@ -71,21 +55,21 @@ def batch_command(
 
     Exit codes: 0 graded, 1 one is below --fail-under, 2 wrong usage, 3 one has no grade (unreadable, or we failed).
     """
-    check_threshold(fail_under)
-    check_output(output)
-    seed_bytes = seed_from(seed)
-    chosen = find_assignment(assignment)
-    language = reading_language(lang, chosen.language)
-    settings = grading_settings()
-    references = reference_store(settings)
+    shell.check_threshold(fail_under)
+    shell.check_output(output)
+    seed_bytes = shell.seed_from(seed)
+    chosen = shell.find_assignment(assignment)
+    language = shell.reading_language(lang, chosen.language)
+    settings = shell.grading_settings()
+    references = shell.reference_store(settings)
     for path in paths:
         if not (path.is_dir() or path.is_file()):
-            raise usage(f"{path}: there is no such file or folder")
+            raise shell.usage(f"{path}: there is no such file or folder")
     with contextlib.ExitStack() as stack:
-        found = stack.enter_context(collect(paths))
-        if not found:
-            raise usage(f"{translate('batch.nothing_found', language)} {', '.join(map(str, paths))}")
-        stack.enter_context(our_failure_is_exit_3())
+        files = stack.enter_context(collect(paths))
+        if not files:
+            raise shell.usage(f"{translate('batch.nothing_found', language)} {', '.join(map(str, paths))}")
+        stack.enter_context(shell.our_failure_is_exit_3())
         # Opened before the first file is graded: an hour later is too late to learn that it cannot be.
         stream = _open_output(output, stack, bom=format is BatchFormat.CSV)
         sandbox = stack.enter_context(
@@ -94,10 +78,10 @@ def batch_command(
         sandbox.start(Kind.READER, Kind.of_class(chosen.keras))
         references.prepare([case.spec() for case in chosen.cases], digest=chosen.digest)
         grade_one = partial(grade, assignment=chosen, seed=seed_bytes, sandbox=sandbox, references=references)
-        print_seed(seed_bytes, language)
-        done = stack.enter_context(_progress_bar(len(found), language))
+        shell.print_seed(seed_bytes, language)
+        done = stack.enter_context(_progress_bar(len(files), language))
         rows = []
-        for row in with_equal_code(grade_all(found, chosen, grade_one, slots=sandbox.slots, done=done)):
+        for row in with_equal_code(grade_all(files, chosen, grade_one, slots=sandbox.slots, done=done)):
             if format is BatchFormat.JSONL:
                 stream.write(json_of(row.as_json(language)) + "\n")
                 stream.flush()
@@ -112,8 +96,8 @@ def batch_command(
     counts = ", ".join(f"{status_name(status, language)}: {count}" for status, count in summary(rows).items())
     typer.echo(f"{translate('batch.files', language)}: {len(rows)}; {counts}", err=True)
     if not all(row.has_grade for row in rows):
-        raise typer.Exit(OUR_FAILURE)
-    raise typer.Exit(BELOW if any((row.points or 0.0) < fail_under for row in rows) else GRADED)
+        raise typer.Exit(shell.OUR_FAILURE)
+    raise typer.Exit(shell.BELOW if any((row.points or 0.0) < fail_under for row in rows) else shell.GRADED)
 
 
 def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool) -> TextIO:
@@ -124,7 +108,7 @@ def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool)
         encoding = "utf-8-sig" if bom else "utf-8"
         return stack.enter_context(output.open("w", encoding=encoding, newline=""))
     except OSError as exc:
-        raise usage(f"{output}: {exc.strerror or exc}") from exc
+        raise shell.usage(f"{output}: {exc.strerror or exc}") from exc
 
 
 @contextlib.contextmanager

@@ -11,21 +11,7 @@ import numpy as np
 from grader.execution.answers import Answer
 from grader.execution.class_run import ClassRun
 from grader.execution.recognition import Places
-from grader.sandbox import Outcome
-from grader.sandbox.events import (
-    BuiltIn,
-    CaseOutput,
-    ClassFound,
-    Constructed,
-    Done,
-    Gradients,
-    HardCoded,
-    Parts,
-    Phase,
-    Raised,
-    Reach,
-    StatementFailed,
-)
+from grader.sandbox import Outcome, events
 from grader.sandbox.protocol import Arrays
 from reference import Case
 
@@ -62,16 +48,16 @@ class Execution:
     complete: bool = False
     garbled: str | None = None
     forged: bool = False  # garbled by somebody who knew the form
-    class_found: ClassFound | None = None
-    constructed: Constructed | None = None
+    class_found: events.ClassFound | None = None
+    constructed: events.Constructed | None = None
     # The size that a class needs if it failed for the exercise: ``{"batch": 10}``.
     hard_coded: Mapping[str, int] = field(default_factory=dict)
-    parts: Parts | None = None
+    parts: events.Parts | None = None
     # The reading of the weights that the numbers chose, where names did not say.
     roles: Roles = Roles()
-    statements_failed: tuple[StatementFailed, ...] = ()
+    statements_failed: tuple[events.StatementFailed, ...] = ()
     # The reaches of the code for things that the exercise does not need, each with the phase of the run.
-    reaches: tuple[tuple[Reach, str | None], ...] = ()
+    reaches: tuple[tuple[events.Reach, str | None], ...] = ()
     # Library functions that the student's code replaced.
     patched: tuple[str, ...] = ()
     # All that answers are compared with, the assignment's cases first; and the id of the drawn case for the exercise's
@@ -83,9 +69,9 @@ class Execution:
     cured: frozenset[str] = frozenset()
     # The answers to second calls.
     repeats: Mapping[str, Answer] = field(default_factory=dict)
-    gradients: Gradients | None = None
+    gradients: events.Gradients | None = None
     gradient_arrays: Arrays = field(default_factory=dict)
-    raised: tuple[Raised, ...] = ()
+    raised: tuple[events.Raised, ...] = ()
     phases: Mapping[str, float] = field(default_factory=dict)
     # Counterparts of cases, with other numbers, and their answers; see `grader.execution.questions`.
     others: tuple[tuple[Case, Answer], ...] = ()
@@ -96,7 +82,7 @@ class Execution:
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
     # Uses of built-in recurrent code during graded calls, where that code is gone.
-    built_in: tuple[BuiltIn, ...] = ()
+    built_in: tuple[events.BuiltIn, ...] = ()
     # Questions of `reference.lstm.probes`, and their answers.
     probed: tuple[tuple[Case, Answer | None], ...] = ()
 
@@ -119,20 +105,20 @@ class Execution:
         Args:
             answers: the child's own, or those of later children in their place.
         """
-        done = run.select(Done)
-        measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, Gradients)), None)
+        done = run.select(events.Done)
+        measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, events.Gradients)), None)
         return cls(
             generation,
             run.outcome,
             complete=run.complete,
             garbled=run.garbled,
             forged=run.forged,
-            class_found=_last(run.select(ClassFound)),
-            constructed=_last(run.select(Constructed)),
-            hard_coded={name: size for found in run.select(HardCoded) for name, size in found.sizes.items()},
-            parts=_parts(_last(run.select(Parts)), roles),
+            class_found=_last(run.select(events.ClassFound)),
+            constructed=_last(run.select(events.Constructed)),
+            hard_coded={name: size for found in run.select(events.HardCoded) for name, size in found.sizes.items()},
+            parts=_parts(_last(run.select(events.Parts)), roles),
             roles=roles,
-            statements_failed=tuple(run.select(StatementFailed)),
+            statements_failed=tuple(run.select(events.StatementFailed)),
             reaches=tuple(_with_phases(run)),
             patched=tuple(name for each in done for name in each.patched),
             cases=cases,
@@ -142,13 +128,15 @@ class Execution:
             repeats=run.repeats,
             gradients=measured[0] if measured else None,
             gradient_arrays=measured[1] if measured else {},
-            raised=tuple(run.select(Raised)),
+            raised=tuple(run.select(events.Raised)),
             phases={name: seconds for each in done for name, seconds in each.phases.items()},
             others=run.others,
             edges=run.edges,
             known_by_heart=known_by_heart,
             fresh_only=fresh_only,
-            built_in=tuple(dict.fromkeys(noted for output in run.select(CaseOutput) for noted in output.built_in)),
+            built_in=tuple(
+                dict.fromkeys(noted for output in run.select(events.CaseOutput) for noted in output.built_in)
+            ),
             probed=run.probed,
         )
 
@@ -171,7 +159,7 @@ class Execution:
         timed_out = self.outcome.killed_for in ("cpu", "wall", "budget")
         return not self.answers and (bool(self.raised) or timed_out or self.lost_imports() != ())
 
-    def lost_imports(self) -> tuple[StatementFailed, ...]:
+    def lost_imports(self) -> tuple[events.StatementFailed, ...]:
         """Return failed imports that the class needs, from modules that this Keras lacks, such as ``tf_keras``."""
         if self.class_found is None or self.class_found.found:
             return ()
@@ -187,18 +175,18 @@ class Execution:
         )
 
 
-def _parts(parts: Parts | None, roles: Roles) -> Parts | None:
+def _parts(parts: events.Parts | None, roles: Roles) -> events.Parts | None:
     """Return the model's parts, without names of weights that are no more than a guess."""
     return parts if parts is None or roles.proven else parts.model_copy(update={"roles": {}})
 
 
-def _with_phases(run: ClassRun) -> list[tuple[Reach, str | None]]:
+def _with_phases(run: ClassRun) -> list[tuple[events.Reach, str | None]]:
     phase: str | None = None
-    reaches: list[tuple[Reach, str | None]] = []
+    reaches: list[tuple[events.Reach, str | None]] = []
     for event, _ in run.events:
-        if isinstance(event, Phase):
+        if isinstance(event, events.Phase):
             phase = event.name
-        elif isinstance(event, Reach):
+        elif isinstance(event, events.Reach):
             reaches.append((event, phase))
     return reaches
 

@@ -18,24 +18,9 @@ from jinja2.runtime import Context
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup, escape
 
+from grader.formats import view as views
 from grader.formats.commands import without_commands
 from grader.formats.source import Sources
-from grader.formats.view import (
-    IN_PROOF,
-    View,
-    cause_title,
-    causes,
-    consequences,
-    parts,
-    parts_not_run,
-    quotes_error,
-    remark_place,
-    rows,
-    shows_error,
-    stopped_elsewhere,
-    strip,
-    summary,
-)
 from grader.report import numbers
 from grader.report.messages import place_of, translate
 from grader.report.pictures.charts import Picture, pictures
@@ -50,7 +35,7 @@ WITH_EXPONENT = re.compile(r"[\d.,]+e-\d+")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def write(view: View) -> str:
+def write(view: views.View) -> str:
     facts = [view.report["submission"]["filename"], view.report["assignment"]["id"]]
     embedded = [_embedded(picture, view.draw(picture.spec)) for picture in pictures_in_page(view).values()]
     context: dict[str, Any] = {"report": view.report, "facts": facts, "pictures": embedded, "sources": Sources(view)}
@@ -75,7 +60,7 @@ def _name(language: str, id: str, /, **params: object) -> str:
     return translate(id, language, **params)
 
 
-def pictures_of(view: View) -> dict[str, Picture]:
+def pictures_of(view: views.View) -> dict[str, Picture]:
     """Return the pictures of a report, under names that are unique in it.
 
     Only wrong public cases have pictures: those of a right answer would show only noise.
@@ -85,7 +70,7 @@ def pictures_of(view: View) -> dict[str, Picture]:
     return {f"{case}-{picture.id}": picture for case, picture in drawn}
 
 
-def pictures_in_page(view: View) -> dict[str, Picture]:
+def pictures_in_page(view: views.View) -> dict[str, Picture]:
     """Return the pictures that a page shows beside its proof, which has a map of its own."""
     return {name: picture for name, picture in pictures_of(view).items() if picture.id != "heat"}
 
@@ -112,7 +97,7 @@ def _environment() -> Environment:
 
 def environment(*folders: Path) -> Environment:
     """Make an environment for templates: it escapes everything, has our filters, and searches our own folder last."""
-    made = Environment(
+    jinja = Environment(
         loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -121,19 +106,19 @@ def environment(*folders: Path) -> Environment:
         keep_trailing_newline=True,
         finalize=_without_control_characters,
     )
-    made.filters.update(
+    jinja.filters.update(
         unbroken=_unbroken,
-        quotes_error=quotes_error,
-        shows_error=shows_error,
-        stopped_elsewhere=stopped_elsewhere,
+        quotes_error=views.quotes_error,
+        shows_error=views.shows_error,
+        stopped_elsewhere=views.stopped_elsewhere,
         in_zone=numbers.in_zone,
-        consequences=consequences,
-        strip=strip,
-        parts=parts,
+        consequences=views.consequences,
+        strip=views.strip,
+        parts=views.parts,
     )
     for name, function in IN_LANGUAGE.items():
-        made.filters[name] = _in_language(function)
-    return made
+        jinja.filters[name] = _in_language(function)
+    return jinja
 
 
 def _in_language(function: Callable[[Any, str], Any]) -> Callable[[Context, Any], Any]:
@@ -164,15 +149,15 @@ IN_LANGUAGE: dict[str, Callable[[Any, str], Any]] = {
     "duration": numbers.duration,
     "time_left": numbers.time_left,
     "signed": numbers.signed,
-    "cause_title": cause_title,
-    "causes": causes,
-    "rows": rows,
-    "causes_beside_proof": partial(causes, elsewhere=IN_PROOF),
-    "rows_beside_proof": partial(rows, elsewhere=IN_PROOF, has_summary=True),
-    "parts_not_run": parts_not_run,
-    "summary": summary,
+    "cause_title": views.cause_title,
+    "causes": views.causes,
+    "rows": views.rows,
+    "causes_beside_proof": partial(views.causes, elsewhere=views.IN_PROOF),
+    "rows_beside_proof": partial(views.rows, elsewhere=views.IN_PROOF, has_summary=True),
+    "parts_not_run": views.parts_not_run,
+    "summary": views.summary,
     "place": place_of,
-    "remark_place": remark_place,
+    "remark_place": views.remark_place,
 }
 
 

@@ -50,16 +50,11 @@ class Block:
     lines: list[ShownLine]
 
 
-@dataclass(frozen=True)
-class Excerpt:
-    blocks: list[Block]
-
-
 class Sources:
     """The excerpts of one report.
 
     In a template: ``sources.of(cause.code)`` for the lines of one cause, ``sources.whole`` for everything; both are
-    None where there is nothing to show. `source.html` writes an excerpt.
+    empty where there is nothing to show. `source.html` writes an excerpt.
     """
 
     def __init__(self, view: View) -> None:
@@ -69,36 +64,35 @@ class Sources:
         self._places: Sequence[Mapping[str, Any]] = view.report["source"]["places"]
         self._cells = source_in(view.artefacts, view.report["source"]["artefact"]) or []
 
-    def of(self, code: str) -> Excerpt | None:
+    def of(self, code: str) -> list[Block]:
         """Return the lines around the marks of one cause."""
         return self._excerpt([place for place in self._places if place["code"] == code], AROUND)
 
     def lines_of(self, code: str) -> list[str]:
         """Return a line of text for each mark of one cause: its place, the code there, and the part that it is."""
         cells = {cell.index: cell.lines for cell in self._cells}
-        found = []
+        shown_places = []
         for place in self._places:
             if place["code"] == code:
                 lines, line = cells.get(self._index(place["file"]), []), place["line"]
                 shown = f" {_plain(lines[line - 1])}" if 0 < line <= len(lines) else ""
-                found.append(f"{place_of(place, self._language)}:{shown} ({note_of(place, self._language)})")
-        return list(dict.fromkeys(found))
+                shown_places.append(f"{place_of(place, self._language)}:{shown} ({note_of(place, self._language)})")
+        return list(dict.fromkeys(shown_places))
 
     @cached_property
-    def whole(self) -> Excerpt | None:
+    def whole(self) -> list[Block]:
         """Return all lines that were kept, with all marks."""
         return self._excerpt(self._places, None)
 
-    def _excerpt(self, places: Sequence[Mapping[str, Any]], around: int | None) -> Excerpt | None:
+    def _excerpt(self, places: Sequence[Mapping[str, Any]], around: int | None) -> list[Block]:
         by_cell: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
         for place in places:
             by_cell[self._index(place["file"])].append(place)
-        blocks = [
+        return [
             Block(self._title(cell), lines)
             for cell in self._cells
             if (lines := self._lines(cell, by_cell[cell.index], around))
         ]
-        return Excerpt(blocks) if blocks else None
 
     def _index(self, file: str) -> int:
         cell = CELL.fullmatch(file) if self._is_notebook else None

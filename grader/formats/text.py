@@ -14,17 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.formats import view as views
 from grader.formats.source import Sources
-from grader.formats.view import (
-    View,
-    causes,
-    parts_not_run,
-    quotes_error,
-    remark_place,
-    rows,
-    shows_error,
-    stopped_elsewhere,
-)
 from grader.report.messages import place_of
 from grader.report.numbers import number
 from grader.report.pictures.charts import pictures
@@ -35,7 +26,7 @@ SHOWN_LINES, SHOWN_CHARACTERS = 20, 200
 WIDTH = 120
 
 
-def write(view: View) -> str:
+def write(view: views.View) -> str:
     """Write the report for a pipe: no colours, lines of `WIDTH` characters."""
     console = Console(file=io.StringIO(), highlight=False, width=WIDTH)
     print_report(view, console)
@@ -44,12 +35,12 @@ def write(view: View) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def print_report(view: View, console: Console) -> None:
+def print_report(view: views.View, console: Console) -> None:
     for part in _parts(view):
         console.print(part, soft_wrap=False)
 
 
-def _parts(view: View) -> list[RenderableType]:
+def _parts(view: views.View) -> list[RenderableType]:
     report, ui = view.report, view.ui
     status = report["status"]
     points = f"{view.points(report['points'])} / {view.points(report['max_points'])}" if view.is_graded else "-"
@@ -62,18 +53,18 @@ def _parts(view: View) -> list[RenderableType]:
     )
     parts: list[RenderableType] = [head, ""]
     sources = Sources(view)
-    for cause in causes(report, view.language):
+    for cause in views.causes(report, view.language):
         parts += _advice(cause["message"], cause["hint"], ui("what_to_do"), sources.lines_of(cause["code"]))
     parts.append(_checks(view))
     parts += _divergence(view)
     parts += _error(report, view)
-    for kind, entries in parts_not_run(report, view.language).items():
+    for kind, entries in views.parts_not_run(report, view.language).items():
         if entries:
             parts += ["", Text(view.name(f"report.{kind}"), style="bold")]
             lines = (f"{where}: {message}" if where else message for message, where in entries)
             parts += [Text(f"  {line}") for line in lines]
     for advisory in report["advisories"]:
-        where = remark_place(advisory, view.language)
+        where = views.remark_place(advisory, view.language)
         parts += ["", Text(f"{advisory['message']}{where}", style="yellow")]
     for name, heading in (("stdout", view.name("report.output")), ("stderr", "stderr")):
         parts += _output(heading, report["output"][name])
@@ -92,9 +83,9 @@ def _advice(message: str, hint: str | None, label: str, places: list[str]) -> li
     return [Padding(Group(*lines), (0, 0, 1, 2))]
 
 
-def _checks(view: View) -> Table:
+def _checks(view: views.View) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
-    for check in rows(view.report, view.language):
+    for check in views.rows(view.report, view.language):
         mark, style = CHECK_MARK[check["status"]]
         earned = view.points(check["points"]) if view.is_graded else "–"
         points = f"{earned}/{view.points(check['max_points'])}" if check["max_points"] else ""
@@ -107,36 +98,36 @@ def _checks(view: View) -> Table:
     return table
 
 
-def _hint(check: dict[str, Any], view: View) -> list[str]:
+def _hint(check: dict[str, Any], view: views.View) -> list[str]:
     return [f"{view.ui('what_to_do')}: {check['hint']}"] if check["hint"] else []
 
 
-def _divergence(view: View) -> list[RenderableType]:
+def _divergence(view: views.View) -> list[RenderableType]:
     """Show the first difference of the first wrong case, and the texts of its pictures."""
     case = next((case for case in view.report["cases"] if case["first_divergence"]), None)
     if case is None:
         return []
-    found, ui = case["first_divergence"], view.ui
-    where = ", ".join(f"{ui(axis)} {found[axis]}" for axis in ("batch", "timestep", "unit"))
+    first, ui = case["first_divergence"], view.ui
+    where = ", ".join(f"{ui(axis)} {first[axis]}" for axis in ("batch", "timestep", "unit"))
 
     def shown(value: float | None) -> str:
         return view.name("report.not_finite") if value is None else number(value, view.language)
 
-    numbers = f"{ui('expected')} {shown(found['expected'])}, {ui('got')} {shown(found['actual'])}"
+    numbers = f"{ui('expected')} {shown(first['expected'])}, {ui('got')} {shown(first['actual'])}"
     seen = [Text(picture.text) for picture in pictures(case, view.language, {})]
     return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}"), *seen]
 
 
-def _error(report: dict[str, Any], view: View) -> list[RenderableType]:
+def _error(report: dict[str, Any], view: views.View) -> list[RenderableType]:
     """Show the exception. Without one of the student's lines in its traceback, a diagnosis quotes it."""
     error = report["error"]
-    if not shows_error(report):
+    if not views.shows_error(report):
         return []
-    said = quotes_error(report) and error["message"]
+    said = views.quotes_error(report) and error["message"]
     words = f"{error['type']}: {error['message']}" if error["message"] else error["type"]
     first = view.name("report.error_lead") if said else words
     lines: list[RenderableType] = [""]
-    if stopped_elsewhere(report):
+    if views.stopped_elsewhere(report):
         lines.append(Text(view.name("report.error_elsewhere"), style="bold"))
     lines.append(Text(first, style="bold" if said else "red"))
     for frame in error["traceback"]:

@@ -163,11 +163,11 @@ def _beside_numbers(
 
 def parts_not_run(report: Mapping[str, Any], language: str) -> dict[str, list[tuple[str, str]]]:
     """Group the ``skipped`` and the ``failed`` parts: message and places, once per message."""
-    found: dict[str, dict[str, list[str]]] = {"failed": {}, "skipped": {}}
+    groups: dict[str, dict[str, list[str]]] = {"failed": {}, "skipped": {}}
     is_notebook = report["submission"]["format"] == "ipynb"
     for cell in report["extraction"]["cells_skipped"]:
         kind = "failed" if cell["code"] in FAILURES else "skipped"
-        where = found[kind].setdefault(cell["message"], [])
+        where = groups[kind].setdefault(cell["message"], [])
         lines = _lines(cell["params"])
         if not is_notebook:
             where += lines
@@ -179,7 +179,7 @@ def parts_not_run(report: Mapping[str, Any], language: str) -> dict[str, list[tu
             where.append(str(cell["index"] + 1))
     return {
         kind: [(message, _places(where, is_notebook, language)) for message, where in messages.items()]
-        for kind, messages in found.items()
+        for kind, messages in groups.items()
     }
 
 

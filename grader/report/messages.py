@@ -70,8 +70,8 @@ class Catalogue:
         self._texts = {language: _read(folder / f"{language}.po") for language in LANGUAGES}
         self._added: dict[str, list[str]] = {}
         for id in self._texts[LANGUAGES[0]]:
-            code, found, parameter = id.partition(".message.")
-            if found:
+            code, separator, parameter = id.partition(".message.")
+            if separator:
                 self._added.setdefault(code, []).append(parameter)
 
     def find(self, id: str, language: str, /, **params: object) -> str | None:
@@ -91,8 +91,8 @@ class Catalogue:
 
     def codes(self) -> list[str]:
         """List the ids that have a message, without their variants."""
-        found = (id.removesuffix(".message") for id in self._texts[LANGUAGES[0]] if id.endswith(".message"))
-        return sorted(code for code in found if "/" not in code and "." not in code)
+        ids = (id.removesuffix(".message") for id in self._texts[LANGUAGES[0]] if id.endswith(".message"))
+        return sorted(code for code in ids if "/" not in code and "." not in code)
 
     def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
         """Find a code's ``title``, ``message`` or ``hint``, in the variant that `variant` names."""
@@ -101,11 +101,11 @@ class Catalogue:
     def extra_sentences(self, code: str, language: str, /, **params: object) -> list[str]:
         """Return the sentences that follow a code's message: about known parameters that the message leaves out."""
         message = self._texts[language].get(self._variant(code, "message", language, params), ())
-        told = set(PLACEHOLDER.findall(" ".join(message)))
+        mentioned = set(PLACEHOLDER.findall(" ".join(message)))
         texts = (
             self.find(f"{code}.message.{name}", language, **params)
             for name in self._added.get(code, [])
-            if name not in told and params.get(name) not in (None, "", [])
+            if name not in mentioned and params.get(name) not in (None, "", [])
         )
         return [text for text in texts if text]
 
@@ -168,8 +168,8 @@ def negotiate(accept_language: str | None, default: str) -> str:
             accepted.append((quality, match[1]))
     # The sort is stable: among equals the first one wins.
     preferred = [name for _, name in sorted(accepted, key=lambda pair: -pair[0])]
-    found = negotiate_locale(preferred, LANGUAGES, sep="-")
-    return found.lower() if found else default
+    locale = negotiate_locale(preferred, LANGUAGES, sep="-")
+    return locale.lower() if locale else default
 
 
 @cache
@@ -230,7 +230,7 @@ def _diagnoses(diagnoses: list[dict[str, Any]], places: list[dict[str, Any]], la
     marked = {place["code"] for place in places}
     from_numbers = [each for each in diagnoses if each["confidence"] == "exact" and each["residual"] is not None]
     like = translate("report.like" if len(from_numbers) == 1 else "report.like_together", language)
-    found = []
+    explained = []
     for diagnosis in diagnoses:
         texts = _message_and_hint(diagnosis["code"], language, diagnosis["params"])
         if steps := diagnosis["params"].get("steps"):
@@ -239,8 +239,8 @@ def _diagnoses(diagnoses: list[dict[str, Any]], places: list[dict[str, Any]], la
         is_read = diagnosis["code"] == "other_formula" and "expected" in diagnosis["params"]
         if diagnosis in from_numbers and diagnosis["code"] not in marked and not is_read:
             texts["message"] = f"{texts['message']} {like}"
-        found.append({**diagnosis, **texts})
-    return found
+        explained.append({**diagnosis, **texts})
+    return explained
 
 
 def _same_cause(causes: list[str], variants: Mapping[str, object], language: str) -> str:

@@ -102,8 +102,8 @@ def duration(seconds: float, language: str) -> str:
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         count, seconds = divmod(seconds, size)
         parts.append((count, unit))
-    told = [(count, unit) for count, unit in (*parts, (seconds, "second")) if count] or [(0, "second")]
-    return " ".join(format_unit(count, f"duration-{unit}", length="long", locale=language) for count, unit in told)
+    counted = [(count, unit) for count, unit in (*parts, (seconds, "second")) if count] or [(0, "second")]
+    return " ".join(format_unit(count, f"duration-{unit}", length="long", locale=language) for count, unit in counted)
 
 
 def time_left(seconds: float, language: str) -> str:

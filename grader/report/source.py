@@ -45,12 +45,12 @@ class Line(SourceModel):
 
     def tokens(self) -> list[tuple[str, str]]:
         """Return kind and text of each run."""
-        found: list[tuple[str, str]] = []
+        tokens: list[tuple[str, str]] = []
         at = 0
         for kind, length in self.runs:
-            found.append((kind, self.text[at : at + length]))
+            tokens.append((kind, self.text[at : at + length]))
             at += length
-        return found
+        return tokens
 
 
 class Cell(SourceModel):

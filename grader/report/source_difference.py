@@ -123,16 +123,16 @@ def _alike(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
     for i, j in itertools.product(reversed(range(len(old))), reversed(range(len(new)))):
         is_pair = old[i] == new[j] != ""
         lengths[i][j] = lengths[i + 1][j + 1] + 1 if is_pair else max(lengths[i + 1][j], lengths[i][j + 1])
-    found, i, j = [], 0, 0
+    pairs, i, j = [], 0, 0
     while i < len(old) and j < len(new):
         if old[i] == new[j] != "":
-            found.append((i, j))
+            pairs.append((i, j))
             i, j = i + 1, j + 1
         elif lengths[i + 1][j] >= lengths[i][j + 1]:
             i += 1
         else:
             j += 1
-    return found
+    return pairs
 
 
 def _alone(placed: _PlacedLine) -> SideLine:
@@ -168,21 +168,21 @@ def _text(placed: _PlacedLine) -> str:
 def _matches(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
     """Pair equal lines so that no two pairs cross."""
     anchors = [(-1, -1), *_anchors(old, new), (len(old), len(new))]
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     for (i, j), (end_i, end_j) in itertools.pairwise(anchors):
         i, j = i + 1, j + 1
         while i < end_i and j < end_j and old[i] == new[j]:
-            found.append((i, j))
+            pairs.append((i, j))
             i, j = i + 1, j + 1
         upwards: list[tuple[int, int]] = []
         back_i, back_j = end_i - 1, end_j - 1
         while back_i >= i and back_j >= j and old[back_i] == new[back_j]:
             upwards.append((back_i, back_j))
             back_i, back_j = back_i - 1, back_j - 1
-        found += reversed(upwards)
+        pairs += reversed(upwards)
         if end_i < len(old) and end_j < len(new):
-            found.append((end_i, end_j))
-    return found
+            pairs.append((end_i, end_j))
+    return pairs
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:

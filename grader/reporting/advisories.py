@@ -76,18 +76,18 @@ def _replaced_cell(evidence: Evidence) -> Remark | None:
     source = evidence.reading.source
     if not re.search(r"\bLSTMCell\(", source):
         return None
-    made = len(MAKES_CELL.findall(source))
+    definitions = len(MAKES_CELL.findall(source))
     failed = [
         statement
         for statement in evidence.execution.statements_failed
-        if "LSTMCell" in statement.binds or (not made and "*" in statement.binds)
+        if "LSTMCell" in statement.binds or (not definitions and "*" in statement.binds)
     ]
-    if failed and made <= len(failed):
+    if failed and definitions <= len(failed):
         last = failed[-1]
         params = {"variant": "failed", "type": last.type, "message": in_brief(last.message)}
         return Remark(code="supplied_cell", params=params, line=last.line)
     unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
-    return Remark(code="supplied_cell", params={"variant": "unread"}) if unread and not made else None
+    return Remark(code="supplied_cell", params={"variant": "unread"}) if unread and not definitions else None
 
 
 def _stopped_by(evidence: Evidence) -> Params:

@@ -13,21 +13,9 @@ from grader.diagnosis.exceptions import indentation, is_out_of_memory, once
 from grader.diagnosis.outcomes import LIMITS_AT_IMPORT, ending_problem, missing_class
 from grader.execution.reading import Reading
 from grader.execution.stages import Stages
+from grader.report import model
 from grader.report.artefacts import Sink, pack
 from grader.report.finding import CheckStatus, Finding
-from grader.report.model import (
-    Advisory,
-    AssignmentRef,
-    CaseResult,
-    Diagnosis,
-    Environment,
-    ErrorInfo,
-    Output,
-    Receipt,
-    Report,
-    Status,
-    SubmissionRef,
-)
 from grader.report.reproduction import reproduction
 from grader.report.server_paths import clean_message, without_server_paths
 from grader.reporting.advisories import advisories_of, advisories_on
@@ -41,23 +29,23 @@ from grader.version import grader_version
 from reference import Case
 
 
-def _status(judgement: Judgement) -> Status:
+def _status(judgement: Judgement) -> model.Status:
     execution = judgement.evidence.execution
     if ending := ending_problem(execution):
         return ending[0]
     found = execution.class_found
     if found is None or not found.found:
-        return LIMITS_AT_IMPORT.get(missing_class(execution).code, Status.INVALID_SUBMISSION)
+        return LIMITS_AT_IMPORT.get(missing_class(execution).code, model.Status.INVALID_SUBMISSION)
     if not found.is_class:
-        return Status.INVALID_SUBMISSION
+        return model.Status.INVALID_SUBMISSION
     if any(is_out_of_memory(raised) for raised in execution.raised):
-        return Status.MEMORY_LIMIT
+        return model.Status.MEMORY_LIMIT
     if judgement.evidence.exercise not in execution.answers:
-        return Status.RUNTIME_ERROR
+        return model.Status.RUNTIME_ERROR
     return (
-        Status.PASSED
+        model.Status.PASSED
         if all(verdict.status == CheckStatus.PASSED for verdict in judgement.verdicts.values())
-        else Status.FAILED
+        else model.Status.FAILED
     )
 
 
@@ -67,7 +55,7 @@ def report_on(
     stages: Stages,
     artefacts: Sink | None,
     questions: str,
-) -> Report:
+) -> model.Report:
     """Return the report on a submission that was run.
 
     Args:
@@ -91,9 +79,9 @@ def report_on(
         advisories=places.advisories(advisories_on(judgement, diagnoses)),
         extraction=extraction(evidence, diagnoses, places),
         source=source_of(reading, marks_on(reading, causes_of(diagnoses, checks)), places, artefacts),
-        environment=Environment(**outcome.facts, wall=outcome.wall),
+        environment=model.Environment(**outcome.facts, wall=outcome.wall),
         timing=stages.timing(outcome.cpu_seconds, execution.phases),
-        output=Output(
+        output=model.Output(
             stdout=without_server_paths(outcome.stdout.decode("utf-8", "replace")),
             stderr=without_server_paths(outcome.stderr.decode("utf-8", "replace")),
             truncated=outcome.truncated,
@@ -105,7 +93,7 @@ def report_on(
     )
 
 
-def _case_results(judgement: Judgement, artefacts: Sink | None) -> list[CaseResult]:
+def _case_results(judgement: Judgement, artefacts: Sink | None) -> list[model.CaseResult]:
     evidence = judgement.evidence
     tolerance = evidence.assignment.tolerance
     verdict = judgement.verdicts.get("equivalence")
@@ -145,7 +133,7 @@ def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | Non
     return name
 
 
-def _error(evidence: Evidence, places: Places) -> ErrorInfo | None:
+def _error(evidence: Evidence, places: Places) -> model.ErrorInfo | None:
     """Return the exception that kept the exercise's own case from an answer, else the first one of another case."""
     # A gradient is our own question. If it fails, a check says so.
     raised = [event for event in evidence.execution.raised if event.lines or event.phase != "gradients"]
@@ -153,12 +141,12 @@ def _error(evidence: Evidence, places: Places) -> ErrorInfo | None:
     if first is None:
         return None
     frames = [places.frame(line) for line in once(first.lines)]
-    return ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
+    return model.ErrorInfo(type=first.type, message=clean_message(first.message)[:4000], traceback=frames)
 
 
 def unreadable(
     submission: Submission, assignment: Assignment, reading: Reading, stages: Stages, artefacts: Sink | None = None
-) -> Report:
+) -> model.Report:
     """Return the report on a submission without any runnable code: `reading.error` gives the reason."""
     error = reading.error
     assert error is not None
@@ -169,11 +157,11 @@ def unreadable(
     return _sealed(
         submission,
         assignment,
-        status=Status.INVALID_SUBMISSION,
+        status=model.Status.INVALID_SUBMISSION,
         points=0.0,
         checks=not_run(assignment.points, "not_run"),
         format=reading.format,
-        diagnoses=places.findings([Diagnosis.exact(finding)]),
+        diagnoses=places.findings([model.Diagnosis.exact(finding)]),
         advisories=places.advisories(advisories_of(reading)),
         extraction=extraction_of_unreadable(reading),
         source=source_of(reading, marks_of([finding]), places, artefacts),
@@ -182,7 +170,9 @@ def unreadable(
     )
 
 
-def internal_error(submission: Submission, assignment_id: str, assignment: Assignment | None, exc: Exception) -> Report:
+def internal_error(
+    submission: Submission, assignment_id: str, assignment: Assignment | None, exc: Exception
+) -> model.Report:
     """Return the report on our own failure: it has no points, so nobody can mistake it for the student's zero.
 
     It names the class of `exc` and nothing else: a message may contain paths and settings of the server. The log has
@@ -196,11 +186,11 @@ def internal_error(submission: Submission, assignment_id: str, assignment: Assig
         submission,
         assignment,
         assignment_id=assignment_id,
-        status=Status.INTERNAL_ERROR,
+        status=model.Status.INTERNAL_ERROR,
         points=None,
         checks=not_run(assignment.points, "internal_error", **variant) if assignment else [],
         format=None,
-        error=ErrorInfo(type=type(exc).__name__, message=""),
+        error=model.ErrorInfo(type=type(exc).__name__, message=""),
     )
 
 
@@ -209,29 +199,29 @@ def _sealed(
     assignment: Assignment | None,
     *,
     assignment_id: str | None = None,
-    status: Status,
+    status: model.Status,
     points: float | None,
     format: str | None,
     questions: str | None = None,
-    advisories: Sequence[Advisory] = (),
+    advisories: Sequence[model.Advisory] = (),
     **parts: object,
-) -> Report:
+) -> model.Report:
     max_points = assignment.max_points if assignment else 0.0
     digest = assignment.digest if assignment else ""
     if assignment and assignment.is_beforehand:
-        points, advisories = None, [Advisory(code="check_only"), *advisories]
-    return Report.model_validate(
+        points, advisories = None, [model.Advisory(code="check_only"), *advisories]
+    return model.Report.model_validate(
         {
             "status": status,
             "points": points,
             "max_points": max_points,
             "score": None if points is None else round(points / max_points, 6),
-            "assignment": AssignmentRef(id=assignment.id if assignment else assignment_id or "", digest=digest),
-            "submission": SubmissionRef.model_validate(
+            "assignment": model.AssignmentRef(id=assignment.id if assignment else assignment_id or "", digest=digest),
+            "submission": model.SubmissionRef.model_validate(
                 {"filename": submission.filename, "sha256": submission.sha256, "format": format}
             ),
             "advisories": advisories,
-            "receipt": Receipt(
+            "receipt": model.Receipt(
                 submission_sha256=submission.sha256,
                 assignment_digest=digest,
                 grader_version=grader_version(),

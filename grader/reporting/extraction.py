@@ -59,13 +59,13 @@ def extraction_of_unreadable(reading: Reading) -> Extraction:
 def _failures(evidence: Evidence, diagnoses: Sequence[Diagnosis]) -> Iterator[Remark]:
     reading, execution = evidence.reading, evidence.execution
     named = {diagnosis.params.get("package") or diagnosis.params.get("module") for diagnosis in diagnoses}
-    told = {diagnosis.params.get("line") for diagnosis in diagnoses}
+    diagnosed = {diagnosis.params.get("line") for diagnosis in diagnoses}
     missing: dict[str, StatementFailed] = {}
     for failed in execution.statements_failed:
         problem = behind_missing_module(failed)
         if problem is not None:
             missing.setdefault(str(problem.params.get("package") or problem.params.get("module")), failed)
-        elif failed.line not in told and not follows_from_another(failed, execution):
+        elif failed.line not in diagnosed and not follows_from_another(failed, execution):
             params: Params = {"type": failed.type, "message": in_brief(failed.message)}
             yield Remark(code=failed.code, params=params, line=failed.line)
     for name in named & missing.keys():

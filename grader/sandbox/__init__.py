@@ -2,7 +2,6 @@
 
 from grader.sandbox.budget import BudgetedSandbox
 from grader.sandbox.host.device import DEVICE_CHOICES, Device, DeviceChoice, choose_device
-from grader.sandbox.in_memory import InMemorySandbox
 from grader.sandbox.launcher import CAN_BE_MISSING, ForkSandbox
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Outcome, Sandbox, Use
@@ -15,7 +14,6 @@ __all__ = [
     "Device",
     "DeviceChoice",
     "ForkSandbox",
-    "InMemorySandbox",
     "Kind",
     "Limits",
     "Outcome",

@@ -79,9 +79,9 @@ class Ring(NamedTuple):
                 )
             finally:
                 os.close(writer)
-            told = info.read()
+            facts = info.read()
         # If bubblewrap failed, this is empty; it prints the reason.
-        return process, json.loads(told)["child-pid"] if told else process.pid
+        return process, json.loads(facts)["child-pid"] if facts else process.pid
 
 
 def without_ring(reason: str) -> Ring:
@@ -151,8 +151,8 @@ def command_prefix(bubblewrap: str, directory: Path, *, as_root: bool, own_proc:
     for capability in (*capabilities, *(AT_FIRST if own_proc else ())):
         arguments += ["--cap-add", capability]
     # By itself, bubblewrap makes folders that only we may enter, but each run is another user.
-    made = {str(parent) for path in (*links, *trees, *DEVICES, str(RUNNER)) for parent in Path(path).parents}
-    for parent in sorted(made - {"/"}):
+    folders = {str(parent) for path in (*links, *trees, *DEVICES, str(RUNNER)) for parent in Path(path).parents}
+    for parent in sorted(folders - {"/"}):
         if not _inside(parent, trees):
             arguments += ["--dir", parent]
     for tree in read_only:

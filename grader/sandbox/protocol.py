@@ -22,26 +22,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
-from grader.sandbox.events import (
-    AnyEvent,
-    CaseOutput,
-    ClassFound,
-    Constructed,
-    Done,
-    Equal,
-    Event,
-    Gradients,
-    HardCoded,
-    ModelCall,
-    NotebookOutput,
-    Parts,
-    Phase,
-    Raised,
-    Reach,
-    StatementFailed,
-    Trial,
-    Weights,
-)
+from grader.sandbox import events
 
 HEADER = struct.Struct("<II")
 # An honest `Done` is shorter.
@@ -56,29 +37,29 @@ WEIGHT = re.compile(r"(\d{1,3})/(kernel|recurrent_kernel|bias)")
 #: Names of the arrays of a `Gradients`.
 GRADIENTS = frozenset({"x", "kernel", "recurrent_kernel", "bias"})
 
-T = TypeVar("T", bound="Event")
+T = TypeVar("T", bound="events.Event")
 Arrays = dict[str, NDArray[Any]]
-_EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+_EVENTS: TypeAdapter[events.AnyEvent] = TypeAdapter(events.AnyEvent)
 
 # Most events of a kind in one run. For failed statements this is the driver's own limit. Kinds that come once for
 # each case have room for twenty.
-MAX_EVENTS: dict[type[Event], int] = {
-    Phase: 1000,
-    Reach: 25,
-    StatementFailed: 100,
-    ClassFound: 1,
-    Constructed: 1,
-    Parts: 1,
-    Trial: 1,
-    Equal: 20,
-    CaseOutput: 200,
-    Gradients: 20,
-    Raised: 100,
-    HardCoded: 1,
-    ModelCall: 400,
-    Weights: 100,
-    NotebookOutput: 400,
-    Done: 1,
+MAX_EVENTS: dict[type[events.Event], int] = {
+    events.Phase: 1000,
+    events.Reach: 25,
+    events.StatementFailed: 100,
+    events.ClassFound: 1,
+    events.Constructed: 1,
+    events.Parts: 1,
+    events.Trial: 1,
+    events.Equal: 20,
+    events.CaseOutput: 200,
+    events.Gradients: 20,
+    events.Raised: 100,
+    events.HardCoded: 1,
+    events.ModelCall: 400,
+    events.Weights: 100,
+    events.NotebookOutput: 400,
+    events.Done: 1,
 }
 MAX_FRAMES = sum(MAX_EVENTS.values())
 
@@ -179,7 +160,7 @@ def decode_json(text: bytes) -> Any:
         raise RunnerOutputInvalid(f"the box answered with something that is not JSON: {exc}") from exc
 
 
-def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tuple[AnyEvent, Arrays]], bool]:
+def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tuple[events.AnyEvent, Arrays]], bool]:
     """Read the answer of the driver.
 
     Args:
@@ -190,34 +171,34 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
         RunnerOutputInvalid: the driver does not send something that is in it.
     """
     frames, cut_off = split_frames(raw, EVENTS)
-    events: list[tuple[AnyEvent, Arrays]] = []
-    seen: Counter[type[Event]] = Counter()
+    decoded: list[tuple[events.AnyEvent, Arrays]] = []
+    seen: Counter[type[events.Event]] = Counter()
     for text, block in frames:
         try:
             event = _EVENTS.validate_python(decode_json(text))
         except ValidationError as exc:
             # Not its messages: there is one for each of a hundred thousand wrong keys.
             raise RunnerOutputInvalid(f"the box sent an event that does not exist, by {exc.error_count()}") from exc
-        if events and isinstance(events[-1][0], Done):
+        if decoded and isinstance(decoded[-1][0], events.Done):
             raise RunnerOutputForged("the box sent more after its last event")
         seen[type(event)] += 1
         if seen[type(event)] > MAX_EVENTS[type(event)]:
             raise RunnerOutputForged(f"the box sent more than {MAX_EVENTS[type(event)]} events {event.event!r}")
-        events.append((event, _decode_arrays(event, block)))
-    complete = bool(events) and isinstance(events[-1][0], Done)
+        decoded.append((event, _decode_arrays(event, block)))
+    complete = bool(decoded) and isinstance(decoded[-1][0], events.Done)
     if cut_off and (complete or ended_by_itself):
         raise RunnerOutputInvalid("the box sent bytes that are no frame")
-    return events, complete
+    return decoded, complete
 
 
-def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
+def _decode_arrays(event: events.AnyEvent, block: bytes) -> Arrays:
     expected: set[str] = set()
-    if isinstance(event, Trial | CaseOutput):
-        is_open = bool(event.inside) or (isinstance(event, CaseOutput) and event.parts is not None)
+    if isinstance(event, events.Trial | events.CaseOutput):
+        is_open = bool(event.inside) or (isinstance(event, events.CaseOutput) and event.parts is not None)
         expected = {f"inside/{k}" for k in range(len(event.inside))} if is_open else {"output"}
-    elif isinstance(event, Gradients):
+    elif isinstance(event, events.Gradients):
         expected = set(GRADIENTS)
-    elif isinstance(event, Equal):
+    elif isinstance(event, events.Equal):
         expected = {"gradients"}
     if not block:
         return {}
@@ -227,12 +208,12 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
         arrays = safetensors.numpy.load(block)
     except (safetensors.SafetensorError, KeyError, ValueError) as exc:
         raise RunnerOutputInvalid(f"the box sent arrays that cannot be read: {exc}") from exc
-    if arrays.keys() != expected and not (isinstance(event, Weights) and all(map(WEIGHT.fullmatch, arrays))):
+    if arrays.keys() != expected and not (isinstance(event, events.Weights) and all(map(WEIGHT.fullmatch, arrays))):
         raise RunnerOutputForged("the box answered with other arrays than it was asked for")
     for name, array in arrays.items():
         if array.dtype not in (np.float32, np.float64) or math.prod(array.shape) > 50_000_000:
             raise RunnerOutputInvalid(f"the array {name!r} is {array.dtype}, {array.shape}")
-    if isinstance(event, CaseOutput):
+    if isinstance(event, events.CaseOutput):
         shaped = "output" not in arrays or list(arrays["output"].shape) == event.shape
         counted = all(arrays[f"inside/{k}"].shape[:1] == (len(places),) for k, places in enumerate(event.inside))
         if not (shaped and counted):
@@ -240,6 +221,6 @@ def _decode_arrays(event: AnyEvent, block: bytes) -> Arrays:
     return arrays
 
 
-def select(events: Iterable[tuple[AnyEvent, Arrays]], kind: type[T]) -> list[T]:
+def select(events: Iterable[tuple[events.AnyEvent, Arrays]], kind: type[T]) -> list[T]:
     """Return the events of one kind, in order."""
     return [event for event, _ in events if isinstance(event, kind)]

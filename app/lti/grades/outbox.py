@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm import join as orm_join
@@ -27,6 +27,7 @@ from app.storage.models import (
     Membership,
 )
 from app.storage.turns import take_turns
+from app.storage.updates import update_rows
 
 #: Scores read at once.
 AT_ONCE = 200
@@ -228,12 +229,8 @@ async def put_off(session: AsyncSession, due: DueScore, wait: timedelta, words: 
     """
     now = await database_now(session)
     reason = {"last_error": words, "last_status": None, "token_refused": False} if words else {}
-    await session.execute(
-        update(LtiScore)
-        .where(LtiScore.id == due.score.id)
-        .values(waits_since=now, next_at=now + wait, attempts=LtiScore.attempts - 1, **reason)
-        .execution_options(synchronize_session=False)
-    )
+    later = {"waits_since": now, "next_at": now + wait, "attempts": LtiScore.attempts - 1}
+    await update_rows(session, LtiScore, LtiScore.id == due.score.id, **later, **reason)
 
 
 async def count_waiting(session: AsyncSession) -> int:

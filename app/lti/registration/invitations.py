@@ -9,12 +9,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
 from app.errors.lti import InvitationExpired, InvitationUnknown, InvitationUsed
 from app.storage.models import LtiInvitation, utc_now
+from app.storage.updates import update_rows
 
 #: A platform's administrator may need some days to open it.
 LIFETIME = timedelta(days=7)
@@ -63,15 +63,12 @@ async def take(session: AsyncSession, secret: str) -> LtiInvitation:
         InvitationUnknown, InvitationUsed, InvitationExpired
     """
     invitation = await find(session, secret)
-    now = utc_now()
     is_free = LtiInvitation.sha256 == invitation.sha256, LtiInvitation.used_at.is_(None)
-    free = update(LtiInvitation).where(*is_free).values(used_at=now).returning(LtiInvitation.sha256)
-    if await session.scalar(free) is None:
+    if not await update_rows(session, LtiInvitation, *is_free, used_at=utc_now()):
         raise InvitationUsed
     return invitation
 
 
 async def give_back(session: AsyncSession, secret: str) -> None:
     """Make an invitation usable again, because the registration failed."""
-    of = LtiInvitation.sha256 == hash_secret(secret)
-    await session.execute(update(LtiInvitation).where(of).values(used_at=None))
+    await update_rows(session, LtiInvitation, LtiInvitation.sha256 == hash_secret(secret), used_at=None)

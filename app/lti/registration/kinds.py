@@ -6,7 +6,7 @@ Anthology Blackboard, "LTI 1.3" (docs.anthology.com); D2L Brightspace, "LTI Adva
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -30,42 +30,34 @@ class Addresses:
     token_audience: str | None = None
 
 
-def _moodle(site: str, client_id: str) -> Addresses:  # noqa: ARG001
-    lti = f"{site}/mod/lti"
-    return Addresses(site, f"{lti}/auth.php", f"{lti}/token.php", f"{lti}/certs.php")
-
-
-def _canvas(site: str, client_id: str) -> Addresses:  # noqa: ARG001
-    issuer = "https://canvas.instructure.com"
-    return Addresses(
-        issuer,
-        f"{CANVAS}/api/lti/authorize_redirect",
-        f"{CANVAS}/login/oauth2/token",
-        f"{CANVAS}/api/lti/security/jwks",
-    )
-
-
-def _blackboard(site: str, client_id: str) -> Addresses:  # noqa: ARG001
-    issuer, portal = BLACKBOARD
-    return Addresses(
-        issuer,
-        f"{portal}/api/v1/gateway/oidcauth",
-        f"{portal}/api/v1/gateway/oauth2/jwttoken",
-        f"{portal}/api/v1/management/applications/{client_id}/jwks.json",
-    )
-
-
-def _d2l(site: str, client_id: str) -> Addresses:  # noqa: ARG001
-    token_url, audience = BRIGHTSPACE
-    return Addresses(site, f"{site}/d2l/lti/authenticate", token_url, f"{site}/d2l/.well-known/jwks", audience)
-
-
-#: Name and addresses of each kind, by its id.
-KINDS: Mapping[str, tuple[str, Callable[[str, str], Addresses]]] = {
-    "moodle": ("Moodle", _moodle),
-    "canvas": ("Canvas", _canvas),
-    "blackboard": ("Blackboard", _blackboard),
-    "d2l": ("D2L Brightspace", _d2l),
+#: The name of each kind, by its id, and its addresses in the order of `Addresses`.
+KINDS: Mapping[str, tuple[str, Sequence[str]]] = {
+    "moodle": (
+        "Moodle",
+        ("{site}", "{site}/mod/lti/auth.php", "{site}/mod/lti/token.php", "{site}/mod/lti/certs.php"),
+    ),
+    "canvas": (
+        "Canvas",
+        (
+            "https://canvas.instructure.com",
+            f"{CANVAS}/api/lti/authorize_redirect",
+            f"{CANVAS}/login/oauth2/token",
+            f"{CANVAS}/api/lti/security/jwks",
+        ),
+    ),
+    "blackboard": (
+        "Blackboard",
+        (
+            BLACKBOARD[0],
+            f"{BLACKBOARD[1]}/api/v1/gateway/oidcauth",
+            f"{BLACKBOARD[1]}/api/v1/gateway/oauth2/jwttoken",
+            f"{BLACKBOARD[1]}/api/v1/management/applications/{{client_id}}/jwks.json",
+        ),
+    ),
+    "d2l": (
+        "D2L Brightspace",
+        ("{site}", "{site}/d2l/lti/authenticate", BRIGHTSPACE[0], "{site}/d2l/.well-known/jwks", BRIGHTSPACE[1]),
+    ),
 }
 
 
@@ -76,7 +68,8 @@ def addresses_of(kind: str, site: str, client_id: str) -> Addresses:
         kind: a key of `KINDS`.
         site: the platform's address, as its users know it.
     """
-    return KINDS[kind][1](site.rstrip("/"), client_id)
+    site = site.rstrip("/")
+    return Addresses(*(each.replace("{site}", site).replace("{client_id}", client_id) for each in KINDS[kind][1]))
 
 
 def is_canvas(platform: LtiPlatform) -> bool:

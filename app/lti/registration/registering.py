@@ -62,10 +62,10 @@ class Offer:
             RegistrationRefused: a parameter is repeated or invalid.
         """
         given = [(name, value) for name, value in parameters if name in NAMES]
-        found = dict(given)
-        if len(found) != len(given):
+        by_name = dict(given)
+        if len(by_name) != len(given):
             raise RegistrationRefused(reason="a parameter came twice")
-        url, token = found.get("openid_configuration"), found.get("registration_token") or None
+        url, token = by_name.get("openid_configuration"), by_name.get("registration_token") or None
         if url is None:
             return None
         if not url.isprintable() or len(url) > ADDRESS_CHARACTERS or site_of(url) is None or httpx.URL(url).userinfo:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
@@ -33,6 +33,7 @@ from app.queue.inbox import Inbox
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
 from app.storage.models import Batch, BatchFile, BatchFileState, MemberRole, Membership, Person, utc_now
+from app.storage.updates import update_rows
 from app.submissions.uploads import Upload, check_file, clean_filename
 from grader import Assignment
 from grader.assignment import Deadline
@@ -87,7 +88,7 @@ async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit
             await delete_rows(session, Batch, Batch.id == batch.id)
         raise
     async with database.write() as session:
-        await session.execute(update(Batch).where(Batch.id == batch.id).values(read_at=utc_now()))
+        await update_rows(session, Batch, Batch.id == batch.id, read_at=utc_now())
 
 
 async def candidates(session: AsyncSession, course_id: str) -> list[Candidate]:
@@ -136,7 +137,7 @@ async def hand_in(
         )
         async with database.write() as session:
             for (file, _), values in zip(some, outcomes, strict=True):
-                await session.execute(update(BatchFile).where(BatchFile.id == file.id, is_open).values(**values))
+                await update_rows(session, BatchFile, BatchFile.id == file.id, is_open, **values)
 
 
 async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
@@ -158,11 +159,9 @@ async def give_to(session: AsyncSession, course_id: str, batch_id: str, owners: 
         if member_id is None:
             unknown[file_id] = external_id
             continue
-        await session.execute(
-            update(BatchFile)
-            .where(*_without_owner(batch_id), BatchFile.id == file_id)
-            .values(state=BatchFileState.WAITING, membership_id=member_id, matched_by=MatchedBy.HAND.value)
-        )
+        owner = {"membership_id": member_id, "matched_by": MatchedBy.HAND.value}
+        of = BatchFile.id == file_id, *_without_owner(batch_id)
+        await update_rows(session, BatchFile, *of, state=BatchFileState.WAITING, **owner)
     return unknown
 
 
@@ -173,8 +172,7 @@ async def leave_out(session: AsyncSession, course_id: str, batch_id: str) -> Non
     """
     await course.keep_open(session, course_id)
     await find_batch(session, course_id, batch_id)
-    left_out = {"state": BatchFileState.LEFT_OUT, "content": None}
-    await session.execute(update(BatchFile).where(*_without_owner(batch_id)).values(**left_out))
+    await update_rows(session, BatchFile, *_without_owner(batch_id), state=BatchFileState.LEFT_OUT, content=None)
 
 
 async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Batch:

@@ -143,7 +143,8 @@ async def undo(session: AsyncSession, course_id: str, merge_id: str, made_by: st
     merge.undone_at = utc_now()
     await session.flush()
     for member, joined_with in ((kept, other), (other, kept)):
-        await membership.check_email(session, member, joined_with=joined_with.id, since=merge.created_at)
+        email = member.person.email
+        await membership.check_email(session, member, email, joined_with=joined_with.id, since=merge.created_at)
     await announce_queued(session)  # Attempts of two students may be graded at the same time again.
     await members_changed(session, [kept.id, other.id])
     changes.log(session, kept, made_by, {"joined": other.id}, {})

@@ -47,19 +47,19 @@ async def move_attempts(session: AsyncSession, kept: Membership, other: Membersh
     Raises:
         AttemptsRunning: an attempt of each is being graded. Only one of a member's is at a time; an index sees to it.
     """
-    found = await _attempts_of(session, kept, other)
-    if {each.membership_id for each in found if each.job_status == JobStatus.RUNNING} == {kept.id, other.id}:
+    theirs = await _attempts_of(session, kept, other)
+    if {each.membership_id for each in theirs if each.job_status == JobStatus.RUNNING} == {kept.id, other.id}:
         raise AttemptsRunning
     before: dict[str, dict[str, int]] = {kept.id: {}, other.id: {}}
     by_assignment = defaultdict(list)
-    for each in sorted(found, key=lambda each: (each.created_at, each.id)):
+    for each in sorted(theirs, key=lambda each: (each.created_at, each.id)):
         before[each.membership_id][each.id] = each.attempt
         by_assignment[each.course_assignment_id].append(each)
     numbers: dict[str, int] = {}
     for attempts in by_assignment.values():
         if len({each.membership_id for each in attempts}) == 2:
             numbers |= {each.id: number for number, each in enumerate(attempts, 1)}
-    await _number(session, found, numbers, dict.fromkeys(before[other.id], kept))
+    await _number(session, theirs, numbers, dict.fromkeys(before[other.id], kept))
     return {"kept": before[kept.id], "moved": before[other.id]}
 
 
@@ -67,17 +67,17 @@ async def put_back_attempts(
     session: AsyncSession, moved: Mapping[str, Mapping[str, int]], kept: Membership, other: Membership
 ) -> None:
     """Give the attempts their numbers from before. Later attempts are numbered after the kept member's."""
-    found = await _attempts_of(session, kept)
+    attempts = await _attempts_of(session, kept)
     numbers = {**moved["kept"], **moved["moved"]}
-    theirs = {each.course_assignment_id for each in found if each.id in moved["moved"]}
+    theirs = {each.course_assignment_id for each in attempts if each.id in moved["moved"]}
     last: defaultdict[str, int] = defaultdict(int)
-    for each in found:
+    for each in attempts:
         last[each.course_assignment_id] = max(last[each.course_assignment_id], moved["kept"].get(each.id, 0))
-    for each in sorted(found, key=lambda each: each.attempt):
+    for each in sorted(attempts, key=lambda each: each.attempt):
         if each.id not in numbers and each.course_assignment_id in theirs:
             last[each.course_assignment_id] += 1
             numbers[each.id] = last[each.course_assignment_id]
-    await _number(session, found, numbers, dict.fromkeys(moved["moved"], other))
+    await _number(session, attempts, numbers, dict.fromkeys(moved["moved"], other))
 
 
 async def _attempts_of(session: AsyncSession, *owners: Membership) -> Sequence[Submission]:
@@ -87,14 +87,14 @@ async def _attempts_of(session: AsyncSession, *owners: Membership) -> Sequence[S
 
 
 async def _number(
-    session: AsyncSession, found: Sequence[Submission], numbers: Mapping[str, int], owners: Mapping[str, Membership]
+    session: AsyncSession, attempts: Sequence[Submission], numbers: Mapping[str, int], owners: Mapping[str, Membership]
 ) -> None:
     """Give attempts numbers and owners, by id. A number is unique, so all are set aside first."""
-    for aside, each in enumerate(found, 1):
+    for aside, each in enumerate(attempts, 1):
         if each.id in numbers:
             each.attempt = -aside
     await session.flush()
-    for each in found:
+    for each in attempts:
         each.attempt = numbers.get(each.id, each.attempt)
         if (owner := owners.get(each.id)) is not None:
             each.membership_id, each.student = owner.id, owner.external_id or each.student
@@ -103,10 +103,10 @@ async def _number(
 
 async def move_extensions(session: AsyncSession, kept: Membership, other: Membership) -> dict[str, Any]:
     """Move the extensions. Where both have one, the kept member gets the more generous of each value."""
-    found = (await session.scalars(_of(Extension, kept, other).with_for_update())).all()
-    own = {each.course_assignment_id: each for each in found if each.membership_id == kept.id}
+    extensions = (await session.scalars(_of(Extension, kept, other).with_for_update())).all()
+    own = {each.course_assignment_id: each for each in extensions if each.membership_id == kept.id}
     moved, combined = [], {}
-    for each in found:
+    for each in extensions:
         if each.membership_id == kept.id:
             continue
         if (mine := own.get(each.course_assignment_id)) is None:
@@ -158,14 +158,14 @@ def _later(first: datetime | None, second: datetime | None) -> datetime | None:
 
 async def move_adjustments(session: AsyncSession, kept: Membership, other: Membership, made_by: str) -> dict[str, Any]:
     """Move the adjustments. Where both have one that applies, the newer one does; the other ends."""
-    found = (await session.scalars(_of(Adjustment, kept, other).with_for_update())).all()
+    adjustments = (await session.scalars(_of(Adjustment, kept, other).with_for_update())).all()
     now, ended = utc_now(), []
-    newest = {each.course_assignment_id: each for each in found if each.ended_at is None}
-    for each in found:
+    newest = {each.course_assignment_id: each for each in adjustments if each.ended_at is None}
+    for each in adjustments:
         if each.ended_at is None and newest[each.course_assignment_id] is not each:
             each.ended_at, each.ended_by = now, made_by
             ended.append(each.id)
-    moved = [each for each in found if each.membership_id == other.id]
+    moved = [each for each in adjustments if each.membership_id == other.id]
     for each in moved:
         each.membership_id = kept.id
     await session.flush()
@@ -182,16 +182,16 @@ async def put_back_adjustments(
     Returns:
         False: the owner is unclear, because the other member has got one where one moved.
     """
-    found = (await session.scalars(_of(Adjustment, kept, other))).all()
-    back = [each for each in found if each.id in moved["moved"]]
-    stay = [each for each in found if each.membership_id == kept.id and each not in back]
-    new = {each.course_assignment_id for each in found if each.membership_id == other.id and each.ended_at is None}
+    adjustments = (await session.scalars(_of(Adjustment, kept, other))).all()
+    back = [each for each in adjustments if each.id in moved["moved"]]
+    stay = [each for each in adjustments if each.membership_id == kept.id and each not in back]
+    new = {each.course_assignment_id for each in adjustments if each.membership_id == other.id and not each.ended_at}
     if new & {each.course_assignment_id for each in back}:
         return False
     # An adjustment that replaces another one begins when that one ends.
     replacing = {(each.course_assignment_id, each.created_at) for each in stay}
     applying = {each.course_assignment_id for each in stay if each.ended_at is None}
-    for each in found:
+    for each in adjustments:
         use = each.course_assignment_id
         applies = each.id in moved["ended"] and as_text(each.ended_at) == moved["ended_at"]
         if each in back:
@@ -208,16 +208,16 @@ async def move_rows(session: AsyncSession, kept: Membership, other: Membership) 
     """Move the rows that become the kept member's as they are; return their ids, by the names of `ROWS`."""
     moved = {}
     for name, table in ROWS.items():
-        found = _of(table, other)
+        query = _of(table, other)
         if table is LtiMember:
             # Only the rows of platform courses that the kept member is not in. The kept member leaves when such a
             # course drops the person.
             own = select(LtiMember.lti_context_id).where(LtiMember.membership_id == kept.id)
-            found = found.where(LtiMember.lti_context_id.not_in(own))
+            query = query.where(LtiMember.lti_context_id.not_in(own))
         elif table is NotebookCode:
             # A member has one; the page of the kept member shows it.
-            found = found.where(~exists().where(NotebookCode.membership_id == kept.id))
-        moved[name] = _give((await session.scalars(found)).all(), kept)
+            query = query.where(~exists().where(NotebookCode.membership_id == kept.id))
+        moved[name] = _give((await session.scalars(query)).all(), kept)
     return moved
 
 

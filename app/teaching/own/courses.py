@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
-from app.courses.assignments import in_course
+from app.courses.assignments import in_course, stand_in
 from app.courses.uses import find_used
 from app.errors.courses import AssignmentNotFound
 from app.storage.models import (
@@ -105,7 +105,7 @@ async def own_task(
     used = await find_used(session, holder.course_id, assignment_id, assignments)
     if used.effective is None:
         raise AssignmentNotFound
-    use = used.use if used.use.id else _stand_in(holder.course_id, assignment_id)
+    use = used.use if used.use.id else stand_in(assignment_id)
     member = await session.get(Membership, holder.membership_id) if holder.membership_id else None
     if member is None:
         return Task(use, used.effective)
@@ -139,13 +139,8 @@ async def _uses(
             by_course[use.course_id][use.assignment_id] = use
     if DEFAULT_COURSE in course_ids:
         for id in assignments:
-            by_course[DEFAULT_COURSE].setdefault(id, _stand_in(DEFAULT_COURSE, id))
+            by_course[DEFAULT_COURSE].setdefault(id, stand_in(id))
     return {course_id: [by_course[course_id][id] for id in sorted(by_course[course_id])] for course_id in course_ids}
-
-
-def _stand_in(course_id: str, assignment_id: str) -> CourseAssignment:
-    # No attempt has this id.
-    return CourseAssignment(id=f"-{assignment_id}", course_id=course_id, assignment_id=assignment_id, rules={})
 
 
 async def _last_attempts(session: AsyncSession, membership_ids: Sequence[str]) -> dict[tuple[str, str], Listed]:

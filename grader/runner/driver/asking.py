@@ -333,9 +333,9 @@ class Driver:
             return
         self._phases.begin("gradients")
         try:
-            told, arrays = recorded.gradients(recorded.placement)
+            facts, arrays = recorded.gradients(recorded.placement)
         except Exception as exc:
             if student_module.student_frames(exc):  # else the student's code had no part in it
                 self._phases.report(exc, recorded.case["id"])
             return
-        self._channel.send("gradients", arrays, case=recorded.case["id"], **told)
+        self._channel.send("gradients", arrays, case=recorded.case["id"], **facts)

@@ -227,10 +227,10 @@ class Models:
             knows_none = not built.model.trainable_variables
         except Exception:  # the student's own `trainable_weights` may raise anything
             return {}
-        told = list(found.items())[:MOST_HOLDERS_TOLD]
+        listed = list(found.items())[:MOST_HOLDERS_TOLD]
         return {
-            "untracked": {name[:MAX_NAME]: kind for name, kind in told},
-            "more_untracked": len(told) < len(found),
+            "untracked": {name[:MAX_NAME]: kind for name, kind in listed},
+            "more_untracked": len(listed) < len(found),
             "knows_none": knows_none,
         }
 

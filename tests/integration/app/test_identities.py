@@ -13,11 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
 from app.access.identities import claim, sign_in
+from app.courses import members
 from app.errors.ways_in import MemberClaimed, PersonInCourse
 from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import waits
+from tests.waiting import until
 
 ISSUER = "https://id.example.edu/realms/main"
 DOMAINS = frozenset({"example.edu"})
@@ -260,6 +263,38 @@ async def test_person_becomes_no_second_member_of_a_course(database: Database) -
         other = await add_entry(session, mine.course_id, "another@example.edu")
     with pytest.raises(PersonInCourse):
         await claimed(database, other, person)
+
+
+@on_both_thoroughly
+async def test_address_that_another_member_has_keeps_a_sign_in_and_a_claim_from_bringing_it_a_second_time(
+    database: Database,
+) -> None:
+    person = await signed_in(database)
+    async with database.write() as session:
+        mine = await session.get_one(Person, person)
+        mine.email = "changed@example.edu"  # By an admin.
+        course_id = await add_course(session)
+        member = await add_entry(session, course_id)
+        await add_entry(session, course_id, "changed@example.edu")
+        linked = await add_entry(session, course_id, "another@example.edu")
+    assert await signed_in(database) == person
+    with pytest.raises(PersonInCourse):
+        await claimed(database, linked, person)
+    for each in (member, linked):
+        assert await owner_of(database, each) == each.person_id
+
+
+@on_both
+async def test_claim_waits_for_a_member_who_is_getting_the_address(database: Database) -> None:
+    member = await entry(database, email="another@example.edu")
+    person = await signed_in(database)
+    async with database.write() as session:
+        await members.take_course(session, member.course_id)
+        await add_entry(session, member.course_id)
+        claiming = asyncio.create_task(claimed(database, member, person))
+        await until(lambda: claiming.done() or waits(database))
+    with pytest.raises(PersonInCourse):
+        await claiming
 
 
 @on_both

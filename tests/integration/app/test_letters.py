@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from app.access.tokens import Principal
 from app.courses import members
-from app.mail.mailer import LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
+from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Letter, Person
 from app.teaching import letters
@@ -75,6 +75,24 @@ async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_anothe
     await send(database, mailbox)
     assert len(mailbox.to("s0@example.edu")) == 1
     assert await waiting(database) == 0
+
+
+async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    await write(database, 1)
+    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
+        sender = LetterSender(database, mailer, "https://grader.example.edu")
+        for _ in range(CONNECTIONS):
+            await mailer.connections.acquire()
+        await sender._send_due()
+        clock[0] += LEASE
+        async with database.write() as session:
+            assert len(await letters._claim_due(session, 1)) == 1
+        for _ in range(CONNECTIONS):
+            mailer.connections.release()
+        await asyncio.gather(*sender._sending)
+    assert mailbox.tries == 0
 
 
 @pytest.mark.parametrize("due_hours", [None, 3])

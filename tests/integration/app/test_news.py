@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.actions.news import end_news_mail
-from app.mail.mailer import LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
+from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
 from app.privacy import deletion, export
 from app.storage.database import Database
 from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
@@ -115,6 +115,24 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
     clock[0] += LEASE
     await send(database, mailbox, processes=2)
     assert len(mailbox.to(ANNA)) == 1
+
+
+async def test_mail_that_waits_for_a_connection_until_another_process_has_sent_it_is_not_sent_again(
+    database: Database, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
+    clock[0] += WAIT + timedelta(minutes=1)
+    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
+        sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
+        for _ in range(CONNECTIONS):
+            await mailer.connections.acquire()
+        await sender._send_due()
+        clock[0] += LEASE
+        await send(database, mailbox)
+        for _ in range(CONNECTIONS):
+            mailer.connections.release()
+        await asyncio.gather(*sender._sending)
+    assert mailbox.tries == len(mailbox.to(ANNA)) == 1
 
 
 async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from grader.sandbox import InMemorySandbox, Kind, Outcome
+from grader.sandbox import Kind, Outcome
 from grader.sandbox.protocol import Arrays, decode_json, encode, split_frames
 from reference import Case, CaseSpec, LSTMWeights, lstm_forward
 from reference.cases import EDGE
+from tests.unit.grader.in_memory import InMemorySandbox
 
 SOURCE = "class LSTM(tf.keras.Model):\n    ..."
 WEIGHTS = ("kernel", "recurrent_kernel", "bias")

@@ -271,7 +271,7 @@ def test_a_seed_is_printed_beside_the_report_and_can_be_given_again(monkeypatch,
     for module in ("grader.cli", "grader.batch.command"):
         monkeypatch.setattr(f"{module}.grade", grade)
         monkeypatch.setattr(f"{module}.ForkSandbox", lambda **_: contextlib.nullcontext(sandbox))
-        monkeypatch.setattr(f"{module}.reference_store", lambda settings: Mock())
+    monkeypatch.setattr("grader.shell.reference_store", lambda settings: Mock())
     (tmp_path / "LSTM.py").write_text("class LSTM: ...")
     arguments = [command, str(tmp_path / "LSTM.py"), "--lang", "en"]
     results = [CliRunner().invoke(cli, [*arguments, *given]) for given in ([], [], ["--seed", "A" * 64])]

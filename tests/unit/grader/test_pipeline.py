@@ -17,7 +17,7 @@ from grader.assignment import Budget
 from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
 from grader.pipeline import grade
 from grader.report.model import Status
-from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
+from grader.sandbox import Kind, Limits, Outcome
 from grader.sandbox.protocol import encode
 from grader.submission import Submission
 from reference import ReferenceMismatch, ReferenceUnavailable
@@ -26,6 +26,7 @@ from reference.lstm.misconceptions import Table
 from reference.lstm.misconceptions.table import PLACES
 from tests.growth import assert_in_proportion
 from tests.unit.grader.conftest import SEED
+from tests.unit.grader.in_memory import InMemorySandbox
 from tests.unit.grader.student_class import Asked, StudentClass, box, reading, request_of
 
 #: A table without mistakes: building the real one takes seconds, and numerics/test_explanation.py looks at it.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import GATES, LSTMWeights, dense_layers, split_gates
+from reference import GATES, LSTMWeights, split_gates
 
 sizes = st.integers(1, 7)
 seeds = st.integers(0, 1000)
@@ -25,17 +25,6 @@ def test_concatenated_gates_equal_the_fused_array(rows, units, seed):
 def test_splitting_gates_copies_nothing():
     fused = np.zeros((3, 8), np.float32)
     assert all(np.shares_memory(gate, fused) for gate in split_gates(fused).values())
-
-
-def test_dense_layers_of_32_units_are_the_slices_the_exercise_names(make_weights):
-    weights = make_weights(7, 16, 32)
-    layers = dense_layers(weights)
-    assert list(layers) == ["fcXI", "fcHI", "fcXF", "fcHF", "fcXC", "fcHC", "fcXO", "fcHO"]
-    for letter, columns in {"I": slice(0, 32), "F": slice(32, 64), "C": slice(64, 96), "O": slice(96, 128)}.items():
-        np.testing.assert_array_equal(layers[f"fcX{letter}"].kernel, weights.kernel[:, columns])
-        np.testing.assert_array_equal(layers[f"fcX{letter}"].bias, weights.bias[columns])
-        np.testing.assert_array_equal(layers[f"fcH{letter}"].kernel, weights.recurrent_kernel[:, columns])
-        assert layers[f"fcH{letter}"].bias is None
 
 
 @given(features=sizes, units=sizes, factor=st.floats(0.1, 10))

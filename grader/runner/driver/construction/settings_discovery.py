@@ -42,17 +42,17 @@ class Notes:
 
     def settings(self) -> Any:
         """Return what was read as a dictionary, as a list where it was read by number, or as the number it is."""
-        made = {
+        values = {
             key: value.notes.settings() if isinstance(value, NotedNumber) else value
             for key, value in self.under.items()
         }
-        places = [key for key in made if isinstance(key, int)]
-        if not made:
+        places = [key for key in values if isinstance(key, int)]
+        if not values:
             return self.number
-        if len(places) < len(made):
-            return Configuration(made)
+        if len(places) < len(values):
+            return Configuration(values)
         length = min(LONGEST, max(place + 1 if place >= 0 else -place for place in places))
-        return [made.get(place, made.get(place - length, self.number)) for place in range(length)]
+        return [values.get(place, values.get(place - length, self.number)) for place in range(length)]
 
 
 class NotedNumber(int):

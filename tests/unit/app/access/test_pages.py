@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from app.access.rights import RIGHTS, Right
+from app.access.rights import Right
 from app.http.fields import new_key
 from app.http.masking import mask
 from app.http.visits import FormAsks, PageFor
@@ -118,7 +118,7 @@ def rights_to_forms(page: httpx.Response) -> set[Right]:
 
 def is_open_to(role: str, method: str, path: str, action: Right) -> bool:
     if role == Role.ASSISTANT:
-        return path in OF_ASSISTANTS if method == "POST" else role in RIGHTS[action].roles
+        return path in OF_ASSISTANTS if method == "POST" else role in action.holders.roles
     return role == Role.ADMIN or (role == Role.TEACHER and not path.startswith(OF_ADMINS))
 
 
@@ -153,7 +153,7 @@ async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) ->
                         assert (page.status_code, page.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
                         continue
                     assert page.status_code == (200 if allowed else 403), f"{token}: {path}"
-                    assert all(role in RIGHTS[action].roles for action in rights_to_forms(page)), f"{token}: {path}"
+                    assert all(role in action.holders.roles for action in rights_to_forms(page)), f"{token}: {path}"
                 elif not allowed:
                     answer = await send(browser, path, values, secret)
                     assert answer.status_code == 403, f"{token}: {path}"
@@ -206,7 +206,7 @@ async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staff
         async with staffed.browser(token) as browser:
             secret = await secret_of(browser)
             for method, path, asking in ROUTES:
-                right = RIGHTS[asking.right]
+                right = asking.right.holders
                 closed = "{course_id}" in path and not right.in_archived
                 if role not in right.roles or (method == "GET" and path.endswith("/delete")):
                     continue
@@ -214,7 +214,7 @@ async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staff
                     page = await browser.get(filled(path, values))
                     is_shown = not closed or (isinstance(asking, PageFor) and asking.archived_too)
                     assert page.status_code == (200 if is_shown else 403), f"{token}: {path}"
-                    assert all(RIGHTS[action].in_archived for action in rights_to_forms(page)), f"{token}: {path}"
+                    assert all(action.holders.in_archived for action in rights_to_forms(page)), f"{token}: {path}"
                 elif closed:
                     answer = await send(browser, path, values, secret)
                     assert answer.status_code == 403, f"{token}: {path}"

@@ -27,8 +27,9 @@ from app.storage.models import JobStatus, Role, Submission, utc_now
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.known_answer import correct_submission
-from grader.sandbox import InMemorySandbox, Kind, Limits, Outcome
+from grader.sandbox import Kind, Limits, Outcome
 from tests.unit.app.conftest import Browser, FakeGrader, Service, make_report, running
+from tests.unit.grader.in_memory import InMemorySandbox
 from tests.waiting import Clock, until
 
 METRICS_TOKEN = "token-of-the-monitoring"

@@ -280,7 +280,7 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: list[bytes]) 
     kinds = {b"passed": passed, b"failed": make_report, b"ours": internal_error}
     sandbox = SimpleNamespace(slots=2, start=lambda *kinds: None)
     monkeypatch.setattr(command, "ForkSandbox", lambda **options: contextlib.nullcontext(sandbox))
-    monkeypatch.setattr(command, "reference_store", lambda settings: Mock())
+    monkeypatch.setattr("grader.shell.reference_store", lambda settings: Mock())
 
     def grade(submission: Submission, *, seed: bytes, **_: object) -> Report:
         seeds.append(seed)

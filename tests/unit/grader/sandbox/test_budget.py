@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import grader
-from grader.sandbox import BudgetedSandbox, InMemorySandbox, Kind, Limits, Outcome, Use
+from grader.sandbox import BudgetedSandbox, Kind, Limits, Outcome, Use
+from tests.unit.grader.in_memory import InMemorySandbox
 
 LIMITS = Limits(cpu_seconds=20, wall_seconds=60.0)
 
