@@ -264,7 +264,7 @@ def _linear_map(h: Array, z: Array) -> Array | None:
     """Return the ``(units + 1, units)`` map from `h` to `z`, the last row a bias; None if none can be proved."""
     units = h.shape[-1]
     inputs, outputs = h.reshape(-1, units).astype(np.float64), z.reshape(-1, units)
-    if len(inputs) < ROWS_PER_UNKNOWN * (units + 1) or not np.isfinite(z).all():
+    if len(inputs) < ROWS_PER_UNKNOWN * (units + 1) or not (np.isfinite(inputs).all() and np.isfinite(z).all()):
         return None
     inputs = np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
     found: Array = np.linalg.lstsq(inputs, outputs, rcond=None)[0]
