@@ -31,15 +31,16 @@ def equivalence(evidence: Evidence) -> Verdict:
         return Verdict.skipped("not_run")
     comparison = evidence.comparison(evidence.exercise)
     details: Params = {"max_abs_error": comparison.max_abs_error, "roles_from": evidence.execution.roles_from}
-    if comparison.close and evidence.exercise in evidence.execution.known_by_heart:
-        return Verdict.failed(Finding.of("known_by_heart"), details)
-    if comparison.close:
+    is_known = comparison.close and evidence.exercise in evidence.execution.known_by_heart
+    if comparison.close and not is_known:
         if evidence.exercise in evidence.execution.fresh_only:
             details["note"] = "not_fresh_instance"
         return Verdict.passed(**details)
     case, understanding = evidence.assignment.cases[0], evidence.understanding
     right = [part for part in PARTS if part in understanding.right_parts]
     earned = PARTIAL * len(right) / len(PARTS)
+    if is_known:
+        return Verdict.failed(Finding.of("known_by_heart"), details, earned=earned)
     if (judgement := understanding.by_probes) is not None:
         # They earn points, but are said to be right only where all of their weights were seen at work, and where what
         # stands in the code does not explain the numbers otherwise.

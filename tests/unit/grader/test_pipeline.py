@@ -6,7 +6,9 @@ and what it makes of the answers.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 import logging
 import time
 
@@ -22,7 +24,7 @@ from grader.sandbox.protocol import encode
 from grader.submission import Submission
 from reference import ReferenceMismatch, ReferenceUnavailable
 from reference.errors import ReferenceClosed
-from reference.lstm.misconceptions import Table
+from reference.lstm.misconceptions import Mistake, Table, replay
 from reference.lstm.misconceptions.table import PLACES
 from tests.growth import assert_in_proportion
 from tests.unit.grader.conftest import SEED
@@ -264,6 +266,19 @@ def test_published_numbers_known_by_heart_earn_nothing(graded, is_published):
 def test_published_numbers_of_a_known_mistake_earn_nothing_for_the_parts_it_leaves_right(graded, is_published):
     sandbox = StudentClass(lambda asked: asked.case.expected[:, ::-1] if is_published(asked) else np.nan).sandbox()
     assert earned(graded(sandbox)) == {"contract": 10}
+
+
+def test_a_kept_memory_that_is_zero_at_the_published_numbers_costs_no_gate_its_points(graded, is_published):
+    kept = itertools.cycle(np.linspace(0.3, 0.9, 7))
+
+    def respond(asked):
+        c = 0.0 if is_published(asked) and not asked.second else next(kept)
+        start = {"initial_c": lambda inputs: dataclasses.replace(inputs, c=np.full_like(inputs.c, c))}
+        return replay([Mistake("", "", start, frozenset())], asked.case)
+
+    report = graded(StudentClass(respond).sandbox())
+    assert report.diagnoses[0].code == "state_kept_between_calls"
+    assert earned(report)["equivalence"] == 20
 
 
 def test_a_class_that_takes_only_the_exercises_number_of_steps_is_asked_new_numbers_of_that_many(graded, cases):
