@@ -120,7 +120,8 @@ def _states_below(gate: Gate, recognised: Gates) -> list[Node]:
         each
         for product in recognised.products(gate.sum)
         for each in product.inputs()
-        if each.op in ARITHMETIC or activation(each) is not None
+        if (each.op in ARITHMETIC or activation(each) is not None)
+        and any(below.op == "state" for below in reachable_nodes([each]))
     ]
 
 
