@@ -82,11 +82,12 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
     wrong = wrong | RECURRENCE if "c_new" in other else wrong
     variant = "several" if len(other) > 1 else "gate" if gates else next(iter(other)).removesuffix("_new")
     shown = "; ".join(_shown(name, formula) for name, formula in other.items())
+    old = [state for state in ("h", "c") if "c_new" in other and state in other["c_new"].names]
     params = {
         "formula": shown,
         "expected": "; ".join(_shown(name, CELL.formulas[name]) for name in other),
         "variant": variant,
-        **({"old_states": ["h", "c"]} if "c_new" in other else {}),
+        **({"old_states": old} if old else {}),
         **({"gates": [DENSE_LETTERS[gate] for gate in CELL.gates if gate in gates]} if gates else {}),
     }
     changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}
