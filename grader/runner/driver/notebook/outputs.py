@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 MAX_OUTPUTS = 400
-# Of one line of code: a loop that reports every epoch leaves room for the comparison after it.
+# From one line of code: a loop that reports every epoch leaves room for the comparison after it.
 MAX_OF_A_LINE = 100
 MAX_VALUES = 32
 MAX_TEXT = 500
