@@ -1,7 +1,5 @@
 """The one table from an exception's class to its answer: the status for programs, and the words for people."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Background tasks of the service."""
 
-from __future__ import annotations
-
 import asyncio
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self

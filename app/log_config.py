@@ -4,8 +4,6 @@ An event name is constant, facts are fields. On a terminal a line reads ``12:00:
 elsewhere it is one JSON object. Lines about a request or a submission carry its id.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -1,7 +1,5 @@
 """Puts the service together, and runs it. Importing this module starts nothing and imports no TensorFlow."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

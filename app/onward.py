@@ -1,7 +1,5 @@
 """Addresses within this service to which a browser may be redirected, whatever their source."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import parse_qs
 

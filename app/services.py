@@ -1,7 +1,5 @@
 """The objects that request handlers work with, one of each per application, kept in `app.state`."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 The operator sets the time from the signal to the end of the process. A container platform kills slower processes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

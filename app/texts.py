@@ -1,7 +1,5 @@
 """The service's own texts, by id and language."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Runs a worker in this process: grades what services accept, until it is stopped."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

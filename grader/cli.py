@@ -4,8 +4,6 @@ Exit codes: 0 graded, 1 graded below ``--fail-under``, 2 wrong usage, 3 we faile
 commands to `cli` (`app.cli`).
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

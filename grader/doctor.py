@@ -1,7 +1,5 @@
 """The command that shows whether this host can grade."""
 
-from __future__ import annotations
-
 import contextlib
 import platform
 from collections.abc import Callable, Sequence

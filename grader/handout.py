@@ -5,8 +5,6 @@ The cells stand in ``handouts/``, one text for each language, separated by ``# %
 ``task2``.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from functools import cache

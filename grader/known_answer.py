@@ -1,7 +1,5 @@
 """A known answer, graded through the real box: the shortest proof that a host can grade."""
 
-from __future__ import annotations
-
 from grader.submission import Submission
 
 SOURCE = """\

@@ -1,7 +1,5 @@
 """Grades a submission: from the file to the report, top to bottom."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import replace

@@ -7,8 +7,6 @@ sandbox, the references and the log stay here, and are asked for through its pip
 Messages of a process are pickled: it runs our code alone, and has neither the environment nor the data of the service.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -3,8 +3,6 @@
 The command line reads these; the service has more of them (`app.settings`).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from platformdirs import user_cache_path

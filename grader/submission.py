@@ -1,7 +1,5 @@
 """A student's file: bytes under a name, and which of the files in a folder it is."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass

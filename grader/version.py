@@ -1,7 +1,5 @@
 """The identity of the code that grades. A version number alone misses changes between two releases."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import platform

@@ -5,8 +5,6 @@ gives the right answer, and with Keras' default biases a forgotten bias goes unn
 sizes of a case differ (a mixed-up axis then has the wrong shape), and every case has at least 2 rows and 3 steps.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -3,8 +3,6 @@
 Keras answers the published cases of an assignment, and tests compare it with the oracle on drawn ones.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 

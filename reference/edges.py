@@ -4,8 +4,6 @@ A class that skips steps of zeros, or counts on more than one row or step, is ri
 steps by the sign of x is right or wrong by chance, unless a step of one sign is certain.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -7,8 +7,6 @@ Several processes can share the work, as in `make test`. Then one of them runs a
 Keras answers is computed once for all; and a test marked `alone` waits until the others pause.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import fcntl

@@ -1,7 +1,5 @@
 """Right answers with more code in them, exercises for tests that run many, and cases for those that need no Keras."""
 
-from __future__ import annotations
-
 import textwrap
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Time that grows with the length of something, and not with its square."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 

@@ -1,7 +1,5 @@
 """An issuer in memory that says whatever a test wants it to say, signed or not."""
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import json

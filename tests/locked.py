@@ -1,7 +1,5 @@
 """An environment that holds what a lock names, and nothing else of the environment of the tests."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """A mail server that listens on this machine and keeps what comes."""
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import re

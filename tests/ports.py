@@ -1,7 +1,5 @@
 """Ports for servers that tests start, and start again at the same address."""
 
-from __future__ import annotations
-
 import random
 import socket
 

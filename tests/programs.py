@@ -1,7 +1,5 @@
 """Programs that tests start where the machine has them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 

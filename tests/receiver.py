@@ -1,7 +1,5 @@
 """A receiver of webhooks that listens on this machine, as an integrator writes one after reading docs/api.md."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import threading

@@ -1,7 +1,5 @@
 """Splits long lists of alike cases: `make test` tries a sample of them, and `make test-all` the rest."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

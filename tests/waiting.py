@@ -1,7 +1,5 @@
 """Waits for a state, in tests; no other module of theirs polls."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import time

@@ -4,8 +4,6 @@ The key is a column of the row that the request made, so both are stored or neit
 using one key for two rows of a table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TypeVar
 

@@ -19,8 +19,6 @@ confirms or joins with the entry of the roster. Or they open their personal link
 that the link and the account belong to the same person.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import defaultdict
 from collections.abc import Collection, Sequence

@@ -5,8 +5,6 @@ it, and joins the two entries. Somebody who is signed in by single sign-on becom
 person.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import astuple, dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ behind, so each process counts its own. That is enough against a client that ask
 can be stricter.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Collection

@@ -5,8 +5,6 @@ shown once. Older links work until somebody signs in with a new one, so a link t
 student locks nobody out.
 """
 
-from __future__ import annotations
-
 import base64
 import csv
 import hashlib

@@ -5,8 +5,6 @@ shows whether the address is known. A link goes to the mailbox only, and an unus
 (`app.access.links`), so that strangers can neither get in nor lock anybody out.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Sequence

@@ -7,8 +7,6 @@ Only hashes are stored. A code's hash could be reversed by trying all codes, but
 only by somebody who can read the database.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Collection, Iterable, Sequence

@@ -5,8 +5,6 @@ are joined there first (`app.teaching.joins`). A `Merge` row records everything 
 back. The person who loses something has to sign in again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Sessions: browsers that are signed in, with a token or as a person. Only hashes of their secrets are kept."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The ways in of a member: personal links, tokens, and accounts of single sign-on."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Actions, and the people and programs that ask for them."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Courses themselves: make, change, copy and delete them; and the assignments that they use."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Collection
 from typing import Annotated, Any, Literal
 

@@ -4,8 +4,6 @@ Each error has a type for which pages have words (``fault.<type>``): the types o
 them, and those that are raised here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime

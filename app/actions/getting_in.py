@@ -3,8 +3,6 @@
 A browser that signs in gets a session, which only the returned secret opens.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 from datetime import timedelta

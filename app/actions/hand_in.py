@@ -1,7 +1,5 @@
 """Handing in: an attempt of a student, a check before it, everybody's files in one archive, and taking one back."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

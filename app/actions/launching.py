@@ -1,7 +1,5 @@
 """Launches and registrations by platforms. A message, a secret or an invitation takes the place of a session."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from app.errors.lti import DeploymentUnknown, LaunchRefused, MentorLaunch

@@ -1,7 +1,5 @@
 """Letters of a teacher to students."""
 
-from __future__ import annotations
-
 from typing import Annotated
 from zoneinfo import ZoneInfo
 

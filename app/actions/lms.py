@@ -1,7 +1,5 @@
 """The connection of a course with a course of a learning platform: its people, its links, their grades."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Members of a course: add, change, remove, delete and join them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Collection, Mapping
 from typing import Any, Literal

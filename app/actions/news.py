@@ -1,7 +1,5 @@
 """News of students: seeing it, and the mail about it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

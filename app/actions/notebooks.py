@@ -3,8 +3,6 @@
 Only what an action returns holds the secret of a new code or token.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field

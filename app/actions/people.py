@@ -1,7 +1,5 @@
 """People across courses, for admins: merge and delete them, and take accounts of single sign-on away."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from app.access import identities, persons

@@ -1,7 +1,5 @@
 """Learning platforms: register, invite, confirm and remove them."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Regrades: begin them, and apply or drop their previews."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Only what an action returns holds the secret of a new token or link.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable, Mapping

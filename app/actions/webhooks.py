@@ -1,7 +1,5 @@
 """Webhooks: make, test and delete them."""
 
-from __future__ import annotations
-
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 

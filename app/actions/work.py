@@ -1,7 +1,5 @@
 """A student's work: decisions of the staff, comments, and requests for review."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Conditional requests: an ETag, and 304 for a client that has this answer already (RFC 9110, section 13)."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Any

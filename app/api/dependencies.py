@@ -1,7 +1,5 @@
 """Dependencies of the routes: somebody who asks for an action or reads, and the pages of a list."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter

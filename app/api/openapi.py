@@ -1,7 +1,5 @@
 """The OpenAPI document, and the page that shows it, which loads nothing from other sites."""
 
-from __future__ import annotations
-
 import inspect
 import json
 import re

@@ -1,7 +1,5 @@
 """All JSON endpoints under one prefix, with the checks and refusals that they share."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request

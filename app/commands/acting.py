@@ -1,7 +1,5 @@
 """The service's owner, on whose behalf the commands ask for actions."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The commands `db`."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

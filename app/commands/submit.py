@@ -1,7 +1,5 @@
 """The command `submit`, by the file that notebooks hand themselves in with."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated

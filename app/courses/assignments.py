@@ -4,8 +4,6 @@ The file holds for everything that a course leaves out, and is asked on each req
 there moves it in every course that sets none of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The log of changes to a course, its members and its assignments."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Copies of courses for the next term: assignments, rules and staff, without students and what they handed in."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Courses themselves: make, list, change and archive them."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

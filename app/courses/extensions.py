@@ -5,8 +5,6 @@ when the course moves a deadline. A student with a later due date can hand in un
 earlier.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any

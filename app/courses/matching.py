@@ -8,8 +8,6 @@ name in small letters without spaces, and its own id, which is the roster's if t
 any part of the path may be an id, an address or a name.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Members of courses: find them by the id in the grade book, and add them."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Collection
 

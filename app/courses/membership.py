@@ -4,8 +4,6 @@ A caller names the roles that it manages: a teacher's are students and assistant
 nor removes a teacher. Every change is made in the student's turn, in which uploads are stored too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

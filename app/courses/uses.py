@@ -4,8 +4,6 @@ Each change waits for the assignment's turn (`assignments.turn_of`) and reads th
 nothing. A course uses one file once: a second row for the same file would need a name of its own in uploads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

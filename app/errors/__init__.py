@@ -18,8 +18,6 @@ maps each to its answer. Their texts are in app/locale, under ``problem.<slug>.t
 `params` fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,7 +1,5 @@
 """Errors about a batch: a platform's archive of everybody's files."""
 
-from __future__ import annotations
-
 from app.errors import AppError
 
 

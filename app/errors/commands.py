@@ -1,7 +1,5 @@
 """Errors that stop a command. No client sees one, so their texts are here."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from app.errors import AppError

@@ -1,7 +1,5 @@
 """Errors about a course, and the assignments it uses."""
 
-from __future__ import annotations
-
 from app.errors import AccessDenied, AppError
 
 

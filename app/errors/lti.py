@@ -1,7 +1,5 @@
 """Errors about learning platforms: their launches, their registration, and their answers."""
 
-from __future__ import annotations
-
 from app.errors import AccessDenied, AppError
 
 

@@ -1,7 +1,5 @@
 """Errors about members of courses, their persons, and joins of duplicates."""
 
-from __future__ import annotations
-
 from app.errors import AppError
 
 

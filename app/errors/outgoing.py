@@ -1,7 +1,5 @@
 """Errors about outgoing traffic: requests to foreign addresses, webhooks, mail."""
 
-from __future__ import annotations
-
 from app.errors import AccessDenied, AppError
 
 

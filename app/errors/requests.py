@@ -1,7 +1,5 @@
 """Errors about a request: authentication, permission, and the forms of pages."""
 
-from __future__ import annotations
-
 from app.errors import AccessDenied, AppError
 
 

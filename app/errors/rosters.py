@@ -1,7 +1,5 @@
 """Errors about a roster: the CSV file with the people of a course."""
 
-from __future__ import annotations
-
 from app.errors import AppError
 
 

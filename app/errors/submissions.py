@@ -1,7 +1,5 @@
 """Errors about a stored submission and its reports."""
 
-from __future__ import annotations
-
 from app.errors import AppError
 
 

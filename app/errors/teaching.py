@@ -1,7 +1,5 @@
 """Errors about what teachers do: extensions, adjustments, comments, reviews, regrades, grade books."""
 
-from __future__ import annotations
-
 from app.errors import AppError
 
 

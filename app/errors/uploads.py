@@ -1,7 +1,5 @@
 """Errors about an upload: its form, its file, and the assignment's rules for attempts."""
 
-from __future__ import annotations
-
 from app.errors import AccessDenied, AppError
 
 

@@ -1,7 +1,5 @@
 """Errors about ways in: sign-on, personal links and join links."""
 
-from __future__ import annotations
-
 from app.errors import AccessDenied, AppError
 
 

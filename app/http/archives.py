@@ -1,7 +1,5 @@
 """Files to keep, and archives that a response carries as they are written."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 

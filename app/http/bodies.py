@@ -3,8 +3,6 @@
 If a form is refused, or its session has ended, the page that says so gives its texts back. They are not stored.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """The client of a request, for limits on people who are not signed in."""
 
-from __future__ import annotations
-
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request

@@ -4,8 +4,6 @@ With HTTPS their names begin with `__Host-`, so that browsers take them from thi
 its domain.
 """
 
-from __future__ import annotations
-
 from http.cookies import SimpleCookie
 
 from starlette.requests import Request

@@ -1,7 +1,5 @@
 """Reads our forms as requests for actions, and names each fault at its field in the words of the page."""
 
-from __future__ import annotations
-
 import contextlib
 import unicodedata
 from collections.abc import Iterator, Mapping

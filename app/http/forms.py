@@ -1,7 +1,5 @@
 """Forms of our pages: read within limits, proved to be ours, answered with a redirect or with the same page again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit

@@ -7,8 +7,6 @@ a page that shows it to others, whose work would otherwise be handed in as that 
 language that was chosen in the frame, or that the platform has, because no cookie keeps it.
 """
 
-from __future__ import annotations
-
 import re
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams

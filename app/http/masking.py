@@ -5,8 +5,6 @@ Gluck, Harris, Prado, 2013). A secret that looks different in every answer canno
 with as many random bytes, which are put before it.
 """
 
-from __future__ import annotations
-
 import secrets
 
 

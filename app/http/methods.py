@@ -1,7 +1,5 @@
 """Allows at each address only the methods of its own operation, and HEAD wherever there is GET."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Sequence

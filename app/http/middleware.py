@@ -3,8 +3,6 @@
 It is plain ASGI, because Starlette's `BaseHTTPMiddleware` breaks streamed bodies and contextvars.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import time

@@ -1,7 +1,5 @@
 """The pages of a course, as its navigation shows them: in sections, each page to those who have its right."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

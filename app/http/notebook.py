@@ -3,8 +3,6 @@
 The cell holds no secret. It pins the file by its hash, so it runs the file that the page linked to, and no later one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from functools import cache

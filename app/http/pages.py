@@ -1,7 +1,5 @@
 """Renders HTML from templates. All values are escaped; no template holds a script or a style."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import partial
 from http import HTTPStatus

@@ -1,7 +1,5 @@
 """Parameters of several endpoints, and the limits on their values."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated

@@ -4,8 +4,6 @@ They query no database, which may be what failed, and show only what is known ab
 `session_holder` let them in. A missing page and somebody else's look the same.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Answers a refused or failed request: a problem document (RFC 9457) for programs, a page for browsers."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -5,8 +5,6 @@ of a header, and h11 only limits its size. There is no limit by address, because
 have a deadline of their own (`app.http.bodies`), and idle connections have uvicorn's.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import errno

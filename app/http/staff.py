@@ -1,7 +1,5 @@
 """Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated

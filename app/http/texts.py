@@ -1,7 +1,5 @@
 """The choice of a request's language."""
 
-from __future__ import annotations
-
 from fastapi import Request, Response
 
 from app.http.cookies import keep, read

@@ -1,7 +1,5 @@
 """Forms with a file: the rights of the sender after the upload, the file, and the attempt in it."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import AsyncIterator

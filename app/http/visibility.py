@@ -1,7 +1,5 @@
 """The parts of a report, and of a grade's derivation, that a reader may see."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 A page is a function of a `Visit`. If its form is refused, the same function shows it again, with what was typed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps

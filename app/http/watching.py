@@ -5,8 +5,6 @@ A transaction that changes the submission wakes its waiters in every process whe
 hundreds wait at a deadline.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """The ways in that a page offers to somebody who is not signed in, and the page to go on with afterwards."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 

@@ -6,8 +6,6 @@ parameter `lineitem_url=https://evil.example/x` of a link becomes the claim of i
 another site, a grade to the column of another course, or another course's list of people to a teacher of this one.
 """
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 

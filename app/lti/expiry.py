@@ -4,8 +4,6 @@ An expired row is refused at once. The service deletes it some minutes later (`a
 the platform any more.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, delete, exists, select

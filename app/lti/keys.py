@@ -4,8 +4,6 @@ Platforms cache our keys for hours. So a key is published long before it signs, 
 its last signature.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache

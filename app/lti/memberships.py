@@ -1,7 +1,5 @@
 """The list of a course's members at its platform (NRPS 2.0), applied here: additions, changed roles, departures."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

@@ -4,8 +4,6 @@ Each course has a fixed time between two and five in the morning, in its own tim
 the course for a limited time, so that another can take over if it dies.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import zlib

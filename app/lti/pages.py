@@ -1,7 +1,5 @@
 """Reads paged lists of platforms."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 from urllib.parse import urljoin

@@ -1,7 +1,5 @@
 """The public keys of platforms, read where each platform publishes them, and cached."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """Requests to the services of platforms, with the access tokens that they need."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Registered platforms, and the changes to them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 

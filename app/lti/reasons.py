@@ -1,7 +1,5 @@
 """Logs the reasons of refusals whose pages only say what to do."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """E-mail addresses: their syntax, and the comparison of two."""
 
-from __future__ import annotations
-
 import re
 
 # "A valid e-mail address" of the HTML Standard, as browsers accept it in a form. It has no spaces, quotes, commas and

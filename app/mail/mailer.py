@@ -6,8 +6,6 @@ keeps only a hash. Messages left unsent when a process ends are lost, and people
 addresses.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import ssl

@@ -1,7 +1,5 @@
 """Composes messages. No value that comes from people can add a header or a second recipient."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage

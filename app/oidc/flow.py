@@ -6,8 +6,6 @@ stored here, and any process can finish a sign-in that another one began. A code
 and the cookie is deleted with the sign-in.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import re

@@ -1,7 +1,5 @@
 """The registration of this service at the issuer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 START_PATH = "/oidc/start"

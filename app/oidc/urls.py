@@ -1,7 +1,5 @@
 """Checks of addresses that receive secrets."""
 
-from __future__ import annotations
-
 import re
 from ipaddress import ip_address
 

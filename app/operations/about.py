@@ -1,7 +1,5 @@
 """The description that a grading process gives of itself. Workers store it with each heartbeat, for the status page."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

@@ -1,7 +1,5 @@
 """Backs up and restores an SQLite database, and copies one into PostgreSQL, which has pg_dump and pg_restore itself."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import sqlite3

@@ -5,8 +5,6 @@ reader's browser draws, with JavaScript that is built once at the start. Only re
 reports as files need an SVG.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gzip

@@ -4,8 +4,6 @@ Imports and a new application create objects that live as long as the process. T
 again, which takes a quarter of the start.
 """
 
-from __future__ import annotations
-
 import contextlib
 import gc
 from collections.abc import Iterator

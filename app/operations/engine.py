@@ -4,8 +4,6 @@ A service on SQLite and a worker on PostgreSQL grade with the same parts: thread
 that is warm before the first student needs it, and a self-test. Only their queues differ.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import threading

@@ -1,7 +1,5 @@
 """Inspects the database and the queue for `lstm-grader doctor`. It creates, upgrades and locks nothing."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

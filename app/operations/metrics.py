@@ -7,8 +7,6 @@ Every counter starts at 0 with every possible label. A series that appeared only
 case, because Prometheus needs an earlier value to see an increase.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import prometheus_client as prometheus

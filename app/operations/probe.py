@@ -4,8 +4,6 @@ Reading proves little. With a full disk, a read-only PostgreSQL or a file that w
 every upload fails.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import time

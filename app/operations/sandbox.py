@@ -4,8 +4,6 @@ Its warm process takes as long to import TensorFlow as we need for the web frame
 by side. Keep this module's own imports few.
 """
 
-from __future__ import annotations
-
 import logging
 
 from app.settings import Settings

@@ -1,7 +1,5 @@
 """Proves that this process can grade: from time to time it grades a known answer, which must get all its points."""
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import logging

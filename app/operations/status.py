@@ -4,8 +4,6 @@ Each part is read separately. An unreadable one is None, and the page says so, b
 needs the others all the more. Workers on other machines describe themselves with their heartbeats (`About`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence

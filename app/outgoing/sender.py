@@ -4,8 +4,6 @@ Subclasses define the outbox and the outcome of a try. An item is claimed for a 
 processes can take over if this one dies.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from abc import abstractmethod

@@ -5,8 +5,6 @@ database, a cloud's metadata, this service itself. A name is looked up once, and
 to. Redirects are not followed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

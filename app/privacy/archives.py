@@ -3,8 +3,6 @@
 The last entry, ``manifest.json``, lists the others with their sizes and hashes; an archive without it was cut off.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import io

@@ -5,8 +5,6 @@ and its report is not stored. Names in other people's rows are replaced (`mentio
 assistants as authors of something stay until the course is deleted.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

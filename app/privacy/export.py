@@ -4,8 +4,6 @@ The archive is written while it is sent (`archives`), one section at a time, so 
 archive are made of our own ids; a student's file name appears only as a value in JSON.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath

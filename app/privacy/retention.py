@@ -1,7 +1,5 @@
 """Deletes data older than the retention time of its course, or else of the service."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from datetime import timedelta

@@ -9,8 +9,6 @@ twice, as after a crash. The rest of the service sees the queue as `Jobs`. There
     PostgreSQLJobs    many processes: `Worker`s on any machine grade, and their `Heartbeat`s show which are alive
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from typing import Protocol

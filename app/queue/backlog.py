@@ -3,8 +3,6 @@
 Uploads are refused while earlier ones wait too long: coming back later is better than waiting for hours.
 """
 
-from __future__ import annotations
-
 import asyncio
 import statistics
 import time

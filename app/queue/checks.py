@@ -1,7 +1,5 @@
 """Checks before handing in: stored and queued behind everything that is graded, and found by their student alone."""
 
-from __future__ import annotations
-
 import math
 from datetime import timedelta
 

@@ -10,8 +10,6 @@ A job is a row with a status: a submission; a check before handing in (`Check`);
 nothing else waits. A submission may be graded for several previews and for itself at the same time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -4,8 +4,6 @@ The next start after a crash puts `running` submissions back into the queue. Tha
 folder proves that no other worker is alive.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import logging

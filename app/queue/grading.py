@@ -1,7 +1,5 @@
 """Grades a claimed submission and stores the report, for both queues."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import contextvars

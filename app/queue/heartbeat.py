@@ -6,8 +6,6 @@ submission is then queued again, and a late report of the old claim is not store
 after an outage of PostgreSQL, for one worker or for all, every count starts anew.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -3,8 +3,6 @@
 At a deadline, the commit and the queries before it cost more than everything else that an upload needs.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence

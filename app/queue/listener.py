@@ -1,7 +1,5 @@
 """Listens to PostgreSQL's notifications."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -3,8 +3,6 @@
 Courses take turns, and within a course students do. Two workers never get the same submission.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select, tuple_, update

@@ -5,8 +5,6 @@ submission notifies them (`storage.announcements`). A lost notification only cau
 looks at intervals.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Grades queued submissions, several at the same time, on either database."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -1,7 +1,5 @@
 """Records the stages of a running grade, for the watchers of the submission."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -1,7 +1,5 @@
 """The state of the queue, for the operator: what waits, and the processes that grade."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

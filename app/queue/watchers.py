@@ -1,7 +1,5 @@
 """Wakes the watchers of a submission when it has changed."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Announces a transaction's changes to other processes when it is committed."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from sqlalchemy import ARRAY, String, bindparam, func, select

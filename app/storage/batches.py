@@ -1,7 +1,5 @@
 """Batches of work that costs as much for many items as for one, such as a transaction."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar

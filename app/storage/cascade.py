@@ -3,8 +3,6 @@
 The rows that refer to them are found by the tables' foreign keys, so a table added later is not forgotten.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import ColumnElement, Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 

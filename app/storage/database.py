@@ -8,8 +8,6 @@ in between, so a writing transaction starts with ``BEGIN IMMEDIATE``. Those of t
 here, because SQLite would make them poll.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import contextvars

@@ -9,8 +9,6 @@ user_version``) and increases with every probe (`Database.probe`). If the databa
 has lost data. While the service runs, the file and its log must stay the same two files.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -6,8 +6,6 @@ beginning less than a minute ahead does not mean that the clock was set back: an
 this transaction began.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select

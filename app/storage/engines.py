@@ -1,7 +1,5 @@
 """SQLAlchemy's engines for the two kinds of databases, and the setup of their connections."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import URL, Connection, event

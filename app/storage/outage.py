@@ -4,8 +4,6 @@ All background tasks that use the database report to it and share one log line. 
 wrong statement, which is a fault of ours.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import sqlite3

@@ -4,8 +4,6 @@ All code that changes a grade calls this module in the same transaction, so that
 itself is computed when the score is sent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from http import HTTPStatus
 

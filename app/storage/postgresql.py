@@ -1,7 +1,5 @@
 """Connections to PostgreSQL, with timeouts that detect a server or a client that has silently gone."""
 
-from __future__ import annotations
-
 import asyncio
 import select
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Turns: of several transactions that take the same turn, one continues and the others wait until it has ended."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 from sqlalchemy import ARRAY, String, bindparam, func, select

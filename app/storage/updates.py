@@ -1,7 +1,5 @@
 """Changes rows without loading them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, update

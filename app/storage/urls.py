@@ -1,7 +1,5 @@
 """URLs of databases, separate from the engines, so that settings can be read before the drivers are imported."""
 
-from __future__ import annotations
-
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 

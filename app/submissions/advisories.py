@@ -1,7 +1,5 @@
 """The remarks of a report that are for teachers alone."""
 
-from __future__ import annotations
-
 from grader import Report
 
 #: Grounds for a second look by a person. They accuse nobody, so they are not for the student, and cost no points.

@@ -8,8 +8,6 @@ is a code with parameters and the points after it, and is put into words for its
 An adjustment that sets a value applies even without an attempt. One that adds points waits until there is a grade.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo

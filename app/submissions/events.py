@@ -1,7 +1,5 @@
 """The events of submissions, for their watchers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Grades of submissions and of members, computed from the database, the assignments, and the rules of the course."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 

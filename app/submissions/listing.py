@@ -3,8 +3,6 @@
 A page begins after an id instead of an offset, so that new submissions shift no row from one page to the next.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 A finished grade, an applied preview and a decision about a held attempt all call this, each in its own transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, and_, or_, select

@@ -5,8 +5,6 @@ computed from the current rules on each request: those of the course, or else th
 can move a deadline without a regrade.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

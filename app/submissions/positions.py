@@ -3,8 +3,6 @@
 Each function works in the transaction of the given session. `app.queue` claims them in this order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Each function works in the transaction of the given session.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The sources of attempts, as their reports keep them, and the differences between them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass

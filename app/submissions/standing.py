@@ -1,7 +1,5 @@
 """The standing of a submission: its counting report, its position in the queue, and its grade."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Faults in the content (an unknown encoding, a broken notebook, no class) lead to a report instead.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each change is made in the student's turn. A new adjustment replaces the one tha
 the one to replace is refused if another one applies by then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

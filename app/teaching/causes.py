@@ -1,7 +1,5 @@
 """The mistakes that reports name, as they are stored: a code alone has no title, for that depends on the variant."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 

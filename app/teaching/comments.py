@@ -1,7 +1,5 @@
 """Comments of the staff on a student's work, for the student to read."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sqlalchemy import select

@@ -4,8 +4,6 @@ A student's folder is named after the student, so that people find it; no other 
 their hashes, seeds, and reports of previews are left out. Reads are short, so the course goes on meanwhile.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any

@@ -9,8 +9,6 @@ Sources: lib/gradebook_exporter.rb and lib/gradebook_importer.rb in canvas-lms (
 come before the students; an emptied cell deletes a grade); mod/assign/feedback/offline/importgradeslib.php in moodle.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import Counter

@@ -9,8 +9,6 @@ one is; the headings are proposals); lib/gradebook_importer.rb in canvas-lms (``
 ``SIS Login ID``; the points possible in the second line).
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter

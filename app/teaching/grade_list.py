@@ -1,7 +1,5 @@
 """The grades of all students of a course, page by page, including those who handed in nothing."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The report is not changed. Until the decision the attempt gives no grade, and no
 change a decision.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession

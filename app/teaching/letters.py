@@ -4,8 +4,6 @@ A letter is stored with the log of changes, and deleted when it is sent. A faile
 for a day, but not after the student's deadline.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ decisions and regrades that are stored anyway, so it is deleted with these, and 
 Each member has the time of the newest news shown, and each person that of the newest news mailed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -6,8 +6,6 @@ same again. Only a process that dies between the mail server's answer and its ow
 ``Message-ID``.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Counting reports from an earlier assignment file or version of the grader. A regrade brings them up to date."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ one transaction, so a student's grade never mixes old and new reports. A submiss
 and the preview's report of it never counts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 

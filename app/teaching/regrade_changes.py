@@ -1,7 +1,5 @@
 """The changes that a regrade makes, or that a preview would make: how many, for whom, and from which cause to which."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

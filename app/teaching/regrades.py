@@ -1,7 +1,5 @@
 """Regrades: their start, their progress, and their changes. `app.teaching.previews` applies and drops previews."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

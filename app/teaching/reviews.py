@@ -3,8 +3,6 @@
 One request of an attempt is open at a time. An answer changes no grade; an adjustment or a regrade does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, select

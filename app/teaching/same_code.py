@@ -4,8 +4,6 @@ Code is the same if its normal form is (`grader.report.fingerprint`). A join mov
 one student. Code that everybody has from the course, or that the staff handed in, makes no group.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Statistics of an assignment: scores, checks, misconceptions, and how these went from attempt to attempt."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

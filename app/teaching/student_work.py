@@ -1,7 +1,5 @@
 """The work of a student at an assignment of a course, found by the ids that a request names."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """The ways in and out: a link or a token, a new link by mail, single sign-on, the end of the session."""
 
-from __future__ import annotations
-
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, Request, Response

@@ -4,8 +4,6 @@ The form's key is in a cookie and, masked, in the form, so another site cannot s
 twice makes one student. If the browser is already signed in as a member of the course, the page says so.
 """
 
-from __future__ import annotations
-
 import hmac
 from urllib.parse import urlencode, urlsplit
 

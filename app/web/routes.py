@@ -1,7 +1,5 @@
 """The pages, put together. They work without scripts, and load only our own files."""
 
-from __future__ import annotations
-
 import gzip
 from http import HTTPStatus
 

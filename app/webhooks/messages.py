@@ -1,7 +1,5 @@
 """The bodies of webhook deliveries. The OpenAPI document describes them from these classes."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, Literal
 

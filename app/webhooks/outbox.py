@@ -1,7 +1,5 @@
 """Queries on webhooks and their deliveries."""
 
-from __future__ import annotations
-
 import secrets
 from base64 import b64encode
 from collections.abc import Collection, Sequence

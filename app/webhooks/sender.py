@@ -4,8 +4,6 @@ The format is Standard Webhooks (github.com/standard-webhooks), for which receiv
 the same in every try, ``webhook-signature`` is an HMAC-SHA256 over id, time and body.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import logging

@@ -5,8 +5,6 @@ may name its entries ``../../etc/passwd``, contain links, need a password, or be
 time, up to a number of bytes; their names are only shown.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

@@ -1,7 +1,5 @@
 """Cells of a CSV file for spreadsheets and grade books: numbers, and text that is not mistaken for a formula."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -10,8 +10,6 @@ A platform's "download all" archive is recognised by its names:
 Any other file is a student of its own, and its path without the suffix is the student's name.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections import Counter

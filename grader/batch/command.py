@@ -1,7 +1,5 @@
 """The command that grades a whole course."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Callable, Iterator

@@ -8,8 +8,6 @@ number out of ``Identifier``); "How do I import grades in the Gradebook?" in the
 ``ID``, the SIS columns and ``Section`` first, the points possible in the second row).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from grader.assignment import Assignment

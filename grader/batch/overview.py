@@ -1,7 +1,5 @@
 """All results of a course for the teacher, on one page that needs nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from grader.assignment import Assignment

@@ -1,7 +1,5 @@
 """`comparison`: the notebook's result depends on both answers, and shows errors of either sign."""
 
-from __future__ import annotations
-
 from grader.checks.conditions import task2_verdict
 from grader.diagnosis.evidence import Evidence
 from grader.report.finding import Verdict

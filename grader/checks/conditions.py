@@ -1,7 +1,5 @@
 """The verdict that both checks of Task 2 share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from grader.diagnosis.evidence import Evidence

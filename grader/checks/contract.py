@@ -2,8 +2,6 @@
 ``(batch, timesteps, units)``.
 """
 
-from __future__ import annotations
-
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.returned import answer_problem

@@ -4,8 +4,6 @@ A wrong answer earns up to half of the points: an equal share for each of the `P
 diagnosis tells which parts are right, or else the probes. If only the form is wrong, all parts are right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`generalisation`: equals Keras on hidden seeds and shapes."""
 
-from __future__ import annotations
-
 import re
 
 from grader.diagnosis.evidence import Evidence

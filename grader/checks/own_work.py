@@ -5,8 +5,6 @@ it has no numbers, whatever the run says of itself. This check puts that into wo
 beside a right answer is not held against anybody.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from grader.diagnosis.evidence import NO_SHAPE, Evidence

@@ -4,8 +4,6 @@ A check looks at the evidence alone. Its dependence on another check stands here
 mean nothing where `equivalence` earned nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from grader.assignment import TASK2, CheckId

@@ -1,7 +1,5 @@
 """`statelessness`: a second call gives the same answer; nothing is kept between calls."""
 
-from __future__ import annotations
-
 from grader.diagnosis.evidence import Evidence
 from grader.report.finding import Finding, Verdict
 

@@ -3,8 +3,6 @@
 Gradients of a right answer are compared as numbers. Those of a wrong answer cannot be: they must reach all of these.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from grader.diagnosis.evidence import Evidence

@@ -1,7 +1,5 @@
 """`weights_copied`: the notebook's own copying gave both models equal weights, in either direction."""
 
-from __future__ import annotations
-
 from grader.checks.conditions import task2_verdict
 from grader.diagnosis.evidence import Evidence
 from grader.report.finding import Verdict

@@ -5,8 +5,6 @@ for the words that would explain it: a sum with a product in it, a loop that run
 there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LINE`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

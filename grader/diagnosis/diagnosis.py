@@ -4,8 +4,6 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 `exact` means that a mistake explains every case to within the tolerance. Never guess: no diagnosis is an answer too.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """The evidence that a check looks at, and the checks' verdicts on it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Every function here returns a `Finding` or None.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

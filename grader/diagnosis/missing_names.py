@@ -4,8 +4,6 @@ A class raises a `NameError` if it uses a name from an import of a missing modul
 class whose own statement failed. The real mistake is that statement.
 """
 
-from __future__ import annotations
-
 import re
 
 from grader.diagnosis.reaching import at_import

@@ -1,7 +1,5 @@
 """Known mistakes of the bank as diagnoses, with the fitting sentence where mistakes with one code differ."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator, Sequence

@@ -3,8 +3,6 @@
 Regular expressions search the source. It is never parsed: parsing odd code costs more than this process may spend.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from typing import NamedTuple

@@ -5,8 +5,6 @@ nothing: reading a data set or installing a package is honest. If the class fail
 So it is if the answer is wrong and nothing else explains that. Beside a right answer, it is for the teacher to see.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Explanation of a run's numbers: whether they are right, their form, known mistakes, and the parts that are right."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 

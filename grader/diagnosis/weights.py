@@ -1,7 +1,5 @@
 """Judges the weights of the student's model: how many there are, their shapes, and gates without any."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

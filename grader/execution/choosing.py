@@ -1,7 +1,5 @@
 """Chooses which weight is which by the numbers, where names do not say."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

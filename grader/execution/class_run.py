@@ -1,7 +1,5 @@
 """One child's answer to its questions: bytes from the box, as events and answers that were asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeVar

@@ -1,7 +1,5 @@
 """The record of a submission's run under one generation of Keras, without any judgement."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self, TypeVar

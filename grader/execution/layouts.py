@@ -6,8 +6,6 @@ makes no difference, so that one run finds the axes and another one the gates. N
 that is right.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The limit that ended a run."""
 
-from __future__ import annotations
-
 from grader.report.finding import Finding, Params
 from grader.report.model import Status
 from grader.sandbox import Outcome

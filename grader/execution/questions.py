@@ -11,8 +11,6 @@ A check before handing in asks the exercise's own case and nothing else, so that
 is asked of an attempt.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal

@@ -10,8 +10,6 @@ A model that is another under equal weights is not recognised. Names are not rea
 that contradicts a clear name (`grader/runner/driver/weights/recognition.py`).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

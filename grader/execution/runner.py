@@ -4,8 +4,6 @@ Usually one child is enough. Another is needed when names do not say which weigh
 fits), and when a reused model is wrong where a fresh one is right (with fresh models).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple

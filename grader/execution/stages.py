@@ -1,7 +1,5 @@
 """The stages of one grade, announced as they start."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum

@@ -3,8 +3,6 @@
 A writer gets a `View` and returns the whole document as text. docs/formats.md describes each form.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

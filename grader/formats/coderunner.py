@@ -7,8 +7,6 @@ Source: https://coderunner.org.nz, "Combinator-template grading"; `do_combinator
 https://github.com/trampgeek/moodle-qtype_coderunner, which takes a field that it does not know for an error.
 """
 
-from __future__ import annotations
-
 from html import escape
 from typing import Any
 

@@ -7,8 +7,6 @@ Sources: `ActionCommand.TryParse` in src/Runner.Common of https://github.com/act
 Pipelines; "Service Messages" of TeamCity.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import struct

@@ -6,8 +6,6 @@ student's zero.
 Source: https://github.com/coursera/programming-assignments-demo, custom-graders/README.md.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from grader.formats.commands import json_of

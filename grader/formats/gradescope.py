@@ -6,8 +6,6 @@ where a 0 would count as the student's.
 Source: https://gradescope-autograders.readthedocs.io/en/latest/specs/, "Output format".
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from grader.formats.commands import json_of

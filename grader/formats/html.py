@@ -4,8 +4,6 @@ The service shows the same body in its own pages. Templates escape every value: 
 student's.
 """
 
-from __future__ import annotations
-
 import base64
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The report itself, with its sentences, as docs/report.md describes it."""
 
-from __future__ import annotations
-
 from grader.formats.commands import json_of
 from grader.formats.view import View
 

@@ -5,8 +5,6 @@ A failed check is a ``failure``, a check that could not be tried is ``skipped``,
 Source: the elements and attributes common to the schemas of Ant (JUnit.xsd of Windy Road) and Jenkins (junit-10.xsd).
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET

@@ -6,8 +6,6 @@ run, the failure is ours, or a teacher has to look first. PrairieLearn then expe
 Source: https://prairielearn.readthedocs.io/en/latest/externalGrading/, "Grading results".
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from grader.formats.commands import json_of

@@ -1,7 +1,5 @@
 """The student's source in a report: excerpts around the marked lines, and the whole of it."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Names, messages and output come from the student. They are shown as text, never 
 characters that could repaint a terminal.
 """
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -9,8 +9,6 @@ Source: `find_proposedgrade`, `find_proposedcomment` and `result_to_html` in vpl
 https://github.com/jcrodriguez-dis/moodle-mod_vpl.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from grader.formats.view import View

@@ -4,8 +4,6 @@ The run returns the gradients of a sum of its answer times given factors. The or
 gives the expected ones. A gradient that is stopped somewhere, or that leaves TensorFlow, has other numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The known mistakes that explain wrong answers which change from call to call."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache

@@ -5,8 +5,6 @@ A definite mistake gives definite numbers. One case is looked up in a table of a
 believed only if it explains all of them.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

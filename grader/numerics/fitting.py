@@ -5,8 +5,6 @@ model has its own numbers for every size. The caller replays it on all cases bef
 answers than numbers, so nothing else fits.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

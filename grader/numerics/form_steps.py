@@ -1,7 +1,5 @@
 """The steps of a sequence that an answer has: all, some, too many, or those of a loop that skips some."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

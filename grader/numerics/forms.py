@@ -5,8 +5,6 @@ too many or fewer steps. It may be a container that holds the sequence, or its s
 by itself; the numbers, put where they belong, may still be right, or show another mistake.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

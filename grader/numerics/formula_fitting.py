@@ -5,8 +5,6 @@ values of a step: least squares over many products find it, since nearly all fac
 formula on all cases before believing it.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping

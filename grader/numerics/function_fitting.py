@@ -6,8 +6,6 @@ and c are 0, gives a hundred equations for the few other numbers; a forget gate 
 replays the function on all cases before believing it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ compared with those of its layers. As in `grader.numerics.fitting`, a fit is a s
 believing it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial

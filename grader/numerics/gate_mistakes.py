@@ -1,7 +1,5 @@
 """Mistakes inside a gate, made from numbers that were fitted."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

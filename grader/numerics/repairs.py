@@ -4,8 +4,6 @@ Only changes to the answers after the cell are visible this way: another order a
 factor for every unit. A repair is reported only if it makes all answers right and none is right already.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Mistakes that are made in some steps alone, such as behind an ``if`` on the first one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any

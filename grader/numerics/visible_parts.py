@@ -4,8 +4,6 @@ A part that a mistake does not touch is right only as far as the numbers show. W
 f, every f gives the same answer. So every part is changed in turn, and a part that makes no difference earns nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

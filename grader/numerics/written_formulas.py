@@ -4,8 +4,6 @@ The reader child reads them (`grader/runner/reader/parts/formulas.py`). It canno
 until the numbers agree, what stands in the code is only that.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence, Set

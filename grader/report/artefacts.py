@@ -4,8 +4,6 @@ An artefact is bytes under a name made of their hash. Storing it twice is harmle
 vouches for its content.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass

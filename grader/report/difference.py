@@ -5,8 +5,6 @@ nothing else. So where two reports differ, one of these must differ too. Where n
 answer does not depend on the numbers either.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any

@@ -5,8 +5,6 @@ The limited reader child makes one of each statement that the class needs
 out of the normal form, and the others become one. Equal code says little where it is short: right answers look alike.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Self

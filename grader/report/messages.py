@@ -12,8 +12,6 @@ them into ``{name}`` placeholders; it knows no attributes, indices or formats. V
 not print (terminal colours, line breaks, reversed text) are replaced. A page must still escape the text.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import cache

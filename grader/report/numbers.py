@@ -1,7 +1,5 @@
 """Numbers and times as people write them in each language: 0.257 and 0,257; 26 November 2026 and 26 ноября 2026."""
 
-from __future__ import annotations
-
 import math
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal

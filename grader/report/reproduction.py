@@ -4,8 +4,6 @@ The weights go where the grader found their places. A place is text from the box
 it is used only when it consists of attributes and indices and nothing else.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from textwrap import dedent, indent

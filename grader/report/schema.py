@@ -1,7 +1,5 @@
 """The report for other programs: its JSON Schema, and reading a `Report` back from JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

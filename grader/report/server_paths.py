@@ -1,7 +1,5 @@
 """Removes this server's paths and terminal colours from a student's texts."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ The limited reader child makes lines and tokens (`grader/runner/reader/source_li
 are checked, on the way into a report and on the way out.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import zlib

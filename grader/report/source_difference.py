@@ -6,8 +6,6 @@ each are compared outwards from it. That takes n log n steps for n lines, of whi
 Only stretches that are short on both sides are compared line by line.
 """
 
-from __future__ import annotations
-
 import bisect
 import itertools
 import re

@@ -1,7 +1,5 @@
 """The remarks of a report: facts for the student or the teacher that cost no points."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

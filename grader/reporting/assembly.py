@@ -1,7 +1,5 @@
 """The report on a submission, made from the evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 

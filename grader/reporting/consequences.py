@@ -5,8 +5,6 @@ the cause of the numbers is unknown. `follows_also` names further causes. `repor
 else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 

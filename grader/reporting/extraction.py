@@ -4,8 +4,6 @@ Each fact is reported once. What a diagnosis names is not listed again, and neit
 of a name that an earlier, failed one would define. All missing packages share one entry.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from grader.diagnosis.evidence import Evidence

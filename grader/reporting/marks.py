@@ -3,8 +3,6 @@
 A false mark is worse than none: what the reader child did not find in the syntax tree has no mark.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Converts lines of the module text, by which everything before a report counts, to the student's own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 

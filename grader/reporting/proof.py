@@ -4,8 +4,6 @@ They are computed here, from our own weights and inputs; the box returns the stu
 cases come here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal

@@ -1,7 +1,5 @@
 """The driver's end of the result pipe."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

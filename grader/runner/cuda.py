@@ -9,8 +9,6 @@ CUDA does not survive a fork: the warm process must never start it. Each child c
 the first byte of a submission.
 """
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Iterator

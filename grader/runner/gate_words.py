@@ -3,8 +3,6 @@
 ``fcXI``, ``W_hf``, ``forget_gate``, ``кандидат``. Both programs of the box read names by this one list.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

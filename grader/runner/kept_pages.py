@@ -8,8 +8,6 @@ them.
 It stands beside the filter of `seccomp_filter`, as a second one. Both are asked, and the stricter answer counts.
 """
 
-from __future__ import annotations
-
 import errno
 import struct
 from collections.abc import Iterator

@@ -10,8 +10,6 @@ lockdown.py).
 Mounting takes a right (CAP_SYS_ADMIN) that the warm process of the ring has only for this, and gives up here.
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import os

@@ -4,8 +4,6 @@
 a name is read. Every walk here keeps its own lists, so that deep nesting cannot exhaust Python's stack.
 """
 
-from __future__ import annotations
-
 import ast
 from collections import defaultdict
 from collections.abc import Iterable

@@ -12,8 +12,6 @@ can count; a file that stays in its folder can be counted, and is deleted with t
 files: removing reports success, and does nothing. So do waiting for the disk and locking a file.
 """
 
-from __future__ import annotations
-
 import ctypes
 import ctypes.util
 import errno

@@ -6,8 +6,6 @@ the longest wait of one thread counts, and at most the part of the elapsed time 
 is idle only where the sum of all waits cannot be the reason, so one that is starved never is.
 """
 
-from __future__ import annotations
-
 import os
 import time
 

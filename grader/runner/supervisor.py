@@ -4,8 +4,6 @@ It watches through pidfds and a poll of /proc and of their folders: time, memory
 left behind. On each child's status pipe it sends a blank once a second before the verdict, as a sign of life.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -13,8 +13,6 @@ the runs:
 Only a parent can wait for a process. The template does it into one buffer, and clears that.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import json

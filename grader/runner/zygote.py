@@ -16,8 +16,6 @@ ACCEPTED names the mechanisms that the operator agrees to run without; NODES are
 submissions run on, empty for the CPU. CUDA does not survive a fork either, so it is started in each child.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

@@ -1,7 +1,5 @@
 """Limits on all runs of one submission together."""
 
-from __future__ import annotations
-
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Outcome, Sandbox, Use
 from grader.sandbox.requests import Kind

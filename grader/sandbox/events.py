@@ -3,8 +3,6 @@
 Everything in them is the student's. Unknown fields are refused, and texts and lists have limits.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field

@@ -10,8 +10,6 @@ it is kept: a warm process that fails to start in it is never started outside. O
 host's memory could take the ring away from the next one.
 """
 
-from __future__ import annotations
-
 import compileall
 import json
 import os

@@ -5,8 +5,6 @@ runner/frames.py for the layout) and checks their JSON against the models of `gr
 the arrays: it parses and never executes. Anything that does not fit raises `RunnerOutputInvalid`.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Tells a warm process that is stuck from one that has no core: both are silent."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

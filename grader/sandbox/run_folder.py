@@ -4,8 +4,6 @@ In between, none of our code opens, changes or writes anything in it: a trusted 
 folder can be led out of it. Only the supervisor counts the files there, and reads nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import logging

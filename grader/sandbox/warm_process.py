@@ -6,8 +6,6 @@ verdict pipes of its runs: they are lost, which says nothing about the submissio
 or loses one run after another, is killed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

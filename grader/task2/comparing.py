@@ -11,8 +11,6 @@ Where nothing moves, more runs find the reason: with every call spoiled (an old 
 made equal (exact equality was asked for), with each call spoiled differently (an answer is compared with itself).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 
 from grader.report.finding import Finding, Params, Verdict

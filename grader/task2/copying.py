@@ -10,8 +10,6 @@ A wrong part is looked for in the Keras arrays, at the place of every gate and a
 is found names the mistake.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Differences between the outputs of two runs of a notebook, and the kind of measure that a moved number is."""
 
-from __future__ import annotations
-
 import math
 import re
 

@@ -1,7 +1,5 @@
 """Runs the notebook and judges both halves of Task 2."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from grader.execution.limits import limit_status

@@ -1,7 +1,5 @@
 """Runs the notebook in the box, and collects its outputs, its calls of models and their weights."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property

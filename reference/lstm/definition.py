@@ -3,8 +3,6 @@
 Source: Gers, Schmidhuber and Cummins, "Learning to Forget" (2000); keras.layers.LSTMCell.call for the order of gates.
 """
 
-from __future__ import annotations
-
 from reference.cell import Cell
 
 CELL = Cell.of("""

@@ -3,8 +3,6 @@
 Keras computes the same in float32 with other code; each checks the other (`reference.store`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

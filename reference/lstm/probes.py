@@ -12,8 +12,6 @@ The rows of a batch are independent experiments and have the same input apart fr
 steps ask everything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ every gate two Dense layers of its own, one for the input (X) and one for the hi
 gate where two Dense layers could have two, so the X layer carries it and the H layer has none.
 """
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 import numpy as np

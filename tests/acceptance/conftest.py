@@ -1,7 +1,5 @@
 """The service as its users meet it: a process of its own, spoken to over HTTP."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The service as an operator runs it: processes that can be killed and started again, on either database."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

@@ -4,8 +4,6 @@ The point is its work on the queue; the box would cost a gigabyte for each. With
 environment it takes others for dead after that time.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time

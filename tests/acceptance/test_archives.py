@@ -1,7 +1,5 @@
 """A teacher hands in an archive of files in a real browser, and sends again what did not arrive."""
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile

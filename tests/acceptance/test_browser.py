@@ -1,7 +1,5 @@
 """A report in a real browser: without scripts, as a document of its own, and after a wait over a restart."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A client that is generated out of the OpenAPI document works: every name below is what the generator made of it."""
 
-from __future__ import annotations
-
 import importlib
 import io
 import json

@@ -1,7 +1,5 @@
 """The command line as a teacher and another program use it. Each start costs seconds, so each looks at many things."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

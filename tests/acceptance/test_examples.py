@@ -3,8 +3,6 @@
 A shell example that cannot run here has a comment just before it, which no page shows: `<!-- not run: REASON -->`.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import textwrap

@@ -4,8 +4,6 @@ The times are promises: from the fault until everything that was accepted is gra
 receiver was told of it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import random
 import subprocess

@@ -1,7 +1,5 @@
 """Workers on several machines, which share nothing but PostgreSQL: each in a network of its own, with one cable."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess

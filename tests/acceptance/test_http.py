@@ -1,7 +1,5 @@
 """Upload an LSTM, get a score and a report: the real service with the real box."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import re

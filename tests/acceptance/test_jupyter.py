@@ -1,7 +1,5 @@
 """A student hands in from Jupyter: a real server and kernel run the cell of the template, against a real service."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ The platform is `localhost` and the service is `127.0.0.1`, both with TLS, so br
 those of a third party.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

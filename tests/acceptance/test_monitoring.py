@@ -1,7 +1,5 @@
 """A Prometheus that scrapes a service and a worker as documented: every panel and alert finds its numbers there."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """A course of Open edX opens the exercise and gets the grades: with its own LTI consumer, in a real browser."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """PostgreSQL goes away and comes back, and so do workers: what was accepted is graded, each once. Nobody helps."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sys

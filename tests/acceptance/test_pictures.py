@@ -3,8 +3,6 @@
 Beside each picture lie the words on it. Figures and times are left out of these, because no two runs have the same.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The service behind nginx and behind Caddy with TLS, as docs/operations.md sets them up."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import ssl

@@ -1,7 +1,5 @@
 """The service does what its OpenAPI document says, whatever is asked of it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

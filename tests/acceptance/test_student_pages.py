@@ -1,7 +1,5 @@
 """The pages of a student in a real browser: handing in, the wait and the report, with and without scripts."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """A service on PostgreSQL whose workers are elsewhere needs only what `requirements/web.txt` locks."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

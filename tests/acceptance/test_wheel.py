@@ -1,7 +1,5 @@
 """The wheel beside the packages of the lock, and nothing else: an environment as docs/bare-host.md makes it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import tempfile

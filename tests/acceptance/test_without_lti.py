@@ -1,7 +1,5 @@
 """Platforms without LTI: what a teacher puts into VPL, CodeRunner and PrairieLearn, run as each of them does."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

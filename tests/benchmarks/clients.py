@@ -3,8 +3,6 @@
 One thread speaks for all of them, over sockets, with requests that were made before: 0.1 ms of CPU for an upload.
 """
 
-from __future__ import annotations
-
 import json
 import selectors
 import socket

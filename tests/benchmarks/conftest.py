@@ -1,7 +1,5 @@
 """The last lines of `make bench`: each figure in words, beside its target."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The cost of a grade, against two measures taken in the same run. Ratios, because machines are shared and noisy."""
 
-from __future__ import annotations
-
 import os
 import resource
 import statistics

@@ -3,8 +3,6 @@
 The platform is in this process. Each launch is a login, a signed message, and the page of the assignment.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import threading

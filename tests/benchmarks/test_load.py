@@ -4,8 +4,6 @@ kept in memory. The submissions are correct answers, graded by the real box with
 `make bench-load SHORT=1` measures accepting only.
 """
 
-from __future__ import annotations
-
 import itertools
 import statistics
 import threading

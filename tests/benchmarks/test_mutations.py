@@ -5,8 +5,6 @@ LSTM with it gives other numbers on cases on which it was not looked for. Each i
 and with a class that computes it.
 """
 
-from __future__ import annotations
-
 import ast
 import itertools
 import os

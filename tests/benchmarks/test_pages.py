@@ -1,7 +1,5 @@
 """The time until a phone on a slow line shows the largest part of each page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from playwright.sync_api import Browser, Page

@@ -1,7 +1,5 @@
 """A real box, submissions that attack it, and the promise that the next submission notices nothing."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

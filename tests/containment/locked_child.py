@@ -1,7 +1,5 @@
 """A process that closes the wall around itself, as a run does, and tries pieces of code behind it. No TensorFlow."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping

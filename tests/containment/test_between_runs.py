@@ -3,8 +3,6 @@
 docs/threat-model.md has a table of all ways, and measures those that stay.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

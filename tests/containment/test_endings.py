@@ -1,7 +1,5 @@
 """Submissions that end their own process, or take away what it speaks through."""
 
-from __future__ import annotations
-
 from tests.containment.conftest import verdict
 
 EXITS = {"class_body": ["os._exit(0)"], "call": ["os._exit(0)", "os._exit(97)", "sys.exit(0)"]}

@@ -1,7 +1,5 @@
 """Submissions that write to the result pipe themselves. Whatever they say, it must be compared, and it must add up."""
 
-from __future__ import annotations
-
 from tests.containment.conftest import verdict
 
 # What a forger would write: frames in the runner's own layout.

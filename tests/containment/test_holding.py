@@ -1,7 +1,5 @@
 """Code that holds an attempt for a teacher, and habits of honest code that look like it and must not."""
 
-from __future__ import annotations
-
 import pytest
 
 PIPE = (

@@ -1,7 +1,5 @@
 """Hostile files, uploaded to a real service while others use it: it lives, and nobody else's work is touched."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

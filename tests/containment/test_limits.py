@@ -1,7 +1,5 @@
 """Submissions that use more than their share of time, memory or output."""
 
-from __future__ import annotations
-
 import time
 
 from tests.containment.conftest import verdict

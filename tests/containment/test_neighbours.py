@@ -1,7 +1,5 @@
 """One submission after another: whatever a run starts or changes in Python ends with it."""
 
-from __future__ import annotations
-
 
 def test_threads_that_never_end_do_not_keep_a_run_open(attack):
     report = attack(class_body="threading.Thread(target=time.sleep, args=[1000]).start()")

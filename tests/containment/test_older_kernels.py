@@ -4,8 +4,6 @@ What a kernel lacks is taken away before the wall is closed: the younger rights 
 by a filter, so that the kernel itself answers as one without them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -3,8 +3,6 @@
 Each of them would give the right numbers, under either generation of Keras, if recurrent code were there.
 """
 
-from __future__ import annotations
-
 import ast
 import marshal
 import types

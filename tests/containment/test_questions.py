@@ -1,7 +1,5 @@
 """Classes that answer by what a question looks like, by its place, or by what an earlier call or run left behind."""
 
-from __future__ import annotations
-
 import base64
 import json
 import textwrap

@@ -3,8 +3,6 @@
 Where bubblewrap can make no namespaces, which is so in an ordinary container, these tests ask that it is said.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -1,7 +1,5 @@
 """Runs that somebody stops, starves or kills: what was not the submission's doing is graded again, and only that."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

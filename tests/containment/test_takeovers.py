@@ -4,8 +4,6 @@ Each class answers zeros, in the right form: 10 points. Whatever it does to the 
 compares numbers that only the work gives.
 """
 
-from __future__ import annotations
-
 import textwrap
 
 from grader.submission import Submission

@@ -3,8 +3,6 @@
 Each of them fails in the grader's questions or answers anything, and copies and compares as it should.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Submissions that speak through what the report shows: messages, names, output."""
 
-from __future__ import annotations
-
 import json
 
 from grader.report.messages import render

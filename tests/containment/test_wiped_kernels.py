@@ -3,8 +3,6 @@
 Nothing would be won by changing them, since what they held is gone. It must not be possible all the same.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

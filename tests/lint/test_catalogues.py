@@ -4,8 +4,6 @@ An id stands in the source as a whole, or is put together of a prefix and a valu
 takes them from where the service has them.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping

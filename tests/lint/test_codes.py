@@ -1,7 +1,5 @@
 """The codes of a report: each that the source can give has its words, in both languages."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

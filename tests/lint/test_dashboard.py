@@ -1,7 +1,5 @@
 """The dashboard of Grafana: its panels ask the data source that is chosen."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The documents list one another, and every file, room and site that they name is there."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

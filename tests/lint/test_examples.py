@@ -1,7 +1,5 @@
 """Every example of the documents says its language and can be read; one that does not run has a reason that holds."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

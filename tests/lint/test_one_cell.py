@@ -1,7 +1,5 @@
 """Files whose code says LSTM, or writes its formulas: those of its own room, `reference/lstm`, and others as listed."""
 
-from __future__ import annotations
-
 import re
 import runpy
 from pathlib import Path

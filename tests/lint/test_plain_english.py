@@ -1,7 +1,5 @@
 """Docstrings and names of tests open with a verb or a noun, not with a relative clause ("What ...", "Who ...")."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Continuous integration installs every program that tests start."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

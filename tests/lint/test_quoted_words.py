@@ -1,7 +1,5 @@
 """Words that documents print in italics stand so on pages, in reports or in messages of the service."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

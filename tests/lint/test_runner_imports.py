@@ -1,7 +1,5 @@
 """Import Linter does not look into `grader/runner`, which is no package; this does. The box imports nothing of ours."""
 
-from __future__ import annotations
-
 import ast
 import sys
 from pathlib import Path

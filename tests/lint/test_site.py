@@ -1,7 +1,5 @@
 """The site of the documents, as `make docs` builds it: without a warning, and without other hosts."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

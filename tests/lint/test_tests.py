@@ -1,7 +1,5 @@
 """Tests wait for states, not for times, and each of them can fail."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """docs/threat-model.md says which test tries what; here that each of them exists, and that each of ours is named."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

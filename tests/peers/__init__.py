@@ -1,7 +1,5 @@
 """Learning platforms that others have written, each a process in the environment that `make peers` makes."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 from collections.abc import Iterator

@@ -11,8 +11,6 @@ FOLDER holds the notebooks. The first line of the output is the address that tak
   answer has ``asked``, what the fields said, and ``shown``, the messages with its output.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import json

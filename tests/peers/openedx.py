@@ -14,8 +14,6 @@ grade book.
 * ``/grade-book`` is the grade book.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable

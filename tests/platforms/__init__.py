@@ -1,7 +1,5 @@
 """A learning platform in memory that says whatever a test wants it to say, signed or not."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import time

@@ -4,8 +4,6 @@ Source: Moodle 4.5, mod/lti/service/gradebookservices (scores.php, results.php, 
 and lib/grade/grade_item.php; Canvas, app/controllers/lti/ims/scores_controller.rb and app/models/lti/result.rb.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

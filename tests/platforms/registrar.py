@@ -6,8 +6,6 @@ Links" (community.d2l.com), whose registrations open a tab without a token; Blac
 Registration for LTI in the Developer Portal" (article 000090618).
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any

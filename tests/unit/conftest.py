@@ -1,7 +1,5 @@
 """The assignment's cases, and what all known mistakes answer on one of them: made once, for it takes seconds."""
 
-from __future__ import annotations
-
 import pytest
 
 from grader.assignment import Assignment, load_assignments

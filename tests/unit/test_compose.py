@@ -1,7 +1,5 @@
 """docker-compose.yml and .env.example as they stand in the files; `make test-image` brings them up."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Dockerfile and lock files as they stand in the files; `make test-image` builds and runs them."""
 
-from __future__ import annotations
-
 import http.client
 import re
 from pathlib import Path

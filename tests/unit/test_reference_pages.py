@@ -1,7 +1,5 @@
 """Cookies, lines of the log, metrics, settings, refusals: each documented once; generated pages are fresh."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """Assignments as students see them. Seeds and sizes of hidden cases are left out."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Checks before handing in: make one, and read what it says."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response

@@ -1,7 +1,5 @@
 """Courses: list, make, change, copy and delete them; their log of changes; and the assignments that they use."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any
 

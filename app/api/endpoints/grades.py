@@ -1,7 +1,5 @@
 """The grades of a course, of one student, and the holder's own; and the grade book as a file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from operator import attrgetter
 from typing import Annotated, Literal

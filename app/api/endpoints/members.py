@@ -1,7 +1,5 @@
 """Members of a course: list them, add one, change one, remove, take back and delete one; and join two."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

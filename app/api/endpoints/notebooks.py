@@ -1,7 +1,5 @@
 """Tokens of notebooks, for the codes that assignments' pages show. The only call that takes no token."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Health, readiness and metrics, for load balancers, container platforms and monitoring. Workers answer these, too."""
 
-from __future__ import annotations
-
 import asyncio
 from importlib.metadata import version
 from typing import Literal

@@ -1,7 +1,5 @@
 """People across courses: list, export, merge and delete them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from operator import attrgetter
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Regrades: have submissions graded again, follow the progress, see the changes, apply or drop a preview."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any

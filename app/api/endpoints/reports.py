@@ -1,7 +1,5 @@
 """Reports of a submission: as documents, as pictures, as a list, and compared."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from importlib.metadata import version
 from typing import Annotated, Any

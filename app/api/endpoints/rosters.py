@@ -1,7 +1,5 @@
 """Imports a roster, or says what an import would do."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Groups of students with the same code at an assignment of a course."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

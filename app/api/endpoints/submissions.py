@@ -1,7 +1,5 @@
 """Submissions: hand one in, read it, watch it, list them, take one back."""
 
-from __future__ import annotations
-
 import contextlib
 from importlib.metadata import version
 from typing import Annotated, Any

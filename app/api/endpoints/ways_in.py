@@ -1,7 +1,5 @@
 """Ways into a course: tokens of programs, personal links of members, and join links for a whole course."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Webhooks: register an address that is sent every new report, try it, see its deliveries."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """A student's work: adjustments of the grade, extensions, comments, and requests for review with their answers."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request

@@ -1,7 +1,5 @@
 """Common to all answers of the JSON API. The descriptions of their fields are part of its documentation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Self, TypeVar
 

@@ -1,7 +1,5 @@
 """Bodies about grades in a course: their derivation, and the decisions, comments and requests about them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, Self
 

@@ -1,7 +1,5 @@
 """Bodies about submissions: an attempt, its grade, and a list of them."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, Self
 

@@ -5,8 +5,6 @@ lib/gradebook_exporter.rb in canvas-lms ("Student", or "LastName" and "FirstName
 language); "SIS Import Format Documentation" of Canvas (users.csv).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence

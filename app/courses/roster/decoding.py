@@ -4,8 +4,6 @@ Every byte but one is a character in CP1251, so a file of another encoding decod
 was read as CP1251 is therefore taken only if its words look like words.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 

@@ -7,8 +7,6 @@ they are not this course's to change. Nor is the address of one who signs on: th
 would go to it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import deque

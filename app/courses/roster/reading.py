@@ -3,8 +3,6 @@
 A fault of the file raises an error, a fault of a row is a `Problem` of that row. Lines are counted as an editor does.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """Checks that every route authenticates its caller or is public by name; otherwise the service does not start."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from fastapi.dependencies.models import Dependant

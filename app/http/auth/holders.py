@@ -3,8 +3,6 @@
 Tokens are random, so a plain SHA-256 is kept, which cannot be turned back into them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hmac
 from collections.abc import Sequence

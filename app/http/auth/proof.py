@@ -3,8 +3,6 @@
 The secret is derived from the hash of the session's, which another site can neither read nor guess.
 """
 
-from __future__ import annotations
-
 import hmac
 from urllib.parse import urlsplit
 

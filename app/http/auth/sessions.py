@@ -4,8 +4,6 @@ The secret of a session is in a cookie; in a frame without cookies it is in the 
 so a plain SHA-256 of it is kept, which cannot be turned back.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from fastapi import Request, Response

@@ -9,8 +9,6 @@ If a teacher there has changed the maximum of the column, all its grades are sen
 its grades, and some that do still report them in the old scale.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

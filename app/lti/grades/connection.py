@@ -1,7 +1,5 @@
 """A course's connections with platforms, for teachers and admins: the links, and the delivery of grades."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -5,8 +5,6 @@ was rejected, or the link opens another assignment. It stays if grading failed, 
 person is no longer a student. Deleting old attempts never lowers it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

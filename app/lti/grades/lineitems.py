@@ -4,8 +4,6 @@ A platform that is asked twice for a line item creates two columns, so we first 
 The turn is stored in the link's row instead of a database lock, because a platform may take a minute to answer.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections.abc import Collection, Mapping

@@ -1,7 +1,5 @@
 """Queries on scores: those that are due, and the outcomes of tries to send them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

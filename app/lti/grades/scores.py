@@ -1,7 +1,5 @@
 """The form in which platforms accept scores (AGS 2.0)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -5,8 +5,6 @@ lateness, extensions, adjustments and regrades. An interrupted try is repeated w
 which changes nothing at the platform.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping

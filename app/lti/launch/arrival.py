@@ -4,8 +4,6 @@ The first teacher to open a link connects the platform's course with a course he
 their first launch, with the role that the platform gives them; each later launch updates it.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ Each platform course has one course here, but several of them, such as the secti
 may undo the connection, and is asked again at the next launch.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Deep Linking 2.0: a teacher chooses on our page which assignment a new link of the platform opens."""
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The message of a launch: its checks and its claims."""
 
-from __future__ import annotations
-
 import hmac
 import re
 import time

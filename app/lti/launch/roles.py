@@ -1,7 +1,5 @@
 """The mapping of a platform's roles to parts in a course here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """The check of a registration; each fault is a code with a sentence in the catalogue."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum

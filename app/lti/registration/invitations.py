@@ -3,8 +3,6 @@
 Anybody with such an address can make a registration, but it has no effect until an admin confirms it.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta

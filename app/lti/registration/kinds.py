@@ -4,8 +4,6 @@ Source: Moodle, "LTI and Moodle" (docs.moodle.org); Canvas, "LTI 1.3 configurati
 Anthology Blackboard, "LTI 1.3" (docs.anthology.com); D2L Brightspace, "LTI Advantage" (community.d2l.com).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit

@@ -4,8 +4,6 @@ Source: 1EdTech Dynamic Registration 1.0; OpenID Connect Dynamic Client Registra
 JSON" (developerdocs.instructure.com, file.lti_dev_key_config).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Lists the batches of a course with their progress, and the files of a batch."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field

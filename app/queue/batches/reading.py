@@ -4,8 +4,6 @@
 whole: the number of files, and of the bytes that they claim to unpack to, which `zipfile` never exceeds.
 """
 
-from __future__ import annotations
-
 import contextlib
 import shutil
 import tempfile

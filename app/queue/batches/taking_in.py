@@ -6,8 +6,6 @@ idempotency key names its file. An archive does not record when a file was hande
 is dated to the due date, and is not late.
 """
 
-from __future__ import annotations
-
 import asyncio
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Tables of the ways in: tokens and links, sessions, single sign-on identities."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint

@@ -1,7 +1,5 @@
 """Common to all tables: identifiers, moments, enumerations, and the names of constraints."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from datetime import UTC, datetime

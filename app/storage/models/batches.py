@@ -1,7 +1,5 @@
 """Tables of batches: a platform's archive of everybody's files, uploaded by a teacher, with a row for each file."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from enum import StrEnum
 from typing import Any

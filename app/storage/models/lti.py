@@ -3,8 +3,6 @@
 A platform's person is an `Identity`, whose issuer is `lti:` followed by the platform's id.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tables of courses, their people and assignments, and the changes to these."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from secrets import token_urlsafe
 from typing import Any

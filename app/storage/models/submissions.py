@@ -4,8 +4,6 @@ A submission is also its own job: `job_status` and `priority` are the queue. A r
 the submission again and adds another one.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tables of teachers' work on grades: regrades, extensions, adjustments, comments, and answers to review requests."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 

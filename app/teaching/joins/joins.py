@@ -1,7 +1,5 @@
 """Joins of two members: make, list and undo them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 Each `move_` returns what its `put_back_` needs, as JSON, which the `Merge` row keeps.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime

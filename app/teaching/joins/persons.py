@@ -6,8 +6,6 @@ member's person has no single sign-on and is in no other course. A launch from a
 (`app.lti.launch.people`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

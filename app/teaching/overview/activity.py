@@ -1,7 +1,5 @@
 """Attempts over time at one assignment, in steps of the course's clock: hours, days or weeks."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

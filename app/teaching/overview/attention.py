@@ -1,7 +1,5 @@
 """The things in a course that need a person: requests for review, held attempts, our failures, unconfirmed students."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar

@@ -5,8 +5,6 @@ three statements for each two hundred students. Names are compared here, because
 letters only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

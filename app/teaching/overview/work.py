@@ -1,7 +1,5 @@
 """A student's work at each assignment of the course: grade, attempts, extensions, comments and requests."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

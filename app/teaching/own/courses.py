@@ -2,8 +2,6 @@
 left, the counted grade, the last attempt. A handful of statements, however many courses there are.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The reason why an attempt of a student is the one that counts, or is not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 They show the results of `app.teaching`, and change things through `app.actions`. `router` has all of these pages.
 """
 
-from __future__ import annotations
-
 from fastapi import APIRouter
 
 from app.web.course import attempts, course, letter, lists, same_code, work

@@ -1,7 +1,5 @@
 """Attempts: compare two, decide on a held one, and grade some again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A course for its staff: what needs a look, the table of grades, and each assignment over all students."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A letter to students who have handed in nothing at an assignment, or whose grade is low."""
 
-from __future__ import annotations
-
 from math import isfinite
 
 from fastapi import Response

@@ -1,7 +1,5 @@
 """Lists of a course: requests for review, extensions and adjustments."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Attempts with the same code: the groups at an assignment, and the students of one, to be set beside each other."""
 
-from __future__ import annotations
-
 from fastapi import Response
 from sqlalchemy import select
 from sqlalchemy.orm import defer

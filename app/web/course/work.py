@@ -1,7 +1,5 @@
 """A student's work: the page of a student, the page of the work at one assignment, and the decisions of the staff."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from typing import Annotated, Any

@@ -6,8 +6,6 @@ From a page in a frame people go on to the same page in a window, which gets a s
 give a window none of the cookies of a frame on another site's page.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from typing import Any

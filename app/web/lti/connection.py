@@ -1,7 +1,5 @@
 """The connection of a course with a learning platform: its page, and the choice for a new link of the platform."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Depends, Response

@@ -7,8 +7,6 @@ and has its session in the path (`app.http.frames`). From any frame a button ope
 Source: 1EdTech LTI OIDC Login with LTI Client Side postMessages 0.1; LTI postMessage Storage 0.1.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace

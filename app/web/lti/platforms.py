@@ -1,7 +1,5 @@
 """The pages of learning platforms, for admins: list, register, check, confirm and remove them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Depends, Response

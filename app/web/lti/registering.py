@@ -5,8 +5,6 @@ ours: they show nothing of the service, act on nobody's session, and do no more 
 allows, which is to make a registration that waits for an admin.
 """
 
-from __future__ import annotations
-
 import logging
 
 from fastapi import APIRouter, Request, Response

@@ -3,8 +3,6 @@
 `router` has all of these pages.
 """
 
-from __future__ import annotations
-
 from fastapi import APIRouter
 
 from app.web.manage import changes, courses, joins, members, people, rosters, settings, ways_in

@@ -1,7 +1,5 @@
 """The log of changes to a course, in words: who changed what, from what to what, and when."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

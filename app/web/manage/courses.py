@@ -1,7 +1,5 @@
 """Courses: the list, a new one, the steps until students can hand in, a copy for the next term, export, and the end."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Depends, Response

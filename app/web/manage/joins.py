@@ -1,7 +1,5 @@
 """Joins of two members who are one student: show what would move, join them, and undo it."""
 
-from __future__ import annotations
-
 import contextlib
 
 from fastapi import Response

@@ -1,7 +1,5 @@
 """The members of a course: the list, with search, filters and pages; and the page of one member."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

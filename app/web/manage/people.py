@@ -1,7 +1,5 @@
 """People across courses, for the operator: find, merge, export and delete them."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import Annotated
 

@@ -4,8 +4,6 @@ Between the two the browser keeps the file, packed in a field of the form, and t
 The import refuses any other plan (`RosterChanged`).
 """
 
-from __future__ import annotations
-
 import base64
 import zlib
 from dataclasses import replace

@@ -3,8 +3,6 @@
 An empty field of the rules means: as in the assignment's file.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from typing import Any

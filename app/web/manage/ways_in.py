@@ -1,7 +1,5 @@
 """Ways into a course: personal links of many members, join links with their codes for a projector, tokens."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Batches of a course: a teacher hands in a platform's archive with the files of all students."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The grade book of a course: show it, download it, or write it into a platform's own file."""
 
-from __future__ import annotations
-
 import base64
 import codecs
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Regrades of a course: begin them, follow their progress, and apply or drop previews."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Depends, Query, Response

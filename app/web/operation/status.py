@@ -1,7 +1,5 @@
 """The state of the service, for its operator."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import Depends, Response

@@ -4,8 +4,6 @@ Code comes as a file or is pasted. A page that is loaded again after a broken co
 key in a cookie and, masked, in the form: so what is sent twice is one attempt.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """The page of a check before handing in: the wait, then the result."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import Depends, Response

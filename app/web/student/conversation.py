@@ -1,7 +1,5 @@
 """Conversations about an attempt: comments of the staff, and the student's request for review with its answer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Staff of a single course get that course's page instead.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime

@@ -2,8 +2,6 @@
 pages only, and pictures become links.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any

@@ -1,7 +1,5 @@
 """The page of a submission: the wait, then the report."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo

@@ -5,8 +5,6 @@ words, and nothing that a student wrote. Every picture has a text that says the 
 places that show no pictures.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ is imported) and speaks lines of JSON with it: a chart, or null for the JavaScri
 ``{"error": ...}``. The process ends with its standard input.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

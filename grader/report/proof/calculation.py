@@ -1,7 +1,5 @@
 """Calculations of one step as a student would write them down: ``f·c[t−1] + i·g = 0.41·0.2 + 0.6·0.31 = 0.268``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

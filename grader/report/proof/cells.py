@@ -1,7 +1,5 @@
 """The map of every number: one cell per timestep and unit, by how far the student's is off."""
 
-from __future__ import annotations
-
 import csv
 import io
 from dataclasses import dataclass

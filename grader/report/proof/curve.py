@@ -4,8 +4,6 @@ Lines are in a box of `WIDTH` by `HEIGHT` that is stretched to the width of the 
 (marks, numbers at the axes) is placed across in percent.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The first wrong step of a public case in numbers: of Keras, of the named mistake, and of the student's own h."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

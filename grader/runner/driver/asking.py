@@ -8,8 +8,6 @@ Order of events: ``phase`` (begins a phase), ``reach`` (see reaches/noticing.py)
 ``class``, ``constructed``, ``parts``, ``trial``, ``output``, ``gradients``, ``raised``, and ``done`` last.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace

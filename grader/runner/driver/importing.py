@@ -1,7 +1,5 @@
 """Runs the statements of a submission that its class needs, and looks at the class."""
 
-from __future__ import annotations
-
 import ast
 import itertools
 from typing import Any

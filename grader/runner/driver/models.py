@@ -1,7 +1,5 @@
 """The models that answer a run's questions: builds them, and finds which of their weights is what."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field

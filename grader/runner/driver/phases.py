@@ -1,7 +1,5 @@
 """The phases of a run: when each begins, how long it takes, and which exceptions the student's code raises in it."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

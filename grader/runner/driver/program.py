@@ -1,7 +1,5 @@
 """The program of a process that runs submissions: what it loads beforehand, and what a child does with its request."""
 
-from __future__ import annotations
-
 import lockdown
 import safetensors.numpy
 from box_requests import ClassRequest, NotebookRequest

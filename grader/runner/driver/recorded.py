@@ -1,7 +1,5 @@
 """A call of the student's model that was recorded on a tape, and the gradients of its answer."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from dataclasses import dataclass

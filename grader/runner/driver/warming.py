@@ -1,7 +1,5 @@
 """Prepares a process that will fork a child for every submission. Nothing here may run an operation of TensorFlow."""
 
-from __future__ import annotations
-
 import glob
 import importlib
 import importlib.metadata

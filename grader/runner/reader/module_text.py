@@ -1,7 +1,5 @@
 """Turns the text of a file into one module text, cell below cell, parsed and planned."""
 
-from __future__ import annotations
-
 import ast
 import bisect
 import itertools

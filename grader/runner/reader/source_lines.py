@@ -3,8 +3,6 @@
 Everything here is a courtesy: what does not fit is shown as plain text, or is left out.
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections.abc import Sequence

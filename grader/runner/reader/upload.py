@@ -4,8 +4,6 @@ Runs in a short-lived child with limits on CPU, memory and time, because decodin
 place where a malicious file can do harm. The result is data; the docstring of `read` lists its keys.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

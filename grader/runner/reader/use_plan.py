@@ -5,8 +5,6 @@ everything they read. Training and downloads stay out. Facts about each statemen
 turns out not to depend on the models; none of them decides a point.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import defaultdict

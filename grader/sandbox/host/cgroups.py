@@ -4,8 +4,6 @@ Runs get no group of their own. The supervisor counts their use, which needs no 
 `lstm-grader doctor` uses this module to show what the host offers.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The number of cores for this process: a container's or a service's quota is often less than what the host has."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator

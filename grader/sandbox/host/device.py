@@ -4,8 +4,6 @@ The choice only looks at files. Starting CUDA to ask it would be expensive here,
 CUDA does not survive a fork.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

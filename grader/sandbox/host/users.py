@@ -1,7 +1,5 @@
 """User ids for runs: where the service is root, each run has a user of its own."""
 
-from __future__ import annotations
-
 import contextlib
 import queue
 import socket

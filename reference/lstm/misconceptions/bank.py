@@ -1,7 +1,5 @@
 """All mistakes, and the pairs of them that can be made together."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from functools import cache

@@ -1,7 +1,5 @@
 """Mistakes in the gates: the sum of the two layers, and the function applied to it."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

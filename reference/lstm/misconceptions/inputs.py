@@ -1,7 +1,5 @@
 """Mistakes in the inputs: weights of another gate, biases, the input and the initial state."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace

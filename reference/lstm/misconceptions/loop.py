@@ -1,7 +1,5 @@
 """Mistakes in the loop around the cell: the outputs collected, the states passed on; and other cells altogether."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ Wrong answers can be told apart only where they differ. The score is of the bank
 no case shows, or that looks like another one on all of them, is a gap in either.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Mistakes in the order of the outputs of a right cell: steps, rows and axes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 

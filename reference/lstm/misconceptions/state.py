@@ -1,7 +1,5 @@
 """Mistakes in a step's use of its gates: the update of c and the output h."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Callable, Iterator

@@ -5,8 +5,6 @@ numbers of every answer in a few fixed places. A lookup compares one place after
 that still fit. A match is a suspicion; replaying it on all cases confirms it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import defaultdict

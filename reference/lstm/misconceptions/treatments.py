@@ -1,7 +1,5 @@
 """Mistakes that change a whole array which should be left alone: the input, a state, or the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

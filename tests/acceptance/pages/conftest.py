@@ -1,7 +1,5 @@
 """The filled course, served from PostgreSQL by a process that grades nothing: what waits there waits for ever."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ Rows go straight into the database, before the service starts. Names are those o
 ones that read from the right, and one that is an attack.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import itertools

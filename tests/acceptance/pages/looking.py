@@ -1,7 +1,5 @@
 """Opens pages in a browser as people meet them, and notes what can be measured."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import re

@@ -1,7 +1,5 @@
 """All pages, each in its states: found by the service's routes, so that nobody forgets one. Others answer a form."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A newcomer teacher: from the lines that `make serve` prints to students who hand in, by what the pages say alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

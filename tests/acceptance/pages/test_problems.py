@@ -1,7 +1,5 @@
 """The pages of refusals and faults, and the status page of a service in trouble, as readers meet them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus

@@ -4,8 +4,6 @@
 states of each reader, so that each meets each other. `make test-all` looks at all states, and at some pages everywhere.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache

@@ -1,7 +1,5 @@
 """Every page in every state on SQLite too, without a browser: queries differ there, pages do not."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from functools import partial

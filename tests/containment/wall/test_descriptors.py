@@ -1,7 +1,5 @@
 """Submissions that look at their open files: what they inherited, what they can make of it, how many they can have."""
 
-from __future__ import annotations
-
 import json
 
 from tests.containment.conftest import verdict

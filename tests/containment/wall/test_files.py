@@ -1,7 +1,5 @@
 """Submissions that go for files: the system's, ours, other students', and the disk itself."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

@@ -4,8 +4,6 @@ The kernel answers a call that the filter lets through (ENOTTY: no such call on 
 Landlock EACCES. What only a card can show is in tests/integration/grader/test_gpu.py.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from pathlib import Path

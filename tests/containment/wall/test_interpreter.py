@@ -3,8 +3,6 @@
 And the other half of the promise: what honest code uses of Python, NumPy and TensorFlow works behind the wall.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Submissions that look for memory: more than their share, or what somebody else has in it."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Submissions that call home: every kind of socket, and listeners that must not hear anything."""
 
-from __future__ import annotations
-
 import secrets
 import select
 import socket

@@ -1,7 +1,5 @@
 """Submissions that go for processes: new ones, the warm one, the service, each other, and the kernel itself."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Submissions that spend time where it is not looked for: outside the main thread, in signals, out of turn."""
 
-from __future__ import annotations
-
 from tests.containment.conftest import verdict
 
 BURN = """

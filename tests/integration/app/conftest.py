@@ -1,7 +1,5 @@
 """Databases of both kinds. `kinds` says which tests run on PostgreSQL."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -1,7 +1,5 @@
 """A course of a platform with a clock of its own, from which grades go to the platform."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Awaitable, Callable

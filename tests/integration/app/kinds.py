@@ -4,8 +4,6 @@ That is so for turns and locks, for times, numbers and letters, for connections 
 queries has a test that asks them there.
 """
 
-from __future__ import annotations
-
 import pytest
 
 on_both = pytest.mark.parametrize("kind", ["sqlite", "postgresql"], indirect=True)

@@ -1,7 +1,5 @@
 """Rows that tests of the database put in, and what they ask of them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Tokens, regrades and deletions from a shell, and what `doctor` says of the database."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

@@ -1,7 +1,5 @@
 """The API in one process, a worker beside it, PostgreSQL between them: what the other tests ask on SQLite."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The estimate of a wait: by the latest grades, the slots of all workers alive, and the place in the queue."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Batches: thirty files of a course, among them hostile ones, and a restart in the middle."""
 
-from __future__ import annotations
-
 import asyncio
 import io
 import stat

@@ -1,7 +1,5 @@
 """The process that draws the service's pictures."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import os

@@ -1,7 +1,5 @@
 """Connections that begin a request and do not end it, on a real server."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

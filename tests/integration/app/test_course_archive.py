@@ -1,7 +1,5 @@
 """A whole course as one archive: all of it, read back, with names that every system takes."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

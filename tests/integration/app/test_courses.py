@@ -1,7 +1,5 @@
 """Changes to courses and members that come at the same time, on both databases."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The queries on real databases: an SQLite file, and PostgreSQL."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import sqlite3

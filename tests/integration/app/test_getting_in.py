@@ -1,7 +1,5 @@
 """Rosters from a shell."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import re

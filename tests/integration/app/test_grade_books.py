@@ -1,7 +1,5 @@
 """Grades in the grade books of Moodle and Canvas, each of which has rules of its own."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Counted grades: of one, of a course, and with exceptions."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Workers on a real PostgreSQL notice which of them live."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError

@@ -1,7 +1,5 @@
 """Decisions on held attempts from both databases: two at the same time, and one beside a preview."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

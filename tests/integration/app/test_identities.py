@@ -1,7 +1,5 @@
 """Entries of rosters go to the identity whose address they have: once, and only where the issuer's word counts."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from dataclasses import replace

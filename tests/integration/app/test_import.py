@@ -1,7 +1,5 @@
 """An SQLite database that is copied into PostgreSQL."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from collections.abc import Callable, Sequence

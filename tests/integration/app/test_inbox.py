@@ -1,7 +1,5 @@
 """Uploads that come at the same time, to one process and on PostgreSQL to two."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Two members who are one student, joined and taken apart again."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """A teacher's letters outlive the process that stored them: each is sent once, by one of several, in time or never."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import datetime, timedelta
 

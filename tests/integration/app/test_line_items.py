@@ -1,7 +1,5 @@
 """A column of the platform's grade book: found or made by one process at a time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable
 

@@ -1,7 +1,5 @@
 """Personal links and join links: what happens at the same moment, and what ends what."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """New links by mail: to the mailbox that the course knows, and nothing to be learned by who asks."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """Launches and scores: used once, claimed once, and in an order that a platform accepts."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Mail goes to a real server: by TLS or not, again after a failure, never with what it says in the log."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Queries of the pages that manage a course, on both databases: the pages' own tests run on SQLite."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

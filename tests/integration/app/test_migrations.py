@@ -1,7 +1,5 @@
 """A database that was filled by any version since 1.0.0 becomes one of today, with every row."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Mail about news: each person once a day at most, by one of several processes, until it has arrived."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import datetime, timedelta
 from types import MappingProxyType

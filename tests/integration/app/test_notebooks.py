@@ -1,7 +1,5 @@
 """Codes of notebooks and checks before handing in, where two come at once and where a worker dies."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Nobody archives a course while an action changes something in it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 

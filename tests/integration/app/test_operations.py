@@ -1,7 +1,5 @@
 """Deleting, counting and backing up on real databases: an SQLite file, and PostgreSQL."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

@@ -1,7 +1,5 @@
 """Requests whose end nobody knows: PostgreSQL commits, and its answer does not arrive."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import re

@@ -1,7 +1,5 @@
 """Grades that come from an earlier assignment file or grader, on both databases."""
 
-from __future__ import annotations
-
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE
 from app.teaching.outdated import OutdatedReports, outdated_of

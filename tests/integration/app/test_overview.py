@@ -1,7 +1,5 @@
 """A course of three hundred as its staff see it: right numbers, and few statements."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from sqlalchemy import select

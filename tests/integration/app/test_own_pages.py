@@ -1,7 +1,5 @@
 """The own pages of a student with much to show: a handful of statements, whatever their number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pytest

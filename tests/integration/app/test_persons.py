@@ -1,7 +1,5 @@
 """Persons who are one: an admin merges them, and takes them apart again, whatever happens at the same time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Previews of regrades: seen by nobody until they are applied, with dead workers, and with two at once."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

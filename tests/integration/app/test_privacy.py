@@ -1,7 +1,5 @@
 """The data of a person: all of it is in the archive, and none of it is left after deletion."""
 
-from __future__ import annotations
-
 import io
 import json
 import sqlite3

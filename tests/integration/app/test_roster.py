@@ -1,7 +1,5 @@
 """Imports of rosters: what is planned is done, once, whatever happens beside it."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sections of a platform that are one course here, read and launched at once."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Grades on their way to a platform: which grade goes, when, and what an interruption does."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Single sign-on with a real issuer: `oidc-provider-mock` in a process of its own, over real connections."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

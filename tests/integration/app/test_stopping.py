@@ -1,7 +1,5 @@
 """A stop that hangs is ended in time."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

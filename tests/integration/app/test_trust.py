@@ -1,7 +1,5 @@
 """Certificates that requests of ours believe: of the system's authorities, and those that SSL_CERT_FILE adds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,7 +1,5 @@
 """Deliveries to a receiver that listens."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """`.ci/matrix` in a project that is a commit with a `.ci/run` of ours."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

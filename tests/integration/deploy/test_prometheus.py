@@ -1,7 +1,5 @@
 """The files for Prometheus, tried by its own tool."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The units of deploy/systemd, read by systemd itself."""
 
-from __future__ import annotations
-
 import configparser
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Grades the text of a submission in the box that all files share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -4,8 +4,6 @@ Its definition equals Keras' layer (`tests/integration/reference/test_store.py`)
 weights are recognised, and answers, gradients and own work are judged. A diagnosis would need a bank of its own.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

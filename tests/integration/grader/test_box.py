@@ -1,7 +1,5 @@
 """The box with real processes: what a run finds around it, and what becomes of the warm processes."""
 
-from __future__ import annotations
-
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor

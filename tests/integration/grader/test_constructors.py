@@ -3,8 +3,6 @@
 What a signature leaves open, the model that comes out decides; so these are built by real Keras, of both generations.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 

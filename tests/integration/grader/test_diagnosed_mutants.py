@@ -4,8 +4,6 @@ A few pairs cannot be named by anybody, for one of the two has no effect where t
 that may go unnamed.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The first line of `doctor` on a host that has all it needs but one thing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

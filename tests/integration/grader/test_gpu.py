@@ -1,7 +1,5 @@
 """Grading on a GPU, as far as it shows without one; what is marked `gpu` needs a card that TensorFlow can use."""
 
-from __future__ import annotations
-
 import functools
 import json
 import os

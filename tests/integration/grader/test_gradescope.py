@@ -1,7 +1,5 @@
 """The archive for Gradescope, unpacked and run as Gradescope does: /autograder/source, submission, results."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Right answers whose gradients are cut on the way: neither the means nor the number of steps makes a difference."""
 
-from __future__ import annotations
-
 import textwrap
 
 import pytest

@@ -1,7 +1,5 @@
 """A notebook run in the box, as it stands and with answers spoiled."""
 
-from __future__ import annotations
-
 import pytest
 
 from grader.assignment import load_assignments

@@ -1,7 +1,5 @@
 """Short ways around Keras' bookkeeping change nothing: prepared and unprepared runs say the same, bit for bit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Grading in processes of their own, with the box's part played here."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

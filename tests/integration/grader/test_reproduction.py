@@ -1,7 +1,5 @@
 """The script for Colab, run by a Python of its own with TensorFlow: it prints the numbers that the report gave."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The grade book, opened by a spreadsheet: whatever a student wrote, no cell is a formula."""
 
-from __future__ import annotations
-
 import csv
 import re
 import subprocess

@@ -3,8 +3,6 @@
 With the warm process that reads, which starts in a second.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

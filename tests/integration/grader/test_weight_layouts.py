@@ -3,8 +3,6 @@
 Those that compute in NumPy lose the points of the gradients, and no others.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from grader.assignment import Assignment

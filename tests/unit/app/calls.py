@@ -1,7 +1,5 @@
 """Calls of the service that many tests make."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

@@ -6,8 +6,6 @@ next. A test that asks for `settings`, itself or by a fixture, has a service of 
 folder of data, patches what is read at the start, or looks for counters that nothing has counted yet.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import dataclasses

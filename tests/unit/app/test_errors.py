@@ -1,7 +1,5 @@
 """Every error of ours has its row, its texts and its status."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,7 +1,5 @@
 """The log: the form of its lines, and what may not stand in them."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

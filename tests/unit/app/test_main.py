@@ -1,7 +1,5 @@
 """The application as it is put together: what it imports, and that nothing starts or is written."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

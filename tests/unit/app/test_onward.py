@@ -1,7 +1,5 @@
 """The browser stays on this service, whoever names the page to go on with."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import quote, urljoin, urlsplit
 

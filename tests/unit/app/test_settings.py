@@ -1,7 +1,5 @@
 """The settings: what they take from the environment and files, and what they refuse by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

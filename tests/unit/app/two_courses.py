@@ -1,7 +1,5 @@
 """Calls of a service with two courses, the fixture `two`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx

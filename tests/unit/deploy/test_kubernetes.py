@@ -1,7 +1,5 @@
 """deploy/kubernetes: against the schemas of Kubernetes, and against what the files say of each other."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

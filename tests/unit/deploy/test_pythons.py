@@ -1,7 +1,5 @@
 """The versions of Python: pyproject.toml lists them, and all that names one agrees with it."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The number of the version, and the list of packages that ship."""
 
-from __future__ import annotations
-
 import io
 import json
 import re

@@ -1,7 +1,5 @@
 """Evidence that needs no box: answers are arrays, and cases come from the oracle."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

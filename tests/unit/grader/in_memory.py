@@ -1,7 +1,5 @@
 """A sandbox for tests: replays recorded outcomes and never runs code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from grader.errors import SandboxUnavailable

@@ -1,7 +1,5 @@
 """Reports of every kind, to be shown, compared and stored by tests."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Assignment files: what they may say, and how a wrong one is refused."""
 
-from __future__ import annotations
-
 import tomllib
 
 import pytest

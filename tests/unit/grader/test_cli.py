@@ -1,7 +1,5 @@
 """The command line before it starts anything: settings that make no sense, and what this host lacks."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import io

@@ -1,7 +1,5 @@
 """The file that students begin with, made from an assignment."""
 
-from __future__ import annotations
-
 import ast
 import json
 

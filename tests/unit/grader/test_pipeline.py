@@ -4,8 +4,6 @@ These tests start no process and load no TensorFlow: a grade takes about 30 ms. 
 and what it makes of the answers.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import itertools

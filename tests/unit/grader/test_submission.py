@@ -1,7 +1,5 @@
 """A submission is its bytes and its name, and one file of a folder."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A report tells which code graded it."""
 
-from __future__ import annotations
-
 import re
 from importlib.metadata import version
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Specs and cases: their form in JSON and in arrays, and sizes that are refused."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The definition of a cell: what follows from it is what was once worked out by hand, for any sizes and other cells."""
 
-from __future__ import annotations
-
 import ast
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Questions at the edge of what a layer may be asked."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

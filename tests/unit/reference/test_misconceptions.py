@@ -1,7 +1,5 @@
 """The bank of wrong forward passes, the table of their answers, and how well cases tell them apart."""
 
-from __future__ import annotations
-
 import dataclasses
 import random
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Probes on forward passes that are wrong in one part, and on answers that are none."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

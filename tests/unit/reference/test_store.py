@@ -1,7 +1,5 @@
 """A store of cases: what it builds again, what it refuses, and what it keeps apart."""
 
-from __future__ import annotations
-
 import dataclasses
 import stat
 import tempfile

@@ -1,7 +1,5 @@
 """Weights: their gates and layers, and shapes that are refused."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The box's programs are started by path, with their folder first on the search path; so are these tests' imports."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Classes that leave nothing behind when they are called, recognised by their source."""
 
-from __future__ import annotations
-
 import pytest
 
 CELL = """

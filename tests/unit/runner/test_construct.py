@@ -1,7 +1,5 @@
 """Arguments that a student's constructor is given, and the order in which others are tried."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import make_dataclass
 from types import SimpleNamespace

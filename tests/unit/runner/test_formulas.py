@@ -1,7 +1,5 @@
 """Formulas of a step, read from the code of a class: in the names of the definition, or not at all."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

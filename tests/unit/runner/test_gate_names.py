@@ -1,7 +1,5 @@
 """The gate that a weight's name says, alone and beside the names of the three others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import pytest

@@ -1,7 +1,5 @@
 """Sources that certainly cut no gradient, so that gradients need not be looked at on many steps."""
 
-from __future__ import annotations
-
 import pytest
 
 SOURCE = """

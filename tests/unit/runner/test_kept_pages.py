@@ -1,7 +1,5 @@
 """The filter that keeps pages: its program is run here as the kernel would, instruction by instruction."""
 
-from __future__ import annotations
-
 import struct
 
 import kept_pages

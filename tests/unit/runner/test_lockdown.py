@@ -1,7 +1,5 @@
 """Parts of the lockdown that a whole box shows only on large hosts. For the rest see tests/containment/wall."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Marks against the wrong answers of `tests/integration/grader/mutants`, whose wrong lines are known."""
 
-from __future__ import annotations
-
 import difflib
 import json
 import random

@@ -1,7 +1,5 @@
 """The search for the machine code of TensorFlow's recurrent kernels, which a warm process wipes."""
 
-from __future__ import annotations
-
 import importlib.util
 import mmap
 from pathlib import Path

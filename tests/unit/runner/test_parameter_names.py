@@ -1,7 +1,5 @@
 """Meanings of the names of constructors' parameters: whole words, abbreviations, affixes, any case, Russian."""
 
-from __future__ import annotations
-
 import pytest
 
 NAMES = {

@@ -1,7 +1,5 @@
 """Parts of an LSTM: where they stand, in whatever style the class is written; and bounds on code that is hostile."""
 
-from __future__ import annotations
-
 import ast
 import time
 from typing import Any

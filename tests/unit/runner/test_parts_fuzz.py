@@ -1,7 +1,5 @@
 """Whatever stands in a class: its parts are looked for without an error, and its source is shown."""
 
-from __future__ import annotations
-
 import ast
 import json
 from typing import Any

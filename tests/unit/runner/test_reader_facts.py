@@ -1,7 +1,5 @@
 """Facts about the class in its source: its call, the global x, odd letters, orders, and code that was superseded."""
 
-from __future__ import annotations
-
 import pytest
 
 HEAD = "class LSTM(tf.keras.Model):\n    def __init__(self, n, k=1):\n        self.next = LSTM(n)\n"

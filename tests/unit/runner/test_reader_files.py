@@ -1,7 +1,5 @@
 """The kind of file that an upload is, and its encoding."""
 
-from __future__ import annotations
-
 import json
 import os
 import struct

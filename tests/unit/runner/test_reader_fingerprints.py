@@ -1,7 +1,5 @@
 """Fingerprints of code: equal for copies in disguise, different for different code, and the course's own is known."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whatever is uploaded: the reader never raises, and what it says has the documented form and agrees with itself."""
 
-from __future__ import annotations
-
 import ast
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """Magics, shell lines and characters that nobody sees: what is made of them, on which lines."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """The statements of a file that run: all that make the class, and none that only uses it."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest

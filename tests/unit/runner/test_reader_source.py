@@ -1,7 +1,5 @@
 """The reader's second answer: the source for showing it. A grade never depends on it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

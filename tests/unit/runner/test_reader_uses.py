@@ -1,7 +1,5 @@
 """Statements that run for Task 2, and the remarks on them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Things pointed out to a teacher, and things that are not."""
 
-from __future__ import annotations
-
 import pytest
 
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return x\n"

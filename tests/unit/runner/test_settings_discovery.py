@@ -1,7 +1,5 @@
 """Settings are made of what a constructor asks for."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Formulas read from classes in strange styles: those that the class computes, as its own numbers say, or none."""
 
-from __future__ import annotations
-
 import ast
 import re
 import textwrap

@@ -4,8 +4,6 @@ A pasted Keras cell computes the right numbers. A teacher decides whose code may
 at it. Python tells audit hooks of all code that is executed or made a function, so an honest run pays nothing.
 """
 
-from __future__ import annotations
-
 import dis
 import sys
 import types

@@ -8,8 +8,6 @@ every run keeps them (`kept_pages`). Changing them would gain nothing: their old
 the library's file cannot be read in the box (`Wall.hide` of lockdown.py).
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import mmap

@@ -3,8 +3,6 @@
 TensorFlow imports it by itself. It gets a stand-in that has every name asked for, none of which does anything.
 """
 
-from __future__ import annotations
-
 import importlib.abc
 import importlib.machinery
 import sys

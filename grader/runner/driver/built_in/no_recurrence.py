@@ -14,8 +14,6 @@ A notebook's own run is the exception: it compares with Keras' layer, so these f
 `absent` while the student's class is called. Code that searches the process for them finds them.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import inspect

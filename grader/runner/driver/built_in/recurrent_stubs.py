@@ -4,8 +4,6 @@ NaN rather than an exception, so that code around a built-in layer, which may be
 on. For gradients the result depends on the inputs and weights.
 """
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Builds the student's model by the plan that fits. Where names leave a choice, the resulting model decides."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import time

@@ -1,7 +1,5 @@
 """Inspects a class before it is built: its parameters, their annotations, the names that its code reads."""
 
-from __future__ import annotations
-
 import inspect
 import types
 import typing

@@ -5,8 +5,6 @@ default, its annotation. Where these leave a choice there are several plans, the
 decides, see building.py.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any

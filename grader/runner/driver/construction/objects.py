@@ -1,7 +1,5 @@
 """Objects for a parameter: settings, cells, whatever class of the student's own an annotation or a name asks for."""
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@
 of the layer that it shall equal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

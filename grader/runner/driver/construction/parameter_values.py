@@ -1,7 +1,5 @@
 """Values for one parameter, by its name, the student's own call of the constructor, its default and its annotation."""
 
-from __future__ import annotations
-
 import inspect
 import types
 import typing

@@ -1,7 +1,5 @@
 """Ways to call a constructor: a choice for each parameter, ordered by how much speaks against them."""
 
-from __future__ import annotations
-
 import heapq
 import types
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Values for a constructor that follow the sizes of a case: settings of the student's own, and of ours."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import copy

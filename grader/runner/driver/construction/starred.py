@@ -1,7 +1,5 @@
 """Values for ``*args`` and ``**kwargs``, whose names say nothing about what the constructor wants."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

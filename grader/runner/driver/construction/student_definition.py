@@ -1,7 +1,5 @@
 """The student's class, or a function that builds one, and the module around it."""
 
-from __future__ import annotations
-
 import ast
 from dataclasses import dataclass
 from typing import Any

@@ -7,8 +7,6 @@ Order of events: ``reach`` (see reaches/noticing.py), ``called``, ``weights``, `
 they happen, ``done`` last.
 """
 
-from __future__ import annotations
-
 import ast
 import random
 import sys

@@ -4,8 +4,6 @@ A call counts where the student's code makes it; calls inside a model do not. At
 answer is spoiled after it was computed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib

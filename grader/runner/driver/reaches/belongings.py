@@ -4,8 +4,6 @@ Nothing is guarded here, and ctypes gets past it. Honest code has no reason to t
 submission does. Libraries are left alone, and so is code that lists the names of all modules.
 """
 
-from __future__ import annotations
-
 import builtins
 import functools
 import os

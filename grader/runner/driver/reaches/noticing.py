@@ -5,8 +5,6 @@ wall stops what must be stopped. This module only reports each reach with its li
 and the teacher sees what was tried. Python reports most of it to audit hooks, which nothing can remove.
 """
 
-from __future__ import annotations
-
 import builtins
 import contextlib
 import glob

@@ -6,8 +6,6 @@ and one BiasAdd: the operations that Keras would run, on the same variables, so 
 equal bit for bit. Everywhere else the call goes Keras' own way.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any

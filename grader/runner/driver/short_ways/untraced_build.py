@@ -4,8 +4,6 @@ Keras traces `call` so that the layers inside build themselves. They do so in th
 Afterwards this module does the rest of Keras' work: note the path and the shapes, and lock the layer's state.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 from collections.abc import Iterator

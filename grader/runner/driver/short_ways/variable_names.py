@@ -5,8 +5,6 @@ each set of attributes, so it would prepare one for each name, which takes longe
 variable itself, and messages that Python makes, keep the name.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from tensorflow.python.eager import context

@@ -3,8 +3,6 @@
 Only shapes are looked at here. The trusted side finds out which of the numbers are right, and in which form.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 from collections import defaultdict

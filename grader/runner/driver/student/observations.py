@@ -1,7 +1,5 @@
 """Observations of the student's objects from outside: a class, an output, a gradient. Nothing here judges."""
 
-from __future__ import annotations
-
 import dis
 from collections.abc import Mapping
 from typing import Any

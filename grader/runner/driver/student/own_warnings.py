@@ -4,8 +4,6 @@ Warnings of Keras and TensorFlow are mostly about the way in which we call a mod
 something that the student printed.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import warnings

@@ -5,8 +5,6 @@ A name is words: nouns, which say what is counted, and measures, which say that 
 with Latin letters.
 """
 
-from __future__ import annotations
-
 import re
 
 #: Words of parameter names, by meaning: how much of something, or of what. All known names stand here. When a name has

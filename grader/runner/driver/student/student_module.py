@@ -5,7 +5,6 @@ and the student's own definitions replace them. It is a real file and a real mod
 reads the source of functions decorated with ``@tf.function``.
 """
 
-from __future__ import annotations
 import __future__
 
 import ast

@@ -1,7 +1,5 @@
 """Finds the weights that can be reached from the student's model, under any names and in any containers."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import gc

@@ -7,8 +7,6 @@ multiplies h has no effect, and one that multiplies c has. Rows with c, with -c 
 weight that is only added.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Placements: where the numbers of the student's weights stand in those of Keras, and the way there and back."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Placements of weights that the trusted side recognised by their gradients (`grader.execution.recognition`)."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections import defaultdict

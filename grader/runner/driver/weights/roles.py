@@ -8,8 +8,6 @@ would excuse every such mistake. Only where names say nothing, or the code unpac
 than one candidate, and numbers decide.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -1,7 +1,5 @@
 """Finds what only looks like a weight: states, layers left over, copies that are kept and never read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

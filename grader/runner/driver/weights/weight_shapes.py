@@ -4,8 +4,6 @@ Sizes are distinct, so ``(features, .)`` takes the input and ``(units, .)`` the 
 those of all gates at once.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

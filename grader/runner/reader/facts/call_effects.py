@@ -6,8 +6,6 @@ attribute, makes a layer, draws a random number or prints, an extra call can be 
 doubt the answer is no, which costs only time.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import defaultdict

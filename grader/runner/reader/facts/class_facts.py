@@ -1,7 +1,5 @@
 """Finds facts about the class in the source: how it is constructed, where it reads the global ``x``, near misses."""
 
-from __future__ import annotations
-
 import ast
 import difflib
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Finds orders in the source: of the four parts of a fused product, and of x and h in a joined input."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import defaultdict

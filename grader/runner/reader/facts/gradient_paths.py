@@ -7,8 +7,6 @@ Where a source names anything else, gradients are compared on as many steps as t
 no, which costs only time.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 

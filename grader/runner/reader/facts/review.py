@@ -3,8 +3,6 @@
 None of it proves anything or costs points: the numbers decide.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Sequence

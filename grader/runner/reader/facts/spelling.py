@@ -4,8 +4,6 @@ A Russian keyboard has ``с``, ``х`` and ``о``, which look exactly like their 
 A read is reported when nothing is bound under its own spelling, and something nearby is bound under the other one.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 import keyword

@@ -1,7 +1,5 @@
 """The loop, the outputs that it collects, how they are put together, and the value that is returned."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reader.parts.part import Part, has_turning, operations, words

@@ -3,8 +3,6 @@
 A part that could not be followed has no line.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from typing import Any

@@ -4,8 +4,6 @@ A name is read only where the file leaves no doubt: each gate has a letter of it
 stands between that changes numbers. The numbers of the class decide whether the reading is right.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """The sums, activations and weights of gates, with anything odd about them; the input of a step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from box_requests import ACTIVATIONS

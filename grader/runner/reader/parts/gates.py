@@ -1,7 +1,5 @@
 """The gates of a step: sums of products with weights, the activations around them, and which gate each is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

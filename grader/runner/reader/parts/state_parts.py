@@ -1,7 +1,5 @@
 """States: where they start, and the values that a step leaves to the next."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reader.parts.part import Part, operations

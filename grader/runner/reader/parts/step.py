@@ -1,7 +1,5 @@
 """One step of the loop: the updates of c and h, their gates, and anything else that is done to a value."""
 
-from __future__ import annotations
-
 import re
 from collections import deque
 from dataclasses import dataclass, field

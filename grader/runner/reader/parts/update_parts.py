@@ -1,7 +1,5 @@
 """The updates of c and of h, and whether they have the form they should have."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from reader.parts.gates import Gate

@@ -1,8 +1,6 @@
 """Reorders cells that were run in another order than they are written: imports at the bottom, a base class below its
 use."""
 
-from __future__ import annotations
-
 import ast
 import builtins
 from collections.abc import Mapping, Sequence

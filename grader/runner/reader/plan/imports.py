@@ -1,7 +1,5 @@
 """Resolves the names of a module by its imports: ``tf`` is ``tensorflow``."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

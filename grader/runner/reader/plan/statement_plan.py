@@ -5,8 +5,6 @@ it costs time. So the plan starts at the name ``LSTM`` and follows the names tha
 statements that bind or change them. Statements that configure a library or patch a class are run as well.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """Classifies top-level statements, before the plan decides whether the class needs them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Sequence

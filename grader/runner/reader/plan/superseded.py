@@ -4,8 +4,6 @@ A student rewrites the class in a cell below and leaves the old one standing. It
 about the class that is graded.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 

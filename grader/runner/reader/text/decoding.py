@@ -1,7 +1,5 @@
 """Turns the bytes of an upload into text with ``\\n`` line ends, and recognises the kind of file."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import re

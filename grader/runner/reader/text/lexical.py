@@ -4,8 +4,6 @@ Cells with magics are not Python, so neither `ast` nor `tokenize` can say where 
 `tokenize` again for every magic it finds, which is quadratic; this module looks at each character once.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ IPython's own transformer decides what a magic is and what it becomes. It only e
 grows with the square of their number (400 magics in one cell: 87 s). Lines keep their numbers.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 import warnings

@@ -4,8 +4,6 @@ The JSON is cut down to cell kinds and sources as soon as it is parsed: outputs 
 else of a cell ever moved but the key of its text, and the place of the list of cells.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

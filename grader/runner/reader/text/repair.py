@@ -1,7 +1,5 @@
 """Makes the text of a cell or a file compile, where that takes no guess about the student's intent."""
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

@@ -1,7 +1,5 @@
 """Calls, followed into functions of the file; calls of TensorFlow and Keras become nodes."""
 
-from __future__ import annotations
-
 import ast
 import time
 from abc import ABC, abstractmethod

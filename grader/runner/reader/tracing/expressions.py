@@ -1,7 +1,5 @@
 """Expressions, followed to values."""
 
-from __future__ import annotations
-
 import ast
 import operator
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The elements that a loop runs over; items, names and truth of values."""
 
-from __future__ import annotations
-
 import ast
 from typing import Any
 

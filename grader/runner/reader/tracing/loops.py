@@ -1,7 +1,5 @@
 """Loops: the values that a step gets and those that it leaves to the next."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """Statements: follows a class from its input to its answer."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The outcome of following a class: its loops, the outputs that they collect, and the value that it returns."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from reader.tracing.values import Node, Obj, Span, Value

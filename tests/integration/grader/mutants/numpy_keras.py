@@ -1,7 +1,5 @@
 """As much of TensorFlow and Keras as the styles and slips use, by NumPy: no process has to start for an answer."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

@@ -3,8 +3,6 @@
 It calls each of them three times and prints the answers and their gradients, before the class is run.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Mapping
 

@@ -3,8 +3,6 @@
 Nothing here knows the bank that has to find these mistakes.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

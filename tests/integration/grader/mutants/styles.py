@@ -5,8 +5,6 @@ every style, so a mistake is written once. What one style has and another has no
 decides where a mistake can be made.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

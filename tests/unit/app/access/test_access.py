@@ -1,7 +1,5 @@
 """Permissions: every route of the OpenAPI document is asked by people without the right to it."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Iterator

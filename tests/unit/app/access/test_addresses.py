@@ -1,7 +1,5 @@
 """Addresses of people who sign on: a teacher of one course never gets the links of another one by changing them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

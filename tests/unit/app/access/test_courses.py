@@ -1,7 +1,5 @@
 """Two courses side by side, the same student's name in both: nobody of one sees or changes anything of the other."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from sqlalchemy import func, select

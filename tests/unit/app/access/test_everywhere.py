@@ -1,7 +1,5 @@
 """Signing out everywhere: what it ends, what it leaves, and what it says."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import re

@@ -1,7 +1,5 @@
 """Requests with an `Idempotency-Key` that are sent again: they do nothing twice."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The limit on requests: how many may come, when to come again, and what is remembered."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.access import limits

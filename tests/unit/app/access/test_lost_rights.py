@@ -1,7 +1,5 @@
 """Rights of people whose role has changed since their token was made, and of assistants, who give no grades."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 
 import pytest

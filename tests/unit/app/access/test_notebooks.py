@@ -1,7 +1,5 @@
 """Codes and tokens of notebooks: how one becomes the other, and what the token may do."""
 
-from __future__ import annotations
-
 import logging
 import re
 from datetime import datetime, timedelta

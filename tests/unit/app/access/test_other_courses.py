@@ -1,7 +1,5 @@
 """Things of another course, named below the own one: in addresses, in queries and in forms of all pages."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

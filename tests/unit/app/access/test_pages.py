@@ -1,7 +1,5 @@
 """Every page and form of the staff of a course, asked by people with and without the right to it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator, Collection, Iterator
 

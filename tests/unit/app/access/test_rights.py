@@ -1,7 +1,5 @@
 """The table of rights, asked on every route: of an archived course, of a removed member, of an ended token."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

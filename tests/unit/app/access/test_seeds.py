@@ -1,7 +1,5 @@
 """Seeds: each attempt has its own, is always asked by it, and nobody gets to see it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """The pages of a student, asked by every role, about work of somebody else and in another course."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Doors only translate: each route and command that changes something names the action that does it."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The ids that platforms give: of a client, of a deployment."""
 
-from __future__ import annotations
-
 import pytest
 from pydantic import ValidationError
 

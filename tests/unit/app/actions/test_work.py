@@ -1,7 +1,5 @@
 """The bounds of requests about a student's work and about regrades. Pages have words for each of these faults."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

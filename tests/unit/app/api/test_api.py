@@ -1,7 +1,5 @@
 """The API around an upload: its answers and waits, its refusals, its tokens and its document."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator

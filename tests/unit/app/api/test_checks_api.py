@@ -1,7 +1,5 @@
 """Checks before handing in: what they use and leave, their limit, and their place behind all attempts."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The assignments of a course by the API: dates and rules, and the log of who set them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Courses by the API: who sees which, and what changes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from app.settings import Settings

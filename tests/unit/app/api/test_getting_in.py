@@ -1,7 +1,5 @@
 """Rosters, personal links and join links over the API."""
 
-from __future__ import annotations
-
 import csv
 import io
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The grade book of a course as a file: complete, in its points, with ids that platforms find again."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

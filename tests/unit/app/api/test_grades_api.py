@@ -1,7 +1,5 @@
 """Grades of a course over the API: extensions, adjustments, comments, reviews, and what each person reads of them."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any

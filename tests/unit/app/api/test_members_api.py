@@ -1,7 +1,5 @@
 """Members of a course by the API: who may change whom, and what follows from it at once."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

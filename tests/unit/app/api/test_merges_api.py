@@ -1,7 +1,5 @@
 """Persons merged by an admin over the API, and taken apart again."""
 
-from __future__ import annotations
-
 from app.storage.models import DEFAULT_COURSE, new_id
 from tests.unit.app.calls import assert_problem
 from tests.unit.app.conftest import Service

@@ -1,7 +1,5 @@
 """Previews of regrades over the API: what staff see, what a student does not, and who may apply or drop."""
 
-from __future__ import annotations
-
 from sqlalchemy import select
 
 from app.storage.models import CourseAssignment

@@ -1,7 +1,5 @@
 """Submissions and their reports over the API: lists, files, what is kept, what can be taken back."""
 
-from __future__ import annotations
-
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Submission
 from app.submissions import repository

@@ -1,7 +1,5 @@
 """Tokens, regrades and statistics over the API, for teachers and administrators."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

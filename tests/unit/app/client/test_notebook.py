@@ -1,7 +1,5 @@
 """The file that a notebook runs to hand itself in, against a service whose answers are written down here."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """A copy that was made while the service ran brings back what there was then."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import resource

@@ -1,7 +1,5 @@
 """Commands refuse arguments and settings that cannot be in one sentence, with exit code 2 and no traceback."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import shutil

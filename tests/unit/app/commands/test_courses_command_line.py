@@ -1,7 +1,5 @@
 """Courses from a shell, by the rules of the API."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

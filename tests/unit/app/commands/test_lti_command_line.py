@@ -1,7 +1,5 @@
 """Learning platforms from a shell: invited, listed, checked."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from dataclasses import replace

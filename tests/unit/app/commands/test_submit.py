@@ -1,7 +1,5 @@
 """The command that hands in a file, against a service whose answers are written down."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

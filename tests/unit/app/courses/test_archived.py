@@ -1,7 +1,5 @@
 """A course that is archived between the check of a request and its transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Copies of courses: dates keep the hour that the clock on the wall shows."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

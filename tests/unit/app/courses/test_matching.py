@@ -1,7 +1,5 @@
 """The student whose file it is, or nobody."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.courses.matching import Candidate, MatchedBy, Matcher

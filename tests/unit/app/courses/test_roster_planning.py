@@ -1,7 +1,5 @@
 """Addresses that move within a roster: the fast answer is that of the definition."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

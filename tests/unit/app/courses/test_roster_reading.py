@@ -1,7 +1,5 @@
 """Rosters as people have them: any encoding, delimiter and export, and any bytes."""
 
-from __future__ import annotations
-
 import csv
 import io
 from typing import Any

@@ -1,7 +1,5 @@
 """Forms: where a sent one leads on to, and the charset of one in parts."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.http.forms import see_other

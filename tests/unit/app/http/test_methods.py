@@ -1,7 +1,5 @@
 """An address takes the methods of its own operations alone, and HEAD tells of it what GET would, and nothing more."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 

@@ -1,7 +1,5 @@
 """The navigation: what readers of each kind are shown beside a page."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.access.rights import Right

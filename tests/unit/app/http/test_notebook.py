@@ -1,7 +1,5 @@
 """The cell that hands a notebook in, and the file that it fetches."""
 
-from __future__ import annotations
-
 import ast
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """Links of a page to itself, in the other language."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The character NUL, which PostgreSQL cannot hold: nothing that anybody sends takes it into a statement."""
 
-from __future__ import annotations
-
 import inspect
 import re
 import sys

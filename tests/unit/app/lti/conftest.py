@@ -1,7 +1,5 @@
 """A service that a platform in memory launches."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterator

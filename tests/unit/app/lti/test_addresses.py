@@ -1,7 +1,5 @@
 """Addresses that a platform's launches name: its token goes to no other site, and a grade to no other column."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

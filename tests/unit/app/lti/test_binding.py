@@ -1,7 +1,5 @@
 """The course here that a course of a platform is: asked, answered in three ways, undone."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

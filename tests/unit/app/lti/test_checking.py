@@ -1,7 +1,5 @@
 """The check of a registration: each misconfiguration by its name, and none where there is none."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from email.utils import formatdate

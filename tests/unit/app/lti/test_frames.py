@@ -1,7 +1,5 @@
 """Frames without cookies: the launch is bound by the platform's storage, and the session is in the path."""
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile

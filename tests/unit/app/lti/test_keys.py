@@ -1,7 +1,5 @@
 """The keys that this service signs with: made, published, and followed by the next one."""
 
-from __future__ import annotations
-
 from base64 import urlsafe_b64decode
 
 import pytest

@@ -1,7 +1,5 @@
 """Kinds of platforms: issuer, keys and tokens on hosts of their own, and an audience that is no address of these."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 import pytest

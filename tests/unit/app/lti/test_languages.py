@@ -1,7 +1,5 @@
 """The language of pages that a platform opens: the reader's choice, else that of the platform, else the browser's."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Launches over HTTP: from a platform's course into a course here, and every way in which that is refused."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Rights that a platform takes: by a launch with a lower part, by a list that leaves somebody out, in every course."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta

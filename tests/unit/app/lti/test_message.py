@@ -1,7 +1,5 @@
 """A platform's message is believed only if it is signed by the platform, for us, for this launch, and now."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial

@@ -1,7 +1,5 @@
 """The nightly look at the platform's members and grades: what differs is sent again once, and listed."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any

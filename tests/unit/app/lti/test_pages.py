@@ -1,7 +1,5 @@
 """The pages of platforms, of a course's connection, and of Deep Linking."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """Grades in the platform's grade book: what arrives there, what is sent again, and what is given up."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import timedelta
 from time import monotonic

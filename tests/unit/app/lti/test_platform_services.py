@@ -1,7 +1,5 @@
 """The words of a platform about a refusal: its sentence, and nothing of ours that comes back with it."""
 
-from __future__ import annotations
-
 import json
 from time import thread_time
 from typing import Any

@@ -3,8 +3,6 @@
 Each table runs on one service, because starting one takes longer than all its rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta

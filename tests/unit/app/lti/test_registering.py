@@ -1,7 +1,5 @@
 """Platforms that register themselves: by the rules of each, and every way in which that is refused."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

@@ -1,7 +1,5 @@
 """Scores: their address, their moment, and the waits before one is sent again."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 

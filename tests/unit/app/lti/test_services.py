@@ -4,8 +4,6 @@ Each is asked by the client of app/outgoing: all addresses that lead inside stan
 endless and broken answers in tests/unit/app/outgoing.
 """
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Platforms that an admin registers by hand, and their sites, whose pages may show ours in a frame."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The service as platforms read it: the JSON of Canvas, and the values for forms."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from app.lti.registration.kinds import FORMS

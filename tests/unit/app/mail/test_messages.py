@@ -1,7 +1,5 @@
 """Messages: whatever people write, a message goes to one address and has our headers only."""
 
-from __future__ import annotations
-
 from email import message_from_bytes
 from email.policy import SMTP, default
 

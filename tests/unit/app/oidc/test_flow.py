@@ -1,7 +1,5 @@
 """A sign-in belongs to one browser for ten minutes, and leads to an address of this service."""
 
-from __future__ import annotations
-
 import re
 import time
 from base64 import urlsafe_b64encode

@@ -1,7 +1,5 @@
 """The answer of an issuer is believed only if it is one to this sign-in, signed for this service, and in time."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

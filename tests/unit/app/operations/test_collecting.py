@@ -1,7 +1,5 @@
 """The collector rests in a block, and works after it, whatever the block does."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import weakref

@@ -1,7 +1,5 @@
 """Health, readiness, metrics and the self-test, and a service with too much waiting."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import re

@@ -1,7 +1,5 @@
 """Answers: the pause that one asks for, and the JSON in it."""
 
-from __future__ import annotations
-
 import json
 
 import httpx

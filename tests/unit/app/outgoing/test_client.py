@@ -1,7 +1,5 @@
 """The client of addresses that others have chosen: what it reads of an answer, and what it takes from the service."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import socket

@@ -1,7 +1,5 @@
 """Deleted submissions are gone: for every reader, and in the files too."""
 
-from __future__ import annotations
-
 import logging
 import sqlite3
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """People over the API: exported and deleted by an admin, exported by a member for themself."""
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """The queue and its slots: what a stop, a crash and a fault of ours leave."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The batcher, which does at once what many ask for at the same time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """An SQLite file that is not the one that was there: before a start, and while the service runs."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools

@@ -1,7 +1,5 @@
 """Ids and moments as the tables keep them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest

@@ -1,7 +1,5 @@
 """The log lines about a database that fails for a while."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """The assignment's attempts and deadline, over the API and on the pages."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Laws of the counted grade, over histories of every kind."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

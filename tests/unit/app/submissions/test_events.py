@@ -1,7 +1,5 @@
 """The stream of events of an attempt, from the queue to the report."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """The rules of an assignment: how many attempts, until when, and the grade of a late one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The names of files and students in an upload."""
 
-from __future__ import annotations
-
 import pytest
 
 from app.errors.uploads import StudentInvalid

@@ -1,7 +1,5 @@
 """Attempts whose code attacked the grader: held, decided on, and told of only then."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import func, select
 

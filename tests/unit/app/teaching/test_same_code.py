@@ -1,7 +1,5 @@
 """Attempts with the same code: which students make a group, what is said of it, and what ends with an attempt."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Clients of the service whose pages are tested."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 
 import pytest

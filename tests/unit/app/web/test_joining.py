@@ -1,7 +1,5 @@
 """The page of a join link, as a browser meets it."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """News about a student's work: on the first page, and counted on all others until it was seen there."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

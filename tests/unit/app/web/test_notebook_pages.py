@@ -1,7 +1,5 @@
 """The assignment's page for notebooks and checks: codes, the notebooks in use, and the page of a check."""
 
-from __future__ import annotations
-
 import re
 
 from app.storage.models import DEFAULT_COURSE

@@ -1,7 +1,5 @@
 """The page of every refusal says what happened in words for people, and where to go on."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from html import unescape

@@ -1,7 +1,5 @@
 """Forms that are refused: the page that holds one shows it again, with each fault and everything that was typed."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

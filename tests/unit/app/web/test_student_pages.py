@@ -1,7 +1,5 @@
 """The pages of a student, asked without a browser."""
 
-from __future__ import annotations
-
 import json
 import re
 from html import unescape

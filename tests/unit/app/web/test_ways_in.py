@@ -1,7 +1,5 @@
 """Somebody who is not signed in is offered the ways in that there are, and comes to the page that they wanted."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

@@ -1,7 +1,5 @@
 """The pages of students: the way in, an upload, the wait, the report, and forms of other sites."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """Webhooks of people who lose their rights while deliveries wait."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Webhooks: what is sent, signed and sent again, and where it may lead."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import AsyncIterator

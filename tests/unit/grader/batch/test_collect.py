@@ -1,7 +1,5 @@
 """Files in the folders and archives of strangers, and the students they belong to."""
 
-from __future__ import annotations
-
 import io
 import os
 import stat

@@ -1,7 +1,5 @@
 """Many submissions at once: order, survival, the grade book, exit codes."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io

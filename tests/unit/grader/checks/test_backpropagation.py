@@ -1,7 +1,5 @@
 """Gradients of a right answer, compared with the oracle's."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Points of a wrong answer for its right parts."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Repairs of a wrong answer, and their sentences."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

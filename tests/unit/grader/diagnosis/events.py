@@ -1,7 +1,5 @@
 """Events of the box that tests of diagnosis begin with."""
 
-from __future__ import annotations
-
 from grader.sandbox.events import Raised
 
 

@@ -1,7 +1,5 @@
 """Diagnoses of a judged answer: which cause comes first, and what is told beside it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Codes of exceptions, advice that fits them, and the statement behind a missing name."""
 
-from __future__ import annotations
-
 import pytest
 
 from grader.diagnosis.exceptions import error_variant, exception_problem, indentation, is_out_of_memory, once

@@ -1,7 +1,5 @@
 """Codes of a run's outcome, before any number is looked at."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

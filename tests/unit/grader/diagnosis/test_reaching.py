@@ -1,7 +1,5 @@
 """Remarks on a submission's reaches; an honest reach costs nothing."""
 
-from __future__ import annotations
-
 import pytest
 
 from grader.checks.registry import run_checks

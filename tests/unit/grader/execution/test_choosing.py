@@ -1,7 +1,5 @@
 """The choice between several runs, and between several readings of the weights."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The list of questions: drawn from the attempt's seed, with an order and names that give nothing away."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import numpy as np

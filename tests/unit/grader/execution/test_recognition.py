@@ -1,7 +1,5 @@
 """The recognition of weights by their gradients: a model is the oracle's numbers in an order of its own."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

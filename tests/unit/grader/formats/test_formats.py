@@ -1,7 +1,5 @@
 """The forms of a report: each has its platform's shape, and nothing from the student becomes more than text."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

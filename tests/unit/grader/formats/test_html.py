@@ -1,7 +1,5 @@
 """The self-contained page: whole, in two languages, and nothing in it from a student that is more than text."""
 
-from __future__ import annotations
-
 import base64
 import re
 from html.parser import HTMLParser

@@ -1,7 +1,5 @@
 """Explanations of answers that are made here, and not by a model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Laws of the comparison."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

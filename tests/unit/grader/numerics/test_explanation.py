@@ -1,7 +1,5 @@
 """Whether wrong numbers are explained, by what makes them, and by nothing else."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Mistakes with a number in them: the number is found, and only what holds on all cases is believed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

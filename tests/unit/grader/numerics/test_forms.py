@@ -1,7 +1,5 @@
 """Right and wrong numbers in every form in which a student may return them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

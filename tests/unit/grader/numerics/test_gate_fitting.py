@@ -1,7 +1,5 @@
 """Numbers in a gate, and what stands in the place of h, are read off the answers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

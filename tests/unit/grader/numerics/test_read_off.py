@@ -1,7 +1,5 @@
 """Functions, formulas and single steps of a student's own are read off the answers, whatever the drawn numbers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

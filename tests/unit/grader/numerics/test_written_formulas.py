@@ -1,7 +1,5 @@
 """Formulas from a student's code: a mistake where they are not the LSTM's, and nothing where they are no formulas."""
 
-from __future__ import annotations
-
 import ast
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Two reports of one submission: what changed and why."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

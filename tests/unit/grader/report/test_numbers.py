@@ -1,7 +1,5 @@
 """Numbers and moments look as people write them in each language."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone

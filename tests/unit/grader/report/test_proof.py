@@ -1,7 +1,5 @@
 """The proof as it is shown: words, the curve, the map, for every kind of number."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

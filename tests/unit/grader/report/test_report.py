@@ -1,7 +1,5 @@
 """The stored report: what it holds, and that its hash covers it."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

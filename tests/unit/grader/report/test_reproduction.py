@@ -1,7 +1,5 @@
 """The script for Colab: it asks the same question, fills the student's own parts, and carries nothing it should not."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest

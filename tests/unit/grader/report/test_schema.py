@@ -1,7 +1,5 @@
 """The published schema of a report, and reading one back."""
 
-from __future__ import annotations
-
 import json
 
 import jsonschema

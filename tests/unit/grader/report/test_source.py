@@ -1,7 +1,5 @@
 """The source that a report keeps, and the difference of two: whatever they hold, they are bounded and checked."""
 
-from __future__ import annotations
-
 import json
 import time
 import zlib

@@ -1,7 +1,5 @@
 """Checks that only say that they fail for the same reason as another one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Laws that hold for every report, tried on one mistake of each code of the bank."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

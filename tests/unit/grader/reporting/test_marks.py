@@ -1,7 +1,5 @@
 """The map from causes to places: complete, and silent where it does not know."""
 
-from __future__ import annotations
-
 import json
 import re
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """Lines of the module text become places that the student knows."""
 
-from __future__ import annotations
-
 import pytest
 
 from grader.execution.reading import Reading

@@ -1,7 +1,5 @@
 """The proof's numbers: those of the oracle, of the mistake and of the student, and of no hidden case."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

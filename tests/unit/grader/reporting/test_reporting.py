@@ -1,7 +1,5 @@
 """Facts of a run in its report, beside the verdict."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

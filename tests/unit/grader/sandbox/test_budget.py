@@ -1,7 +1,5 @@
 """The shared budget of a submission's runs, and the time that the host owes a run."""
 
-from __future__ import annotations
-
 import runpy
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The words of doctor on control groups, for folders that look like those of hosts."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

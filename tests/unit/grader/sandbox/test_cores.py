@@ -1,7 +1,5 @@
 """Cores that this process may use, in made-up cgroup trees."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """The choice of a device, over made-up file systems; no GPU and no TensorFlow needed."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

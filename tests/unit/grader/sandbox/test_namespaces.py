@@ -1,7 +1,5 @@
 """The command that makes the outer ring, from facts alone."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Whatever bytes come out of the box, they are events or `RunnerOutputInvalid`."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import json

@@ -1,7 +1,5 @@
 """A silent process counts as stuck after a while, by a clock that the tests move."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Callable, Iterator

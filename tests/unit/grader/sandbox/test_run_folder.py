@@ -1,7 +1,5 @@
 """Folders of runs: whatever a run left in one, it is removed, and nothing else is."""
 
-from __future__ import annotations
-
 import errno
 import os
 import resource

@@ -1,7 +1,5 @@
 """Task 2 judged without a box: a notebook is a function that shows what it makes of two answers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

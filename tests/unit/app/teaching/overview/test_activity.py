@@ -1,7 +1,5 @@
 """The chart of attempts by time: how long its steps are, and how many."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

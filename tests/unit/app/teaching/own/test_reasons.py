@@ -1,7 +1,5 @@
 """The words on each attempt of a student: why it counts, or does not."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The pages on which the staff follow a course, as a teacher without scripts uses them."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

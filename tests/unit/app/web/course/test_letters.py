@@ -1,7 +1,5 @@
 """A teacher writes to those who have not handed in, or whose grade is low."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

@@ -1,7 +1,5 @@
 """Calls that many tests of the pages that manage a course make."""
 
-from __future__ import annotations
-
 import httpx
 
 from app.storage.models import DEFAULT_COURSE

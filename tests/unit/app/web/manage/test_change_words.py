@@ -1,7 +1,5 @@
 """Changes in words: each value that the log may hold, in both languages."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from zoneinfo import ZoneInfo

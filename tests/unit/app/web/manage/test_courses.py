@@ -1,7 +1,5 @@
 """A course begins, changes, is copied, archived and deleted, in pages."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

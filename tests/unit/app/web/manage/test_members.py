@@ -1,7 +1,5 @@
 """The members of a course and their ways in, in pages."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """A platform's own file, as Canvas or Moodle writes it, that a teacher gets back with grades in it."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import io

@@ -1,7 +1,5 @@
 """Regrades, a batch, the grade book and the state of the service, as a teacher without scripts uses them."""
 
-from __future__ import annotations
-
 import html
 import io
 import re

@@ -1,7 +1,5 @@
 """Pictures: one definition each, drawn without a browser, and the same in words."""
 
-from __future__ import annotations
-
 import io
 import json
 import math
