@@ -122,19 +122,20 @@ class NotebookRunner:
             events, complete = protocol.decode_events(outcome.result, ended_by_itself=by_itself)
         except RunnerOutputInvalid:
             return NotebookRun(self._reading, outcome)
-        moments: dict[int, dict[int, ModelWeights]] = {}
+        moments: list[dict[int, ModelWeights]] = []
         for event, arrays in events:
             if isinstance(event, Weights):
-                models = moments.setdefault(event.moment, {})
+                changed: dict[int, ModelWeights] = {}
                 for name, array in arrays.items():
                     model, _, weight = name.partition("/")
-                    models.setdefault(int(model), {})[weight] = array
+                    changed.setdefault(int(model), {})[weight] = array
+                moments.append((moments[-1] if moments else {}) | changed)
         return NotebookRun(
             self._reading,
             outcome,
             complete,
             calls=tuple(protocol.select(events, ModelCall)),
-            moments=tuple(moments[number] for number in sorted(moments)),
+            moments=tuple(moments),
             changed_by=tuple(event.statement for event in protocol.select(events, Weights)),
             outputs=tuple(protocol.select(events, NotebookOutput)),
             reaches=tuple(protocol.select(events, Reach)),

@@ -20,7 +20,7 @@ from driver.student.student_module import StudentModule
 from driver.weights import placements, recognition, roles
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.used import find_ones, find_states, find_unused
+from driver.weights.used import find_ones, find_starts, find_states, find_unused
 from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
@@ -178,25 +178,34 @@ class Models:
         return leaves
 
     def _find_unused(self, sizes: Sizes, model: Any, x: tf.Tensor) -> frozenset[str]:
-        """Find the paths of states, and of weights that do nothing where there are more than one layer needs."""
+        """Find the paths of what is no weight: starts, states, and what does nothing where there is too much."""
         leaves = find_leaves(model, self._module.names)
         found = sort_by_shape(leaves, sizes["features"], sizes["units"])
-        if not is_crowded(found) and not may_be_states(leaves, found, sizes["units"]):
-            return frozenset()
-        steps = x[:, :STEPS_OF_ALL_PATHS]
+        steps, is_big = x[:, :STEPS_OF_ALL_PATHS], is_crowded(found)
 
         def call() -> tf.Tensor:
             return call_eagerly(model, steps)
 
-        self._module.follow(sizes | {"timesteps": steps.shape[1]})
+        def call_on_positive() -> tf.Tensor:
+            step = np.abs(np.array(x[:, :1])) + np.float32(0.5)
+            return call_eagerly(model, tf.constant(step / step.sum(axis=-1, keepdims=True)))
+
+        left_out: list[Leaf] = []
         try:
-            self.states = [leaf.path for leaf in find_states(leaves, call)]
-            left_out = [leaf.path for leaf in find_unused(leaves, sizes["units"], call)] if is_crowded(found) else []
-            return frozenset([*self.states, *left_out])
+            self._module.follow(sizes | {"timesteps": 1})
+            left_out += find_starts(leaves, found, sizes["units"], call_on_positive)
+            self._module.follow(sizes | {"timesteps": steps.shape[1]})
+            if is_big or may_be_states(leaves, found, sizes["units"]):
+                states = find_states(leaves, call)
+                self.states = [leaf.path for leaf in states]
+                left_out += states
+            if is_big:
+                left_out += find_unused(leaves, sizes["units"], call)
         except Exception:  # the experiment is our idea, not the exercise's
             return frozenset()
         finally:
             self._module.follow(sizes)
+        return frozenset(leaf.path for leaf in left_out)
 
     def candidates(self, leaves: list[Leaf], sizes: Sizes) -> tuple[list[placements.Placement], str | None]:
         request, features, units = self._request, sizes["features"], sizes["units"]

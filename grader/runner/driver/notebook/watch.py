@@ -8,9 +8,11 @@ import contextlib
 import functools
 import hashlib
 import re
+import sys
 import types
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,9 @@ from driver.weights import placements, recognition, roles
 from driver.weights.leaves import find_leaves
 
 # The trusted side takes no more (sandbox/protocol.py).
-MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 100, 400
+MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 40, 100, 400
+# From one line of code: a loop that trains or takes times leaves room for what comes after it.
+MAX_MOMENTS_OF_A_LINE, MAX_ALIKE = 40, 20
 MAX_WEIGHTS_BYTES = 32 << 20
 STUDENT, KERAS = "student", "keras"
 # Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
@@ -39,12 +43,17 @@ PATTERN = np.array([1.1, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1
 
 @dataclass
 class WatchedModel:
-    """A model that was called: the student's with its sizes at that call, or a layer of Keras."""
+    """A model that was called: the student's with its sizes at that call, or a layer of Keras.
+
+    `weights` are the last known ones as the Keras layer would hold them; `digest` is that of the student's own.
+    """
 
     side: str
     model: Any
     features: int = 0
     units: int = 0
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    digest: bytes = b""
 
 
 class Watch:
@@ -70,8 +79,10 @@ class Watch:
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
         self._models: list[WatchedModel] = []
         self._moment = -1
-        self._weights_digest = b""
+        self._moments_of_lines: Counter[tuple[int, int]] = Counter()
         self._weights_bytes = 0
+        # The numbers of calls of one model with the same weights from one line.
+        self._alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         self._calls = 0
         self._inside = False
         self._watching: set[Any] = set()
@@ -164,11 +175,18 @@ class Watch:
             return output
         x = _as_array(args[0] if args else next(iter(kwargs.values()), None))
         model = self._watched(side, layer, x, array)
+        if model is None:
+            return output
         self.note_weights()
-        number, self._calls = self._calls, self._calls + 1
+        alike = self._alike[*self._place(), model, self._moment]
+        is_new = len(alike) < MAX_ALIKE
+        if is_new:
+            alike.append(self._calls)
+            self._calls += 1
+        number = alike[-1]
         spoil = self._spoils.get(number)
         changes = spoil is not None and spoil["by"] == "weights"
-        if number < MAX_CALLS:
+        if is_new and number < MAX_CALLS:
             self._channel.send(
                 "called",
                 call=number,
@@ -270,29 +288,40 @@ class Watch:
 
     # --- weights ---------------------------------------------------------------------------------------------
 
-    def _watched(self, side: str, layer: Any, x: np.ndarray | None, output: np.ndarray) -> int:
+    def _watched(self, side: str, layer: Any, x: np.ndarray | None, output: np.ndarray) -> int | None:
         for index, watched in enumerate(self._models):
             if watched.model is layer:
                 return index
-        if len(self._models) < MAX_MODELS:
-            features = x.shape[-1] if x is not None and x.ndim else 0
-            units = output.shape[-1] if output.ndim else 0
-            self._models.append(WatchedModel(side, layer, features, units))
+        if len(self._models) == MAX_MODELS:
+            return None
+        features = x.shape[-1] if x is not None and x.ndim else 0
+        units = output.shape[-1] if output.ndim else 0
+        self._models.append(WatchedModel(side, layer, features, units))
         return len(self._models) - 1
 
+    def _place(self) -> tuple[int, int]:
+        """Return the statement that runs, and the line in it, or in a function of the notebook's, where it is."""
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_globals is not self._names:
+            frame = frame.f_back
+        return self._outputs.statement, frame.f_lineno if frame is not None else 0
+
     def note_weights(self) -> None:
-        """Note a new moment whenever a weight of a watched model has changed."""
-        if self._inside or not self._models:
+        """Note a new moment whenever a weight of a watched model has changed, with the weights of that model."""
+        place = self._place()
+        is_full = self._moment + 1 >= MAX_MOMENTS or self._weights_bytes > MAX_WEIGHTS_BYTES
+        if self._inside or is_full or self._moments_of_lines[place] >= MAX_MOMENTS_OF_A_LINE:
             return
-        arrays: dict[str, np.ndarray] = {}
+        changed: dict[str, np.ndarray] = {}
         for index, watched in enumerate(self._models):
-            arrays.update({f"{index}/{name}": array for name, array in self._weights_of(watched).items()})
-        seen = hashlib.sha256(b"".join(name.encode() + a.tobytes() for name, a in sorted(arrays.items()))).digest()
-        if seen == self._weights_digest or self._moment + 1 >= MAX_MOMENTS or self._weights_bytes > MAX_WEIGHTS_BYTES:
-            return
-        self._weights_bytes += sum(array.nbytes for array in arrays.values())
-        self._weights_digest, self._moment = seen, self._moment + 1
-        self._channel.send("weights", arrays, moment=self._moment, statement=self._outputs.statement)
+            before, watched.weights = watched.weights, self._weights_of(watched)
+            if not _are_same(before, watched.weights):
+                changed.update({f"{index}/{name}": array for name, array in watched.weights.items()})
+        if changed or (self._models and self._moment < 0):
+            self._weights_bytes += sum(array.nbytes for array in changed.values())
+            self._moment += 1
+            self._moments_of_lines[place] += 1
+            self._channel.send("weights", changed, moment=self._moment, statement=self._outputs.statement)
 
     def _weights_of(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         try:
@@ -304,10 +333,20 @@ class Watch:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units
+        held = [np.asarray(leaf.variable) for leaf in leaves if leaf.variable is not None]
+        before, watched.digest = watched.digest, hashlib.sha256(b"".join(array.tobytes() for array in held)).digest()
+        if before == watched.digest:
+            return watched.weights
         if known := recognition.placement_of(leaves, self._arrays, features, units, self._unpack_names):
             return placements.collect(known, features, units)
         found, _ = roles.candidates(leaves, features, units, self._unpack_names, self._pairing, self._joined)
         return placements.collect(found[min(self._candidate, len(found) - 1)], features, units) if found else {}
+
+
+def _are_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[name], second[name], equal_nan=True) for name in first
+    )
 
 
 def _is_recurrent(layer: Any) -> bool:

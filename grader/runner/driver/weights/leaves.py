@@ -94,8 +94,8 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
         seen: set[int] = set()
         for name, value in list(names.items()):
             leaves += _without_constants(_held(name, _walk(value, name, seen)))
-    if not leaves:
-        leaves = reached
+        if all(leaf.built_in for leaf in leaves):
+            leaves = reached or leaves
     # A Keras layer kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves
@@ -130,9 +130,10 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
         return
     seen.add(id(value))
     if _is_variable(value):
-        # A variable that takes values of any size is a state.
-        if not isinstance(value.shape, tf.TensorShape) or value.shape.is_fully_defined():
-            yield Leaf(path, value, tuple(value.shape))
+        # One that takes values of any size has the shape of its value.
+        yield Leaf(
+            path, value, tuple(value.shape) if tf.TensorShape(value.shape).is_fully_defined() else np.shape(value)
+        )
     elif isinstance(value, tf.keras.layers.Dense):
         # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
         kernel = getattr(value, "kernel", None) if value.built else None

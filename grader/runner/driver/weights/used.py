@@ -7,8 +7,11 @@ import tensorflow as tf
 from gate_words import GATES
 
 from driver.weights.leaves import Leaf
+from driver.weights.weight_shapes import Sorted
 
 MOST_TRIED = 40
+# Opens a gate so far that a bias is not felt; below 44, where a hand-written tanh overflows.
+OPEN = 30.0
 
 
 def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor]) -> list[Leaf]:
@@ -57,6 +60,45 @@ def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
     return [leaf for leaf, value in zip(built, before, strict=True) if not np.array_equal(value, leaf.variable)]
 
 
+def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callable[[], tf.Tensor]) -> list[Leaf]:
+    """Return the vectors other than zero that h or c starts from. By shape they look like second biases.
+
+    One number of such an h reaches all units in one step, and one of a bias only its own. Where all gates are open, a c
+    is felt, and a bias is not.
+
+    Args:
+        call: the model's answer to one step of positive numbers whose sum is 1, the same at each call.
+    """
+    suspects = [leaf for leaf in found.unit_biases if leaf.layer is None and np.any(leaf.variable)]
+    if not suspects or units == 1:
+        return []
+    random = np.random.default_rng(5)
+    built = [leaf for leaf in leaves if leaf.variable is not None]
+    before = [np.array(leaf.variable) for leaf in built]
+    kernels = [
+        leaf
+        for groups in (found.fused, found.single, found.bundled)
+        for name in ("kernel", "both")
+        for leaf in groups[name]
+    ]
+    try:
+        for leaf in built:
+            if leaf not in suspects:
+                leaf.assign(random.normal(0.0, 0.3, leaf.shape or ()).astype(np.float32))
+        answer = np.array(call())
+        if not np.array_equal(answer, np.array(call())):
+            return []
+        first = np.arange(units) == 0
+        of_h = [leaf for leaf in suspects if (answer_after_change(leaf, call, first) != answer)[..., 1:].any()]
+        for leaf in [*of_h, *kernels]:
+            leaf.assign(np.full(leaf.shape or (), OPEN if leaf in kernels else 0.0, np.float32))
+        answer = np.array(call())
+        return [leaf for leaf in suspects if leaf in of_h or (answer_after_change(leaf, call) != answer).any()]
+    finally:
+        for leaf, value in zip(built, before, strict=True):
+            leaf.assign(value)
+
+
 def _is_factor(leaf: Leaf, call: Callable[[], tf.Tensor]) -> bool:
     """Return whether the answer is zero without it, so that it is no bias."""
     before = np.array(leaf.variable)
@@ -66,10 +108,10 @@ def _is_factor(leaf: Leaf, call: Callable[[], tf.Tensor]) -> bool:
     return not answer.any()
 
 
-def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor]) -> np.ndarray:
-    """Return the answer with another value of one weight."""
+def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor], of: np.ndarray | np.bool_ = np.True_) -> np.ndarray:
+    """Return the answer with another value of one weight, or of some of its last axis."""
     before = np.array(leaf.variable)
-    leaf.assign(before + np.float32(0.5))
+    leaf.assign(before + np.float32(0.5) * of)
     answer = np.array(call())
     leaf.assign(before)
     return answer
