@@ -46,10 +46,13 @@ lstm = tf.keras.layers.LSTM(9, return_sequences=True, recurrent_activation="sigm
 y = lstm(x)
 mine = LSTM(9)
 mine(x)
+for size in range(20, 30):
+    LSTM(size)(x[:, :1])
 for epoch in range(450):
     print("epoch", epoch)
-    if epoch < 30:
-        mine.set_weights([1.1 * weight for weight in mine.get_weights()])
+    mine(x[:, :1])
+    if epoch < 120:
+        mine.set_weights([0.99 * weight for weight in mine.get_weights()])
 W, U, b = lstm.get_weights()
 mine.set_weights([W, b, U])
 z = mine(x)

@@ -131,9 +131,8 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
     seen.add(id(value))
     if _is_variable(value):
         # One that takes values of any size has the shape of its value.
-        yield Leaf(
-            path, value, tuple(value.shape) if tf.TensorShape(value.shape).is_fully_defined() else np.shape(value)
-        )
+        shape = value.shape if tf.TensorShape(value.shape).is_fully_defined() else np.array(value).shape
+        yield Leaf(path, value, tuple(shape))
     elif isinstance(value, tf.keras.layers.Dense):
         # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
         kernel = getattr(value, "kernel", None) if value.built else None

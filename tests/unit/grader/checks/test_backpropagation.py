@@ -38,6 +38,12 @@ def test_gradients_that_stop_at_every_step_reach_the_last_one_alone(case):
     assert (judged.stopped, judged.steps) == (None, 1)
 
 
+def test_an_input_without_a_gradient_says_nothing_of_the_states(case):
+    gradients = _gradients(case)
+    judged = judge(case, gradients | {"x": gradients["x"] * 0})
+    assert (judged.wrong, judged.steps) == (("x",), None)
+
+
 def test_one_gate_that_is_off_is_named_alone(case):
     gradients = _gradients(case)
     split_gates(gradients["recurrent_kernel"])["f"][...] *= 1.01
