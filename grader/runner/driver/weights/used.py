@@ -12,6 +12,7 @@ from driver.weights.weight_shapes import Sorted
 MOST_TRIED = 40
 # Opens a gate so far that a bias is not felt; below 44, where a hand-written tanh overflows.
 OPEN = 30.0
+FELT = 1e-3
 
 
 def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor]) -> list[Leaf]:
@@ -88,12 +89,14 @@ def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callabl
         answer = np.array(call())
         if not np.array_equal(answer, np.array(call())):
             return []
-        first = np.arange(units) == 0
+        first = slice(0, 1)
         of_h = [leaf for leaf in suspects if (answer_after_change(leaf, call, first) != answer)[..., 1:].any()]
         for leaf in [*of_h, *kernels]:
             leaf.assign(np.full(leaf.shape or (), OPEN if leaf in kernels else 0.0, np.float32))
         answer = np.array(call())
-        return [leaf for leaf in suspects if leaf in of_h or (answer_after_change(leaf, call) != answer).any()]
+        return [
+            leaf for leaf in suspects if leaf in of_h or np.abs(answer_after_change(leaf, call) - answer).max() > FELT
+        ]
     finally:
         for leaf, value in zip(built, before, strict=True):
             leaf.assign(value)
@@ -108,10 +111,12 @@ def _is_factor(leaf: Leaf, call: Callable[[], tf.Tensor]) -> bool:
     return not answer.any()
 
 
-def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor], of: np.ndarray | np.bool_ = np.True_) -> np.ndarray:
-    """Return the answer with another value of one weight, or of some of its last axis."""
+def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor], changed: slice = slice(None)) -> np.ndarray:
+    """Return the answer with another value of one weight, or of some of its numbers."""
     before = np.array(leaf.variable)
-    leaf.assign(before + np.float32(0.5) * of)
+    after = before.copy()
+    after.reshape(-1)[changed] += np.float32(0.5)
+    leaf.assign(after)
     answer = np.array(call())
     leaf.assign(before)
     return answer
