@@ -8,7 +8,7 @@ turns out not to depend on the models; none of them decides a point.
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scopes import root_name
@@ -56,7 +56,7 @@ def find_uses(tree: ast.Module, plan: Plan, *, is_script: bool) -> list[Use]:
     return [
         finder.use(index)
         for index in sorted(running)
-        if index in plan.reasons or not _is_left_out(plan.statements[index])
+        if index in plan.reasons or not finder.is_left_out(plan.statements[index])
     ]
 
 
@@ -64,6 +64,9 @@ class _Finder:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._functions = {s.node.name: s.node for s in plan.statements if isinstance(s.node, DEFINITIONS)}
+        calls = [call for statement in plan.statements for call in statement.calls]
+        written, read = (_texts(calls, what) for what in ("save|dump", "load"))
+        self._own_files = written & read
         self._sides_of_name: dict[str, set[str]] = defaultdict(set)
         self._sides_of_name[CLASS] = {STUDENT}
         self._sides: list[set[str]] = [set() for _ in plan.statements]
@@ -104,7 +107,7 @@ class _Finder:
         for index, statement in enumerate(self._plan.statements):
             if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or index in self._plan.hiding:
                 continue
-            if _is_left_out(statement) or statement.shell_code():
+            if self.is_left_out(statement) or statement.shell_code():
                 continue
             sides = self._sides[index]
             used = used or STUDENT in sides
@@ -117,6 +120,14 @@ class _Finder:
         if isinstance(statement.node, ast.Expr):
             return not isinstance(statement.node.value, ast.Constant) or statement.node.value.value not in (None, ...)
         return not SHOWS.isdisjoint(statement.called_functions) or isinstance(statement.node, ast.Assert)
+
+    def is_left_out(self, statement: Statement) -> bool:
+        """Return whether a statement trains, fetches (``np.load``, ``load_model``) or waits.
+
+        What the notebook writes into a file and reads again is not fetched.
+        """
+        calls = [call for call in statement.calls if LEFT_OUT.fullmatch(_function_name(call) or "")]
+        return any(self._own_files.isdisjoint(_texts([call], "save|load")) for call in calls)
 
     def use(self, index: int) -> Use:
         nodes = list(self._nodes(self._plan.statements[index]))
@@ -158,10 +169,10 @@ def _function_name(call: ast.Call) -> str | None:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
 
 
-def _is_left_out(statement: Statement) -> bool:
-    """Return whether a statement trains, fetches (``np.load`` and ``tf.keras.models.load_model`` too) or waits."""
-    names = {name for call in statement.calls if (name := _function_name(call)) is not None}
-    return any(LEFT_OUT.fullmatch(name) for name in names)
+def _texts(calls: Iterable[ast.Call], what: str) -> set[str]:
+    """Return the texts in calls of functions whose names begin like this."""
+    nodes = (node for call in calls if re.match(what, _function_name(call) or "") for node in ast.walk(call))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _is_equality(node: ast.AST) -> bool:
