@@ -20,7 +20,7 @@ from driver.student.student_module import StudentModule
 from driver.weights import placements, recognition, roles
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.used import find_ones, find_starts, find_states, find_unused
+from driver.weights.used import find_ones, find_starts, find_states, find_unused, may_be_starts
 from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
@@ -181,7 +181,10 @@ class Models:
         """Find the paths of what is no weight: starts, states, and what does nothing where there is too much."""
         leaves = find_leaves(model, self._module.names)
         found = sort_by_shape(leaves, sizes["features"], sizes["units"])
-        steps, is_big = x[:, :STEPS_OF_ALL_PATHS], is_crowded(found)
+        is_big, has_states = is_crowded(found), may_be_states(leaves, found, sizes["units"])
+        if not is_big and not has_states and not may_be_starts(found):
+            return frozenset()
+        steps = x[:, :STEPS_OF_ALL_PATHS]
 
         def call() -> tf.Tensor:
             return call_eagerly(model, steps)
@@ -195,7 +198,7 @@ class Models:
             self._module.follow(sizes | {"timesteps": 1})
             left_out += find_starts(leaves, found, sizes["units"], call_on_positive)
             self._module.follow(sizes | {"timesteps": steps.shape[1]})
-            if is_big or may_be_states(leaves, found, sizes["units"]):
+            if is_big or has_states:
                 states = find_states(leaves, call)
                 self.states = [leaf.path for leaf in states]
                 left_out += states

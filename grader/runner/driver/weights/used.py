@@ -61,6 +61,11 @@ def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
     return [leaf for leaf, value in zip(built, before, strict=True) if not np.array_equal(value, leaf.variable)]
 
 
+def may_be_starts(found: Sorted) -> list[Leaf]:
+    """Return the vectors of no layer that are as wide as h and not zero."""
+    return [leaf for leaf in found.unit_biases if leaf.layer is None and np.any(leaf.variable)]
+
+
 def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callable[[], tf.Tensor]) -> list[Leaf]:
     """Return the vectors other than zero that h or c starts from. By shape they look like second biases.
 
@@ -70,7 +75,7 @@ def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callabl
     Args:
         call: the model's answer to one step of positive numbers whose sum is 1, the same at each call.
     """
-    suspects = [leaf for leaf in found.unit_biases if leaf.layer is None and np.any(leaf.variable)]
+    suspects = may_be_starts(found)
     if not suspects or units == 1:
         return []
     random = np.random.default_rng(5)
