@@ -205,7 +205,7 @@ class ModelCall(Event):
 
 
 class Weights(Event):
-    """The weights of all models of the notebook, after some of them changed."""
+    """The weights of those models of the notebook whose weights changed."""
 
     event: Literal["weights"]
     moment: Annotated[int, Field(ge=0, lt=1000)]
