@@ -49,7 +49,7 @@ def test_training_downloads_and_input_are_left_out(read, line: str) -> None:
     assert line not in _uses(read(MODELS + line + "\nprint(abs(y - z))\n"))
 
 
-def test_what_the_notebook_reads_from_its_own_file_is_run(read) -> None:
+def test_a_file_that_the_notebook_itself_has_written_is_read(read) -> None:
     lines = ["np.savez('w.npz', k=lstm.weights[0])", "w = np.load('w.npz')", "m.kernel.assign(w['k'])"]
     uses = _uses(read("\n".join([MODELS, *lines, "m.load_weights('other.h5')", "print(abs(y - z))"])))
     assert uses.keys() >= {*lines}
