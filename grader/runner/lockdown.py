@@ -109,7 +109,7 @@ class Wall:
         uid: int | None,
         parent: int,
         *,
-        yields: bool = True,
+        yields: bool,
     ) -> float:
         """Lock this process down for good.
 

@@ -134,8 +134,8 @@ class Supervisor:
         else:
             # The wall time that is left of a budget would tell how long the earlier runs of a submission took.
             limits = {name: value for name, value in order["limits"].items() if name != "wall_seconds"}
-            told = {name: order[name] for name in ("directory", "uid", "yields")}
-            message = json.dumps({**told, "limits": limits}).encode()
+            passed_on = {name: order[name] for name in ("directory", "uid", "yields")} | {"limits": limits}
+            message = json.dumps(passed_on).encode()
             pid = self._template.fork(message, child_fds, lambda: self._beat(status_fd))
             if pid is None:
                 os.close(folder_fd)

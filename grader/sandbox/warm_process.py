@@ -142,7 +142,7 @@ class Zygote:
             if not self._ready and self._process.stderr:
                 self._process.stderr.close()
 
-    def run(self, request: bytes, limits: Limits, directory: str, uid: int | None, *, yields: bool = True) -> Outcome:
+    def run(self, request: bytes, limits: Limits, directory: str, uid: int | None, *, yields: bool) -> Outcome:
         """Run one request in one child, which works in `directory` as user `uid` (None: as we are).
 
         Args: yields: let the service run first where both want a core.
