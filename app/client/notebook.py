@@ -361,6 +361,13 @@ def address_of(url: str) -> Any:
         return host
 
 
+def in_ascii(url: str) -> str:
+    """Return an address with its host as DNS writes it. Raises: ValueError: there is no such host."""
+    site = urllib.parse.urlsplit(url).netloc
+    host = site.partition(":")[0]
+    return url if host.isascii() else url.replace(site, site.replace(host, host.encode("idna").decode()), 1)
+
+
 def is_nearby(url: str) -> bool:
     """Return whether only the computer or the network of the service can reach it, so that Colab cannot."""
     host = address_of(url)
@@ -463,7 +470,7 @@ class Service:
         while True:
             status = ""
             try:
-                request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
+                request = urllib.request.Request(in_ascii(self._url) + path, data, every)  # noqa: S310
                 if self._token:
                     request.add_unredirected_header("Authorization", f"Bearer {self._token}")
                 with self._open(request, timeout=ANSWER_SECONDS) as answer:

@@ -469,6 +469,20 @@ def test_colab_gives_the_notebook_as_it_is_on_the_screen(
     assert json.dumps(colab["ipynb"], ensure_ascii=False).encode("utf-8", "replace") in body
 
 
+def test_service_of_another_alphabet_is_asked_by_its_name_in_dns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's library cannot write such a host into a header."""
+    asked: list[str] = []
+
+    def unknown(_: object, request: Any, timeout: float) -> None:
+        asked.append(request.full_url)
+        raise OSError
+
+    monkeypatch.setattr(notebook.urllib.request.OpenerDirector, "open", unknown)
+    assert "https://школа.рф:8443/lstm does not answer" in run(url="https://школа.рф:8443/lstm")
+    assert "https://..рф does not answer" in run(url="https://..рф")
+    assert asked == ["https://xn--80atdl2c.xn--p1ai:8443/lstm/api/v1/notebook/tokens"]
+
+
 def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, Any], codes: list[str]) -> None:
     assert "The notebook cannot be read" in run(url="https://grader.example")
     assert codes == []
