@@ -196,6 +196,7 @@ def test_html_is_escaped_and_has_no_colours_that_a_theme_could_hide() -> None:
     shown = notebook.as_html([("title", "<script>alert(1)</script>"), ("link", "https://a/?b='><script>")])
     assert "<script>" not in shown
     assert "b='" not in shown
+    assert shown.startswith("<div style='overflow-wrap:anywhere'>")  # An address is wider than a phone.
     looks = "".join(notebook.LOOKS.values())
     assert "background" not in looks
     assert "color:" not in looks
@@ -211,6 +212,7 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
         ({"held": True}, "A teacher looks at this attempt before it counts."),
         ({"grade": {"penalty_percent": 10.0, "points": 41.0}}, "41 of 100 points, after 10 % for lateness"),
         ({"report": {**REPORT, "status": "internal_error", "points": None}}, "It is our fault"),
+        ({"report": {**REPORT, "status": "invalid_submission"}}, "It uses up no attempt"),
         ({"job_status": "cancelled", "report": None}, "taken out of the queue"),
         ({"report": {**REPORT, "status": "passed", "diagnoses": []}}, "Everything that was tried is right."),
         ({"report": {**REPORT, "advisories": [{"code": "a", "message": "A remark."}]}}, "A remark."),
