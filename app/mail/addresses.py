@@ -36,6 +36,8 @@ def comparable(address: str) -> str:
 
 
 def _in_ascii(address: str) -> str:
+    if address.isascii() or len(address) > CHARACTERS:
+        return address
     local, _, domain = address.rpartition("@")
     with contextlib.suppress(UnicodeError):
         written = f"{local}@{domain.encode('idna').decode()}"
