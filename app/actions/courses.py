@@ -68,8 +68,7 @@ async def make_course(
     Args:
         uses_too: ids of the assignments that it uses from the beginning; another one raises AssignmentUnknown.
         key: the same request sent again with it makes no second course.
-    Raises:
-        IdempotencyKeyReused
+    Raises: IdempotencyKeyReused
     """
     values = wanted.model_dump(mode="json")
 
@@ -106,8 +105,7 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
 
     Args:
         key: the same request sent again with it makes no second copy.
-    Raises:
-        IdempotencyKeyReused
+    Raises: IdempotencyKeyReused
     """
 
     async def copy(session: AsyncSession) -> Course:
@@ -212,8 +210,7 @@ class ChangeAssignment(ActionRequest):
 async def add_assignment(asking: Asking, assignment_id: str) -> None:
     """Have the course use an assignment as its file says. An assignment that it already uses keeps its dates.
 
-    Raises:
-        AssignmentUnknown
+    Raises: AssignmentUnknown
     """
     async with asking.write() as session:
         used = await uses.list_used(session, asking.course_id, asking.assignments)
@@ -225,8 +222,7 @@ async def add_assignment(asking: Asking, assignment_id: str) -> None:
 async def use_assignment(asking: Asking, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
     """Have the course use an assignment, with these dates and rules and no others.
 
-    Raises:
-        AssignmentUnknown, RulesContradictory, LateWithoutDue
+    Raises: AssignmentUnknown, RulesContradictory, LateWithoutDue
     """
     async with asking.write() as session:
         return await uses.put(

@@ -131,8 +131,7 @@ async def delete_student(asking: Asking, student: str) -> DeletedRows:
 async def join_members(asking: Asking, kept_id: str, wanted: JoinMembers) -> Merge:
     """Give a member everything that another one has, and remove the other: both are the same student.
 
-    Raises:
-        SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
+    Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """
     async with asking.write() as session:
         return await joins.join(session, asking.course_id, kept_id, wanted.member, asking.name)

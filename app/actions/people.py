@@ -21,8 +21,7 @@ class MergePeople(ActionRequest):
 async def merge_people(asking: Asking, kept_id: str, wanted: MergePeople) -> Merge:
     """Give a person all members and accounts of another one. Merging them again changes nothing.
 
-    Raises:
-        SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
+    Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
     async with asking.write() as session:
         return await persons.merge(session, kept_id, wanted.person, asking.name)
@@ -32,8 +31,7 @@ async def merge_people(asking: Asking, kept_id: str, wanted: MergePeople) -> Mer
 async def undo_merge(asking: Asking, merge_id: str) -> Merge:
     """Give the other person back what moved.
 
-    Raises:
-        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
+    Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
     async with asking.write() as session:
         return await persons.undo(session, merge_id, asking.name)
@@ -43,8 +41,7 @@ async def undo_merge(asking: Asking, merge_id: str) -> Merge:
 async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
     """Take an account of single sign-on away from a person who is not its owner.
 
-    Raises:
-        PersonNotFound, IdentityNotFound
+    Raises: PersonNotFound, IdentityNotFound
     """
     async with asking.write() as session:
         await identities.detach(session, person_id, identity_id, asking.name)
@@ -57,8 +54,7 @@ async def delete_person(asking: Asking, person_id: str, *, confirmation: str | N
     Args:
         confirmation: the displayed name of the person, as typed; another one raises DeletionUnconfirmed. None: the
             caller has asked in another way.
-    Raises:
-        PersonNotFound
+    Raises: PersonNotFound
     """
     if confirmation is not None:
         async with asking.database.read() as session:

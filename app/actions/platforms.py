@@ -148,11 +148,7 @@ async def add_deployment(asking: Asking, platform_id: str, wanted: AddDeployment
 
 @action(Right.MANAGE_PLATFORMS)
 async def set_origins(asking: Asking, platform_id: str, wanted: SetOrigins) -> None:
-    """Allow only these sites to show our pages in a frame, and to receive grades.
-
-    Raises:
-        PlatformNotFound
-    """
+    """Allow only these sites to show our pages in a frame, and to receive grades. Raises: PlatformNotFound"""
     async with asking.write() as session:
         await platforms.set_origins(session, platform_id, wanted.origins)
 

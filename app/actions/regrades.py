@@ -70,8 +70,7 @@ async def begin_regrade(
     Args:
         key: the same request sent again with it begins nothing.
         share_preview: give a preview of the same choice that is still being graded, instead of a second one.
-    Raises:
-        IdempotencyKeyReused, CourseArchived
+    Raises: IdempotencyKeyReused, CourseArchived
     """
     holder = asking.holder
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
@@ -100,8 +99,7 @@ async def begin_regrade(
 async def regrade_attempt(asking: Asking, submission_id: str) -> None:
     """Grade an attempt again. Its report stays until the new one is there.
 
-    Raises:
-        SubmissionNotFound, CourseArchived
+    Raises: SubmissionNotFound, CourseArchived
     """
     async with asking.write() as session:
         submission = await repository.existing_submission(session, submission_id, asking.holder)
@@ -125,8 +123,7 @@ async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Seq
 async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
     """Let the reports of a preview count from now on. Applying it again changes nothing.
 
-    Raises:
-        RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
+    Raises: RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
     """
     async with asking.write() as session:
         await previews.apply(session, regrade_id, asking.holder.course)
@@ -137,8 +134,7 @@ async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
 async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
     """Delete the reports of a preview, and grade no more for it. Dropping it again changes nothing.
 
-    Raises:
-        RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
+    Raises: RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
     """
     async with asking.write() as session:
         await previews.drop(session, regrade_id, asking.holder.course)

@@ -120,11 +120,7 @@ async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjus
 
 @action(Right.ADJUST)
 async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
-    """End an adjustment. It stays in the history.
-
-    Raises:
-        AdjustmentNotFound
-    """
+    """End an adjustment. It stays in the history. Raises: AdjustmentNotFound"""
     async with _work(asking, at) as (session, work):
         await adjustments.withdraw(session, work, adjustment_id, made_by=asking.name)
 
@@ -139,11 +135,7 @@ async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[E
 
 @action(Right.EXTEND)
 async def take_back_extension(asking: Asking, at: WorkId) -> None:
-    """Let the dates and the limit of the course hold again, also for earlier attempts.
-
-    Raises:
-        ExtensionNotFound
-    """
+    """Let the dates and the limit of the course hold again, also for earlier attempts. Raises: ExtensionNotFound"""
     async with _work(asking, at) as (session, work):
         await extensions.remove(session, work.member, work.use, made_by=asking.name)
 

@@ -40,8 +40,7 @@ async def read_form(
 
     Args:
         text_bytes: the most that one text field may hold.
-    Raises:
-        FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
+    Raises: FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
     """
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != "multipart/form-data":

@@ -69,8 +69,7 @@ async def join(request: Request, secret: str) -> Response:
 async def _who(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
     """Find the course, its member that is signed in here, and the person signed in by single sign-on.
 
-    Raises:
-        JoinLinkNotFound
+    Raises: JoinLinkNotFound
     """
     cookie = session_sha256(request)
     async with services(request).database.read() as session:

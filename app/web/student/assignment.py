@@ -194,11 +194,7 @@ async def _refused(visit: Visit, assignment_id: str, error: AppError, fields: Ma
 
 
 async def _file(form: FormData) -> File:
-    """Return the file of a form, or the pasted code as one.
-
-    Raises:
-        NothingHandedIn, FileAndCode
-    """
+    """Return the file of a form, or the pasted code as one. Raises: NothingHandedIn, FileAndCode"""
     file, code = await file_in(form), form.get(CODE_FIELD)
     if not isinstance(code, str) or not code.strip():
         if file is None:
