@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import cached_property
+from inspect import Parameter, signature
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,6 +60,11 @@ class Action(Generic[P, R]):
     do: Callable[Concatenate[Asking, P], Awaitable[R]]
     right: Right
     archived_too: bool = False
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The arguments beside the `Asking`, by name. The request is called `wanted`."""
+        return dict(list(signature(self.do, eval_str=True).parameters.items())[1:])
 
     def check(self, holder: Principal) -> None:
         """Raises: NotPermitted, CourseArchived: the holder does not have the right."""

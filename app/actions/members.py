@@ -128,13 +128,13 @@ async def delete_student(asking: Asking, student: str) -> DeletedRows:
 
 
 @action(Right.MANAGE_MEMBERS)
-async def join_members(asking: Asking, kept_id: str, wanted: JoinMembers) -> Merge:
+async def join_members(asking: Asking, member_id: str, wanted: JoinMembers) -> Merge:
     """Give a member everything that another one has, and remove the other: both are the same student.
 
     Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """
     async with asking.write() as session:
-        return await joins.join(session, asking.course_id, kept_id, wanted.member, asking.name)
+        return await joins.join(session, asking.course_id, member_id, wanted.member, asking.name)
 
 
 @action(Right.MANAGE_MEMBERS)

@@ -18,13 +18,13 @@ class MergePeople(ActionRequest):
 
 
 @action(Right.MERGE_PEOPLE)
-async def merge_people(asking: Asking, kept_id: str, wanted: MergePeople) -> Merge:
+async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
     """Give a person all members and accounts of another one. Merging them again changes nothing.
 
     Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
     async with asking.write() as session:
-        return await persons.merge(session, kept_id, wanted.person, asking.name)
+        return await persons.merge(session, person_id, wanted.person, asking.name)
 
 
 @action(Right.MERGE_PEOPLE)

@@ -18,6 +18,7 @@ from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
+from app.errors.uploads import IdempotencyKeyReused
 from app.http.auth.proof import FORM_FIELD
 from app.http.forms import WORDS, field_errors, refusal_context
 from app.http.masking import mask, unmask
@@ -227,6 +228,8 @@ def form_context(
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
     key = unmask(typed.get(KEY_FIELD, ""))
+    if isinstance(refusal, IdempotencyKeyReused):
+        key = ""  # It names what the form held the first time.
     if stored and not typed.keys() - {FORM_FIELD, KEY_FIELD}:
         typed = stored
     shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}

@@ -1,20 +1,29 @@
 """Parameters of several endpoints, and the limits on their values."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from inspect import Parameter
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from app.actions.asking import Action
 from app.actions.fields import ID, Language, Moment, Name
+from app.actions.work import WorkId
 from app.errors import AppError
+from app.errors.batches import BatchNotFound
+from app.errors.courses import AssignmentNotFound
+from app.errors.lti import LinkNotFound, PlatformNotFound, SelectionNotFound
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
+from app.errors.outgoing import WebhookNotFound
+from app.errors.requests import TokenNotFound
 from app.errors.submissions import CheckNotFound, SubmissionNotFound
 from app.errors.teaching import AdjustmentNotFound, CommentNotFound, RegradeNotFound, ReviewNotFound
 from app.errors.uploads import IdempotencyKeyReused
-from app.errors.ways_in import IdentityNotFound
+from app.errors.ways_in import IdentityNotFound, JoinLinkNotFound
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
@@ -74,6 +83,50 @@ CommentId = Annotated[str, Path(description=LISTED), id_of(CommentNotFound)]
 ReviewId = Annotated[str, Path(description=LISTED), id_of(ReviewNotFound)]
 PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
 IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
+TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
+JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
+WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
+PlatformId = Annotated[str, id_of(PlatformNotFound)]
+ContextId = Annotated[str, id_of(LinkNotFound)]
+LinkId = Annotated[str, id_of(LinkNotFound)]
+SelectionId = Annotated[str, id_of(SelectionNotFound)]
+BatchId = Annotated[str, id_of(BatchNotFound)]
+AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
+#: The ids in paths, by their names there.
+IDS: Mapping[str, Any] = {
+    "adjustment_id": AdjustmentId,
+    "assignment_id": AssignmentId,
+    "batch_id": BatchId,
+    "comment_id": CommentId,
+    "identity_id": IdentityId,
+    "join_id": JoinId,
+    "join_link_id": JoinLinkId,
+    "member_id": MemberId,
+    "merge_id": JoinId,
+    "person_id": PersonId,
+    "platform_id": PlatformId,
+    "regrade_id": RegradeId,
+    "review_id": ReviewId,
+    "submission_id": SubmissionId,
+    "token_id": TokenId,
+    "webhook_id": WebhookId,
+}
+
+
+def ids_in(path: str, ids: Mapping[str, Any] = IDS) -> list[Parameter]:
+    """Return the parameters of a route for the ids in its path. The course's is read by `holders`."""
+    names = [name for name in re.findall(r"{(\w+)}", path) if name != "course_id"]
+    return [Parameter(name, Parameter.KEYWORD_ONLY, annotation=ids[name]) for name in names]
+
+
+def arguments_of(action: Action[..., Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return those ids of a path that an action takes."""
+    arguments: dict[str, Any] = {name: id for name, id in ids.items() if name in action.parameters}
+    if "at" in action.parameters:
+        arguments["at"] = WorkId(ids["member_id"], ids["assignment_id"])
+    return arguments
+
+
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]

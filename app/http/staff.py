@@ -1,6 +1,5 @@
 """Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,7 +10,6 @@ from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses.uses import UsedAssignment
 from app.errors.courses import AssignmentNotFound
-from app.http.parameters import id_of
 from app.http.texts import language_of
 from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
@@ -25,8 +23,6 @@ from grader.report.server_paths import clean
 
 #: Rows of a list on one page.
 ROWS = 50
-
-AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
 
 Staff = Annotated[Visit, Depends(PageFor(Right.SEE_MEMBERS, archived_too=True))]
 Grader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES))]

@@ -12,7 +12,6 @@ from app.actions import regrades, work
 from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
-from app.http.forms import see_other
 from app.http.parameters import SubmissionId
 from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
@@ -25,6 +24,10 @@ from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
 from grader.report.messages import render
 from grader.report.model import MEASURED
+
+#: The addresses of an attempt, and of forms about it.
+ONE, COURSE = "/submissions/{submission_id}", "/courses/{course_id}"
+IN_COURSE = f"{COURSE}{ONE}"
 
 router = Pages()
 
@@ -116,23 +119,10 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
     )
 
 
-@router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=_decision_page)
-async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
-    wanted = visit.fields.read(work.DecideAttempt, names={"reason": "decision_reason"})
-    await work.decide_attempt(visit, submission_id, wanted)
-    return see_other(f"/submissions/{submission_id}", said="attempt.decided")
-
-
-@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.regrade_attempt)
-async def regrade_one(visit: Visit, submission_id: SubmissionId) -> Response:
-    await regrades.regrade_attempt(visit, submission_id)
-    return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
-
-
-@router.form("/courses/{course_id}/failed/regrade", regrades.regrade_failed)
-async def regrade_failed(visit: Visit) -> Response:
-    await regrades.regrade_failed(visit)
-    return visit.lead_to("", "attempt.all_regraded")
+_NAMES = {"reason": "decision_reason"}
+router.act(f"{IN_COURSE}/decision", work.decide_attempt, ONE, "attempt.decided", names=_NAMES, again=_decision_page)
+router.act(f"{IN_COURSE}/regrade", regrades.regrade_attempt, ONE, "attempt.regraded")
+router.act(f"{COURSE}/failed/regrade", regrades.regrade_failed, COURSE, "attempt.all_regraded")
 
 
 async def _side(standing: Standing, viewer: Principal, language: str) -> Side:

@@ -16,7 +16,8 @@ from app.courses import membership
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
-from app.http.staff import AssignmentId, Grader, reason_of_hold, the_use, titles_of
+from app.http.parameters import AssignmentId
+from app.http.staff import Grader, reason_of_hold, the_use, titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import platforms
 from app.storage.models import CourseAssignment

@@ -9,7 +9,8 @@ from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
-from app.http.staff import AssignmentId, MemberManager, the_use, titles_of
+from app.http.parameters import AssignmentId
+from app.http.staff import MemberManager, the_use, titles_of
 from app.http.visits import Pages, Visit
 from app.teaching.grade_list import used_assignments
 from app.teaching.letters import recipients
@@ -58,7 +59,7 @@ async def letter_page(
     )
 
 
-@router.form(PATH, actions.write_to_students, again=letter_page, on=[LetterRepeated])
+@router.form(PATH, actions.write_to_students, again=letter_page)
 async def write(visit: Visit, assignment_id: AssignmentId) -> Response:
     wanted = visit.fields.read(actions.WriteToStudents, members=visit.fields.typed.get("members", "").split())
     count = await actions.write_to_students(visit, assignment_id, wanted)

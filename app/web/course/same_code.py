@@ -5,8 +5,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from app.errors.submissions import SubmissionNotFound
-from app.http.parameters import SubmissionId
-from app.http.staff import AssignmentId, Grader, the_use, titles_of
+from app.http.parameters import AssignmentId, SubmissionId
+from app.http.staff import Grader, the_use, titles_of
 from app.http.visits import Pages
 from app.storage.models import StoredReport, Submission
 from app.submissions import grades, reports, repository

@@ -7,10 +7,10 @@ from fastapi import Depends, Response
 from app.access.rights import Right
 from app.actions import lms as actions
 from app.courses import uses
-from app.errors.lti import LinkNotFound, PlatformRefused, SelectionNotFound
+from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
-from app.http.parameters import id_of
+from app.http.parameters import ContextId, LinkId, SelectionId
 from app.http.staff import GradeReader, every_title
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import memberships
@@ -21,10 +21,7 @@ from app.lti.platforms import site_of
 from app.storage.models import LtiContext
 from app.texts import title_of
 
-ContextId = Annotated[str, id_of(LinkNotFound)]
 Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
-SelectionId = Annotated[str, id_of(SelectionNotFound)]
-LinkId = Annotated[str, id_of(LinkNotFound)]
 
 router = Pages("/courses/{course_id}/lms")
 

@@ -6,9 +6,8 @@ from fastapi import Depends, Response
 
 from app.access.rights import Right
 from app.actions import platforms as actions
-from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.http.forms import read_page_form, see_other
-from app.http.parameters import id_of
+from app.http.parameters import PlatformId
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import keys, platforms
 from app.lti.grades import connection
@@ -21,7 +20,6 @@ OTHER = "other"
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
 Admin = Annotated[Visit, Depends(PageFor(Right.MANAGE_PLATFORMS))]
-PlatformId = Annotated[str, id_of(PlatformNotFound)]
 
 router = Pages("/platforms")
 
@@ -44,7 +42,7 @@ async def _list(visit: Visit, invitation: str | None = None) -> Response:
     )
 
 
-@router.form("", actions.register_platform, again=_list, on=[PlatformKnown])
+@router.form("", actions.register_platform, again=_list)
 async def register(visit: Visit) -> Response:
     form_of_kind: type[actions.RegisterKnownPlatform] | type[actions.RegisterOtherPlatform] = (
         actions.RegisterOtherPlatform
@@ -123,10 +121,9 @@ async def suspend(visit: Visit, platform_id: PlatformId) -> Response:
     return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.suspended")
 
 
-@router.form("/{platform_id}/deployments", actions.add_deployment, again=_one)
-async def add_deployment(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.add_deployment(visit, platform_id, visit.fields.read(actions.AddDeployment))
-    return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
+router.act(
+    "/{platform_id}/deployments", actions.add_deployment, "/{platform_id}", "platform.deployment_added", again=_one
+)
 
 
 @router.form("/{platform_id}/origins", actions.set_origins, again=_one)

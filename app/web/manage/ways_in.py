@@ -84,10 +84,7 @@ async def make_join_link(visit: Visit) -> Response:
     )
 
 
-@router.form("/links/join/{join_link_id}/revoke", actions.revoke_join_link)
-async def revoke_join_link(visit: Visit, join_link_id: str) -> Response:
-    await actions.revoke_join_link(visit, join_link_id)
-    return visit.lead_to("/links", "join_link.revoked")
+router.act("/links/join/{join_link_id}/revoke", actions.revoke_join_link, "/links", "join_link.revoked")
 
 
 def _code(address: str) -> Markup:
@@ -120,7 +117,4 @@ async def make_token(visit: Visit) -> Response:
     return visit.page("manage/token_made.html", "tokens", token=token, secret=secret, url=visit.url)
 
 
-@router.form("/tokens/{token_id}/revoke", actions.revoke_token)
-async def revoke_token(visit: Visit, token_id: str) -> Response:
-    await actions.revoke_token(visit, token_id)
-    return visit.lead_to("/tokens", "token.revoked")
+router.act("/tokens/{token_id}/revoke", actions.revoke_token, "/tokens", "token.revoked")

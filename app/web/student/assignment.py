@@ -30,7 +30,8 @@ from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.masking import mask, unmask
 from app.http.notebook import notebook_cell
-from app.http.staff import AssignmentId, cursor_of
+from app.http.parameters import AssignmentId
+from app.http.staff import cursor_of
 from app.http.uploads import file_in, form_with_file
 from app.http.visits import PageFor, Pages, Visit
 from app.lti.grades.connection import passback_of
@@ -160,10 +161,7 @@ async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
     return await show(visit, assignment_id, code=await notebooks.make_code(visit, assignment_id, visit.language))
 
 
-@router.form(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook)
-async def end_notebook(visit: Visit, assignment_id: AssignmentId, token_id: str) -> Response:
-    await notebooks.end_notebook(visit, token_id)
-    return visit.lead_to(f"/assignments/{assignment_id}", "notebook.ended")
+router.act(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook, PATH, "notebook.ended")
 
 
 async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, actions.HandIn]:

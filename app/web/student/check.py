@@ -6,8 +6,8 @@ from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
-from app.http.parameters import CheckId
-from app.http.staff import AssignmentId, titles_of
+from app.http.parameters import AssignmentId, CheckId
+from app.http.staff import titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.http.watching import wait_until_done
 from app.queue import checks

@@ -13,7 +13,6 @@ from starlette.status import HTTP_404_NOT_FOUND
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
 from app.http.auth.holders import SessionHolder
-from app.http.forms import see_other
 from app.http.parameters import LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
@@ -42,13 +41,14 @@ REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
 #: Stages that not every grade has; they are shown once they are reached.
 OPTIONAL = frozenset(STAGES) - {Stage.READING, Stage.RUNNING, Stage.CHECKING}
+PATH = "/submissions/{submission_id}"
 PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
 NUMBERS = "/submissions/{}/numbers/"
 
 router = Pages()
 
 
-@router.get("/submissions/{submission_id}")
+@router.get(PATH)
 async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Response:
     """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
     request, viewer = visit.request, visit.holder
@@ -101,13 +101,10 @@ async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Respon
     )
 
 
-@router.form("/submissions/{submission_id}/cancel", actions.cancel_submission)
-async def cancel(visit: Visit, submission_id: SubmissionId) -> Response:
-    await actions.cancel_submission(visit, submission_id)
-    return see_other(f"/submissions/{submission_id}")
+router.act(f"{PATH}/cancel", actions.cancel_submission, PATH)
 
 
-@router.get("/submissions/{submission_id}/events")
+@router.get(f"{PATH}/events")
 async def submission_events(
     request: Request, viewer: SessionHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
 ) -> Response:
