@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
@@ -12,7 +12,7 @@ from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
+from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page, Whether, shows
 from app.api.schemas.submissions import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
@@ -24,40 +24,29 @@ from app.teaching.joins import joins
 
 class MemberBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(validation_alias="course_id", examples=[EXAMPLE_ID])
-    person: str = Field(
-        validation_alias="person_id", description="the same in every course of this person", examples=[EXAMPLE_ID]
-    )
+    course: str = shows(None, EXAMPLE_ID, of="course_id")
+    person: str = shows("the same in every course of this person", EXAMPLE_ID, of="person_id")
     role: MemberRole
     external_id: str | None = Field(examples=["ivanov"])
-    name: str | None = Field(validation_alias=AliasPath("person", "name"))
-    email: str | None = Field(validation_alias=AliasPath("person", "email"))
+    name: str | None = shows(of="person.name")
+    email: str | None = shows(of="person.email")
     group: str | None
-    claimed_id: str | None = Field(
-        description="the id that somebody typed who joined through a join link; it proves nothing"
-    )
+    claimed_id: str | None = shows("the id that somebody typed who joined through a join link; it proves nothing")
     created_at: datetime
-    confirmed_at: datetime | None = Field(description="null: an upload, a token or a join link made this student")
-    removed_at: datetime | None = Field(description="since when the member has no rights; null: the member has")
+    confirmed_at: datetime | None = shows("null: an upload, a token or a join link made this student")
+    removed_at: datetime | None = shows("since when the member has no rights; null: the member has")
 
 
 class JoinBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    kept: str = Field(
-        validation_alias="kept_member_id",
-        description="the `id` of the member who has everything now",
-        examples=[EXAMPLE_ID],
+    kept: str = shows("the `id` of the member who has everything now", EXAMPLE_ID, of="kept_member_id")
+    joined: str = shows("the `id` of the member who was removed", EXAMPLE_ID, of="merged_member_id")
+    submissions: Count = shows("that moved", of="moved.submissions.moved")
+    tokens: Count = shows("that moved, with their links", of="moved.tokens")
+    signs_on: Whether = shows(
+        "whether the kept member now gets in by the single sign-on of the other one", of="moved.persons"
     )
-    joined: str = Field(
-        validation_alias="merged_member_id", description="the `id` of the member who was removed", examples=[EXAMPLE_ID]
-    )
-    submissions: Count = Field(validation_alias=AliasPath("moved", "submissions", "moved"), description="that moved")
-    tokens: Count = Field(validation_alias=AliasPath("moved", "tokens"), description="that moved, with their links")
-    signs_on: Annotated[bool, BeforeValidator(bool)] = Field(
-        validation_alias=AliasPath("moved", "persons"),
-        description="whether the kept member now gets in by the single sign-on of the other one",
-    )
-    made_by: str = Field(description="the name of a person or of a token")
+    made_by: str = shows("the name of a person or of a token")
     created_at: datetime
     undone_at: datetime | None
 

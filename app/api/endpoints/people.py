@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AliasPath, Field
+from pydantic import Field
 
 from app.access import persons
 from app.access.rights import Right
@@ -14,7 +14,7 @@ from app.actions import people as actions
 from app.actions.asking import Asking
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import ARCHIVE, refusals
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of, shows
 from app.api.schemas.submissions import DeletedBody
 from app.courses import people
 from app.errors.members import PersonNotFound
@@ -29,9 +29,9 @@ from app.storage.models import MemberRole
 
 class PersonMembershipBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(validation_alias="course_id", description="the id of the course", examples=[EXAMPLE_COURSE])
+    course: str = shows("the id of the course", EXAMPLE_COURSE, of="course_id")
     role: MemberRole
-    external_id: str | None = Field(description="the id in the course's grade book", examples=["ivanov"])
+    external_id: str | None = shows("the id in the course's grade book", "ivanov")
     removed_at: datetime | None
 
 
@@ -40,45 +40,31 @@ class IdentityBody(Body):
 
     id: str = Field(examples=[EXAMPLE_ID])
     issuer: str = Field(examples=["https://id.example.edu/realms/main"])
-    email: str | None = Field(
-        description="as the issuer said at the first sign-in; it identifies nobody", examples=["ivanov@example.edu"]
-    )
+    email: str | None = shows("as the issuer said at the first sign-in; it identifies nobody", "ivanov@example.edu")
     created_at: datetime
 
 
 class PersonBody(Body):
-    id: str = Field(validation_alias=AliasPath("person", "id"), examples=[EXAMPLE_ID])
-    name: str | None = Field(validation_alias=AliasPath("person", "name"), examples=["Ivan Ivanov"])
-    email: str | None = Field(validation_alias=AliasPath("person", "email"), examples=["ivanov@example.org"])
-    created_at: datetime = Field(validation_alias=AliasPath("person", "created_at"))
+    id: str = shows(None, EXAMPLE_ID, of="person.id")
+    name: str | None = shows(None, "Ivan Ivanov", of="person.name")
+    email: str | None = shows(None, "ivanov@example.org", of="person.email")
+    created_at: datetime = shows(of="person.created_at")
     memberships: list[PersonMembershipBody]
-    identities: list[IdentityBody] = Field(description="accounts of single sign-on")
-    export: Annotated[str, address_of("/api/v1/people/{}/export")] = Field(
-        validation_alias=AliasPath("person", "id"),
-        description="address of the archive with everything that is kept about the person",
-        examples=[f"/api/v1/people/{EXAMPLE_ID}/export"],
+    identities: list[IdentityBody] = shows("accounts of single sign-on")
+    export: Annotated[str, address_of("/api/v1/people/{}/export")] = shows(
+        "address of the archive with everything that is kept about the person",
+        f"/api/v1/people/{EXAMPLE_ID}/export",
+        of="person.id",
     )
 
 
 class MergeBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    kept: str = Field(
-        validation_alias="kept_person_id", description="the person who has everything now", examples=[EXAMPLE_ID]
-    )
-    merged: str = Field(
-        validation_alias=AliasPath("moved", "person"),
-        description="the person who had it before",
-        examples=[EXAMPLE_ID],
-    )
-    members: list[str] = Field(
-        validation_alias=AliasPath("moved", "memberships"),
-        description="the `id` of each member who moved",
-        examples=[[EXAMPLE_ID]],
-    )
-    identities: Count = Field(
-        validation_alias=AliasPath("moved", "identities"), description="accounts of single sign-on that moved"
-    )
-    made_by: str = Field(description="the name of a token, or `single sign-on`")
+    kept: str = shows("the person who has everything now", EXAMPLE_ID, of="kept_person_id")
+    merged: str = shows("the person who had it before", EXAMPLE_ID, of="moved.person")
+    members: list[str] = shows("the `id` of each member who moved", [EXAMPLE_ID], of="moved.memberships")
+    identities: Count = shows("accounts of single sign-on that moved", of="moved.identities")
+    made_by: str = shows("the name of a token, or `single sign-on`")
     created_at: datetime
     undone_at: datetime | None
 

@@ -5,13 +5,13 @@ from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import AliasPath, Field
+from pydantic import Field
 
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.actions.asking import Asking
 from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of
+from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of, shows
 from app.http.parameters import IdempotencyKey, RegradeId
 from app.submissions.grades import points_of
 from app.teaching import regrades
@@ -22,40 +22,35 @@ from grader import Status
 class RegradeBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     created_at: datetime
-    selection: dict[str, Any] = Field(description="the choice in the request")
-    total: int = Field(description="submissions that are graded again")
+    selection: dict[str, Any] = shows("the choice in the request")
+    total: int = shows("submissions that are graded again")
     done: int
-    changed: int = Field(description="finished ones whose points or verdict changed")
-    preview: bool = Field(validation_alias="is_preview", description="its reports count only when it is applied")
-    applied_at: datetime | None = Field(description="null: it is no preview, or not applied")
-    dropped_at: datetime | None = Field(description="null: it is no preview, or not dropped")
-    superseded: int = Field(
-        description="of an applied preview: submissions that had a newer report by then, and keep that"
-    )
-    link: Annotated[str, address_of("/api/v1/regrades/{}")] = Field(validation_alias=AliasPath("id"))
+    changed: int = shows("finished ones whose points or verdict changed")
+    preview: bool = shows("its reports count only when it is applied", of="is_preview")
+    applied_at: datetime | None = shows("null: it is no preview, or not applied")
+    dropped_at: datetime | None = shows("null: it is no preview, or not dropped")
+    superseded: int = shows("of an applied preview: submissions that had a newer report by then, and keep that")
+    link: Annotated[str, address_of("/api/v1/regrades/{}")] = shows(of="id")
 
 
 class RegradeResultBody(Body):
-    report: int = Field(validation_alias="id")
+    report: int = shows(of="id")
     status: Status
     points: float | None
     max_points: float
-    points_after_rules: float | None = Field(
-        description="the points less the penalty for lateness, by the course's rules of today"
-    )
+    points_after_rules: float | None = shows("the points less the penalty for lateness, by the course's rules of today")
 
 
 class RegradeItemBody(Body):
-    submission: str = Field(validation_alias="id", examples=[EXAMPLE_ID])
+    submission: str = shows(None, EXAMPLE_ID, of="id")
     student: str
-    assignment: str = Field(validation_alias="assignment_id")
+    assignment: str = shows(of="assignment_id")
     attempt: int
     before: RegradeResultBody
-    after: RegradeResultBody | None = Field(description="null until it is graded again")
-    changes: str | None = Field(description="address that compares the two reports")
-    applied: bool | None = Field(
-        description="of an applied preview: whether its report counts like any other; false when a newer one did "
-        "already. Else null"
+    after: RegradeResultBody | None = shows("null until it is graded again")
+    changes: str | None = shows("address that compares the two reports")
+    applied: bool | None = shows(
+        "of an applied preview: whether its report counts like any other; false when a newer one did already. Else null"
     )
 
 

@@ -17,7 +17,7 @@ from app.actions.asking import Asking
 from app.actions.fields import Id
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import refusals
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
 from app.errors.requests import TokenNotFound
 from app.errors.ways_in import JoinLinkNotFound
@@ -29,16 +29,10 @@ class TokenBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     name: str
     role: Role
-    course: str = Field(
-        validation_alias="course_id",
-        description="the id of the course it acts in; an admin's acts in all",
-        examples=[EXAMPLE_COURSE],
-    )
+    course: str = shows("the id of the course it acts in; an admin's acts in all", EXAMPLE_COURSE, of="course_id")
     student: str | None
-    assignment: str | None = Field(
-        validation_alias="assignment_id",
-        description="the only assignment of a student's notebook; null: of them all",
-        examples=[None],
+    assignment: str | None = shows(
+        "the only assignment of a student's notebook; null: of them all", None, of="assignment_id"
     )
     created_at: datetime
     expires_at: datetime | None
@@ -46,30 +40,27 @@ class TokenBody(Body):
 
 
 class NewTokenBody(TokenBody):
-    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
-    link: str = Field(description="signs a browser in")
+    token: str = shows("send it as `Authorization: Bearer ...`; it is shown only here")
+    link: str = shows("signs a browser in")
 
 
 class LinkBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    member: str = Field(description="the `id` of the member", examples=[EXAMPLE_ID])
-    external_id: str | None = Field(description="the member's id in the grade book", examples=["ivanov"])
-    name: str | None = Field(description="the member's", examples=["Иван Иванов"])
+    member: str = shows("the `id` of the member", EXAMPLE_ID)
+    external_id: str | None = shows("the member's id in the grade book", "ivanov")
+    name: str | None = shows("the member's", "Иван Иванов")
     created_at: datetime
-    used_at: datetime | None = Field(description="when somebody first came in by it; null: never", examples=[None])
+    used_at: datetime | None = shows("when somebody first came in by it; null: never", None)
     expires_at: datetime | None = Field(examples=[None])
-    ended_at: datetime | None = Field(
-        validation_alias="revoked_at",
-        description="when it was revoked, or a newer one was first used; null: it works",
-        examples=[None],
+    ended_at: datetime | None = shows(
+        "when it was revoked, or a newer one was first used; null: it works", None, of="revoked_at"
     )
 
 
 class NewLinkBody(LinkBody):
-    email: str | None = Field(description="the member's", examples=["ivanov@example.org"])
-    link: str = Field(
-        description="opens a browser's session. Only this answer holds it",
-        examples=["https://grader.example.org/enter?token=lstmg_3x..."],
+    email: str | None = shows("the member's", "ivanov@example.org")
+    link: str = shows(
+        "opens a browser's session. Only this answer holds it", "https://grader.example.org/enter?token=lstmg_3x..."
     )
     mailed: bool | None = Field(None, description="whether it goes out by mail; null: this was not asked for")
 
@@ -79,15 +70,15 @@ class NewLinks(Items[NewLinkBody]):
 
 
 class EndedLinks(Body):
-    ended: int = Field(description="how many links worked until now", examples=[1])
+    ended: int = shows("how many links worked until now", 1)
 
 
 class JoinLinkBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(validation_alias="course_id", examples=[EXAMPLE_COURSE])
+    course: str = shows(None, EXAMPLE_COURSE, of="course_id")
     group: str | None = Field(examples=["БПМИ201"])
-    limit: int | None = Field(description="the most people who may join; null: no limit", examples=[300])
-    uses: int = Field(description="how many have come", examples=[0])
+    limit: int | None = shows("the most people who may join; null: no limit", 300)
+    uses: int = shows("how many have come", 0)
     made_by: str = Field(examples=["owner"])
     created_at: datetime
     expires_at: datetime | None
@@ -95,11 +86,10 @@ class JoinLinkBody(Body):
 
 
 class NewJoinLinkBody(JoinLinkBody):
-    url: str = Field(
-        description="for everybody who is to join. Only this answer holds it",
-        examples=["https://grader.example.org/join/lstmj_3x..."],
+    url: str = shows(
+        "for everybody who is to join. Only this answer holds it", "https://grader.example.org/join/lstmj_3x..."
     )
-    qr_svg: str = Field(description="the address as a QR code: a picture in SVG", examples=["<svg ...></svg>"])
+    qr_svg: str = shows("the address as a QR code: a picture in SVG", "<svg ...></svg>")
 
 
 MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]

@@ -10,7 +10,7 @@ from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.asking import Asking
 from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.outgoing import WebhookNotFound
 from app.http.parameters import LISTED, IdempotencyKey, id_of
 from app.services import services
@@ -24,31 +24,24 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
 class WebhookBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(
-        validation_alias="course_id",
-        description="the id of the course whose reports it is sent",
-        examples=[EXAMPLE_COURSE],
-    )
+    course: str = shows("the id of the course whose reports it is sent", EXAMPLE_COURSE, of="course_id")
     url: str
     created_at: datetime
 
 
 class NewWebhookBody(WebhookBody):
-    secret: str = Field(
-        description="signs the deliveries; it is shown only here",
-        examples=["whsec_C2FVsBQIhrscChlQIMV+b5sS"],
-    )
+    secret: str = shows("signs the deliveries; it is shown only here", "whsec_C2FVsBQIhrscChlQIMV+b5sS")
 
 
 class DeliveryBody(Body):
-    id: str = Field(description="`webhook-id` of every try to send it", examples=[EXAMPLE_ID])
+    id: str = shows("`webhook-id` of every try to send it", EXAMPLE_ID)
     event: str = Field(examples=["submission.graded"])
-    report: int | None = Field(validation_alias="report_id")
+    report: int | None = shows(of="report_id")
     created_at: datetime
-    attempts: int = Field(description="tries to send it")
-    next_at: datetime | None = Field(description="time of the next try; null when there is none")
-    delivered_at: datetime | None = Field(description="null while `next_at` is null too: it was given up")
-    last_status: int | None = Field(description="HTTP status of the receiver's last answer")
+    attempts: int = shows("tries to send it")
+    next_at: datetime | None = shows("time of the next try; null when there is none")
+    delivered_at: datetime | None = shows("null while `next_at` is null too: it was given up")
+    last_status: int | None = shows("HTTP status of the receiver's last answer")
     last_error: str | None
 
 
