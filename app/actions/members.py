@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from app.access import identities, persons
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest, Email, Group, Id, Name
-from app.courses import membership
+from app.courses import membership, people
+from app.errors.courses import DeletionUnconfirmed
 from app.errors.members import EmailTaken, MemberNotFound
 from app.privacy import deletion
 from app.privacy.deletion import DeletedRows
@@ -160,3 +162,57 @@ async def _change(asking: Asking, member_id: str, given: Mapping[str, Any]) -> M
             may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
             made_by=asking.name,
         )
+
+
+# --- people across courses, for admins --------------------------------------------------------------------------------
+
+
+class MergePeople(ActionRequest):
+    person: Id = Field(description="the `person` of a member who is the same human being; nothing is left of it")
+
+
+@action(Right.MERGE_PEOPLE)
+async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
+    """Give a person all members and accounts of another one. Merging them again changes nothing.
+
+    Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
+    """
+    async with asking.write() as session:
+        return await persons.merge(session, person_id, wanted.person, asking.name)
+
+
+@action(Right.MERGE_PEOPLE)
+async def undo_merge(asking: Asking, merge_id: str) -> Merge:
+    """Give the other person back what moved.
+
+    Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
+    """
+    async with asking.write() as session:
+        return await persons.undo(session, merge_id, asking.name)
+
+
+@action(Right.MERGE_PEOPLE)
+async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
+    """Take an account of single sign-on away from a person who is not its owner.
+
+    Raises: PersonNotFound, IdentityNotFound
+    """
+    async with asking.write() as session:
+        await identities.detach(session, person_id, identity_id, asking.name)
+
+
+@action(Right.DELETE_PEOPLE)
+async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
+    """Delete a person with all memberships, files, reports, tokens and identities.
+
+    Args:
+        confirmation: the displayed name of the person, as typed; another one raises DeletionUnconfirmed. None: the
+            caller has asked in another way.
+    Raises: PersonNotFound
+    """
+    if confirmation is not None:
+        async with asking.database.read() as session:
+            known = await people.find(session, person_id)
+        if confirmation != known.display_name:
+            raise DeletionUnconfirmed(came=confirmation[:200])
+    return await deletion.delete_person(asking.database, person_id)

@@ -22,9 +22,9 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
 from app.http.auth.holders import AsksFor, TokenFor, monitor, token_holder
+from app.http.bodies import FIELDS
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
-from app.http.uploads import FIELDS
 from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS

@@ -19,9 +19,8 @@ from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
 from app.errors.uploads import IdempotencyKeyReused
-from app.http.auth.proof import FORM_FIELD
+from app.http.auth.proof import FORM_FIELD, mask, unmask
 from app.http.forms import WORDS, field_errors, refusal_context
-from app.http.masking import mask, unmask
 from app.http.texts import language_of
 from app.texts import text
 

@@ -12,11 +12,10 @@ from fastapi.routing import iter_route_contexts
 
 from app.access import identities
 from app.access.tokens import OWNER, Principal
-from app.http.auth.proof import form_secret
+from app.http.auth.proof import form_secret, mask
 from app.http.auth.sessions import has_session
 from app.http.cookies import is_framed, keep
 from app.http.frames import token_of, with_addresses
-from app.http.masking import mask
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
 from app.storage.models import Course

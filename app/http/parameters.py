@@ -92,10 +92,18 @@ LinkId = Annotated[str, id_of(LinkNotFound)]
 SelectionId = Annotated[str, id_of(SelectionNotFound)]
 BatchId = Annotated[str, id_of(BatchNotFound)]
 AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
+
+
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
+    return WorkId(member_id, assignment_id)
+
+
+AtWork = Annotated[WorkId, Depends(_work_id)]
 #: The ids in paths, by their names there.
 IDS: Mapping[str, Any] = {
     "adjustment_id": AdjustmentId,
     "assignment_id": AssignmentId,
+    "at": AtWork,
     "batch_id": BatchId,
     "comment_id": CommentId,
     "identity_id": IdentityId,
@@ -113,18 +121,12 @@ IDS: Mapping[str, Any] = {
 }
 
 
-def ids_in(path: str, ids: Mapping[str, Any] = IDS) -> list[Parameter]:
-    """Return the parameters of a route for the ids in its path. The course's is read by `holders`."""
+def ids_in(path: str, action: Action[..., Any], ids: Mapping[str, Any] = IDS) -> list[Parameter]:
+    """Return the ids in the path of an action as parameters of its route. The course's is read by `holders`."""
     names = [name for name in re.findall(r"{(\w+)}", path) if name != "course_id"]
-    return [Parameter(name, Parameter.KEYWORD_ONLY, annotation=ids[name]) for name in names]
-
-
-def arguments_of(action: Action[..., Any], ids: Mapping[str, str]) -> dict[str, Any]:
-    """Return those ids of a path that an action takes."""
-    arguments: dict[str, Any] = {name: id for name, id in ids.items() if name in action.parameters}
     if "at" in action.parameters:
-        arguments["at"] = WorkId(ids["member_id"], ids["assignment_id"])
-    return arguments
+        names = ["at", *(name for name in names if name not in ("member_id", "assignment_id"))]
+    return [Parameter(name, Parameter.KEYWORD_ONLY, annotation=ids[name]) for name in names]
 
 
 Wait = Annotated[

@@ -24,7 +24,7 @@ from app.http.auth.holders import AsksFor, SessionHolder, asking
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, read_page_form, see_other
 from app.http.pages import page
-from app.http.parameters import arguments_of, ids_in
+from app.http.parameters import ids_in
 from app.http.texts import language_of
 from app.services import Services, services
 from app.storage.models import Course
@@ -209,8 +209,8 @@ class Pages(APIRouter):
             wanted: the request; None: the form holds it, if the action takes one.
         """
 
-        async def answer(visit: Visit, **ids: str) -> Response:
-            arguments = arguments_of(action, ids)
+        async def answer(visit: Visit, **ids: Any) -> Response:
+            arguments: dict[str, Any] = {name: id for name, id in ids.items() if name in action.parameters}
             if request := action.parameters.get("wanted"):
                 arguments["wanted"] = wanted or visit.fields.read(request.annotation, names=names)
             with contextlib.suppress(*twice):
@@ -218,5 +218,5 @@ class Pages(APIRouter):
             return see_other(f"{self.prefix}{to}".format(**visit.request.path_params), said=said)
 
         visited = Parameter("visit", Parameter.POSITIONAL_OR_KEYWORD)
-        answer.__signature__ = Signature([visited, *ids_in(self.prefix + path)])  # type: ignore[attr-defined]
+        answer.__signature__ = Signature([visited, *ids_in(self.prefix + path, action)])  # type: ignore[attr-defined]
         self.form(path, action, again=again, on=on)(answer)

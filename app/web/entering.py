@@ -15,6 +15,7 @@ from app.http.auth.holders import signed_in
 from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
 from app.http.auth.sessions import (
     SESSION_COOKIE,
+    client_of,
     has_session,
     keep_session,
     session_person,
@@ -22,7 +23,6 @@ from app.http.auth.sessions import (
     signed_in_as,
     visitor,
 )
-from app.http.clients import client_of
 from app.http.cookies import forget, keep, read
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of

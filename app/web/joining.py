@@ -15,12 +15,11 @@ from app.access import joining, sessions
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.actions import getting_in
 from app.errors.requests import FieldsWrong, FormExpired
-from app.http.auth.proof import check_origin
+from app.http.auth.proof import check_origin, mask
 from app.http.auth.sessions import keep_session, session_sha256, signed_in_as, visitor
 from app.http.cookies import keep, read
 from app.http.fields import Fields, form_context, new_key
 from app.http.forms import fields_of
-from app.http.masking import mask
 from app.http.pages import page
 from app.oidc.registration import START_PATH
 from app.services import service_url, services

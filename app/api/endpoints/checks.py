@@ -13,9 +13,9 @@ from app.api.endpoints.submissions import ASSIGNMENT, FILE
 from app.api.openapi import upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body, shows
 from app.http.auth.holders import SubmissionReader
+from app.http.bodies import form_with_file, hand_in_of
 from app.http.parameters import CheckId, IdempotencyKey, Wait
 from app.http.texts import language_of
-from app.http.uploads import form_with_file, hand_in_of
 from app.http.watching import current_rights, wait_until_done
 from app.queue import checks
 from app.services import services

@@ -16,7 +16,7 @@ from app.api.schemas.base import Body, shows
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import TooManyRequests
 from app.errors.ways_in import NotebookCodeUnusable
-from app.http.clients import client_of
+from app.http.auth.sessions import client_of
 from app.services import services
 from app.texts import title_of
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from app.access import persons
 from app.access.rights import Right
-from app.actions import people as actions
+from app.actions import members as actions
 from app.actions.asking import Asking
 from app.api.dependencies import Paged, Reading, asks, reads
 from app.api.openapi import ARCHIVE, refusals

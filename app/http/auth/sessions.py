@@ -5,6 +5,7 @@ so a plain SHA-256 of it is kept, which cannot be turned back.
 """
 
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from fastapi import Request, Response
 
@@ -68,3 +69,13 @@ def session_sha256(request: Request) -> str:
     """Return the hash under which the session of this request is kept."""
     token = token_of(request)
     return hash_secret(read(request, SESSION_COOKIE)) if token is None else hash_of_frame(token)
+
+
+def client_of(request: Request) -> str:
+    """Return the client's address, and for IPv6 its network, all of whose addresses one customer has."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host

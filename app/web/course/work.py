@@ -1,9 +1,9 @@
 """A student's work: the page of a student, the page of the work at one assignment, and the decisions of the staff."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
@@ -12,7 +12,7 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
-from app.http.parameters import AssignmentId, MemberId
+from app.http.parameters import AtWork, MemberId
 from app.http.staff import Grader, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
@@ -25,13 +25,6 @@ from app.texts import text
 WORK = "/members/{member_id}/assignments/{assignment_id}"
 
 router = Pages("/courses/{course_id}")
-
-
-async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> actions.WorkId:
-    return actions.WorkId(member_id, assignment_id)
-
-
-AtWork = Annotated[actions.WorkId, Depends(_work_id)]
 
 
 @router.get("/members/{member_id}")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.actions import launching
-from app.http.clients import client_of
+from app.http.auth.sessions import client_of
 from app.http.pages import page
 from app.http.texts import language_of
 from app.lti.reasons import reasons_logged

@@ -6,7 +6,7 @@ from fastapi import Depends, Response
 
 from app.access import persons
 from app.access.rights import Right
-from app.actions import people as actions
+from app.actions import members as actions
 from app.courses import people
 from app.errors.members import JoinUndone, PersonNotFound
 from app.http.archives import send_archive

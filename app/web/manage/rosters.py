@@ -22,8 +22,8 @@ from app.errors.requests import FormExpired
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import file_in, form_with_file
 from app.http.forms import lines_of
-from app.http.uploads import file_in, form_with_file
 from app.http.visits import PageFor, Pages, Visit
 
 PACKED_FIELD = "packed"

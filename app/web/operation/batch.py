@@ -16,11 +16,11 @@ from app.errors.batches import ArchiveRefused
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import form_with_file
 from app.http.forms import fields_of, refusal_context
 from app.http.parameters import BatchId
 from app.http.problems import problem
 from app.http.staff import Grader, cursor_of, offered, titles_of
-from app.http.uploads import form_with_file
 from app.http.visits import Pages, Visit
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine

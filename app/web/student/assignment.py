@@ -24,15 +24,14 @@ from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.archives import as_file
-from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.auth.proof import FORM_FIELD, check_form_secret, mask, unmask
+from app.http.bodies import file_in, form_with_file
 from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
-from app.http.masking import mask, unmask
 from app.http.notebook import notebook_cell
 from app.http.parameters import AssignmentId
 from app.http.staff import cursor_of
-from app.http.uploads import file_in, form_with_file
 from app.http.visits import PageFor, Pages, Visit
 from app.lti.grades.connection import passback_of
 from app.storage.models import Token, new_id, utc_now

@@ -1,35 +1,40 @@
 """The page of a submission: the wait, then the report."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
+from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
 from app.http.auth.holders import SessionHolder
-from app.http.parameters import LastEventId, SubmissionId
+from app.http.parameters import AssignmentId, CheckId, LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
-from app.http.visits import Anybody, Pages, Visit
+from app.http.visits import Anybody, PageFor, Pages, Visit
 from app.http.watching import event_stream, wait_until_done
+from app.queue import checks
 from app.services import operations, services
-from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
+from app.storage.models import Check, Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
 from app.submissions import repository
 from app.submissions.derivation import steps_in_words
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
 from app.teaching.overview.attention import beside, names_of
+from app.teaching.own.courses import own_task
+from app.web.student import assignment
 from app.web.student.conversation import conversation_of
+from grader import Report
 from grader.execution.stages import Stage
-from grader.formats import html
+from grader.formats import View, html
 from grader.formats.source import Sources
 from grader.report import artefacts
 from grader.report.proof import presentation
@@ -173,3 +178,35 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
 def _last_start(events: list[str]) -> int:
     """Return the first event of the newest grading: a grade that was cut off is queued again."""
     return max((at for at, event in enumerate(events) if event == "queued"), default=0)
+
+
+# --- a check before handing in ----------------------------------------------------------------------------------------
+
+
+@router.get(f"{assignment.PATH}/checks/{{check_id}}")
+async def check_page(
+    visit: Annotated[Visit, Depends(PageFor(Right.READ_SUBMISSIONS))], assignment_id: AssignmentId, check_id: CheckId
+) -> Response:
+    """Show the result of the check, or a waiting page that reloads."""
+    viewer = visit.holder
+    await wait_until_done(visit.parts, check_id, viewer, PATIENCE_SECONDS, checks.existing)
+    async with visit.database.read() as session:
+        check = await checks.existing(session, check_id, viewer)
+        position = await checks.position(session, check)
+        task = await own_task(session, visit.assignments, viewer, check.assignment_id)
+    common: dict[str, Any] = {"check": check, "task_title": titles_of(visit.request, [task.use])[assignment_id]}
+    if check.report is None:
+        common |= {"position": position, "refresh_seconds": REFRESH_SECONDS}
+        return visit.page("student/check_waiting.html", "course", **common)
+    view = await run_in_threadpool(_view, check, visit.language)
+    # The page says first that it is no grade.
+    (notice, *advisories) = view.report["advisories"]
+    report = {**view.report, "advisories": advisories}
+    common |= {"report": report, "notice": notice["message"], "sources": Sources(view), "pictures": [], "proofs": []}
+    return visit.page("student/check.html", "course", **common)
+
+
+def _view(check: Check, language: str) -> View:
+    report = Report.model_validate(check.report)
+    artefacts = {report.source.artefact: check.source} if report.source.artefact and check.source else {}
+    return View.of(report, language, artefacts)

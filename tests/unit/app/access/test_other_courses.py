@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from fastapi.routing import iter_route_contexts
 
+from app.http.auth.proof import mask
 from app.http.fields import new_key
-from app.http.masking import mask
 from app.lti import platforms
 from app.lti.platforms import Registration
 from app.main import create_app
