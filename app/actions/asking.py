@@ -1,10 +1,11 @@
 """Actions, and the people and programs that ask for them."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import Parameter, signature
+from inspect import Parameter, getdoc, signature
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,6 +66,11 @@ class Action(Generic[P, R]):
     def parameters(self) -> Mapping[str, Parameter]:
         """The arguments beside the `Asking`, by name. The request is called `wanted`."""
         return dict(list(signature(self.do, eval_str=True).parameters.items())[1:])
+
+    @property
+    def description(self) -> str:
+        """The docstring, without its sections."""
+        return re.split(r"\s+(?:Args|Returns|Raises):", getdoc(self.do) or "", maxsplit=1)[0]
 
     def check(self, holder: Principal) -> None:
         """Raises: NotPermitted, CourseArchived: the holder does not have the right."""

@@ -86,11 +86,10 @@ async def make_course(
 
 @action(Right.MANAGE_COURSE)
 async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
-    """Change what is given. In an archived course only `archived` and `retention_days` change, unless it is reopened.
+    """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
+    it again. Only an admin sets `retention_days`: data is deleted by it.
 
-    Raises:
-        NotPermitted: only an admin sets `retention_days`: data is deleted by it.
-        CourseArchived
+    Raises: NotPermitted, CourseArchived
     """
     given = wanted.set_values()
     if "retention_days" in given:
@@ -252,7 +251,7 @@ async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAs
 
 @action(Right.MANAGE_ASSIGNMENTS)
 async def remove_assignment(asking: Asking, assignment_id: str) -> None:
-    """Let the course use an assignment no more. In the course Default the file's own dates and rules hold again.
+    """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again.
 
     Raises:
         AssignmentInUse: there are submissions to it, or decisions about somebody's.

@@ -71,11 +71,11 @@ async def add_member(asking: Asking, wanted: AddMember) -> Membership:
 
 @action(Right.MANAGE_MEMBERS)
 async def change_member(asking: Asking, member_id: str, wanted: ChangeMember) -> Membership:
-    """Change what is given. A new role acts on the member's tokens and open sessions at once.
+    """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
+    is a student no longer do not count. Only an admin changes a teacher, or makes one.
 
     Raises:
-        NotPermitted: only an admin changes a teacher, or makes one.
-        MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
+        NotPermitted, MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
     """
     return await _change(asking, member_id, wanted.model_dump(exclude_unset=True))
 
@@ -119,7 +119,10 @@ async def restore_member(asking: Asking, member_id: str) -> Membership:
 
 @action(Right.DELETE_STUDENTS)
 async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
-    """Delete everything that the course keeps about a member. A missing member counts as deleted."""
+    """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
+
+    For admins. Asking again changes nothing. Earlier backups still hold the data.
+    """
     return await deletion.delete_member(asking.database, member_id, asking.course_id)
 
 
@@ -141,11 +144,13 @@ async def join_members(asking: Asking, member_id: str, wanted: JoinMembers) -> M
 
 @action(Right.MANAGE_MEMBERS)
 async def undo_join(asking: Asking, join_id: str) -> Merge:
-    """Give each of two joined members its own again. Everything since the join stays with the kept one.
+    """Give each its own again; everything since the join stays with the kept member.
 
-    Raises:
-        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
-        EmailTaken: a third member has got the address of one of the two.
+    Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
+    an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
+    extension or an adjustment. Refused, too, while a third member has the e-mail address of one of the two.
+
+    Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
     async with asking.write() as session:
         return await joins.undo(session, asking.course_id, join_id, asking.name)
@@ -173,7 +178,10 @@ class MergePeople(ActionRequest):
 
 @action(Right.MERGE_PEOPLE)
 async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
-    """Give a person all members and accounts of another one. Merging them again changes nothing.
+    """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
+    changes in a course. The other one's browsers that came by single sign-on have to sign in again.
+
+    Where both are in a course, a teacher joins the two members first. The same request sent again changes nothing.
 
     Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
@@ -183,7 +191,10 @@ async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> M
 
 @action(Right.MERGE_PEOPLE)
 async def undo_merge(asking: Asking, merge_id: str) -> Merge:
-    """Give the other person back what moved.
+    """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
+
+    Refused when a later merge of one of the two has to be undone first, or when something that moved is another
+    person's by now.
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
@@ -193,7 +204,8 @@ async def undo_merge(asking: Asking, merge_id: str) -> Merge:
 
 @action(Right.MERGE_PEOPLE)
 async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
-    """Take an account of single sign-on away from a person who is not its owner.
+    """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
+    again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
 
     Raises: PersonNotFound, IdentityNotFound
     """
@@ -203,7 +215,9 @@ async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> N
 
 @action(Right.DELETE_PEOPLE)
 async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
-    """Delete a person with all memberships, files, reports, tokens and identities.
+    """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
+
+    Earlier backups still hold the data.
 
     Args:
         confirmation: the displayed name of the person, as typed; another one raises DeletionUnconfirmed. None: the

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access.rights import Right
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, reads
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, asks, reads
 from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.courses import changes, uses
@@ -85,7 +85,7 @@ UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assig
 ListedId = Annotated[UsedId, Refuses((AssignmentNotFound,))]
 RULES = (RulesContradictory, LateWithoutDue)
 
-router = APIRouter(prefix="/courses", tags=["courses"])
+router = Resource(prefix="/courses", tags=["courses"])
 
 
 @router.get("", summary="List the courses")
@@ -113,13 +113,7 @@ async def read_course(reading: Viewer) -> CourseBody:
     return CourseBody.model_validate(await courses.existing(reading.session, reading.course_id))
 
 
-@router.patch("/{course_id}", summary="Change a course")
-async def change_course(
-    asking: Annotated[Asking, asks(actions.change_course)], wanted: actions.ChangeCourse
-) -> CourseBody:
-    """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
-    it again. Only an admin sets `retention_days`: data is deleted by it."""
-    return CourseBody.model_validate(await actions.change_course(asking, wanted))
+router.act("PATCH", "/{course_id}", actions.change_course, CourseBody, summary="Change a course")
 
 
 @router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
@@ -209,14 +203,14 @@ async def change_course_assignment(
     return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
 
 
-@router.delete(
-    "/{course_id}/assignments/{assignment_id}", summary="Let a course use an assignment no more", status_code=204
+router.act(
+    "DELETE",
+    "/{course_id}/assignments/{assignment_id}",
+    actions.remove_assignment,
+    summary="Let a course use an assignment no more",
+    name="remove_course_assignment",
+    assignment_id=ListedId,
 )
-async def remove_course_assignment(
-    asking: Annotated[Asking, asks(actions.remove_assignment)], assignment_id: ListedId
-) -> None:
-    """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again."""
-    await actions.remove_assignment(asking, assignment_id)
 
 
 def _body(used: UsedAssignment, language: str) -> UseBody:

@@ -4,15 +4,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from app.access import persons
 from app.access.rights import Right
 from app.actions import members as actions
-from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, asks, reads
+from app.api.dependencies import Paged, Reading, Resource, reads
 from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of, shows
 from app.api.schemas.submissions import DeletedBody
@@ -21,7 +20,7 @@ from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
 from app.http.archives import BINARY, send_archive, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
-from app.http.parameters import IdentityId, JoinId, PersonId
+from app.http.parameters import PersonId
 from app.privacy import export
 from app.services import services
 from app.storage.models import MemberRole
@@ -69,7 +68,7 @@ class MergeBody(Body):
     undone_at: datetime | None
 
 
-router = APIRouter(tags=["people"])
+router = Resource(tags=["people"])
 
 
 @router.get("/people", summary="List the people of all courses")
@@ -116,46 +115,21 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
     return await send_own_archive(request, holder, BINARY)
 
 
-@router.delete("/people/{person_id}", summary="Delete a person")
-async def delete_person(asking: Annotated[Asking, asks(actions.delete_person)], person_id: PersonId) -> DeletedBody:
-    """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
-
-    Earlier backups still hold the data.
-    """
-    return DeletedBody.model_validate(await actions.delete_person(asking, person_id))
-
-
-@router.delete(
+router.act("DELETE", "/people/{person_id}", actions.delete_person, DeletedBody, summary="Delete a person")
+router.act(
+    "DELETE",
     "/people/{person_id}/identities/{identity_id}",
+    actions.detach_identity,
     summary="Detach an account of single sign-on",
-    status_code=204,
 )
-async def detach_identity(
-    asking: Annotated[Asking, asks(actions.detach_identity)], person_id: PersonId, identity_id: IdentityId
-) -> None:
-    """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
-    again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
-    """
-    await actions.detach_identity(asking, person_id, identity_id)
-
-
-@router.post("/people/{person_id}/merge", summary="Merge two persons", status_code=201)
-async def merge_people(
-    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: actions.MergePeople
-) -> MergeBody:
-    """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
-    changes in a course. The other one's browsers that came by single sign-on have to sign in again.
-
-    Where both are in a course, a teacher joins the two members first. The same request sent again changes nothing.
-    """
-    return MergeBody.model_validate(await actions.merge_people(asking, person_id, wanted))
-
-
-@router.post("/people/merges/{merge_id}/undo", summary="Take two merged persons apart")
-async def undo_merge(asking: Annotated[Asking, asks(actions.undo_merge)], merge_id: JoinId) -> MergeBody:
-    """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
-
-    Refused when a later merge of one of the two has to be undone first, or when something that moved is another
-    person's by now.
-    """
-    return MergeBody.model_validate(await actions.undo_merge(asking, merge_id))
+router.act(
+    "POST",
+    "/people/{person_id}/merge",
+    actions.merge_people,
+    MergeBody,
+    summary="Merge two persons",
+    status_code=201,
+)
+router.act(
+    "POST", "/people/merges/{merge_id}/undo", actions.undo_merge, MergeBody, summary="Take two merged persons apart"
+)

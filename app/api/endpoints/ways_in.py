@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -15,13 +15,11 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
-from app.api.dependencies import Paged, Reading, asks, reads
+from app.api.dependencies import Paged, Reading, Resource, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
-from app.errors.requests import TokenNotFound
-from app.errors.ways_in import JoinLinkNotFound
-from app.http.parameters import LISTED, IdempotencyKey, id_of
+from app.http.parameters import IdempotencyKey, MemberId
 from app.storage.models import Membership, Role
 
 
@@ -92,17 +90,14 @@ class NewJoinLinkBody(JoinLinkBody):
     qr_svg: str = shows("the address as a QR code: a picture in SVG", "<svg ...></svg>")
 
 
-MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
-TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
-JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
 LinkMaker = Annotated[Asking, asks(actions.make_links)]
 LinkEnder = Annotated[Asking, asks(actions.revoke_links)]
 Viewer = Annotated[Reading, reads(Right.MANAGE_LINKS)]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 
 router = APIRouter()
-token_routes = APIRouter(prefix="/tokens", tags=["tokens"])
-link_routes = APIRouter(prefix="/courses/{course_id}", tags=["members"])
+token_routes = Resource(prefix="/tokens", tags=["tokens"])
+link_routes = Resource(prefix="/courses/{course_id}", tags=["members"])
 
 
 @token_routes.post("", summary="Make a token", status_code=201)
@@ -132,10 +127,7 @@ async def list_tokens(reading: Annotated[Reading, reads(Right.MANAGE_TOKENS)], p
     return paging.page(rows, TokenBody.model_validate)
 
 
-@token_routes.delete("/{token_id}", summary="End a token", status_code=204)
-async def revoke_token(asking: Annotated[Asking, asks(actions.revoke_token)], token_id: TokenId) -> None:
-    """End the token at once, and sign out its browsers. Its submissions stay."""
-    await actions.revoke_token(asking, token_id)
+token_routes.act("DELETE", "/{token_id}", actions.revoke_token, summary="End a token")
 
 
 @link_routes.post("/members/{member_id}/link", summary="Make a personal link", status_code=201)
@@ -200,11 +192,7 @@ async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
     return paging.page(rows, JoinLinkBody.model_validate)
 
 
-@link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=204)
-async def revoke_join_link(asking: Annotated[Asking, asks(actions.revoke_join_link)], join_link_id: JoinLinkId) -> None:
-    """End it at once. Those who came by it stay members."""
-    await actions.revoke_join_link(asking, join_link_id)
-
+link_routes.act("DELETE", "/join-links/{join_link_id}", actions.revoke_join_link, summary="Revoke a join link")
 
 router.include_router(token_routes)
 router.include_router(link_routes)

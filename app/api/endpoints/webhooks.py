@@ -3,23 +3,21 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Request
 from pydantic import Field
 
 from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, asks, reads
+from app.api.dependencies import Paged, Reading, Resource, asks, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
-from app.errors.outgoing import WebhookNotFound
-from app.http.parameters import LISTED, IdempotencyKey, id_of
+from app.http.parameters import IdempotencyKey, WebhookId
 from app.services import services
 from app.webhooks import outbox
 
 Viewer = Annotated[Reading, reads(Right.MANAGE_WEBHOOKS)]
-WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = Resource(prefix="/webhooks", tags=["webhooks"])
 
 
 class WebhookBody(Body):
@@ -72,16 +70,8 @@ async def list_webhooks(reading: Viewer) -> Items[WebhookBody]:
     return Items(items=list(map(WebhookBody.model_validate, webhooks)))
 
 
-@router.delete("/{webhook_id}", summary="Delete a webhook", status_code=204)
-async def delete_webhook(asking: Annotated[Asking, asks(actions.delete_webhook)], webhook_id: WebhookId) -> None:
-    """Delete the webhook and its unsent deliveries."""
-    await actions.delete_webhook(asking, webhook_id)
-
-
-@router.post("/{webhook_id}/ping", summary="Try a webhook", status_code=202)
-async def ping_webhook(asking: Annotated[Asking, asks(actions.ping_webhook)], webhook_id: WebhookId) -> DeliveryBody:
-    """Send a message of type `ping`. Its outcome appears in the list of deliveries."""
-    return DeliveryBody.model_validate(await actions.ping_webhook(asking, webhook_id))
+router.act("DELETE", "/{webhook_id}", actions.delete_webhook, summary="Delete a webhook")
+router.act("POST", "/{webhook_id}/ping", actions.ping_webhook, DeliveryBody, summary="Try a webhook", status_code=202)
 
 
 @router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")
