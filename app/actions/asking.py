@@ -42,11 +42,9 @@ class Asking:
 
     @property
     def name(self) -> str:
-        """The name of the holder, for the log of changes."""
         return self.holder.name
 
     def write(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """Begin the transaction of the action."""
         return self.database.write()
 
 

@@ -55,7 +55,6 @@ class BeginRegrade(ActionRequest):
 
     @property
     def choice(self) -> list[str] | Selection:
-        """The ids, or the selection."""
         if self.submissions is not None:
             return self.submissions
         return Selection(**self.filter.model_dump()) if self.filter else Selection()

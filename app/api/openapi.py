@@ -267,7 +267,6 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
 
 
 def _report_schemas() -> dict[str, Any]:
-    """Return the schemas of a report and of its parts, as components."""
     text = json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/")
     schema = json.loads(text)
     del schema["$schema"]

@@ -104,11 +104,9 @@ class Fields:
             raise FieldsWrong(fields=sorted(self.faults))
 
     def has(self, name: str) -> bool:
-        """Tell whether a box is ticked, or a field is filled in."""
         return bool(self.typed.get(name))
 
     def number(self, name: str, *, least: float = 0, most: float) -> float | None:
-        """Read a number, with a comma or a point."""
         typed = self.typed.get(name, "")
         plain = unicodedata.normalize("NFKC", typed).translate(AS_PYTHON)
         if not plain:

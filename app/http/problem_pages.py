@@ -60,7 +60,6 @@ ASSIGNMENT = re.compile(r"(/courses/[^/]+/assignments/[^/]+)/.+")
 
 
 def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
-    """Show the problem of this document to a person."""
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return _signed_out(request, document, headers)
     viewer: Principal | None = getattr(request.state, "viewer", None)

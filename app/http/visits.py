@@ -58,7 +58,6 @@ class Visit(Asking):
 
     @property
     def course(self) -> Course:
-        """The course in the address of the page."""
         course: Course = self.request.state.course
         return course
 

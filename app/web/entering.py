@@ -104,7 +104,6 @@ async def leave(request: Request) -> Response:
 
 @router.get("/leave/everywhere", dependencies=[Depends(signed_in)])
 async def leave_everywhere_page(request: Request) -> Response:
-    """Say what would end, and ask."""
     async with services(request).database.read() as session:
         found = await sessions.signed_in_everywhere(session, session_sha256(request))
     return page(request, "leave_everywhere.html", found=found)

@@ -41,7 +41,6 @@ async def signed_in_as(request: Request) -> str | None:
 
 
 def visitor(request: Request) -> Visitor:
-    """Return the browser of this request, to sign it in or out."""
     parts = services(request)
     return Visitor(parts.database, timedelta(seconds=parts.settings.session_seconds))
 
@@ -61,7 +60,6 @@ def keep_session(
 
 
 def has_session(request: Request) -> bool:
-    """Tell whether the request brings the secret of a session, which may be over."""
     return token_of(request) is not None or bool(read(request, SESSION_COOKIE))
 
 

@@ -55,12 +55,10 @@ class Side:
 
     @property
     def causes(self) -> Mapping[str, Mapping[str, Any]]:
-        """The known mistakes, by their codes."""
         return {each["code"]: each for each in self.report["diagnoses"]} if self.report else {}
 
     @property
     def checks(self) -> Mapping[str, Mapping[str, Any]]:
-        """The checks, by their ids."""
         return {each["id"]: each for each in self.report["checks"]} if self.report else {}
 
 
@@ -148,7 +146,6 @@ def _most(side: Side, check_id: str) -> float:
 
 @router.get(f"{COURSE}/assignments/{{assignment_id}}/same-code")
 async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
-    """List the groups of students with the same code."""
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
         comparison = await same_code.same_code(session, the_use(uses, assignment_id).id)
@@ -160,7 +157,6 @@ async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
 
 @router.get(f"{IN_COURSE}/same-code")
 async def group_page(visit: Grader, submission_id: SubmissionId) -> Response:
-    """Show the students who have the code of this attempt."""
     async with visit.database.read() as session:
         submission = await repository.existing_submission(session, submission_id, visit.holder)
         if submission.course_id != visit.course_id:

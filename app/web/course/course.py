@@ -105,7 +105,6 @@ def _by_date(files: Mapping[str, Assignment], uses: Sequence[CourseAssignment]) 
 
 
 def _choices(table: Table, titles: Mapping[str, str], language: str) -> dict[str, list[tuple[str, str]]]:
-    """Return the options of the form above the table, as pairs of value and words."""
     return {
         "group": [("", text("course.all_groups", language)), *((group, group) for group in table.groups)],
         "state": [
@@ -135,7 +134,6 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 
 @router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
 async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") -> Response:
-    """Show an assignment over all students, or over those of a group."""
     course_id, language = visit.course_id, visit.language
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, course_id, assignment_id)

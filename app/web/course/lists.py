@@ -52,7 +52,6 @@ async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Re
 
 @router.get("/reviews/{review_id}")
 async def review_page(visit: Grader, review_id: ReviewId) -> Response:
-    """Show one request, with the form for the answer."""
     async with visit.database.read() as session:
         review, submission = await reviews.find(session, visit.course_id, review_id)
         names = await names_of(session, [submission])

@@ -29,7 +29,6 @@ router = Pages("/courses/{course_id}")
 
 @router.get("/members/{member_id}")
 async def member_page(visit: Grader, member_id: MemberId) -> Response:
-    """Show a member: the facts, and the work at every assignment."""
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)
         work = await work_of(session, visit.assignments, member)
@@ -115,7 +114,6 @@ def _attempts(visit: Visit, work: Work) -> Sequence[tuple[str, str]]:
 
 
 def _derivations(visit: Visit, work: Sequence[Work]) -> dict[str, list[str]]:
-    """Return the steps of each grade in words, by the ids of assignments."""
     return {
         each.use.assignment_id: [step_in_words(step, visit.language, visit.zone) for step in each.counted.steps]
         for each in work

@@ -60,7 +60,6 @@ async def arrive(request: Request, platform: LtiPlatform, message: Message, *, i
 
 @router.post(COURSE_PATH)
 async def choose_course(request: Request) -> Response:
-    """Connect the platform's course with the one that its teacher chose, and continue the launch."""
     with reasons_logged("lti_refused"):
         check_origin(request)
         services(request).login_limit.take(client_of(request))

@@ -69,7 +69,6 @@ async def _page(
     on=[PlatformRefused, AnswerUnusable, TargetRefused],
 )
 async def read_members(visit: Visit, context_id: ContextId) -> Response:
-    """Update the members from the platform's list, and show the changes."""
     changed = await actions.read_members(visit, context_id, visit.parts.platform_services)
     return await _page(visit, read=changed)
 

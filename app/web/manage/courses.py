@@ -76,7 +76,6 @@ async def make_course(visit: Visit) -> Response:
 
 @router.get(f"{ONE}/start")
 async def start(visit: Staff) -> Response:
-    """Show the steps until students can hand in, and which of them are done."""
     async with visit.database.read() as session:
         used = await uses.list_used(session, visit.course_id, visit.assignments)
         size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]

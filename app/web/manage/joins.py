@@ -50,7 +50,6 @@ async def join_page(visit: MemberManager, member_id: MemberId, other: str = "", 
 
 @router.form("/members/{member_id}/join", actions.join_members, again=join_page, on=[MemberNotFound, MemberRemoved])
 async def join(visit: Visit, member_id: MemberId) -> Response:
-    """Join the two. The member of the address is kept."""
     wanted = visit.fields.read(actions.JoinMembers, names={"member": "other"})
     try:
         await actions.join_members(visit, member_id, wanted)

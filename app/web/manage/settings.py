@@ -112,7 +112,6 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules
 
 
 def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
-    """Return the form's fields for the rules that the course sets."""
     values = Rules.model_validate(rules)
     filled = {f"no_{name}": "on" for name in CAN_BE_NONE if name in rules and rules[name] is None}
     for name in values.model_fields_set:

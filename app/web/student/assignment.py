@@ -147,7 +147,6 @@ async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ip
 
 @router.get(f"{PATH}/attempts")
 async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
-    """List the newest attempts, or those before one of them."""
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)

@@ -66,7 +66,6 @@ async def home(visit: Anybody) -> Response:
 
 @router.get("/courses/{course_id}/me/export")
 async def export_me(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Response:
-    """Send members everything that the course keeps about them."""
     return await send_own_archive(visit.request, visit.holder)
 
 
