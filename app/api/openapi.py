@@ -174,7 +174,7 @@ def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
             yield CourseArchived
     if isinstance(call, AsksFor):
         yield from (*raised_by(call.action), CommitUnanswered)
-    for parameter in (*dependant.path_params, *dependant.header_params):
+    for parameter in (*dependant.path_params, *dependant.query_params, *dependant.header_params):
         for rule in parameter.field_info.metadata:
             yield from getattr(getattr(rule, "func", rule), "refusals", ())
     if dependant.body_params:

@@ -8,8 +8,6 @@ import hmac
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
-from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access import joining, sessions
 from app.access.tokens import Principal, hash_secret, sign_in_link
@@ -19,7 +17,7 @@ from app.http.auth.proof import check_origin, mask
 from app.http.auth.sessions import keep_session, session_sha256, signed_in_as, visitor
 from app.http.cookies import keep, read
 from app.http.fields import Fields, form_context, new_key
-from app.http.forms import fields_of
+from app.http.forms import fields_of, see_other
 from app.http.pages import page
 from app.oidc.registration import START_PATH
 from app.services import service_url, services
@@ -50,7 +48,7 @@ async def join(request: Request, secret: str) -> Response:
     try:
         if person is not None:
             await getting_in.join_as(visitor(request), secret, person, fields.read(getting_in.JoinAsPerson))
-            return RedirectResponse(f"/?course={course.id}", HTTP_303_SEE_OTHER)
+            return see_other(f"/?course={course.id}")
         wanted = fields.read(getting_in.JoinByName)
     except FieldsWrong as refusal:
         return await _page(request, secret, fields, refusal)

@@ -21,7 +21,7 @@ from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.http.archives import as_file
-from app.http.parameters import MemberId
+from app.http.parameters import MemberId, Refuses
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
@@ -52,15 +52,11 @@ async def _chosen(
 AssignmentFilter = Annotated[
     Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None],
     Query(description="only at this assignment", examples=["lstm-layer"]),
+    Refuses((AssignmentNotFound,)),
 ]
 
 
-@router.get(
-    "/courses/{course_id}/grades",
-    summary="List the grades of a course",
-    response_model=bodies.GradesList,
-    responses=refusals(AssignmentNotFound),
-)
+@router.get("/courses/{course_id}/grades", summary="List the grades of a course", response_model=bodies.GradesList)
 async def list_grades(
     reading: Viewer,
     paging: Paged,
@@ -126,8 +122,7 @@ async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGra
     "/courses/{course_id}/grade-book",
     summary="Get the grade book of a course as a file",
     response_class=Response,
-    responses=refusals(AssignmentNotFound)
-    | {
+    responses={
         200: {
             "description": "The grade book; CSV is UTF-8 with a byte order mark.",
             "content": {

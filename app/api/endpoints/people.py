@@ -18,10 +18,9 @@ from app.api.schemas.submissions import DeletedBody
 from app.courses import people
 from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
-from app.http.archives import BINARY, send_archive, send_own_archive
+from app.http.archives import BINARY, send_archive_of_person, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
 from app.http.parameters import PersonId
-from app.privacy import export
 from app.services import services
 from app.storage.models import MemberRole
 
@@ -98,10 +97,7 @@ async def export_person(request: Request, person_id: PersonId) -> StreamingRespo
 
     It holds no secret and no hash of one.
     """
-    parts = services(request)
-    scope = await export.scope_of_person(parts.database, person_id)
-    content = export.archive(parts.database, scope, lambda stored: stored.body, parts.assignments)
-    return send_archive(content, f"person-{person_id}", BINARY)
+    return await send_archive_of_person(services(request), person_id, BINARY)
 
 
 @router.get(

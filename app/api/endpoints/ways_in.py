@@ -16,10 +16,9 @@ from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
 from app.api.dependencies import Paged, Reading, Resource, asks, reads
-from app.api.openapi import refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
-from app.http.parameters import IdempotencyKey, MemberId
+from app.http.parameters import IdempotencyKey, MemberId, Refuses
 from app.storage.models import Membership, Role
 
 
@@ -148,11 +147,13 @@ async def create_links(asking: LinkMaker, wanted: actions.MakeLinks, mail: Mail 
     return NewLinks(items=[_new_body(link, asking.url) for link in new_links])
 
 
-@link_routes.get("/links", summary="List personal links", responses=refusals(MemberNotFound))
+@link_routes.get("/links", summary="List personal links")
 async def list_links(
     reading: Viewer,
     paging: Paged,
-    member: Annotated[Id | SkipJsonSchema[None], Query(description="only links of this member")] = None,
+    member: Annotated[
+        Id | SkipJsonSchema[None], Query(description="only links of this member"), Refuses((MemberNotFound,))
+    ] = None,
 ) -> Page[LinkBody]:
     """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)

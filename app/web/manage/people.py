@@ -9,12 +9,11 @@ from app.access.rights import Right
 from app.actions import members as actions
 from app.courses import people
 from app.errors.members import JoinUndone, PersonNotFound
-from app.http.archives import send_archive
+from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
 from app.http.parameters import PersonId
 from app.http.staff import ROWS, cursor_of, search_of
 from app.http.visits import PageFor, Pages, Visit
-from app.privacy import export
 
 #: The most people that a search for a merge offers.
 OFFERED = 20
@@ -63,9 +62,7 @@ async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> R
 
 @router.get("/{person_id}/export")
 async def export_person(visit: Viewer, person_id: PersonId) -> Response:
-    scope = await export.scope_of_person(visit.database, person_id)
-    content = export.archive(visit.database, scope, lambda stored: stored.body, visit.assignments)
-    return send_archive(content, f"person-{person_id}")
+    return await send_archive_of_person(visit.parts, person_id)
 
 
 _NAMES = {"person": "other"}
