@@ -39,7 +39,7 @@ WORDS = frozenset(
             "invalid-request",
         ),
         *("method-not-allowed", "not-found", "outcome-unknown", "overloaded", "storage-full", "storage-unavailable"),
-        "too-many-requests",
+        *("invalid-request", "too-many-requests"),
     )
 )
 SAME_WORDS: Mapping[str, str] = {"form-expected": "body-unreadable", "form-unreadable": "body-unreadable"}
