@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses.uses import UsedAssignment
-from app.errors.courses import AssignmentNotFound
 from app.http.texts import language_of
 from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
@@ -69,14 +68,6 @@ def every_title(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[s
 def offered(request: Request, used: Sequence[UsedAssignment]) -> list[tuple[str, str]]:
     """Return the ids and titles of the assignments that a form offers: those whose file is there."""
     return [*titles_of(request, [each.use for each in used if each.effective]).items()]
-
-
-def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssignment:
-    """Raises: AssignmentNotFound: the course does not use it."""
-    for use in uses:
-        if use.assignment_id == assignment_id:
-            return use
-    raise AssignmentNotFound
 
 
 def reason_of_hold(stored: StoredReport | None, language: str) -> Sequence[str]:

@@ -15,7 +15,7 @@ from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
 from app.http.parameters import AssignmentId, SubmissionId
-from app.http.staff import Grader, reason_of_hold, the_use, titles_of
+from app.http.staff import Grader, reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Anybody, Pages, Visit
 from app.storage.models import CourseAssignment, StoredReport, Submission
@@ -148,7 +148,7 @@ def _most(side: Side, check_id: str) -> float:
 async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        comparison = await same_code.same_code(session, the_use(uses, assignment_id).id)
+        comparison = await same_code.same_code(session, uses[0].id)
     title = titles_of(visit.request, uses)[assignment_id]
     return visit.page(
         "course/same_code.html", "course", assignment_id=assignment_id, title=title, comparison=comparison

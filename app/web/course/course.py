@@ -17,7 +17,7 @@ from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
 from app.http.parameters import AssignmentId
-from app.http.staff import Grader, reason_of_hold, the_use, titles_of
+from app.http.staff import Grader, reason_of_hold, titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import platforms
 from app.storage.models import CourseAssignment
@@ -136,8 +136,7 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") -> Response:
     course_id, language = visit.course_id, visit.language
     async with visit.database.read() as session:
-        uses = await used_assignments(session, visit.assignments, course_id, assignment_id)
-        use = the_use(uses, assignment_id)
+        (use,) = await used_assignments(session, visit.assignments, course_id, assignment_id)
         groups = await membership.groups(session, course_id)
         only = group if group in groups else None
         statistics = await statistics_of(session, assignment_id, course=course_id, group=only)
@@ -152,7 +151,7 @@ async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") 
         "course/overview.html",
         "course",
         assignment=assignment,
-        title=titles_of(visit.request, uses)[assignment_id],
+        title=titles_of(visit.request, [use])[assignment_id],
         statistics=statistics,
         groups=[("", text("course.all_groups", language)), *((each, each) for each in groups)],
         group=only,
