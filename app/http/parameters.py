@@ -106,6 +106,7 @@ IDS: Mapping[str, Any] = {
     "at": AtWork,
     "batch_id": BatchId,
     "comment_id": CommentId,
+    "context_id": ContextId,
     "identity_id": IdentityId,
     "join_id": JoinId,
     "join_link_id": JoinLinkId,

@@ -26,6 +26,7 @@ from app.http.forms import fields_of, read_page_form, see_other
 from app.http.pages import page
 from app.http.parameters import ids_in
 from app.http.texts import language_of
+from app.http.ways_in import asked_page
 from app.services import Services, services
 from app.storage.models import Course
 
@@ -196,6 +197,8 @@ class Pages(APIRouter):
         again: Page | None = None,
         on: Sequence[type[AppError]] = (),
         wanted: ActionRequest | None = None,
+        sure: bool = False,
+        then: Callable[[Visit], Awaitable[None]] | None = None,
     ) -> None:
         """Add the form of an action that then leads on to a page, and needs no function for that.
 
@@ -206,14 +209,20 @@ class Pages(APIRouter):
             twice: the refusals of a form that is sent twice, which then changes nothing.
             again, on: see `form`.
             wanted: the request; None: the form holds it, if the action takes one.
+            sure: nothing happens unless the box ``sure`` is ticked.
+            then: is called after the action.
         """
 
         async def answer(visit: Visit, **ids: Any) -> Response:
+            if sure and not visit.fields.has("sure"):
+                return see_other(asked_page(visit.request), said="not_sure")
             arguments: dict[str, Any] = {name: id for name, id in ids.items() if name in action.parameters}
             if request := action.parameters.get("wanted"):
                 arguments["wanted"] = wanted or visit.fields.read(request.annotation, names=names)
             with contextlib.suppress(*twice):
                 await action(visit, **arguments)
+            if then is not None:
+                await then(visit)
             return see_other(f"{self.prefix}{to}".format(**visit.request.path_params), said=said)
 
         visited = Parameter("visit", Parameter.POSITIONAL_OR_KEYWORD)

@@ -78,12 +78,7 @@ async def make_code(visit: Visit) -> Response:
     return await _page(visit, code=await actions.make_code(visit))
 
 
-@router.form("/contexts/{context_id}/disconnect", actions.disconnect)
-async def disconnect(visit: Visit, context_id: ContextId) -> Response:
-    if not visit.fields.has("sure"):
-        return visit.lead_to("/lms")
-    await actions.disconnect(visit, context_id)
-    return visit.lead_to("/lms", "lms.disconnected")
+router.act("/contexts/{context_id}/disconnect", actions.disconnect, "", "lms.disconnected", sure=True)
 
 
 @router.form("/links/{link_id}", actions.choose_assignment)

@@ -165,12 +165,7 @@ async def make_link(visit: Visit, member_id: MemberId) -> Response:
 router.act("/{member_id}/link/revoke", ways_in.revoke_links, ONE, "link.revoked")
 
 
-@router.form("/{member_id}/delete", actions.delete_member)
-async def delete(visit: Visit, member_id: MemberId) -> Response:
-    if not visit.fields.has("sure"):
-        return _back(visit, member_id, "member.not_sure")
-    await actions.delete_member(visit, member_id)
-    return visit.lead_to("/members", "member.deleted")
+router.act("/{member_id}/delete", actions.delete_member, "", "member.deleted", sure=True)
 
 
 def _back(visit: Visit, member_id: str, said: str) -> Response:

@@ -61,12 +61,7 @@ async def make_links(visit: Visit) -> Response:
     return visit.lead_to("/links", said if new_links else "links.none")
 
 
-@router.form("/links/revoke", actions.revoke_links)
-async def revoke_links(visit: Visit) -> Response:
-    if not visit.fields.has("sure"):
-        return visit.lead_to("/links", "links.not_sure")
-    await actions.revoke_links(visit)
-    return visit.lead_to("/links", "links.revoked")
+router.act("/links/revoke", actions.revoke_links, "/links", "links.revoked", sure=True)
 
 
 @router.form("/links/join", actions.make_join_link, again=links_page)
