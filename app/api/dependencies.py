@@ -57,12 +57,11 @@ class Resource(APIRouter):
         async def endpoint(asking: Asking, **arguments: Any) -> Any:
             return await action(asking, **arguments)
 
-        taken = [action.parameters[name] for name in ("wanted",) if name in action.parameters]
         asked = Parameter("asking", Parameter.KEYWORD_ONLY, annotation=Annotated[Asking, asks(action)])
-        parameters = [asked, *ids_in(self.prefix + path, action, {**IDS, **ids}), *taken]
-        endpoint.__signature__ = Signature(  # type: ignore[attr-defined]
-            [each.replace(kind=Parameter.KEYWORD_ONLY) for each in parameters]
-        )
+        parameters = [asked, *ids_in(self.prefix + path, action, {**IDS, **ids})]
+        if "wanted" in action.parameters:
+            parameters.append(action.parameters["wanted"].replace(kind=Parameter.KEYWORD_ONLY))
+        endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
         self.add_api_route(
             path,
             endpoint,
