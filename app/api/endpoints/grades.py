@@ -15,7 +15,7 @@ from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, reads
 from app.api.endpoints.work import AssignmentId, Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
-from app.api.schemas import grades as bodies
+from app.api.schemas import work as bodies
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound

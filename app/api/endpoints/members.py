@@ -13,7 +13,7 @@ from app.actions.asking import Asking
 from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, Resource, asks, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page, Whether, shows
-from app.api.schemas.submissions import DeletedBody
+from app.api.schemas.work import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
 from app.http.parameters import MemberId

@@ -14,7 +14,7 @@ from app.actions import members as actions
 from app.api.dependencies import Paged, Reading, Resource, reads
 from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of, shows
-from app.api.schemas.submissions import DeletedBody
+from app.api.schemas.work import DeletedBody
 from app.courses import people
 from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted

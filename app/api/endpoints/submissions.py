@@ -17,8 +17,7 @@ from app.api.conditional import caching, revalidated, tag, unchanged
 from app.api.dependencies import Paged, SubmissionReading, asks
 from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
-from app.api.schemas.grades import CountedBody
-from app.api.schemas.submissions import SubmissionBody, SubmissionFacts, SubmissionItem
+from app.api.schemas.work import CountedBody, SubmissionBody, SubmissionFacts, SubmissionItem
 from app.errors.submissions import SubmissionNotFound
 from app.http.auth.holders import SubmissionReader
 from app.http.bodies import form_with_file, hand_in_of

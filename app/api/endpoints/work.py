@@ -11,7 +11,7 @@ from app.actions.asking import Asking
 from app.api.dependencies import AnyReading, Paged, Reading, Resource, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
-from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
+from app.api.schemas.work import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound

@@ -4,7 +4,7 @@ from math import isfinite
 
 from fastapi import Response
 
-from app.actions import letters as actions
+from app.actions import mail as actions
 from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
