@@ -1,4 +1,4 @@
-"""Bodies about the work of students: attempts, grades with their derivation, decisions, comments, requests for review."""
+"""Bodies about students' work: attempts, grades with their derivation, decisions, comments, requests for review."""
 
 from datetime import datetime
 from typing import Annotated, Any, Self
