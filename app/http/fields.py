@@ -72,7 +72,8 @@ class Fields:
                 kinds = set(_kinds(field.annotation))
                 value: object = self.typed[at]
                 if kinds & {int, float}:
-                    value = self._typed_number(at, _limits(model, name), whole=int in kinds)
+                    limits, read = _limits(model, name), self.whole if int in kinds else self.number
+                    value = read(at, least=limits.get("minimum", -inf), most=limits.get("maximum", inf))
                 elif AwareDatetime in kinds:
                     value = self.moment(at, zone or ZoneInfo("UTC"), (stored or {}).get(name))
                 elif bool in kinds:
@@ -161,10 +162,6 @@ class Fields:
     def wrong(self, name: str, fault: str, params: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note a fault of a field. Only the first one counts."""
         self.faults.setdefault(name, (fault, {**(params or {}), **more}))
-
-    def _typed_number(self, name: str, limits: Mapping[str, Any], *, whole: bool) -> float | None:
-        least, most = limits.get("minimum", -inf), limits.get("maximum", inf)
-        return self.whole(name, least=least, most=most) if whole else self.number(name, least=least, most=most)
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

@@ -91,10 +91,6 @@ async def _content(form: FormData) -> bytes:
     raise FieldsMissing(missing=["file"])
 
 
-def _pack(content: bytes) -> str:
-    return base64.b64encode(zlib.compress(content, 9)).decode()
-
-
 def _unpack(packed: str) -> bytes:
     unpack = zlib.decompressobj()
     try:
@@ -122,5 +118,5 @@ def _plan_page(
         steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
         shown=MOST_LISTED,
         changes_something=any(step.is_carried_out for step in steps),
-        packed=_pack(content),
+        packed=base64.b64encode(zlib.compress(content, 9)).decode(),
     )

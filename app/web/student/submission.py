@@ -161,7 +161,9 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
     backlog, submission, position = visit.parts.backlog, standing.submission, standing.position
     async with visit.database.read() as session:
         events = [each.event for each in await events_after(session, submission.id, 0)]
-    reached = [event for event in events[_last_start(events) :] if event in STAGES]
+    # A grade that was cut off is queued again.
+    start = max((at for at, event in enumerate(events) if event == "queued"), default=0)
+    reached = [event for event in events[start:] if event in STAGES]
     self_test = operations(visit.request).self_test
     return {
         "position": position,
@@ -173,11 +175,6 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
         "pace": await backlog.pace(),
         "seconds_left": await backlog.seconds_left(submission),
     }
-
-
-def _last_start(events: list[str]) -> int:
-    """Return the first event of the newest grading: a grade that was cut off is queued again."""
-    return max((at for at, event in enumerate(events) if event == "queued"), default=0)
 
 
 # --- a check before handing in ----------------------------------------------------------------------------------------
