@@ -251,7 +251,8 @@ async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAs
 
 @action(Right.MANAGE_ASSIGNMENTS)
 async def remove_assignment(asking: Asking, assignment_id: str) -> None:
-    """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again.
+    """Let the course use an assignment no more. Refused while there are submissions to it. In the course Default the
+    file's own dates and rules hold again.
 
     Raises:
         AssignmentInUse: there are submissions to it, or decisions about somebody's.

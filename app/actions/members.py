@@ -144,7 +144,7 @@ async def join_members(asking: Asking, member_id: str, wanted: JoinMembers) -> M
 
 @action(Right.MANAGE_MEMBERS)
 async def undo_join(asking: Asking, join_id: str) -> Merge:
-    """Give each its own again; everything since the join stays with the kept member.
+    """Give each of two joined members its own again; everything since the join stays with the kept one.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
     an extension that both had, or a person, was changed since; the removed member was taken back, or has got an

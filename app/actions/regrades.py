@@ -120,7 +120,8 @@ async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Seq
 
 @action(Right.REGRADE)
 async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
-    """Let all its reports count from now on, as after any regrade: attempts are held and webhooks are sent now.
+    """Let all reports of a preview count from now on, as after any regrade: attempts are held and webhooks are sent
+    now.
 
     A submission that has a newer report keeps that (`superseded`). Applied again, it changes nothing. A preview that is
     not done is refused.
@@ -134,7 +135,7 @@ async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
 
 @action(Right.REGRADE)
 async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
-    """Delete its reports, and grade no more for it, done or not. Dropped again, it changes nothing.
+    """Delete the reports of a preview, and grade no more for it, done or not. Dropped again, it changes nothing.
 
     Raises: RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
     """

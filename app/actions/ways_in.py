@@ -215,7 +215,7 @@ async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str 
 
 @action(Right.MANAGE_LINKS)
 async def revoke_join_link(asking: Asking, join_link_id: str) -> None:
-    """End it at once. Those who came by it stay members. Raises: JoinLinkNotFound"""
+    """End a join link at once. Those who came by it stay members. Raises: JoinLinkNotFound"""
     if not ID.fullmatch(join_link_id):
         raise JoinLinkNotFound
     async with asking.write() as session:

@@ -75,7 +75,12 @@ def _is_same(secret: str, other: str) -> bool:
 
 
 def mask(secret: str) -> str:
-    """Return the secret as hexadecimal digits, different ones each time."""
+    """Return the secret as hexadecimal digits, different ones each time.
+
+    The length of a compressed answer tells an attacker whether some text of theirs also occurs elsewhere in it (BREACH:
+    Gluck, Harris, Prado, 2013). A secret that looks different in every answer cannot be guessed that way. So it is
+    combined with as many random bytes, which are put before it.
+    """
     plain = secret.encode()
     pad = secrets.token_bytes(len(plain))
     return (pad + _combine(pad, plain)).hex()
