@@ -178,8 +178,8 @@ class MergePeople(ActionRequest):
 
 @action(Right.MERGE_PEOPLE)
 async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
-    """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
-    changes in a course. The other one's browsers that came by single sign-on have to sign in again.
+    """Give a person all members and accounts of single sign-on that another one has. Nothing else changes in a course.
+    The other one's browsers that came by single sign-on have to sign in again.
 
     Where both are in a course, a teacher joins the two members first. The same request sent again changes nothing.
 
