@@ -1,4 +1,4 @@
-"""Members of a course: add, change, remove, delete and join them."""
+"""Members of a course: add, change, remove, delete and join them; and the people that they are, across courses."""
 
 import contextlib
 from collections.abc import Collection, Mapping

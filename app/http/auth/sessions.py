@@ -1,4 +1,4 @@
-"""Sessions of browsers: known by their secret, which the browser keeps.
+"""Browsers: the address of a client, and its session, which is known by a secret that the browser keeps.
 
 The secret of a session is in a cookie; in a frame without cookies it is in the path (`app.http.frames`). It is random,
 so a plain SHA-256 of it is kept, which cannot be turned back.

@@ -1,4 +1,4 @@
-"""Attempts: compare two, decide on a held one, and grade some again."""
+"""Attempts: compare two, decide on a held one, grade some again, and find those with the same code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

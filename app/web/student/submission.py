@@ -1,4 +1,4 @@
-"""The page of a submission: the wait, then the report."""
+"""The pages of a submission, and of a check before handing in: the wait, then the report."""
 
 from dataclasses import replace
 from typing import Annotated, Any
