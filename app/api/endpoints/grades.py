@@ -1,4 +1,4 @@
-"""The grades of a course, of one student, and the holder's own; the grade book as a file; and groups with the same code."""
+"""The grades of a course, of one student, and the holder's own; the grade book as a file; groups with the same code."""
 
 from collections.abc import Mapping
 from datetime import datetime
