@@ -66,10 +66,10 @@ def commands() -> str:
 
 
 def _said(code: str) -> str:
-    """Return the title of a code, or else the first sentence of its message, with dots for what a report fills in."""
-    text = title_of(code, "en") or re.sub(r"\?+", "…", translate(f"{code}.message", "en"))
-    sentence = " ".join(text.split()).split(". ")[0].removesuffix(".")
-    return sentence.replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
+    """Return the title of a code, or else the first clause of its message, with dots for what a report fills in."""
+    title = title_of(code, "en")
+    clause = title or re.split(r"[.,:;](?:\s|$)", re.sub(r"\?+", "…", translate(f"{code}.message", "en")))[0]
+    return " ".join(clause.split()).replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
 def codes_page() -> str:
@@ -77,8 +77,7 @@ def codes_page() -> str:
     head = [
         "# Codes of reports",
         "",
-        "Each with its title, or else its message's first sentence; reports have them in Russian, too.",
-        "[What a code is](report.md#codes).",
+        "Each with its title, or else the first words of its message. [What a code is](report.md#codes).",
         "",
     ]
     return "\n".join([*head, *(f"* `{code}`: {_said(code)}" for code in codes())]) + "\n"
