@@ -104,7 +104,7 @@ def grade(
 
 
 def best(judgements: Sequence[Judgement]) -> Judgement:
-    """Choose the run that earns most. Of equal ones, the run that got further says more about the mistake.
+    """Choose the run that earns most; among equals the one that got further, which says more about the mistake.
 
     Args:
         judgements: the one under Keras 3, and another one under Keras 2 where Keras 3 may be the problem.

@@ -101,7 +101,7 @@ Answers = dict[int | str, dict[str, Any]]
 TEXT, BYTES = {"type": "string"}, {"type": "string", "format": "binary"}
 #: The classes with an answer of their own.
 ANSWERED = [error for error in EVERY_ANSWER if isinstance(error, type)]
-#: Those classes, by their names and by those of their bases.
+#: The same classes, by their names and by those of their bases.
 ERRORS = {
     base.__name__: [error for error in ANSWERED if issubclass(error, base)]
     for each in ANSWERED

@@ -50,7 +50,7 @@ class Refuses:
 
 @dataclass(frozen=True)
 class IdOf(Refuses):
-    """The check of an id in a path. A text that is no id is answered as the id of nothing."""
+    """The check of an id in a path. A text that is no id is answered like an unknown id."""
 
     form: re.Pattern[str] = ID
 

@@ -107,7 +107,7 @@ def _steps(
     """Yield where to go on: the id of a text, and an address."""
     path, here = path_of(request), asked_page(request)
     if path.startswith(LTI):
-        # Back to the platform there is no link, only what the page says.
+        # No link leads back to the platform: the page says so in words.
         if "again" in document:
             yield NEW_WINDOW, document["again"]
         return

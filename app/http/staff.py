@@ -42,7 +42,7 @@ def cursor_of(cursor: str | None) -> str | None:
 
 
 def search_of(typed: str) -> str:
-    """Return what somebody looks for; empty for a text that no name can hold."""
+    """Return the text to search for; empty if no name can hold it."""
     text = typed.strip()[:200]
     return text if text.isprintable() else ""
 

@@ -1,4 +1,4 @@
-"""The page of a join link: somebody gives a name, is a new student of the course, and gets a link to come back with.
+"""The page of a join link: somebody gives a name, becomes a new student, and gets a link to come back with.
 
 The form's key is in a cookie and, masked, in the form, so another site cannot send the form, and a form that is sent
 twice makes one student. If the browser is already signed in as a member of the course, the page says so.

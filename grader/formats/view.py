@@ -16,7 +16,7 @@ from reference.lstm.misconceptions import PARTS
 
 #: The parameter whose sentence gives the place of the first difference.
 FIRST_DIFFERENCE = frozenset({"timestep"})
-#: And the one whose sentence says which parts are right: a page that shows the proof lists these there.
+#: The same, and the one whose sentence names the right parts: a page that shows the proof lists them there.
 IN_PROOF = FIRST_DIFFERENCE | {"right"}
 #: The checks that diagnoses explain.
 EXPLAINED = frozenset({"contract", "equivalence"})

@@ -222,7 +222,7 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
 
         call_filter = seccomp_filter.compile_filter(gpu=bool(gpu_nodes))
     except OSError as exc:
-        problem = f"there is no seccomp filter to be had: {exc}"
+        problem = f"seccomp cannot be used: {exc}"
     _require("seccomp", problem is None, problem, accepted_missing)
     private_uid = os.geteuid() == 0
     lacks = _lacks(abi, has_filter=call_filter is not None)

@@ -84,7 +84,7 @@ class Template:
 
         Args:
             meanwhile: is called once a second during the wait.
-        Returns: its process id; None: there is no process to be had.
+        Returns: its process id; None: no process could be started.
         Raises: OSError: the template is gone.
         """
         return int(self._ask(order, fds, meanwhile)) or None

@@ -104,7 +104,7 @@ async def list_assignments(request: Request, reading: AnyReading) -> Items[Assig
 
 @router.get("/{assignment_id}", summary="Read one of them")
 async def read_assignment(request: Request, reading: AnyReading, assignment_id: AssignmentId) -> AssignmentDetail:
-    """Read the task and its points. Of a hidden case only the category is shown."""
+    """Read the task and its points. A hidden case shows its category alone."""
     assignment = reading.assignments.get(assignment_id)
     if assignment is None or assignment_id not in await _used_ids(reading):
         raise AssignmentNotFound

@@ -17,7 +17,7 @@ from reader.tracing.loops import Loops, Snapshot
 from reader.tracing.traces import ReturnedValue, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value, nodes_in
 
-#: What `Tracer.run` returns at these statements.
+#: The results of `Tracer.run` at these statements.
 BREAK, CONTINUE = Const("break"), Const("continue")
 CHANGES = (ast.Assign, ast.AugAssign, ast.Return)
 #: Values that are filled in later.

@@ -94,7 +94,7 @@ async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(
     grader.released.clear()
     address = (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"]
     shown = (await browser.get(address)).text
-    assert "What changes is not known yet: 0 of 1 graded again so far." in shown
+    assert "The changes are not known yet: 0 of 1 graded again so far." in shown
     assert "no points and no verdict change" not in shown
 
 
