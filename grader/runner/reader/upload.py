@@ -86,7 +86,8 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         canonical: the exercise's own sizes by name; a call of the class that uses one of them is how it is constructed.
 
     Returns:
-        JSON-able. All lines count from 1, and within `source` unless said otherwise.
+        JSON-able. All lines count from 1, and within `source` unless said otherwise. For a file without code there
+        are ``format``, ``error`` and ``advisories`` alone.
 
         - ``format``: py, ipynb or None; ``error``: None, or ``code``, ``params`` and ``line``.
         - ``source``: one module text; ``cells``: ``index`` in the notebook, ``first_line`` and ``last_line``.
@@ -107,7 +108,8 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
 
 
 def _read_module(content: bytes, filename: str, canonical: dict[str, int]) -> tuple[Result, Module | None]:
-    module, result = None, _nothing_yet()
+    result: Result = {"format": None, "error": None, "advisories": []}
+    module = None
     try:
         module = _read(content, PurePosixPath(filename).suffix.lower(), canonical, result)
     except Unreadable as exc:
@@ -115,28 +117,6 @@ def _read_module(content: bytes, filename: str, canonical: dict[str, int]) -> tu
     except (RecursionError, MemoryError):
         result["error"] = {"code": "too_complex", "params": {"reason": "nested too deeply"}, "line": None}
     return result, module
-
-
-def _nothing_yet() -> Result:
-    return {
-        "format": None,
-        "error": None,
-        "source": "",
-        "cells": [],
-        "statements": [],
-        "skipped": [],
-        "class_line": None,
-        "call_site": None,
-        "global_x": [],
-        "homoglyphs": [],
-        "unpack_names": [],
-        "joined": None,
-        "uses": [],
-        "result_files": [],
-        "only_computes": False,
-        "lets_gradients_through": False,
-        "advisories": [],
-    }
 
 
 def _read(content: bytes, extension: str, canonical: dict[str, int], result: Result) -> Module:
@@ -194,8 +174,8 @@ def _describe(module: Module, result: Result) -> None:
     ]
     result["skipped"] = _skipped(module, plan, places)
     result["class_line"] = plan.class_line
-    if module.call_site is not None:
-        result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
+    site = module.call_site
+    result["call_site"] = {"args": site.args, "kwargs": site.kwargs} if site is not None else None
     result["advisories"] += review.advisories(plan, module.source)
     result["only_computes"] = only_computes(plan)
     result["lets_gradients_through"] = lets_gradients_through(plan)

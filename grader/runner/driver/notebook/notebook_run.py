@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from box_requests import NotebookRequest
 from channel import Channel
+from scopes import is_main_guard
 
 from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
@@ -51,9 +52,7 @@ class NotebookModule(StudentModule):
     def execute(self, index: int, statement: ast.stmt, flags: int) -> Any:
         self.outputs.statement = index
         before = dict(self.names)
-        if isinstance(statement, ast.If) and any(
-            isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test)
-        ):
+        if isinstance(statement, ast.If) and is_main_guard(statement):
             statement.test = ast.copy_location(ast.Constant(True), statement.test)
         try:
             value = super().execute(index, statement, flags)
