@@ -93,11 +93,7 @@ def _causes(report: Report) -> dict[str, Any]:
 
 
 def _results(report: Report) -> dict[str, Any]:
-    results: dict[str, Any] = {
-        "status": report.status.value,
-        "points": report.points,
-        "max_points": report.max_points,
-    }
+    results: dict[str, Any] = {"status": report.status.value, "points": report.points, "max_points": report.max_points}
     for check in report.checks:
         for key in ("status", "points", "max_points", "code"):
             value = getattr(check, key)

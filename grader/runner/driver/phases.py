@@ -1,5 +1,6 @@
 """The phases of a run: when each begins, how long it takes, and which exceptions the student's code raises in it."""
 
+import ast
 import re
 import time
 from collections.abc import Callable
@@ -8,11 +9,22 @@ from typing import Any
 from channel import Channel
 
 from driver.student.observations import MAX_NAME, text_of
-from driver.student.student_module import FILE_NAME, student_frames
+from driver.student.student_module import FILE_NAME, StatementTimeout, student_frames
 
 # AutoGraph runs a copy of a function, and writes the function's own lines into the message, above the error's own text.
 GRAPH_TRACEBACK = re.compile(r"in user code:(.*?)\n\n {4}\w+: ", re.DOTALL)
 GRAPH_FRAME = re.compile(rf'/?\b{re.escape(FILE_NAME)}", line (\d{{1,6}}), in')
+
+
+def failure(statement: ast.stmt, exc: BaseException, longest: int) -> dict[str, Any]:
+    """Return the fields of ``statement_failed``, with so many characters of the exception's message."""
+    timed_out = isinstance(exc, StatementTimeout)
+    return {
+        "line": statement.lineno,
+        "code": "cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
+        "type": type(exc).__name__[:MAX_NAME],
+        "message": text_of(exc)[:longest],
+    }
 
 
 class PhaseFailed(Exception):
@@ -45,12 +57,12 @@ class Phases:
             self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
             self._name = None
 
-    def guard(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
+    def guard(self, case: str, what: Callable[[], None]) -> None:
         """Run the student's code; report its exceptions (SystemExit too) and raise `PhaseFailed` instead."""
         try:
-            return what()
+            what()
         except BaseException as exc:
-            self.report(exc, case, constructing=constructing)
+            self.report(exc, case)
             raise PhaseFailed from exc
 
     def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:

@@ -130,15 +130,10 @@ def _read(content: bytes, extension: str, canonical: dict[str, int], result: Res
         raise Unreadable("wrong_extension", extension=extension, found="html")
     if guessed:
         result["advisories"].append(_fact("guessed_encoding", encoding=guessed))
-    if named_notebook and not text.lstrip(INVISIBLE_SPACE).startswith(("{", "[")) and _is_python(text):
-        is_notebook = False
-    else:
-        is_notebook = named_notebook or looks_like_notebook(text)
+    misnamed = named_notebook and not text.lstrip(INVISIBLE_SPACE).startswith(("{", "[")) and _is_python(text)
+    is_notebook = not misnamed and (named_notebook or looks_like_notebook(text))
     result["format"] = "ipynb" if is_notebook else "py"
-    if is_notebook:
-        cells, elsewhere = notebook_code(text)
-    else:
-        cells, elsewhere = [code_cell(0, text)], None
+    cells, elsewhere = notebook_code(text) if is_notebook else ([code_cell(0, text)], None)
     module = join_cells(cells, canonical.values(), is_script=not is_notebook)
     _describe(module, result)
     error = result["error"] = _missing_class(module, elsewhere)
@@ -227,12 +222,10 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
         before = (place, code)
         if text:
             params.setdefault("text" if code == "shell_line" else "magic", text[:MAX_TEXT])
-    return [
-        {"index": module.cells[place].index, "code": code, "params": params}
-        for (place, code), params in sorted(
-            found.items(), key=lambda item: (module.cells[item[0][0]].index, item[0][1])
-        )
+    entries = [
+        {"index": module.cells[place].index, "code": code, "params": params} for (place, code), params in found.items()
     ]
+    return sorted(entries, key=lambda entry: (entry["index"], entry["code"]))
 
 
 def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:

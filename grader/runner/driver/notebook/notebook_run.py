@@ -8,6 +8,7 @@ they happen, ``done`` last.
 """
 
 import ast
+import itertools
 import random
 import sys
 import time
@@ -21,9 +22,8 @@ from scopes import is_main_guard
 
 from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
+from driver.phases import failure
 from driver.reaches import noticing
-from driver.student import student_module
-from driver.student.observations import MAX_NAME, text_of
 from driver.student.student_module import StudentModule
 
 SEED = 20
@@ -80,23 +80,13 @@ def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channe
     noticing.watch()
     module = NotebookModule(request, arrays, channel)
 
-    left = MAX_FAILURES
+    failures = itertools.count(1)
 
     def on_failure(statement: ast.stmt, exc: BaseException) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            return
-        timed_out = isinstance(exc, student_module.StatementTimeout)
-        kind, message = type(exc).__name__[:MAX_NAME], text_of(exc)[:1000]
-        channel.send(
-            "statement_failed",
-            line=statement.lineno,
-            code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
-            type=kind,
-            message=message,
-        )
-        module.outputs.note("raised", f"{kind}: {message}")
+        if next(failures) <= MAX_FAILURES:
+            found = failure(statement, exc, 1000)
+            channel.send("statement_failed", **found)
+            module.outputs.note("raised", f"{found['type']}: {found['message']}")
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
     channel.end(phases={"notebook": time.monotonic() - started})

@@ -67,9 +67,8 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         description |= {"dtype": array.dtype.name, "shape": list(array.shape)}
         if tf.is_tensor(output):
             description["kind"] = "tensor"
-        return {
-            "output": np.array(array, np.float64 if array.dtype == np.float64 else np.float32, order="C")
-        }, description
+        kept = np.float64 if array.dtype == np.float64 else np.float32
+        return {"output": np.array(array, kept, order="C")}, description
     except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
         return {}, description
 

@@ -83,8 +83,8 @@ def result_files(statements: Sequence[Statement]) -> list[int]:
     for statement in statements:
         nodes = list(ast.walk(statement.node))
         if any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in nodes):
-            texts = (node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
-            lines += [text.lineno for text in texts if RESULT_FILE.fullmatch(text.value)]
+            constants = [(node.lineno, node.value) for node in nodes if isinstance(node, ast.Constant)]
+            lines += [line for line, value in constants if isinstance(value, str) and RESULT_FILE.fullmatch(value)]
     return lines[:MOST_NAMED]
 
 
