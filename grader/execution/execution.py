@@ -40,19 +40,13 @@ class Roles:
 
 
 def run_of(
-    reading: Reading,
-    assignment: Assignment,
-    roles: Roles,
-    statements: list[int],
-    statement_seconds: float,
-    *,
-    prepared: bool,
+    reading: Reading, assignment: Assignment, roles: Roles, statements: list[int], seconds: float, *, prepared: bool
 ) -> Run:
     """Return the part of a request that runs of a class and of a notebook have in common."""
     return {
         "source": reading.source,
         "statements": statements,
-        "statement_seconds": statement_seconds,
+        "statement_seconds": seconds,
         "canonical": sizes_of(assignment.cases[0]),
         "unpack_names": reading.unpack_names,
         "candidate": roles.candidate,
