@@ -144,13 +144,9 @@ class _Names:
             {each["code"]: each["params"].get("variant") for each in (*report["checks"], *report["diagnoses"])}
             for report in rendered
         ]
-        self._titles = {
-            f"checks.{check['id']}": check["title"] for report in rendered for check in report["checks"]
-        } | {
-            f"cases.{case.id}": translate(f"category.{case.category}", language)
-            for report in (before, after)
-            for case in report.cases
-        }
+        self._titles = {f"checks.{check['id']}": check["title"] for report in rendered for check in report["checks"]}
+        cases = [*before.cases, *after.cases]
+        self._titles |= {f"cases.{case.id}": translate(f"category.{case.category}", language) for case in cases}
 
     def word(self, id: str) -> str:
         return translate(f"diff.{id}", self._language)

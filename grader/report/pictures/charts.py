@@ -109,14 +109,8 @@ def _y(words: _Words, largest: float) -> Spec:
 
 
 def _ordinal(words: _Words, field: str, count: int, **axis: object) -> Spec:
-    axis["labelOverlap"] = True
-    return {
-        "field": field,
-        "type": "ordinal",
-        "title": words(field),
-        "scale": {"domain": [*range(count)]},
-        "axis": axis,
-    }
+    scale, axis = {"domain": [*range(count)]}, {**axis, "labelOverlap": True}
+    return {"field": field, "type": "ordinal", "title": words(field), "scale": scale, "axis": axis}
 
 
 def _quantitative(words: _Words, field: str, last: int) -> Spec:

@@ -9,10 +9,9 @@ from box_requests import ClassRequest
 from channel import Channel
 
 from driver.built_in import copies
-from driver.phases import failure
 from driver.reaches import noticing
 from driver.student import student_module
-from driver.student.observations import MAX_NAME, is_stub, own_attributes
+from driver.student.observations import MAX_NAME, failure, is_stub, own_attributes
 from driver.student.student_module import StudentModule
 
 # A notebook that loops over something missing may have thousands, more than anybody reads.

@@ -1,6 +1,5 @@
 """The phases of a run: when each begins, how long it takes, and which exceptions the student's code raises in it."""
 
-import ast
 import re
 import time
 from collections.abc import Callable
@@ -9,22 +8,11 @@ from typing import Any
 from channel import Channel
 
 from driver.student.observations import MAX_NAME, text_of
-from driver.student.student_module import FILE_NAME, StatementTimeout, student_frames
+from driver.student.student_module import FILE_NAME, student_frames
 
 # AutoGraph runs a copy of a function, and writes the function's own lines into the message, above the error's own text.
 GRAPH_TRACEBACK = re.compile(r"in user code:(.*?)\n\n {4}\w+: ", re.DOTALL)
 GRAPH_FRAME = re.compile(rf'/?\b{re.escape(FILE_NAME)}", line (\d{{1,6}}), in')
-
-
-def failure(statement: ast.stmt, exc: BaseException, longest: int) -> dict[str, Any]:
-    """Return the fields of ``statement_failed``, with so many characters of the exception's message."""
-    timed_out = isinstance(exc, StatementTimeout)
-    return {
-        "line": statement.lineno,
-        "code": "cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
-        "type": type(exc).__name__[:MAX_NAME],
-        "message": text_of(exc)[:longest],
-    }
 
 
 class PhaseFailed(Exception):

@@ -22,8 +22,8 @@ from scopes import is_main_guard
 
 from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
-from driver.phases import failure
 from driver.reaches import noticing
+from driver.student.observations import failure
 from driver.student.student_module import StudentModule
 
 SEED = 20
