@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 from channel import Channel
 
