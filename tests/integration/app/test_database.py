@@ -29,6 +29,7 @@ from app.storage.models import (
     JobStatus,
     RegradeItem,
     Role,
+    Session,
     StoredReport,
     Submission,
     SubmissionEvent,
@@ -528,3 +529,6 @@ async def test_session_ends_in_time_and_with_its_token(database: Database, monke
     async with database.read() as session:
         assert await sessions.find_holder(session, "b" * 64) is None
         assert await sessions.find_holder(session, "c" * 64) is None
+    async with database.write() as session:
+        await sessions.add(session, sha256="d" * 64, of=lasting, lifetime=timedelta(hours=1))
+        assert (await session.scalars(select(Session.sha256))).all() == ["d" * 64]
