@@ -106,7 +106,7 @@ def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm
 
 def test_as_many_runs_as_slots_go_on_at_a_time_and_no_more(sandbox, warm):
     with ThreadPoolExecutor(5) as pool:
-        readings = [pool.submit(_reads, sandbox, 10) for _ in range(5)]
+        readings = [pool.submit(_reads, sandbox, 3) for _ in range(5)]
         seen = set()
         wait_until(lambda: seen.add(len(runs(warm))) or all(reading.done() for reading in readings), pause=0.005)
     assert all(reading.result() for reading in readings)
