@@ -129,7 +129,7 @@ def test_a_run_that_had_no_core_has_a_full_share_at_its_second_try_and_no_third(
 
 def test_as_many_runs_as_slots_go_on_at_a_time_and_no_more(sandbox, warm):
     with ThreadPoolExecutor(5) as pool:
-        readings = [pool.submit(_reads, sandbox, 10) for _ in range(5)]
+        readings = [pool.submit(_reads, sandbox, 3) for _ in range(5)]
         seen = set()
         wait_until(lambda: seen.add(len(runs(warm))) or all(reading.done() for reading in readings), pause=0.005)
     assert all(reading.result() for reading in readings)
