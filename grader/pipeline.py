@@ -104,8 +104,9 @@ def grade(
 
 
 def best(judgements: Sequence[Judgement]) -> Judgement:
-    """Choose the run that earns most. Of equal ones, the run that got further says more about the mistake, unless both
-    stop with an error: the student, who runs Keras 3, sees that of Keras 3.
+    """Choose the run that earns most; among equals the one that got further, which says more about the mistake.
+
+    Where both stop with an error, the student, who runs Keras 3, sees that of Keras 3.
 
     Args:
         judgements: the one under Keras 3, and another one under Keras 2 where Keras 3 may be the problem.

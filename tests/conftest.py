@@ -7,6 +7,7 @@ Several processes can share the work, as in `make test`. Then one of them runs a
 Keras answers is computed once for all; and a test marked `alone` waits until the others pause.
 """
 
+import ast
 import asyncio
 import contextlib
 import fcntl
@@ -23,6 +24,7 @@ from pathlib import Path
 
 import pytest
 from _pytest._code.code import ExceptionChainRepr
+from _pytest._io.saferepr import saferepr
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
@@ -93,13 +95,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
 
 
+def _round_of_loops(path: Path, raised: pytest.ExceptionInfo[BaseException]) -> str:
+    """Return the variables of the loops of this file in which an exception was raised, with their values."""
+    loops = [each for each in ast.walk(ast.parse(path.read_bytes())) if isinstance(each, ast.For | ast.AsyncFor)]
+    values: dict[str, str] = {}
+    for entry in raised.traceback:
+        for loop in loops:
+            if entry.path == path and loop.lineno <= entry.lineno + 1 <= loop.end_lineno:
+                names = (each.id for each in ast.walk(loop.target) if isinstance(each, ast.Name))
+                values |= {name: saferepr(entry.locals[name], 80) for name in names if name in entry.locals}
+    return ", ".join(f"{name} = {value}" for name, value in values.items())
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if isinstance(report.longrepr, ExceptionChainRepr) and report.longrepr.reprcrash:
+    if call.excinfo and isinstance(report.longrepr, ExceptionChainRepr) and report.longrepr.reprcrash:
         # The failed assertion comes first, and not below the code of all the functions that led there.
         entry = report.longrepr.reprtraceback.reprentries[0]
-        entry.lines[:0] = [f"E   {line}" for line in report.longrepr.reprcrash.message.splitlines()[:SAW_LINES]]
+        in_round = _round_of_loops(item.path, call.excinfo)
+        seen = ([f"with {in_round}"] if in_round else []) + report.longrepr.reprcrash.message.splitlines()
+        entry.lines[:0] = [f"E   {line}" for line in seen[:SAW_LINES]]
     if report.skipped and os.environ.get("CI") and not item.get_closest_marker("gpu"):
         report.outcome = "failed"
         report.longrepr = f"nothing but a GPU may be missing here: {report.longrepr[2]}"  # type: ignore[index]

@@ -71,7 +71,7 @@ async def make_code(session: AsyncSession, holder: Principal, assignment_id: str
 
 
 async def exchange(session: AsyncSession, code: str, where: str) -> tuple[Token, str, str]:
-    """Exchange a code for a token. Of two requests with one code, one gets it.
+    """Exchange a code for a token. If two requests have the same code, only one gets it.
 
     Args:
         where: a name for the student's list.

@@ -46,8 +46,8 @@ class DatabaseMissing(CannotStart):
     """A command needs a database, and no service has created one yet."""
 
     text = (
-        "there is no database {database}. A service makes it when it first starts, and so does: lstm-grader db "
-        "upgrade. If there should be one, check LSTM_GRADER_DATA_DIR and LSTM_GRADER_DATABASE_URL"
+        "there is no database {database}. A service makes it when it first starts: lstm-grader serve. If there should "
+        "be one, check LSTM_GRADER_DATA_DIR and LSTM_GRADER_DATABASE_URL"
     )
 
 

@@ -174,7 +174,7 @@ async def refuse_deployment(session: AsyncSession, platform_id: str, deployment_
 
 
 async def name_for_course(session: AsyncSession, course_id: str) -> str | None:
-    """Return the name of the platform whose people come into the course, of several that of the first connection."""
+    """Return the name of the platform whose people come into the course; of several, the one connected first."""
     of_course = select(LtiPlatform.name).join(LtiContext, LtiContext.platform_id == LtiPlatform.id)
     can_come = LtiContext.course_id == course_id, LtiPlatform.confirmed_at.is_not(None)
     return await session.scalar(of_course.where(*can_come).order_by(LtiContext.id).limit(1))

@@ -75,7 +75,7 @@ class Mailer:
         self._server = server
         self._retry_seconds = retry_seconds
         self._tls = tls
-        #: A try takes one. Whoever calls `deliver` takes it first, and then sees whether the claim still holds.
+        #: A try takes one. The caller of `deliver` takes it first, and then checks that the claim still holds.
         self.connections = asyncio.Semaphore(CONNECTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
         #: The reason why the last message was given up; None: it was sent, or there was none.

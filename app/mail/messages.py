@@ -22,7 +22,7 @@ class MailKind(StrEnum):
     INVITATION = "invitation"
     #: A new personal link, asked for on the page. params: course (title), link
     NEW_LINK = "new-link"
-    #: What is new about somebody's work. params: course (titles), words (an entry for each), link, off (link)
+    #: News about somebody's work. params: course (titles), words (an entry for each), link, off (link)
     NEWS = "news"
     #: A teacher's letter. params: subject, words, course (title), link
     LETTER = "letter"

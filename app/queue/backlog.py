@@ -25,7 +25,7 @@ KEPT_SECONDS = 1.0
 # Workers come and go, and grades take longer while all slots are busy.
 PACE_KEPT_SECONDS = 10.0
 LAST_GRADES = 20
-#: A report that is late by less is not worth a word.
+#: A report that is late by less is not called late.
 LATE_SECONDS = 10.0
 
 

@@ -26,38 +26,50 @@ USUAL_CODES = (
     r"\s*Exit codes: 0 (done|made|written|applied|dropped), (1 not confirmed, )?2 wrong (usage|settings|usage or "
     r"settings), 3 we failed\."
 ).replace(" ", r"\s+")
-#: Parts of Typer's page that say nothing new: the usual exit codes, options and arguments in one line and their
-#: headings, `--help` everywhere, and the names of the commands that follow.
-NOTHING_NEW = (
-    USUAL_CODES,
-    r"\*\*Usage\*\*:\n\n```console\n[^`]*```\n\n",
-    r"\* `--help`: .*?\n",
-    r"\*\*(Arguments|Options)\*\*:\n\n",
-    r"\*\*Commands\*\*:\n\n(?:\* .*?\n)*\n",
-)
+#: An option or argument on Typer's page, such as "* `--jobs <int range>`: So many at a time.  [x>=1]".
+PARAMETER = re.compile(r"^\* `(?!--help)([^`]+)`: .*?(\brequired\])?$", re.MULTILINE)
+
+
+def _line(section: str) -> str:
+    """Return a command with its options, its first sentence, and its exit codes where they are not the usual ones.
+
+    section: the part of Typer's page about the command, which begins with its name in backticks.
+    """
+    name, _, text = section.removeprefix("`").partition("`")
+    text, _, details = text.partition("**Usage**")
+    words = [name]
+    for parameter, required in PARAMETER.findall(details):
+        if parameter.startswith("--"):
+            words.append(parameter if required else f"[{parameter}]")
+        else:
+            words.append(parameter.partition(" <")[0].upper())
+    text = " ".join(re.sub(USUAL_CODES, "", text).split())
+    exit_codes = text[text.find("Exit codes:") :] if "Exit codes:" in text else ""
+    return f"* `{' '.join(words)}`: {text.partition('. ')[0].removesuffix('.')}. {exit_codes}".rstrip()
 
 
 def commands() -> str:
-    """Return the names of all commands by who needs them, and of each what Typer writes about it."""
+    """Return all commands by who needs them, each with its options and what it does."""
     command = typer.main.get_command(cli)
     assert isinstance(command, TyperGroup)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="lstm-grader")
-    text = text[text.index("## ") :].replace("&#x27;", "'").replace("&quot;", '"')
-    for part in NOTHING_NEW:
-        text = re.sub(part, "", text)
-    rows: dict[str, list[str]] = {}
+    text = text.replace("&#x27;", "'").replace("&quot;", '"')
+    sections = re.split(r"^##+ (?=`)", text, flags=re.MULTILINE)[1:]
+    # A group only names its commands.
+    lines = {section.split("`")[1]: _line(section) for section in sections if "**Commands**" not in section}
+    panels: dict[str, list[str]] = {}
     for name, each in command.commands.items():
-        panel = getattr(each, "rich_help_panel", None)
-        rows.setdefault(str(panel), []).append(f"`{name}`")
-    head = "\n".join(f"* **{panel}**: {', '.join(names)}" for panel, names in rows.items())
-    return re.sub(r"\n{3,}", "\n\n", f"# Commands\n\n{head}\n\n{EXIT_CODES}\n\n{text.strip()}\n")
+        panel = panels.setdefault(str(getattr(each, "rich_help_panel", None)), [])
+        panel += [line for full, line in lines.items() if full.split()[1] == name]
+    parts = [f"## {panel}\n\n" + "\n".join(rows) for panel, rows in panels.items()]
+    return "\n\n".join(["# Commands", f"`--help` behind a command explains its options. {EXIT_CODES}", *parts]) + "\n"
 
 
 def _said(code: str) -> str:
-    """Return the title of a code, or else the first sentence of its message, with dots for what a report fills in."""
-    text = title_of(code, "en") or re.sub(r"\?+", "…", translate(f"{code}.message", "en"))
-    sentence = " ".join(text.split()).split(". ")[0].removesuffix(".")
-    return sentence.replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
+    """Return the title of a code, or else the first clause of its message, with dots for what a report fills in."""
+    title = title_of(code, "en")
+    clause = title or re.split(r"[.,:;](?:\s|$)", re.sub(r"\?+", "…", translate(f"{code}.message", "en")))[0]
+    return " ".join(clause.split()).replace("*", r"\*").replace("_", r"\_").replace("<", "&lt;")
 
 
 def codes_page() -> str:
@@ -65,8 +77,7 @@ def codes_page() -> str:
     head = [
         "# Codes of reports",
         "",
-        "Each with its title, or else its message's first sentence; reports have them in Russian, too.",
-        "[What a code is](report.md#codes).",
+        "Each with its title, or else the first words of its message. [What a code is](report.md#codes).",
         "",
     ]
     return "\n".join([*head, *(f"* `{code}`: {_said(code)}" for code in codes())]) + "\n"

@@ -14,7 +14,7 @@ from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
 from reference.lstm.misconceptions import Mistake
 
-#: What is random in a class; the initializers of weights are not, at a second call.
+#: Random things in a class. The initializers of weights are not among them at a second call.
 RANDOM = re.compile(r"(?<!_)(?:random|dropout|noise|shuffle|uniform|normal)", re.IGNORECASE)
 #: Name of a mistake -> variant of its code.
 VARIANTS = {

@@ -1,7 +1,7 @@
 """Removes from a document what a program that prints or reads it would obey: build server commands, control characters.
 
 Build servers look for commands in printed text: GitHub for ``::name::`` at the start of a line and ``##[name]``, Azure
-for ``##vso[``, TeamCity for ``##teamcity[``. Whoever can set a build variable can set the grade.
+for ``##vso[``, TeamCity for ``##teamcity[``. A student who can set a build variable can set the grade.
 
 Sources: `ActionCommand.TryParse` in src/Runner.Common of https://github.com/actions/runner; "Logging commands" of Azure
 Pipelines; "Service Messages" of TeamCity.

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 GATES = "IFCO"  # columns of a Keras kernel, in order
-#: What formulas call them.
+#: Their names in formulas.
 NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
 
 WORDS = {

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection
 from types import TracebackType
 
-from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
+from grader.errors import RunLost, RunStarved, SandboxClosed, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox import namespaces
 from grader.sandbox.host.cores import available_cores
 from grader.sandbox.host.device import CPU, Device, DeviceChoice, choose_device
@@ -24,6 +24,8 @@ from grader.sandbox.warm_process import Zygote
 logger = logging.getLogger(__name__)
 
 TRIES = 3
+# Each may take three times its wall limit.
+STARVED_TRIES = 2
 # Parts of the wall that an operator may do without, by name.
 CAN_BE_MISSING = ("landlock", "seccomp", namespaces.NAME)
 
@@ -51,10 +53,8 @@ class ForkSandbox:
         self._lock = threading.Lock()
         self._zygotes: dict[Kind, Zygote] = {}
         self._closed = False
-        if unknown := set(accept_missing) - set(CAN_BE_MISSING):
-            raise ValueError(
-                f"accept_missing names {', '.join(sorted(unknown))}; possible are {', '.join(CAN_BE_MISSING)}"
-            )
+        if unknown := ", ".join(sorted(set(accept_missing) - set(CAN_BE_MISSING))):
+            raise ValueError(f"accept_missing names {unknown}; possible are {', '.join(CAN_BE_MISSING)}")
         self._accept_missing = tuple(accept_missing)
         self.device = choose_device(device)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
@@ -97,17 +97,11 @@ class ForkSandbox:
 
     def wall(self, kind: Kind = Kind.READER) -> dict[str, Mechanism]:
         """List the mechanisms around a child of this kind on this host: whether each is in force, and what it stops."""
-        zygote = self._zygote(kind)
-        zygote.wait_ready()
-        return zygote.wall
+        return self._ready(kind).wall
 
     def opens(self) -> dict[str, str]:
         """List the parts of the wall that the device opens for submissions, with reasons; nothing for the CPU."""
-        if not self.device.is_gpu:
-            return {}
-        zygote = self._zygote(Kind.KERAS3)
-        zygote.wait_ready()
-        return zygote.opens
+        return self._ready(Kind.KERAS3).opens if self.device.is_gpu else {}
 
     def pids(self) -> list[int]:
         """Return the process ids of the warm processes."""
@@ -128,25 +122,27 @@ class ForkSandbox:
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
         """Run a request as `Sandbox.run` does.
 
-        A lost run says nothing about the submission, and never has an outcome, even if that happens again. A killed run
-        may have killed itself: if it is killed every time, or has idled its time away, that counts as its own doing.
+        A lost run says nothing about the submission, and never has an outcome, even if that happens again. One that
+        hardly ever had a core is tried once more, and then yields to nobody. A killed run may have killed itself: if it
+        is killed every time, or has idled its time away, that counts as its own doing.
         """
-        lost = killed = 0
+        lost = killed = starved = 0
         used, idle = Use(), 0.0
         granted = limits
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             while True:
                 try:
-                    outcome = self._try(kind, request, granted, uid)
+                    outcome = self._try(kind, request, granted, uid, yields=not starved)
                     earlier, used = used, used.plus(outcome.use)
                     idle += outcome.idle_seconds
                     if outcome.killed_for == "starved":
-                        raise RunLost("the run hardly ever had a core")
+                        starved += 1
+                        raise RunStarved("the run hardly ever had a core")
                 except (RunLost, SandboxStartFailed) as exc:
                     self._check_open()
                     lost += 1
                     logger.warning("run_lost", extra={"kind": kind.value, "try": lost, "reason": str(exc)})
-                    if lost == TRIES:
+                    if lost == TRIES or starved == STARVED_TRIES:
                         raise
                 else:
                     killed += outcome.killed_by_others
@@ -156,14 +152,18 @@ class ForkSandbox:
                     granted = left
                     logger.warning("run_killed_by_others", extra={"kind": kind.value, "try": killed})
 
-    def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None) -> Outcome:
+    def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None, *, yields: bool) -> Outcome:
         granted = limits.with_cuda() if self._device_of(kind).is_gpu else limits
         overhead = Use(granted.cpu_seconds - limits.cpu_seconds, granted.wall_seconds - limits.wall_seconds)
+        zygote = self._ready(kind)
+        with run_folder(self._directory, uid) as folder:
+            outcome = zygote.run(request, granted, folder, uid, yields=yields)
+        return outcome.model_copy(update={"overhead": overhead})
+
+    def _ready(self, kind: Kind) -> Zygote:
         zygote = self._zygote(kind)
         zygote.wait_ready()
-        with run_folder(self._directory, uid) as folder:
-            outcome = zygote.run(request, granted, folder, uid)
-        return outcome.model_copy(update={"overhead": overhead})
+        return zygote
 
     def _zygote(self, kind: Kind) -> Zygote:
         with self._lock:

@@ -62,7 +62,7 @@ def _possible() -> Iterator[None]:
         yield
     except OSError as exc:
         where = "" if exc.filename is None else f"{exc.filename}: "
-        raise SandboxUnavailable(f"there is no folder to be had for a run: {where}{exc.strerror}") from exc
+        raise SandboxUnavailable(f"no folder can be made for a run: {where}{exc.strerror}") from exc
 
 
 @contextlib.contextmanager

@@ -119,6 +119,8 @@ CHEATS = {
     "random numbers": ("", "tf.keras.Model", "        return tf.random.normal((x.shape[0], x.shape[1], 32))"),
     "a millionth of a layer": ("", "tf.keras.Model", "        return anything + 1e-6 * h[:, None]"),
 }
+#: The corpus has a layer inside, too.
+SOME = ["Keras, before the call", "a thread that asks Keras"]
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,7 @@ def graded_as_notebook(graded: Callable[..., Report]) -> Callable[..., Report]:
 
 @pytest.mark.parametrize(
     "names",
-    [list(CHEATS)[::4], pytest.param([name for at, name in enumerate(CHEATS) if at % 4], marks=pytest.mark.thorough)],
+    [SOME, pytest.param([name for name in CHEATS if name not in SOME], marks=pytest.mark.thorough)],
     ids=["some", "the others"],
 )
 def test_task_2_pays_nothing_for_a_class_that_shows_no_work_of_its_own(graded_as_notebook, names):

@@ -1,10 +1,9 @@
-"""The plan of an import of a roster, row by row, and its carrying out.
+"""The plan of a roster's import, row by row, and its execution.
 
 A member is found by the external id and by nothing else: an e-mail address or a name is no proof that two people are
 one. An import adds students, confirms them, brings removed ones back, and changes what the file says differently. It
 takes nobody out and touches no teacher or assistant. A person who is in other courses, too, keeps name and address:
-they are not this course's to change. Nor is the address of one who signs on: the links of a course that comes later
-would go to it.
+they are not this course's to change. A person who signs on keeps the address, too: links of later courses go there.
 """
 
 import hashlib

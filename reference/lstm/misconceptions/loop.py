@@ -33,7 +33,7 @@ PASSED: dict[str, Pass] = {
     "c of the first row": lambda m, h, c: np.broadcast_to(m.c_new[..., :1, :], m.c.shape),
 }
 
-#: What a formula of h is made of.
+#: The values in a formula of h.
 PARTS_OF_H: dict[str, Pass] = {
     "tanh(c)": lambda m, h, c: np.tanh(m.c_new),
     "o*c": lambda m, h, c: m.o * m.c_new,

@@ -63,6 +63,7 @@ ATTACKS = {
     "stop the warm process": "os.kill(os.getppid(), 19)",
     "kill with bits above 32 set": "syscall('kill', os.getppid() | 1 << 32, 9)",
     "own number with bits above 32 set": "syscall('kill', os.getpid() | 1 << 32, 9)",
+    "queue a signal to itself": "os.kill(os.getpid(), 40)",
     "kill by thread": "syscall('tgkill', os.getppid(), os.getppid(), 9)",
     "kill the service": "os.kill(SERVICE, 9)",
     "kill the bystander": "os.kill(BYSTANDER, 9)",

@@ -35,6 +35,7 @@ from tests.integration.app.test_inbox import Jobs
 ASSIGNMENTS = load_assignments()
 CODE = b"class LSTM: ...\n"
 LIMIT = 10_000
+DAY = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def inbox_of(database: Database, kind: type[Inbox] = Inbox) -> Inbox:
@@ -212,11 +213,15 @@ async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, 
 
 
 @on_both
+@pytest.mark.parametrize(
+    ("dates", "handed_in_at"),
+    [({"due": DAY, "closes": DAY + timedelta(days=1)}, DAY), ({"closes": DAY}, DAY - timedelta(seconds=1))],
+    ids=["due", "closed"],
+)
 async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
-    database: Database, owner: Principal, inbox: Inbox
+    database: Database, owner: Principal, inbox: Inbox, dates: dict[str, datetime], handed_in_at: datetime
 ) -> None:
-    due = datetime(2026, 1, 2, tzinfo=UTC)
-    rules = {"due": due.isoformat(), "closes": (due + timedelta(days=1)).isoformat(), "cooldown_seconds": 3600}
+    rules = {"cooldown_seconds": 3600, **{name: date.isoformat() for name, date in dates.items()}}
     async with database.write() as session:
         session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     files = {moodle("Student Numbera", 1, name): CODE + name.encode() for name in ("a.py", "b.py")}
@@ -224,7 +229,7 @@ async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
     assert await states(database, batch) == {"handed_in": 2}
     async with database.read() as session:
-        assert set(await session.scalars(select(Submission.created_at))) == {due}
+        assert set(await session.scalars(select(Submission.created_at))) == {handed_in_at}
 
 
 @on_both_thoroughly

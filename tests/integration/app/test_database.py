@@ -1,6 +1,7 @@
 """The queries on real databases: an SQLite file, and PostgreSQL."""
 
 import asyncio
+import contextlib
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -24,11 +25,13 @@ from app.queue.order import Overtaken
 from app.storage import postgresql
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
+from app.storage.engines import _prepare_sqlite
 from app.storage.models import (
     Base,
     JobStatus,
     RegradeItem,
     Role,
+    Session,
     StoredReport,
     Submission,
     SubmissionEvent,
@@ -84,6 +87,13 @@ async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
+
+
+def test_deleted_rows_are_overwritten_whatever_sqlite_does_by_itself(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "db")) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        _prepare_sqlite(connection, None)
+        assert connection.execute("PRAGMA secure_delete").fetchone() == (1,)
 
 
 @on_both
@@ -528,3 +538,6 @@ async def test_session_ends_in_time_and_with_its_token(database: Database, monke
     async with database.read() as session:
         assert await sessions.find_holder(session, "b" * 64) is None
         assert await sessions.find_holder(session, "c" * 64) is None
+    async with database.write() as session:
+        await sessions.add(session, sha256="d" * 64, of=lasting, lifetime=timedelta(hours=1))
+        assert (await session.scalars(select(Session.sha256))).all() == ["d" * 64]

@@ -48,7 +48,7 @@ from app.submissions import repository
 from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
-from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import add, claim, finish, next_claim
 
 NOW = utc_now()
@@ -251,6 +251,14 @@ async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(d
     for member in (kept, other):
         numbers = [number for _, number, _ in await attempts(database, member)]
         assert numbers == list(range(1, len(numbers) + 1))
+
+
+@on_postgresql
+async def test_join_that_is_undone_twice_at_once_is_undone_once(database: Database) -> None:
+    kept, other, _ = await two_students(database)
+    merge = await join(database, kept, other)
+    outcomes = await asyncio.gather(*(undo(database, merge) for _ in range(3)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in outcomes) == ["JoinUndone", "JoinUndone", "NoneType"]
 
 
 @on_both_thoroughly

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select
 
 from app.access import identities
-from app.access.tokens import Principal
 from app.courses import members
 from app.errors import AppError
 from app.errors.lti import LaunchOutdated
@@ -22,7 +21,7 @@ from app.lti.launch.login import LoginRequest
 from app.lti.launch.message import Message
 from app.storage import passback
 from app.storage.database import Database
-from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, utc_now
+from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, Person, utc_now
 from app.teaching.joins import joins
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
@@ -221,12 +220,18 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
 
 
 @on_both_thoroughly
-async def test_platform_takes_its_logins_along(database: Database, owner: Principal, platform: LtiPlatform) -> None:
+async def test_platform_takes_its_logins_and_identities_along(database: Database, platform: LtiPlatform) -> None:
     asked = LoginRequest.of(list(login_parameters().items()))
+    issuer = platforms.issuer_of_people(platform.id)
     async with database.write() as session:
         await login.begin(session, platform, asked, browser="b", redirect_uri="https://x/launch")
+        person = Person(name="Иван")
+        session.add(person)
+        await session.flush()
+        session.add(Identity(person_id=person.id, issuer=issuer, subject="7"))
     async with database.write() as session:
         await platforms.remove(session, platform.id)
     async with database.read() as session:
         with pytest.raises(AppError):
             await platforms.find(session, platform.id)
+        assert await identities.find(session, issuer, "7") is None

@@ -133,6 +133,8 @@ def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
         ("self.fcHF(h))\n", "self.fcHF(c))\n", {"f"}),
         ("self.fcXF(x) + self.fcHF(h)", "self.fcXF(tf.concat([x, h, h], axis=-1))", {"f"}),
         ("self.fcXF(x) + ", "self.fcXF(x) + " * 40, {"f"}),
+        # A number that Python refuses to write.
+        ("self.fcXF(x) + ", f"self.fcXF(x) + 0x{'f' * 4000} * ", {"f"}),
         # Other numbers than the function of that name gives, and a type that numbers lose digits in.
         ("tf.sigmoid(self.fcXF(x)", "tf.nn.leaky_relu(alpha=0.01, features=self.fcXF(x)", {"f"}),
         ("self.fcHF(h))\n", "self.fcHF(tf.cast(h, tf.int32)))\n", {"f"}),

@@ -119,6 +119,7 @@ def test_russian_names_that_are_used_as_they_are_written_are_fine(read, text: st
         ["g, o, i, f = z[:, 2::4], z[:, 3::4], z[:, 0::4], z[:, 1::4]"],
         ["f, i, o, g = [z[:, k::4] for k in (1, 0, 3, 2)]"],
         ["i, f, g, o = [z[:, k:k+n] for k in range(0, 4*n, n)]"],
+        ["i = z[:, :n] + b[:]", "f = z[:, n:2*n] + b[:]", "g = z[:, 2*n:3*n]", "o = z[:, 3*n:]"],
     ],
 )
 def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:

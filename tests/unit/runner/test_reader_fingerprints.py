@@ -84,6 +84,7 @@ def sig(value, *, k) -> object:
 class Zelle(tf.keras.layers.Layer):
     def schritt(self, inp, a, b, s=1.0):
         print('here')
+        tf.print(inp)
         w1, w2, w3, w4 = tf.split(self.w(tf.concat([inp, a], 1)), 4, 1)
         b = sig(w2, k=1.0) * b + sig(w1, k=s) * tf.tanh(w3)
         return sig(w4, k=1.0) * tf.tanh(b), b  # the states

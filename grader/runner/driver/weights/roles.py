@@ -293,7 +293,7 @@ def _placement(shares: Shares, found: Sorted, split: str) -> Placement:
         return gates_of_bias.get(id(leaf)) or (gate_of_path(leaf.path) if _gates_in(leaf, found) == 1 else None)
 
     biases = [*found.fused_biases, *found.unit_biases, *found.bundled_biases]
-    # ``start_c`` beside four biases is none, whatever its name says.
+    # ``start_c`` beside four biases is no bias, whatever its name says.
     biases.sort(key=lambda leaf: id(leaf) not in gates_of_bias)
     _assign_biases(placement, biases, input_paths, gates_of)
     return placement

@@ -1,10 +1,12 @@
-"""The limit on requests: how many may come, when to come again, and what is remembered."""
+"""The limit on requests: how many may come, from whom, when to come again, and what is remembered."""
 
 import pytest
+from starlette.requests import Request
 
 from app.access import limits
 from app.access.limits import RateLimit
 from app.errors.requests import TooManyRequests
+from app.http.clients import client_of
 from tests.waiting import Clock
 
 
@@ -39,3 +41,11 @@ def test_a_client_that_has_waited_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
     clock.now += 2
     limit.take("late")
     assert len(limit._busy_until) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [("203.0.113.9", "203.0.113.9"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("a socket", "a socket")],
+)
+def test_a_client_is_an_address_or_the_network_of_one_customer(host: str, client: str) -> None:
+    assert client_of(Request({"type": "http", "client": (host, 1)})) == client

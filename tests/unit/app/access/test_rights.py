@@ -83,12 +83,15 @@ async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
 
 def test_page_about_courses_shows_the_table_as_it_is() -> None:
     page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    shown = {
+        name: [cell.strip() == "yes" for cell in cells] for first, *cells in rows for name in first.split("`")[1::2]
+    }
     roles = (Role.ADMIN, Role.TEACHER, Role.ASSISTANT, Role.SUBMITTER)
     for action in Right:
         right = action.holders
         has = [*(role in right.roles for role in roles), right.students, right.in_archived, right.notebooks]
-        row = f"| `{action}` | {' | '.join('yes' if each else '' for each in has)} |"
-        assert row in page, f"docs/courses.md: expected the row {row}"
+        assert shown[str(action)] == has, f"docs/courses.md: {action}"
 
 
 async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) -> None:

@@ -101,6 +101,8 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
         assert (use["title"], use["rules"]["due"], use["rules"]["limit"]) == ("Неделя 3", "2027-04-01T20:59:00Z", 3)
         (member,) = (await owner.get(f"{COURSES}/{new['id']}/members")).json()["items"]
         assert (member["external_id"], member["role"], member["name"]) == ("petrova", "assistant", "Анна")
+        changes = (await owner.get(f"{COURSES}/{new['id']}/changes")).json()["items"]
+        assert member["id"] in [each["subject_id"] for each in changes]
         everything = (
             await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json={"title": "x", "shift_days": None})
         ).json()

@@ -76,6 +76,13 @@ LOWER: dict[str, tuple[dict[str, Any], int, int]] = {
 }
 
 
+async def test_launch_opens_its_own_course_and_no_other_of_the_person(service: Service) -> None:
+    async with browser(service) as teacher:
+        first, second = [await teacher.land(**TEACHER, **claims) for claims in ({}, SECTION)]
+        assert (await teacher.get("/")).headers["location"].startswith(second)
+        assert (await teacher.get(first)).status_code == 404
+
+
 @pytest.mark.parametrize("is_archived", [False, True], ids=["open", "archived"])
 async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(service: Service, is_archived: bool) -> None:
     async with browser(service) as client, browser(service) as elsewhere:

@@ -11,7 +11,17 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from app.courses import uses
-from app.storage.models import CourseAssignment, LtiContext, LtiLink, LtiPlatform, LtiScore, Membership, Person, utc_now
+from app.storage.models import (
+    CourseAssignment,
+    LtiContext,
+    LtiLink,
+    LtiPlatform,
+    LtiScore,
+    LtiSelection,
+    Membership,
+    Person,
+    utc_now,
+)
 from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, LTI, NRPS, FakePlatform, login_parameters, untimely
 from tests.unit.app.calls import send
 from tests.unit.app.conftest import Service, form_secret
@@ -188,7 +198,7 @@ async def test_nothing_is_promised_that_does_not_come_along_with_a_link(service:
     assert not re.search("maximum|points|dates|2030", shown.partition("<main")[2])
 
 
-async def test_only_the_teacher_who_was_asked_adds_a_link(service: Service) -> None:
+async def test_only_the_teacher_who_was_asked_adds_a_link_and_in_time(service: Service) -> None:
     async with browser(service) as teacher:
         page = await teacher.land(**TEACHER, **wish())
     for role in ("Learner", "TeachingAssistant"):
@@ -199,6 +209,11 @@ async def test_only_the_teacher_who_was_asked_adds_a_link(service: Service) -> N
     async with browser(service) as colleague:
         await colleague.launch(**{**TEACHER, "sub": "teacher-2"})
         assert (await colleague.get(page)).status_code == 404
+    async with browser(service) as teacher:
+        await teacher.launch(**TEACHER)
+        assert (await teacher.get(page)).status_code == 200
+        await store(service, LtiSelection, expires_at=utc_now())
+        assert (await teacher.get(page)).status_code == 404
 
 
 MEMBERS = {NRPS: {"context_memberships_url": f"{ISSUER}/members?page=1", "service_versions": ["2.0"]}}

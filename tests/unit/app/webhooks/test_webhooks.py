@@ -15,7 +15,7 @@ from app.errors.outgoing import TargetRefused
 from app.outgoing import client as outgoing
 from app.outgoing.targets import check_url, is_public, look_up
 from app.settings import Settings
-from app.storage.models import Role
+from app.storage.models import DEFAULT_COURSE, Role
 from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from grader import Status
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("with_tables")
 
 WEBHOOKS = "/api/v1/webhooks"
 HOOK = "https://lms.example.org/hook?course=7"
+MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
 
 
 class Receiver:
@@ -104,6 +105,20 @@ async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner: Br
     assert request.headers["webhook-id"] == delivery["id"]
     assert (delivery["attempts"], delivery["last_status"], delivery["last_error"]) == (1, 204, None)
     assert delivery["delivered_at"]
+
+
+async def test_grade_is_told_without_a_teachers_words(owner: Browser, receiver: Receiver) -> None:
+    await submit(owner)
+    (member,) = (await owner.get(MEMBERS)).json()["items"]
+    adjustments = f"{MEMBERS}/{member['id']}/assignments/lstm-layer/adjustments"
+    assert (await owner.post(adjustments, json={"delta": -5.0, "reason": "an oral exam"})).status_code == 201
+    await add_webhook(owner)
+    await submit(owner, content=b"class LSTM: pass")
+    await until(lambda: receiver.requests)
+    (request,) = receiver.requests
+    grade = json.loads(request.content)["data"]["grade"]
+    assert (grade["points"], grade["adjusted"]) == (95, True)
+    assert b"oral exam" not in request.content
 
 
 def test_signature_is_the_one_of_the_standards_example() -> None:

@@ -391,10 +391,11 @@ def test_of_two_versions_of_a_class_the_last_one_forgot_self():
     ("message", "type", "lines", "code"),
     [
         ("too many positional arguments", "TypeError", (), "call_signature"),
+        ("LSTMCell.call() takes 2 positional arguments but 3 were given", "TypeError", (8,), "raises_in_call"),
         ("Model LSTMCell does not have a `call()` method implemented.", "NotImplementedError", (8,), "no_call_method"),
     ],
 )
-def test_a_call_that_is_missing_or_takes_nothing_is_named(message, type, lines, code):
+def test_a_call_that_is_missing_or_takes_less_is_named(message, type, lines, code):
     source = SOURCE.replace("def call(x, h, c)", "def call(self)")
     assert _told(message, type, lines=lines, source=source).code == code
 

@@ -67,6 +67,15 @@ def test_the_pairing_whose_answer_is_nearly_right_is_chosen(cases, right, answer
     assert found == (None if right is None else Roles(right))
 
 
+@pytest.mark.parametrize("repeats", [True, False])
+def test_of_answers_without_a_finite_number_the_first_is_chosen(cases, repeats):
+    searched = search_case(cases)
+    trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=repeats)
+    outputs = np.full((24, *searched.expected.shape), np.nan, np.float32)
+    found = choose(trial, {"output": outputs}, cases, lambda case: pytest.fail("no table is needed"))
+    assert found == Roles(0)
+
+
 def test_of_answers_that_nothing_explains_one_that_begins_rightly_is_chosen(cases, table):
     searched, random = search_case(cases), np.random.default_rng(4)
     near = searched.expected + random.normal(0, 0.01, (3, *searched.expected.shape)).astype(np.float32)

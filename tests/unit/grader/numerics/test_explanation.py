@@ -88,16 +88,17 @@ def _is_needed(mistake, found, cases, respond):
     return False
 
 
-def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(explained, short):
+@pytest.mark.parametrize("first", sampled(range(3), every=3))
+def test_two_mistakes_at_once_are_both_found_or_one_hides_the_other(explained, short, first):
     hidden = 0
-    for one, other in random.Random(3).sample(list(pairs()), 60):
+    for one, other in random.Random(3).sample(list(pairs()), 60)[first::3]:
         both = (bank()[one], bank()[other])
         found = explained(making(*both), short)
         if found is not None and len(found.mistakes) == 2:
             assert all(_is_needed(mistake, found, short, making(*both)) for mistake in found.mistakes)
         said = {*_codes(found), *(found.also if found else ())}
         hidden += not {mistake.code for mistake in both} <= said
-    assert hidden <= 6
+    assert hidden <= 3
 
 
 @pytest.mark.parametrize(

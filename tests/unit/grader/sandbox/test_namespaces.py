@@ -44,6 +44,11 @@ def test_only_the_folder_of_runs_is_writable(tmp_path):
     assert _values(command, "--remount-ro") == ["/"]
 
 
+def test_a_file_that_a_host_does_not_have_is_not_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(namespaces, "SYSTEM_FILES", ("/etc/no such file",))
+    assert "/etc/no such file" not in command_prefix("bwrap", tmp_path, as_root=True)
+
+
 def test_of_our_own_code_the_runner_is_there_and_nothing_else(tmp_path):
     command = command_prefix("bwrap", tmp_path, as_root=True)
     bound = [Path(path) for path in _values(command, "--ro-bind")]

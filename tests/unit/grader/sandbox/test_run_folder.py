@@ -77,12 +77,16 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_folder_whose_sandbox_was_killed_is_removed_by_the_next_one(temporary):
+def test_a_folder_whose_sandbox_was_killed_is_removed_by_the_next_one_of_its_user(temporary, monkeypatch):
     left = SandboxFolder()
     (left.path / "run").mkdir()
     (left.path / "run" / "file").write_text("x")
     left._lock.close()  # as the kernel does for a process that has ended
-    assert list(temporary.iterdir()) == [left.path]
+    with monkeypatch.context() as another_user:
+        another_user.setattr(os, "geteuid", lambda: left.path.stat().st_uid + 1)
+        theirs = SandboxFolder()
+    assert set(temporary.iterdir()) == {left.path, theirs.path}
+    theirs.remove()
     following = SandboxFolder()
     assert list(temporary.iterdir()) == [following.path]
 

@@ -230,7 +230,7 @@ async def test_links_of_all_who_never_came_are_one_table(service: Service, visit
     counts = shown[shown.index('data-refresh="5"') :].partition("</ul>")[0]
     assert re.findall(r"<strong>(\d+)</strong>", counts) == ["1", "2", "0"]
     assert 'src="/static/refresh.js"' in shown
-    assert said(await send(browser, LINKS, f"{LINKS}/revoke")) == "links.not_sure"
+    assert said(await send(browser, LINKS, f"{LINKS}/revoke")) == "not_sure"
     assert said(await send(browser, LINKS, f"{LINKS}/revoke", sure="on")) == "links.revoked"
 
 
@@ -297,7 +297,8 @@ async def test_people_are_found_merged_and_deleted(service: Service, browser: Br
     person = f"/people/{ids[kept]}"
     people = (await browser.get("/people", params={"search": "TWO"})).text
     assert ("Person two" in people, "Person one" in people) == (True, False)
-    assert "Third" in (await browser.get(person, params={"search": "Third"})).text
+    offered = (await browser.get(person, params={"search": "Third"})).text
+    assert ("<bdi>Third</bdi>" in offered, "Second" in offered) == (True, True)
     both_here = await send(browser, person, f"{person}/merge", other=ids[other])
     assert both_here.status_code == 409
     assert said(await send(browser, person, f"{person}/merge", other=third["person"])) == "person.merged"

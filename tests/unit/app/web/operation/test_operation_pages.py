@@ -12,10 +12,10 @@ from app.operations.status import ERRORS_LISTED, ServiceState
 from app.queue.state import Queue, WorkerState
 from app.storage.models import DEFAULT_COURSE, Role
 from app.submissions.positions import QueueState
-from app.web.operation import batch
+from app.web.operation import batch, regrades
 from grader import Status
 from grader.report.model import Diagnosis
-from tests.unit.app.calls import SUBMISSIONS, hand_in, send, upload
+from tests.unit.app.calls import SUBMISSIONS, hand_in, hidden, send, upload
 from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import until
 
@@ -49,7 +49,9 @@ async def test_operator_and_teacher_read_when_the_queue_is_empty(
     for number in range(9):
         await owner.post(SUBMISSIONS, **upload(student=f"student-{number}"))
     await until(lambda: len(grader.began) > 1)
-    assert "Empty in about" in (await browser.get("/status")).text
+    state = (await browser.get("/status")).text
+    assert "Empty in about" in state
+    assert re.findall(r"Graded in the last (\w+)</dt><dd>(\d+)", state) == [("hour", "1"), ("day", "1")]
     shown = (await browser.get(COURSE)).text
     assert re.search(r"\d attempts of all courses wait to be graded. The queue is empty in about \d+ second", shown)
 
@@ -94,7 +96,7 @@ async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(
     grader.released.clear()
     address = (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"]
     shown = (await browser.get(address)).text
-    assert "What changes is not known yet: 0 of 1 graded again so far." in shown
+    assert "The changes are not known yet: 0 of 1 graded again so far." in shown
     assert "no points and no verdict change" not in shown
 
 
@@ -109,6 +111,21 @@ async def test_regrade_names_causes_as_their_reports_do(service: Service, browse
     shown = await ready_preview(browser)
     assert "Nothing is forgotten</p>" in shown
     assert "Candidate instead of the memory</p>" in shown
+
+
+async def test_changes_of_a_regrade_are_all_reached_from_page_to_page(
+    service: Service, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(regrades, "PER_PAGE", 1)
+    students = ["ivanov", "petrov"]
+    for student in students:
+        await hand_in(service, student)
+    first = await ready_preview(browser)
+    last = (await browser.get(next_page(first, "page"))).text
+    assert sorted([student for student in students if student in page] for page in (first, last)) == [
+        [each] for each in students
+    ]
+    assert next_page(last, "page") is None
 
 
 async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service: Service) -> None:
@@ -152,6 +169,8 @@ async def test_form_that_is_sent_twice_begins_one_regrade(service: Service, brow
     ]
     assert first.headers["location"] == again.headers["location"]
     assert other.status_code == 422
+    form["form_key"] = hidden(other.text, "form_key")
+    assert (await browser.post(PAGES[0], data={**form, "student": "ivanov"})).status_code == 303
 
 
 async def test_archive_is_handed_in_and_told_file_by_file(service: Service, browser: Browser) -> None:
