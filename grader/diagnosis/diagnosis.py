@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from grader.assignment import TASK2, CaseEntry, CheckId
-from grader.diagnosis.concerns import first_oddity
+from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
@@ -135,8 +135,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
         yield from known_mistakes(evidence)
+    no_loop = understanding.explanation is None and has_no_loop(reading.parts)
     counted = (
-        other_number_of_weights(answer.output, exercise.timesteps)
+        (Finding.of("no_loop") if no_loop else None)
+        or other_number_of_weights(answer.output, exercise.timesteps)
         or late_lambda(execution, reading)
         or other_cell(execution.parts, reading, exercise)
     )
@@ -165,8 +167,8 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         compared: Params = {"unexplained": True} if is_placed and not rest else {}
         params = {**written.mistake.params, "variant": "read", **compared}
         yield Diagnosis.likely(Finding.of(written.mistake.code, params))
-    elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
-        yield Diagnosis.likely(Finding.of(code))
+    elif nothing_known and of_weights is None and (oddity := first_oddity(reading.parts)):
+        yield Diagnosis.likely(oddity)
     # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
     if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from grader.diagnosis.concerns import has_no_loop
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import unused_layers
@@ -13,9 +14,12 @@ from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
 from reference.lstm.misconceptions import Mistake
+from reference.lstm.weights import DENSE_LETTERS
 
 #: What is random in a class; the initializers of weights are not, at a second call.
 RANDOM = re.compile(r"(?<!_)(?:random|dropout|noise|shuffle|uniform|normal)", re.IGNORECASE)
+# A weight with one axis, as the driver lists it.
+VECTOR = re.compile(r"\(\d+,\)$")
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
     "from the second step on, first zeros": "late",
@@ -72,7 +76,9 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         # Where nothing is random, a call can only start where an earlier one ended.
         is_kept = code == "state_init_random" and not (repeats or RANDOM.search(evidence.reading.source))
         code = "state_kept_between_calls" if is_kept else code
-        told = variant_of(mistakes) or _variant(code, params, evidence.reading)
+        if code == "state_reset_each_step" and has_no_loop(evidence.reading.parts):
+            code = "no_loop"
+        told = variant_of(mistakes) or _variant(code, params, evidence.reading, parts.found if parts else ())
         yield Diagnosis(
             code=code,
             params={**params, **({"variant": told} if told else {})},
@@ -103,7 +109,11 @@ def variant_of(mistakes: Sequence[Mistake]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _variant(code: str, params: Params, reading: Reading) -> str | None:
+def _variant(code: str, params: Params, reading: Reading, weights: Sequence[str]) -> str | None:
+    if code == "bias_missing" and params.get("gates") == list(DENSE_LETTERS.values()):
+        biases = [weight for weight in weights if VECTOR.search(weight)]
+        if len(biases) == 1:
+            return "shared"
     # A class that adds weights one by one has no `use_bias`.
     if code == "bias_missing" and "use_bias" not in reading.source:
         return "weights"

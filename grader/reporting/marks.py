@@ -78,11 +78,7 @@ def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _fits(part: Part, look: Look, finding: Finding) -> bool:
-    if not look.describes(part):
-        return False
-    if isinstance(look.gates, str):
-        return part.gate == look.gates
-    return not look.gates or part.gate in _gates(finding)
+    return look.describes(part) and (look.gates is not True or part.gate in _gates(finding))
 
 
 def _gates(finding: Finding) -> list[object]:

@@ -105,6 +105,7 @@ class Driver:
                         self._ask(question)
             self._ask_again()
             self._probe()
+            self._models.report_gaps()
         self._phases.end()
         self._channel.end(phases=self._phases.seconds, patched=originals.find_replaced()[:MOST_PATCHES_TOLD])
 
@@ -120,7 +121,7 @@ class Driver:
                 return False  # it fails even for the exercise: other questions would only repeat that
             self._models.report_construction()
             self._look_for_hard_coded_size(main)
-            self._models.report_gaps(_sizes(main))
+            self._models.find_gaps(_sizes(main))
         return True
 
     def _look_for_hard_coded_size(self, case: Question) -> None:

@@ -47,7 +47,7 @@ BY_NAME = 'i, f, g, o = z["i"], z["f"], z["g"], z["o"]'
 
 #: After ``##`` a name, and then what cannot be read, or what is said; before ``--`` what stands before the classes.
 STYLES = """
-## an exponential of its own ## all
+## an exponential of its own
 def sig(z):
     e = tf.exp(z)
     return e / (1 + e)
