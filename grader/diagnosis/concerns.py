@@ -54,9 +54,7 @@ def _gate(part: str, words: str = "", *, without: str = "") -> Look:
 _ANSWER = _look("returned", "answer")
 _UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
 _TREATED = " ".join(STATES)
-_NORMS = (
-    "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm l2_normalize normalize"
-)
+_NORMS = "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm l2_normalize"
 _SWAPPED = (
     _look("update_c update_h", "swapped"),
     _gate("sum", "other_name"),
@@ -241,16 +239,8 @@ NO_LINE = frozenset(
         *("comparison_not_found", "crash", "differs_on_second_call", "disk_full", "dtype_float64"),
         *("empty_file", "equivalence_not_earned", "file_too_large", "gate_weights_missing"),
         *("gradient_failed", "internal_error", "invalid_notebook", "invalid_notebook_json"),
-        *(
-            "invalid_output",
-            "known_by_heart",
-            "link_only",
-            "memory",
-            "no_file",
-            "no_loop",
-            "no_numbers",
-            "no_own_answer",
-        ),
+        *("invalid_output", "known_by_heart", "link_only", "memory", "no_file", "no_loop", "no_numbers"),
+        "no_own_answer",
         *("not_python", "not_run", "not_text", "only_form_differs", "output_flood", "own_work_failed"),
         *("parts_not_found", "returns_global", "same_form_on_hidden_cases"),
         *("second_call_failed", "several_files", "steps_missing", "t2_different_inputs", "t2_shape_only"),
@@ -269,8 +259,6 @@ ODD_ANYWHERE: Mapping[str, Look] = {
     "wrong_gate_activation": _look("activation", _NO_GATE, gates="IFO"),
     "wrong_candidate_activation": _look("activation", _NO_GATE, gates="C"),
 }
-#: Where no update of c was recognised, it may be the sum in one.
-NEEDS_UPDATE = "residual"
 
 
 def first_oddity(parts: Sequence[Part]) -> Finding | None:
@@ -278,7 +266,8 @@ def first_oddity(parts: Sequence[Part]) -> Finding | None:
     has_update = any(part.part == "update_c" for part in parts)
     for code, look in ODD_ANYWHERE.items():
         found = [part for part in parts if look.describes(part)]
-        if found and (has_update or code != NEEDS_UPDATE):
+        # Where no update of c was recognised, an addition may be the one in it.
+        if found and (has_update or code != "residual"):
             gates = {part.gate: None for part in found if part.part == "activation"}
             return Finding.of(code, {"gates": list(gates)} if gates else {})
     return None

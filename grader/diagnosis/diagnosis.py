@@ -5,6 +5,7 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -39,6 +40,8 @@ Array = NDArray[np.floating]
 
 # Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
+# Under @tf.function the array that `write` returns is another one.
+LOST_WRITE = re.compile(r"@tf\.function[\s\S]*^[ \t]+\w+\.write\(", re.MULTILINE)
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
@@ -230,7 +233,9 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
     whole = any(evidence.execution.answers[id].output.dtype not in FLOATS for id in answers)
     if not whole and all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
-        yield Diagnosis.exact(Finding.of("constant_output", value=values[0]))
+        lost = LOST_WRITE.search(evidence.reading.source)
+        variant = {"variant": "write"} if lost and values == [0.0] else {}
+        yield Diagnosis.exact(Finding.of("constant_output", {"value": values[0], **variant}))
         return
     yield from _from_calls(evidence)
     kept = evidence.execution.parts and evidence.execution.parts.states

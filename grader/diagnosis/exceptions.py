@@ -93,7 +93,8 @@ VARIANTS = {
         "list_plus": r"Incompatible shapes: \[0\]",
         "list_index": r"list indices must be integers or slices, not (?!str)",
         "structure": r"same nested structure",
-        "number_as_state": r"\((?:of type )?<class '(?:int|float)'>\)|input tensors?\b.{0,90}Got '-?[\d.]+'",
+        "joined": r"ConcatOp|dimensions except for the concatenation axis",
+        "number_as_state": r"(?:Only input|Inputs to a layer should be) tensors\b.*<class '(?:int|float)'>",
         "uncalled": r"'(?:Dense|\w*(?:Layer|Cell|function|method))' object is not (?:subscriptable|iterable)"
         r"|unsupported operand type\(s\).*'(?:Dense|\w*(?:Layer|Cell|function|method))'"
         r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",

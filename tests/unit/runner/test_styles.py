@@ -53,6 +53,14 @@ def sig(z):
     return e / (1 + e)
 --
 i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
+## a sigmoid made of tanh
+def sig(z):
+    return 0.5 * (tf.tanh(z) + 1)
+--
+i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
+## one function for several
+i, f, o = map(tf.nn.log_sigmoid, (zi, zf, zo))
+g = tf.tan(zg)
 ## sigmoid for tanh
 PLAIN
 g = 2 * tf.sigmoid(2 * zg) - 1

@@ -54,8 +54,8 @@ class Step:
 
     def is_one_gate(self, node: Node) -> bool:
         """Return whether a value is a gate, or made of one and numbers alone: ``0.5 * (tanh(z) + 1)``."""
-        gates = [node] if self.recognised.gate(node) else self.walk(node)[0]
-        return len(gates) == 1 and (gates == [node] or self.is_made_of(node, gates[0]))
+        gates = self.walk(node)[0]
+        return self.recognised.gate(node) is not None or (len(gates) == 1 and self.is_made_of(node, gates[0]))
 
 
 def step_of(loop: Loop) -> Step | None:

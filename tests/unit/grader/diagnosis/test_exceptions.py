@@ -198,6 +198,7 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("InvalidArgumentError", "Incompatible shapes: [0] vs. [2,32]", "list_plus"),
         ("TypeError", "list indices must be integers or slices, not tuple", "list_index"),
         ("TypeError", "list indices must be integers or slices, not str", None),
+        ("InvalidArgumentError", "ConcatOp : Dimension 1 in both shapes must be equal: [2,16] vs. [2,32]", "joined"),
         ("ValueError", "The two structures don't have the same nested structure.", "structure"),
         ("ValueError", "Only input tensors may be passed as positional arguments. 0 (of type <class 'int'>)",
          "number_as_state"),
