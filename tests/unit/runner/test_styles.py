@@ -55,11 +55,14 @@ def sig(z):
 i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
 ## a sigmoid made of tanh
 def sig(z):
-    return 0.5 * (tf.tanh(z) + 1)
+    return 0.5 * (tf.tanh(z / 2) + 1)
 --
 i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
 ## one function for several
-i, f, o = map(tf.nn.log_sigmoid, (zi, zf, zo))
+i, f, o = map(tf.sigmoid, (zi, zf, zo))
+g = tf.tanh(zg)
+## wrong: tan ## ch = tan(fcXC(x) + fcHC(h))
+PLAIN
 g = tf.tan(zg)
 ## sigmoid for tanh
 PLAIN
@@ -404,7 +407,7 @@ class Model:
 
 #: As much of TensorFlow as the classes use, in NumPy.
 TF = SimpleNamespace(
-    **{name: getattr(np, name) for name in ("tanh", "exp", "einsum", "zeros", "stack")},
+    **{name: getattr(np, name) for name in ("tan", "tanh", "exp", "einsum", "zeros", "stack")},
     sigmoid=sigmoid,
     subtract=lambda x, y: x - y,
     multiply=lambda x, y: x * y,
