@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import itertools
+import logging
 import os
 import random
 import secrets
@@ -26,6 +27,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from app.log_config import OURS
 from app.storage.database import Database
 from grader.sandbox import ForkSandbox, Kind, choose_device
 from grader.sandbox.host.cores import available_cores
@@ -59,6 +61,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.option.seed} (--seed={config.option.seed} chooses the same moments and numbers again)"
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging() -> Iterator[None]:
+    """A command that runs in this process logs to a stream that is closed when its test ends."""
+    root, loggers = logging.getLogger(), [logging.getLogger(name) for name in ("", *OURS)]
+    handlers, levels = root.handlers[:], [each.level for each in loggers]
+    yield
+    root.handlers[:] = handlers
+    for each, level in zip(loggers, levels, strict=True):
+        each.setLevel(level)
 
 
 @pytest.fixture

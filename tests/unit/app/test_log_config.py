@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.log_config import OURS, configure_logging, request_id_var, submission_id_var
+from app.log_config import configure_logging, request_id_var, submission_id_var
 
 logger = logging.getLogger("app.test")
 
@@ -19,13 +19,8 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def _restored_logging() -> Iterator[None]:
-    root, loggers = logging.getLogger(), [logging.getLogger(name) for name in ("", *OURS)]
-    handlers, levels = root.handlers[:], [each.level for each in loggers]
+def _no_ids_afterwards() -> Iterator[None]:
     yield
-    root.handlers[:] = handlers
-    for each, level in zip(loggers, levels, strict=True):
-        each.setLevel(level)
     request_id_var.set(None)
     submission_id_var.set(None)
 
