@@ -50,6 +50,7 @@ VARIANTS = {
     "c = f*c + (1 - i)*g": "itself",
     "h = o*relu(c)": "other",
     "h = o*softsign(c)": "other",
+    "h = o*clip(c)": "other",
     "h = c": "bare",
     "sums cut anew": "gates",
     "tanh(c) collected": "tanh",
