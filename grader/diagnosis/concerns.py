@@ -131,6 +131,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "state_init_random": (_look("initial_state", "random"),),
     "state_init_not_zero": (_look("initial_state", "number ones"),),
     "cell_called_twice": (_look("passed_on", "twice"),),
+    "third_state": (_look("passed_on", "third"),),
     # Steps and the loop
     "time_reversed": (_look("loop stacking step_input collected passed_on returned", "reversed"),),
     "off_by_one": (_look("collected", "old_state"), _look("step_input", "other_step"), _look("loop", "late short")),
@@ -256,6 +257,7 @@ ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
     "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),
+    "third_state": CONCERNS["third_state"][0],
     "wrong_gate_activation": _look("activation", _NO_GATE, gates="IFO"),
     "wrong_candidate_activation": _look("activation", _NO_GATE, gates="C"),
 }

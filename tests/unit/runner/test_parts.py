@@ -150,6 +150,9 @@ def test_return_statement_is_found_whatever_it_returns(answer: str) -> None:
     assert places_of(CELL.replace("tf.stack(hs, axis=1)", answer), "returned", "answer") == [(None, 23)]
 
 
+STEP = """hs = []
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], h, c)"""
 F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
 
 
@@ -176,6 +179,10 @@ F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
         ("x[:, t], h, c)", "x[:, t], c, h)", "passed_on", "swapped", [(None, 21)]),
         ("h, c = self.cell(", "h, _ = self.cell(", "passed_on", "c_lost", [(None, 21)]),
         ("x[:, t]", "x[:, 0]", "step_input", "fixed_step", [(None, 21)]),
+        (STEP, STEP.replace("x[:, t]", "z").replace("            h", "            z += x[:, t]\n            h")
+         .replace("hs = []", "hs, z = [], 0.0"), "passed_on", "third", [(None, 21)]),
+        (STEP, STEP.replace("x[:, t]", "x[:, n]").replace("            h", "            n += 1\n            h")
+         .replace("hs = []", "hs, n = [], -1"), "passed_on", "third", []),
         ("hs.append(h)", "hs.append(c)", "collected", "c", [(None, 22)]),
         ("stack(hs, ", "stack(hs[::-1], ", "stacking", "reversed", [(None, 23)]),
         ("return tf.stack", "return h, tf.stack", "returned", "sequence", [(None, 23)]),

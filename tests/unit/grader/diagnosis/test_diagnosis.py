@@ -168,6 +168,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         ({"passed_on": "add"}, None),
         ({"initial_state": "random"}, "state_init_random"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
+        ({"passed_on": "third"}, "third_state"),
         ({"returned": "no_loop"}, "no_loop"),
         ({"step_input": "transpose"}, None),
         ({"returned": "apply"}, None),
