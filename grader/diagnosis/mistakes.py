@@ -9,17 +9,13 @@ from grader.diagnosis.concerns import has_no_loop
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import unused_layers
-from grader.execution.reading import Reading
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
 from reference.lstm.misconceptions import Mistake
-from reference.lstm.weights import DENSE_LETTERS
 
 #: What is random in a class; the initializers of weights are not, at a second call.
 RANDOM = re.compile(r"(?<!_)(?:random|dropout|noise|shuffle|uniform|normal)", re.IGNORECASE)
-# A weight with one axis, as the driver lists it.
-VECTOR = re.compile(r"\(\d+,\)$")
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
     "from the second step on, first zeros": "late",
@@ -79,7 +75,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         code = "state_kept_between_calls" if is_kept else code
         if code == "state_reset_each_step" and has_no_loop(evidence.reading.parts):
             code = "no_loop"
-        told = variant_of(mistakes) or _variant(code, params, evidence.reading, parts.found if parts else ())
+        told = variant_of(mistakes) or _variant(code, params, evidence)
         yield Diagnosis(
             code=code,
             params={**params, **({"variant": told} if told else {})},
@@ -110,14 +106,14 @@ def variant_of(mistakes: Sequence[Mistake]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _variant(code: str, params: Params, reading: Reading, weights: Sequence[str]) -> str | None:
-    if code == "bias_missing" and params.get("gates") == list(DENSE_LETTERS.values()):
-        biases = [weight for weight in weights if VECTOR.search(weight)]
-        if len(biases) == 1:
+def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
+    if code == "bias_missing":
+        units, parts = evidence.assignment.cases[0].units, evidence.execution.parts
+        vectors = [weight for weight in parts.found if weight.endswith(",)")] if parts else []
+        if len(params["gates"]) == len(GATES) and len(vectors) == 1 and vectors[0].endswith(f"({units},)"):
             return "shared"
-    # A class that adds weights one by one has no `use_bias`.
-    if code == "bias_missing" and "use_bias" not in reading.source:
-        return "weights"
+        # A class that adds weights one by one has no `use_bias`.
+        return None if "use_bias" in evidence.reading.source else "weights"
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
     return None

@@ -160,6 +160,12 @@ def test_weights_that_do_not_fit_or_are_missing_are_named(evidence_of, parts, co
     assert _params(evidence_of(_odd, parts=parts)) == {f"gate_weights_{code}": params}
 
 
+@pytest.mark.parametrize(("bias", "variant"), [("b (32,)", "shared"), ("b (128,)", "weights")])
+def test_one_bias_that_the_gates_share_is_told_from_one_that_is_not_added(evidence_of, bias, variant):
+    told = _params(evidence_of(_making("no bias in ifgo"), parts={"found": [bias]}))
+    assert told["bias_missing"]["variant"] == variant
+
+
 def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of):
     for words, code in (
         ({"step_input": "div"}, "input_transformed"),
