@@ -194,7 +194,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
 VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
     ("no_tanh_output", "gate"): (_look("passed_on", "gate"), _UPDATE_H),
-    ("other_formula", "h"): (_UPDATE_H, _look("passed_on collected", "add sub mul")),
+    ("other_formula", "h"): (_UPDATE_H, _look("passed_on collected", "add sub mul"), _look("update_h")),
     ("other_formula", "gate"): (_gate("sum activation", _ODD_GATE), _gate("sum")),
     **{("other_formula", variant): _WRITTEN for variant in ("several", "read")},
     ("activation_before_sum", "bias"): (_gate("sum", "no_bias_added"),),
