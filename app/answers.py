@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -25,6 +26,7 @@ from app.errors import (
 from app.storage.database import CommitUnanswered
 from app.storage.database_file import NoRoom
 from app.texts import catalogue
+from grader.report import numbers
 
 
 @dataclass(frozen=True)
@@ -193,11 +195,13 @@ def answer_for(error: Exception) -> Answer:
     raise LookupError(f"no answer for {type(error)}")  # Only if it is no Exception.
 
 
-def words_for(answer: Answer, language: str, params: Mapping[str, object]) -> tuple[str, str]:
+def words_for(answer: Answer, language: str, params: Mapping[str, Any]) -> tuple[str, str]:
     """Return the title of a refusal, and its detail: what came, what was expected, what to do."""
     status, texts = HTTPStatus(answer.status), catalogue()
     title = texts.find(f"problem.{answer.slug}.title", language) or status.phrase
     # Programs are told what has changed since a join by its ids.
     if isinstance(changed := params.get("changed"), list):
         params = {**params, "changed": [texts.text(f"since_join.{id}", language) for id in changed]}
+    in_words = {"retry_after_seconds": numbers.after, "cooldown_seconds": numbers.duration}
+    params = {name: in_words[name](value, language) if name in in_words else value for name, value in params.items()}
     return title, texts.find(f"problem.{answer.slug}.detail", language, **params) or status.description

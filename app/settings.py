@@ -17,6 +17,7 @@ from platformdirs import user_data_path
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
+from app.client.notebook import in_ascii
 from app.mail.addresses import is_address
 from app.oidc.registration import CALLBACK_PATH, Registration
 from app.oidc.urls import is_loopback, is_safe_url
@@ -166,7 +167,8 @@ class Settings(GradingSettings):
     def _public_url_is_a_url(cls, url: str | None) -> str | None:
         if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
             raise ValueError("expected an address such as https://grader.example.org")
-        return url.rstrip("/") if url else url
+        # Browsers and headers have an international host as DNS writes it.
+        return in_ascii(url).rstrip("/") if url else url
 
     @field_validator("oidc_issuer")
     @classmethod

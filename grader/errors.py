@@ -12,7 +12,8 @@ A fault of the student's code is a value (`grader.report.model.Status`); an erro
         SandboxUnavailable    this host cannot run the box as it is configured
         SandboxClosed         the process is stopping, and has closed the box
         SandboxStartFailed    a warm process did not come up
-        RunLost               a run that says nothing about the submission: its warm process died, or it had no core
+        RunLost               a run that says nothing about the submission: its warm process died
+          RunStarved          ... or it hardly ever had a core
 
 `reference.ReferenceMismatch` (oracle and Keras disagree) and `reference.ReferenceUnavailable` are ours and stand beside
 this tree, because `reference` imports nothing of `grader`.
@@ -70,7 +71,11 @@ class SandboxStartFailed(SandboxError):
 
 
 class RunLost(SandboxError):
-    """A run that says nothing about the submission: its warm process died or failed, or it had no core."""
+    """A run that says nothing about the submission: its warm process died or failed."""
+
+
+class RunStarved(RunLost):
+    """A run that hardly ever had a core, whenever it was tried."""
 
 
 def without_prefix(message: str) -> str:

@@ -114,9 +114,10 @@ def _name(value: str) -> str:
 
 
 def _email(address: str) -> str:
+    address = addresses.comparable(address)
     if not addresses.is_address(address):
         raise PydanticCustomError("email", "expected an address such as ivanov@example.org")
-    return addresses.comparable(address)
+    return address
 
 
 def _written_out(value: object) -> object:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from app.access.rights import Right
 from app.actions.asking import Asking, action
 from app.actions.fields import NO_NAME, ActionRequest, Name, not_
+from app.client.notebook import in_ascii
 from app.errors.outgoing import TargetRefused
 from app.lti import keys, platforms
 from app.lti.platforms import Registration
@@ -28,9 +29,10 @@ def _address(url: str, info: ValidationInfo) -> str:
     assert info.context is not None
     try:
         check_url(url, private=info.context["private"])
-    except TargetRefused as exc:
+        # Platforms write an international host as DNS does.
+        return in_ascii(url)
+    except (TargetRefused, ValueError) as exc:
         raise PydanticCustomError("address", "expected an address that begins with https://") from exc
-    return url
 
 
 def _without_control_characters(id: str) -> str:

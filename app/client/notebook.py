@@ -151,7 +151,8 @@ class Screen:
 
 
 def as_html(parts: Any) -> str:
-    return "".join(LOOKS[look].format(html.escape(CONTROL.sub("", text))) for look, text in parts)
+    shown = "".join(LOOKS[look].format(html.escape(CONTROL.sub("", text))) for look, text in parts)
+    return f"<div style='overflow-wrap:anywhere'>{shown}</div>"  # An address is wider than a phone.
 
 
 def as_text(parts: Any) -> str:
@@ -181,6 +182,8 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
         }
         parts.append(("title", text("late" if late else "points", **numbers)))
         parts.append(("text", text("attempt", number=body["attempt"])))
+        if report["status"] == "invalid_submission":
+            parts.append(("text", text("not_used")))
     if body.get("held"):
         parts.append(("text", text("held")))
     failed = [
@@ -361,6 +364,13 @@ def address_of(url: str) -> Any:
         return host
 
 
+def in_ascii(url: str) -> str:
+    """Return an address with its host as DNS writes it. Raises: ValueError: there is no such host."""
+    site = urllib.parse.urlsplit(url).netloc
+    host = site.partition(":")[0]
+    return url if host.isascii() else url.replace(site, site.replace(host, host.encode("idna").decode()), 1)
+
+
 def is_nearby(url: str) -> bool:
     """Return whether only the computer or the network of the service can reach it, so that Colab cannot."""
     host = address_of(url)
@@ -463,7 +473,7 @@ class Service:
         while True:
             status = ""
             try:
-                request = urllib.request.Request(self._url + path, data, every)  # noqa: S310
+                request = urllib.request.Request(in_ascii(self._url) + path, data, every)  # noqa: S310
                 if self._token:
                     request.add_unredirected_header("Authorization", f"Bearer {self._token}")
                 with self._open(request, timeout=ANSWER_SECONDS) as answer:
@@ -647,6 +657,10 @@ TEXTS = {
         "Баллов: {points} из {most}, за опоздание вычтено {percent} %",
     ),
     "attempt": ("Attempt {number}", "Попытка {number}"),
+    "not_used": (
+        "It uses up no attempt: there is no class LSTM in it that can be run.",
+        "Попыткой это не считается: в файле нет класса LSTM, который можно запустить.",
+    ),
     "no_grade": (
         "We could not grade this. It is our fault, and costs nothing.",
         "Проверить не удалось. Это наша ошибка, и она ничего не стоит.",

@@ -23,7 +23,7 @@ from app.lti.launch.roles import Part, part_of
 from app.lti.pages import entries, pages
 from app.lti.platform_services import LIST_BYTES, MEMBERSHIP_SCOPE, PlatformServices
 from app.lti.registration.kinds import is_moodle
-from app.mail.addresses import is_address
+from app.mail.addresses import address_of
 from app.storage.database import Database
 from app.storage.models import LtiContext, LtiMember, LtiPlatform, MemberRole, Membership, Person
 
@@ -53,7 +53,7 @@ class _Member(BaseModel):
 
     def person(self) -> PlatformPerson:
         name = full_name(self.name, self.given_name, self.family_name)
-        email = self.email if self.email is not None and is_address(self.email) else None
+        email = address_of(self.email)
         is_suspended = self.status == "Inactive"
         return PlatformPerson(self.user_id, part_of(self.roles), name, email, self.lis_person_sourcedid, is_suspended)
 

@@ -23,7 +23,7 @@ from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey, import_key
 
 from app.errors.ways_in import IssuerUnavailable, SignOnRefused
-from app.mail.addresses import is_address
+from app.mail.addresses import address_of
 from app.oidc.flow import Flow
 from app.oidc.registration import Registration
 from app.oidc.urls import is_safe_url
@@ -147,11 +147,10 @@ class Issuer:
         profile: Mapping[str, Any] = id_token
         if "email" not in id_token:
             profile = await self._userinfo(discovery.metadata, tokens, id_token["sub"])
-        email = profile.get("email")
         return Claims(
             self._registration.issuer,
             id_token["sub"],
-            email if isinstance(email, str) and is_address(email) else None,
+            address_of(profile.get("email")),
             profile.get("email_verified") is True,
             _a_name(profile.get("name")) or _a_name(id_token.get("name")),
         )

@@ -129,7 +129,9 @@ class Outgoing:
         self, method: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None, most_bytes: int
     ) -> Answer:
         port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = await look_up(url.host, port, private=self.private)
+        # As DNS and certificates write an international name.
+        name = url.raw_host.decode()
+        addresses = await look_up(name, port, private=self.private)
         for address in addresses:
             request = self._client.build_request(
                 method,
@@ -137,7 +139,7 @@ class Outgoing:
                 content=content,
                 headers={**headers, "Host": url.netloc.decode()},
                 # The certificate is checked against the name, not the address.
-                extensions={"sni_hostname": url.host},
+                extensions={"sni_hostname": name},
             )
             try:
                 response = await self._client.send(request, stream=True)

@@ -18,7 +18,7 @@ from app.queue.claims import Claim
 from app.queue.order import Overtaken
 from app.queue.stages import StageRecorder, task_name
 from app.storage.database import Database
-from grader import Assignment, Report, Status, internal_error
+from grader import Assignment, Report, RunStarved, Status, internal_error
 from grader import Submission as GraderSubmission
 from grader.report.artefacts import Sink
 
@@ -84,7 +84,8 @@ class Grading:
         """Claim a submission with `take`, grade it, and store the report.
 
         After a fault of ours it is graded again at once, up to `MAX_TRIES` times: in the queue it would hold up the
-        student's next uploads. A cancelled call queues the submission again and counts no try.
+        student's next uploads. Only a run that had no core is not: it has held its slot for minutes. A cancelled call
+        queues the submission again and counts no try.
 
         Returns:
             Whether there was one, or may be another.
@@ -110,7 +111,8 @@ class Grading:
                 logger.info("grading_started", extra={"tries": tries})
                 artefacts: dict[str, bytes] = {}
                 report = await self._report(claim, artefacts)
-                if report.status != Status.INTERNAL_ERROR:
+                is_starved = report.error is not None and report.error.type == RunStarved.__name__
+                if report.status != Status.INTERNAL_ERROR or is_starved:
                     break
             await self._store(claim, report, artefacts)
         except asyncio.CancelledError:

@@ -82,7 +82,7 @@ class Basis:
         limit = self.terms.of_student.attempts.limit
         if limit is None or not self.terms.is_student:
             return None
-        return max(0, limit - sum(not attempt.is_ours for attempt in self.attempts))
+        return max(0, limit - sum(attempt.is_used for attempt in self.attempts))
 
 
 async def counted_grades(

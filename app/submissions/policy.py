@@ -24,6 +24,7 @@ class Attempt:
     Attributes:
         points: the points in the counting report; None: there is no report, or we failed to grade.
         is_ours: grading failed by our fault.
+        is_invalid: there was nothing in it to run.
         is_withheld: it is held for a teacher, or was rejected.
         decision: the teacher's decision, if it was held.
         is_cancelled: it was cancelled before it was graded.
@@ -34,9 +35,15 @@ class Attempt:
     points: float | None
     max_points: float = 0.0
     is_ours: bool = False
+    is_invalid: bool = False
     is_withheld: bool = False
     decision: HoldDecision | None = None
     is_cancelled: bool = False
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it is one of the attempts that the student may make."""
+        return not (self.is_ours or self.is_invalid)
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,7 @@ def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datet
     if closes is not None and now >= closes:
         raise AssignmentClosed(closed_at=closes.isoformat())
     limit = assignment.attempts.limit
-    if limit is not None and sum(not attempt.is_ours for attempt in earlier) >= limit:
+    if limit is not None and sum(attempt.is_used for attempt in earlier) >= limit:
         raise AttemptsUsedUp(limit=limit)
     cooldown = timedelta(seconds=assignment.attempts.cooldown_seconds)
     # An attempt dated in the future comes from before a clock was set back, so the pause cannot be measured.
@@ -117,11 +124,15 @@ def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: 
 
 
 def points_by_attempt(assignment: Assignment, attempts: Sequence[Attempt]) -> dict[int, float]:
-    """Return the points after the penalty for lateness of each attempt that has points and is not withheld."""
+    """Return the points after the penalty for lateness of each attempt that has points and is not withheld.
+
+    Files with nothing to run are among them only if there are no others.
+    """
+    graded = [each for each in attempts if each.points is not None and not each.is_withheld]
     return {
         each.number: points_after_lateness(assignment, each.points, each.created_at)
-        for each in attempts
-        if each.points is not None and not each.is_withheld
+        for each in [each for each in graded if not each.is_invalid] or graded
+        if each.points is not None
     }
 
 

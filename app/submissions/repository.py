@@ -31,6 +31,7 @@ from app.submissions import reports
 from app.submissions.events import record
 from app.submissions.policy import Attempt
 from app.submissions.positions import REGRADE_PRIORITY
+from grader import Status
 
 
 async def take_turns(session: AsyncSession, submissions: Sequence[Submission]) -> dict[Use, CourseAssignment]:
@@ -156,6 +157,7 @@ async def attempts_of(
             StoredReport.points,
             StoredReport.max_points,
             StoredReport.id,
+            StoredReport.status,
             withheld,
         )
         .outerjoin(StoredReport, StoredReport.id == reports.counting_report_id(preview))
@@ -163,13 +165,14 @@ async def attempts_of(
         .order_by(Submission.membership_id, Submission.course_assignment_id, Submission.attempt)
     )
     by_work: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-    for member, use, number, created_at, job_status, decision, points, max_points, report_id, is_kept_back in rows:
+    for member, use, number, at, job_status, decision, points, max_points, report_id, status, is_kept_back in rows:
         attempt = Attempt(
             number,
-            created_at,
+            at,
             points,
             max_points or 0.0,
             is_ours=report_id is not None and points is None,
+            is_invalid=status == Status.INVALID_SUBMISSION,
             is_withheld=is_kept_back,
             decision=decision,
             is_cancelled=job_status == JobStatus.CANCELLED,

@@ -18,7 +18,7 @@ POINTS_POSSIBLE = "    Points Possible"
 # Source: OWASP, "CSV Injection".
 SEPARATORS = r";\t\r\n|"
 INVISIBLE = r"\x00-\x08\x0b\x0c\x0e-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u2060\u3000\ufeff\""
-FORMULA = re.compile(rf"(^|[{SEPARATORS}])([{INVISIBLE}]*)(?=[=+\-@＝＋－＠])")
+FORMULA = re.compile(rf"(^|[{SEPARATORS}])([{INVISIBLE}]*)(?=[=+\-@＝＋－＠﹦﹢﹣﹫])")
 BLANK_START = ("\t", "\r", "\n")
 # For a file whose separator is not the comma, a spreadsheet's may be.
 FORMULA_AFTER_COMMA = re.compile(FORMULA.pattern.replace(SEPARATORS, SEPARATORS + ","))

@@ -61,7 +61,8 @@ def _below_place_of_ours(path: re.Match[str]) -> str:
 CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff"
     r"\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"
-    r"\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]|(?<![\u0600-\u1fff\u2100-\U0010ffff])[\u200c\u200d]"
+    r"\ufeff\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e007f]|(?<![\u0600-\u1fff\u2100-\U0010ffff])[\u200c\u200d]"
 )
 
 

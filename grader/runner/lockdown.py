@@ -102,7 +102,14 @@ class Wall:
         self._keeps_reading = not all(map(_open_to_all, readable_trees))
 
     def apply(
-        self, descriptors: dict[int, int], directory: str, limits: dict[str, Any], uid: int | None, parent: int
+        self,
+        descriptors: dict[int, int],
+        directory: str,
+        limits: dict[str, Any],
+        uid: int | None,
+        parent: int,
+        *,
+        yields: bool,
     ) -> float:
         """Lock this process down for good.
 
@@ -113,6 +120,7 @@ class Wall:
                 ``open_files``, ``threads``.
             uid: user and group that no other run has; None when the warm process is not root.
             parent: process id of the warm process.
+            yields: let the service run first.
         Returns: the seconds it took.
         Raises:
             OSError: a step failed.
@@ -124,7 +132,8 @@ class Wall:
         os.setsid()
         os.umask(0o077)
         _die_first()
-        _yield_cores()
+        if yields:
+            _yield_cores()
         _limit_resources(limits, private_uid=uid is not None)
         if uid is not None:
             _become(uid, keeps_reading=self._keeps_reading)

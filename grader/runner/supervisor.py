@@ -24,8 +24,8 @@ POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
 # A poll that returns this late means that this process was stopped (a paused container), and its children too.
 PAUSE_SECONDS = 0.5
-# A run that has no core most of the time is ended after this many times its wall limit, to be tried again.
-STARVED_FACTOR = 3
+# A run that has waited for a core this many times its wall limit is ended, to be tried again.
+STARVED_FACTOR = 2
 # In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
 # every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
@@ -134,7 +134,8 @@ class Supervisor:
         else:
             # The wall time that is left of a budget would tell how long the earlier runs of a submission took.
             limits = {name: value for name, value in order["limits"].items() if name != "wall_seconds"}
-            message = json.dumps({"directory": order["directory"], "uid": order["uid"], "limits": limits}).encode()
+            passed_on = {name: order[name] for name in ("directory", "uid", "yields")} | {"limits": limits}
+            message = json.dumps(passed_on).encode()
             pid = self._template.fork(message, child_fds, lambda: self._beat(status_fd))
             if pid is None:
                 os.close(folder_fd)
@@ -170,7 +171,7 @@ class Supervisor:
             self._kill(child, "cpu")
         elif child.own_seconds() > limits["wall_seconds"] and child.miss() > limits["wall_seconds"]:
             self._kill(child, "wall")
-        elif child.elapsed() > STARVED_FACTOR * limits["wall_seconds"]:
+        elif child.starvation.seconds > STARVED_FACTOR * limits["wall_seconds"]:
             self._kill(child, "starved")
         elif threads > lockdown.most_threads(limits):
             self._kill(child, "threads")

@@ -144,7 +144,9 @@ def _become_run(
     code = REFUSED_EXIT_CODE
     try:
         order, descriptors = json.loads(message), dict(zip(DESCRIPTORS, fds, strict=True))
-        seconds = wall.apply(descriptors, order["directory"], order["limits"], order["uid"], parent)
+        seconds = wall.apply(
+            descriptors, order["directory"], order["limits"], order["uid"], parent, yields=order["yields"]
+        )
         # Ignored where the service was started in the background; a run must not depend on that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # AutoGraph writes the code it makes to a temporary file.

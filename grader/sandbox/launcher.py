@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection
 from types import TracebackType
 
-from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
+from grader.errors import RunLost, RunStarved, SandboxClosed, SandboxStartFailed, SandboxUnavailable
 from grader.sandbox import namespaces
 from grader.sandbox.host.cores import available_cores
 from grader.sandbox.host.device import CPU, Device, DeviceChoice, choose_device
@@ -24,6 +24,8 @@ from grader.sandbox.warm_process import Zygote
 logger = logging.getLogger(__name__)
 
 TRIES = 3
+# Each may take three times its wall limit.
+STARVED_TRIES = 2
 # Parts of the wall that an operator may do without, by name.
 CAN_BE_MISSING = ("landlock", "seccomp", namespaces.NAME)
 
@@ -128,25 +130,27 @@ class ForkSandbox:
     def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
         """Run a request as `Sandbox.run` does.
 
-        A lost run says nothing about the submission, and never has an outcome, even if that happens again. A killed run
-        may have killed itself: if it is killed every time, or has idled its time away, that counts as its own doing.
+        A lost run says nothing about the submission, and never has an outcome, even if that happens again. One that
+        hardly ever had a core is tried once more, and then yields to nobody. A killed run may have killed itself: if it
+        is killed every time, or has idled its time away, that counts as its own doing.
         """
-        lost = killed = 0
+        lost = killed = starved = 0
         used, idle = Use(), 0.0
         granted = limits
         with self._slots, self._users.one() if self._users else contextlib.nullcontext() as uid:
             while True:
                 try:
-                    outcome = self._try(kind, request, granted, uid)
+                    outcome = self._try(kind, request, granted, uid, yields=not starved)
                     earlier, used = used, used.plus(outcome.use)
                     idle += outcome.idle_seconds
                     if outcome.killed_for == "starved":
-                        raise RunLost("the run hardly ever had a core")
+                        starved += 1
+                        raise RunStarved("the run hardly ever had a core")
                 except (RunLost, SandboxStartFailed) as exc:
                     self._check_open()
                     lost += 1
                     logger.warning("run_lost", extra={"kind": kind.value, "try": lost, "reason": str(exc)})
-                    if lost == TRIES:
+                    if lost == TRIES or starved == STARVED_TRIES:
                         raise
                 else:
                     killed += outcome.killed_by_others
@@ -156,13 +160,13 @@ class ForkSandbox:
                     granted = left
                     logger.warning("run_killed_by_others", extra={"kind": kind.value, "try": killed})
 
-    def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None) -> Outcome:
+    def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None, *, yields: bool) -> Outcome:
         granted = limits.with_cuda() if self._device_of(kind).is_gpu else limits
         overhead = Use(granted.cpu_seconds - limits.cpu_seconds, granted.wall_seconds - limits.wall_seconds)
         zygote = self._zygote(kind)
         zygote.wait_ready()
         with run_folder(self._directory, uid) as folder:
-            outcome = zygote.run(request, granted, folder, uid)
+            outcome = zygote.run(request, granted, folder, uid, yields=yields)
         return outcome.model_copy(update={"overhead": overhead})
 
     def _zygote(self, kind: Kind) -> Zygote:

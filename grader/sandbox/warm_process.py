@@ -142,8 +142,10 @@ class Zygote:
             if not self._ready and self._process.stderr:
                 self._process.stderr.close()
 
-    def run(self, request: bytes, limits: Limits, directory: str, uid: int | None) -> Outcome:
+    def run(self, request: bytes, limits: Limits, directory: str, uid: int | None, *, yields: bool) -> Outcome:
         """Run one request in one child, which works in `directory` as user `uid` (None: as we are).
+
+        Args: yields: let the service run first where both want a core.
 
         Raises:
             RunLost: the zygote died, or the child never got as far as the student's code.
@@ -159,6 +161,7 @@ class Zygote:
                 "run": run_id,
                 "directory": directory,
                 "uid": uid,
+                "yields": yields,
                 "limits": limits.model_dump(),
             }
             fds = [pipes["status"][1], request_fd, *(pipes[name][1] for name in ("result", "stdout", "stderr"))]

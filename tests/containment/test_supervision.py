@@ -109,8 +109,8 @@ def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(sandbox,
     """Not once more under Keras 2, nor because something killed them."""
     seconds, once = [], sandbox._try
 
-    def try_once(*arguments):
-        outcome = once(*arguments)
+    def try_once(*arguments, **options):
+        outcome = once(*arguments, **options)
         seconds.append(outcome.wall_seconds)
         return outcome
 

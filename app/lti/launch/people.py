@@ -19,7 +19,7 @@ from app.errors.uploads import MemberRemoved
 from app.lti import platforms
 from app.lti.launch.message import Message
 from app.lti.launch.roles import Part
-from app.mail.addresses import is_address
+from app.mail.addresses import address_of
 from app.storage.due import database_now
 from app.storage.models import (
     Identity,
@@ -55,9 +55,8 @@ class PlatformPerson:
 
     @classmethod
     def of(cls, message: Message) -> PlatformPerson:
-        email = message.email if message.email is not None and is_address(message.email) else None
         sourced_id = message.lis.person_sourcedid if message.lis else None
-        return cls(message.subject, message.part, message.person_name, email, sourced_id)
+        return cls(message.subject, message.part, message.person_name, address_of(message.email), sourced_id)
 
 
 def made_by_platform(platform: LtiPlatform) -> str:

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     HELD = "held"
     REJECTED = "rejected"
     OURS = "ours"
+    INVALID = "invalid"
     CANCELLED = "cancelled"
     NOT_GRADED = "not_graded"
 
@@ -49,7 +50,7 @@ def _reason(attempt: Attempt, points: Mapping[int, float], counting: int | None,
     if attempt.is_ours:
         return Reason.OURS
     if counting is None or attempt.number not in points:
-        return Reason.NOT_GRADED
+        return Reason.INVALID if attempt.is_invalid else Reason.NOT_GRADED
     is_as_good = points[attempt.number] == points[counting]
     if attempt.number != counting:
         return Reason.NOT_LAST if is_last else Reason.NOT_FIRST if is_as_good else Reason.NOT_BEST

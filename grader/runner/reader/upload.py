@@ -4,6 +4,7 @@ Runs in a short-lived child with limits on CPU, memory and time, because decodin
 place where a malicious file can do harm. The result is data; the docstring of `read` lists its keys.
 """
 
+import ast
 import contextlib
 import json
 import os
@@ -196,6 +197,9 @@ def _describe(module: Module, result: Result) -> None:
     result["class_line"] = plan.class_line
     if module.call_site is not None:
         result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
+    classes = sum(isinstance(each.node, ast.ClassDef) and each.node.name == CLASS for each in plan.statements)
+    if classes > 1:
+        result["advisories"].append({**_fact("several_classes", count=classes), "line": plan.class_line})
     result["advisories"] += review.advisories(plan, module.source)
     result["only_computes"] = only_computes(plan)
     result["lets_gradients_through"] = lets_gradients_through(plan)

@@ -237,6 +237,7 @@ class _Filling:
         wrong, passed, invalid = make_reports.make_report(), make_reports.passed(), make_reports.invalid()
         attack = Advisory(code="attack_on_grader", params={"variant": "frames", "line": 12, "what": "sys._getframe"})
         held = passed.model_copy(update={"advisories": [attack]}).sealed()
+        alone = wrong.model_copy(update={"diagnoses": [Diagnosis(code="gru", params={}, confidence="likely")]}).sealed()
         partly = make_reports.make_report(points=60.0, score=0.6, diagnoses=likely)
         one = students[20]
         for name, student, use, days, report in (
@@ -252,6 +253,7 @@ class _Filling:
             ("pair", students[24], layer, -1.1, wrong),
             ("pair_too", students[25], layer, -1.0, wrong),
             ("unconfirmed", students[40], layer, -1.0, partly),
+            ("alone", students[28], layer, -1.3, alone),
         ):
             await self._attempt(name, student, use, days, report)
         for number, student in enumerate(students[50:66]):

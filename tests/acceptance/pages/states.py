@@ -156,6 +156,7 @@ STATES = (
     State("/submissions/{submissions[wrong]}/beside/{submissions[partly]}", "student"),
     State("/submissions/{submissions[real_wrong]}/beside/{submissions[real_right]}"),
     State("/courses/{courses[main]}/members?search=s0", "assistant"),
+    State("/courses/{courses[main]}/members?state=unconfirmed"),
     State("/courses/{courses[main]}/assignments/lstm-layer/overview?group=Б-10"),
     State("/courses/{courses[main]}/members/{members[hostile]}"),
     State("/courses/{courses[main]}/regrades/{regrades[over]}"),

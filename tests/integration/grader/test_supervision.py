@@ -18,11 +18,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from grader.errors import SandboxStartFailed
-from grader.sandbox import ForkSandbox, Kind
+from grader.errors import RunStarved, SandboxStartFailed
+from grader.sandbox import ForkSandbox, Kind, Outcome
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import without_ring
 from grader.sandbox.protocol import decode_json, encode, split_frames
@@ -102,6 +103,28 @@ def test_a_run_leaves_the_cores_to_the_service_where_both_want_one(sandbox, warm
             break
     assert yielding
     assert os.getpriority(os.PRIO_PROCESS, warm) == os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_a_run_that_had_no_core_has_a_full_share_at_its_second_try_and_no_third(sandbox, warm, monkeypatch):
+    once, tries, priorities = sandbox._try, [], set()
+
+    def try_once(*given: object, yields: bool) -> Outcome:
+        tries.append(yields)
+        return once(*given, yields=yields) if len(tries) == 2 else Outcome(result=b"", killed_for="starved")
+
+    def look(child: int) -> None:
+        while not ended(child):
+            with contextlib.suppress(OSError):
+                priorities.add(os.getpriority(os.PRIO_PROCESS, child))
+
+    monkeypatch.setattr(sandbox, "_try", try_once)
+    looking = _each_run_of(warm, look, times=1)
+    assert _reads(sandbox, megabytes=10)
+    looking.join()
+    assert priorities == {os.getpriority(os.PRIO_PROCESS, warm)}
+    with pytest.raises(RunStarved):
+        _reads(sandbox)
+    assert tries == [True, False] * 2
 
 
 def test_as_many_runs_as_slots_go_on_at_a_time_and_no_more(sandbox, warm):
@@ -221,3 +244,40 @@ def test_a_run_that_was_killed_below_its_cpu_limit_has_no_reason(bury):
     code = "import os; os.kill(os.getpid(), 9)"
     verdict = bury(subprocess.Popen([sys.executable, "-c", code]), cpu_seconds=1)
     assert (verdict["exit_code"], verdict["killed_for"]) == (-9, None)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "waits", "reason", "seconds"),
+    [
+        pytest.param(0.1, {"1": 0.9}, "starved", 23, id="it waits for a core"),
+        pytest.param(0.1, {"1": 0.7}, "starved", 29, id="it waits for a core most of the time"),
+        pytest.param(0.1, {"1": 0.4}, "wall", 17, id="it waits for a core, and sleeps as long"),
+        pytest.param(0.0, {"1": 0.0}, "wall", 11, id="it is stopped"),
+        pytest.param(0.1, dict.fromkeys("12345678", 0.11), "wall", 12, id="its threads hand one core on"),
+        pytest.param(0.9, {"1": 0.1}, "cpu", 6, id="it computes"),
+    ],
+)
+def test_a_run_is_starved_where_it_waited_and_idle_where_it_did_not(tmp_path, monkeypatch, cpu, waits, reason, seconds):
+    monkeypatch.syspath_prepend(str(RUNNER))
+    import supervisor
+
+    now, killed = 0, []
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(supervisor, "cpu_seconds", lambda pid: now * cpu)
+    monkeypatch.setattr(supervisor, "waits", lambda pid: {thread: now * wait for thread, wait in waits.items()})
+    control, other_end = socket.socketpair()
+    reader, writer = os.pipe()
+    watching = supervisor.Supervisor(control, SimpleNamespace(pid=os.getpid()), strays=False)
+    monkeypatch.setattr(watching, "_kill", lambda child, reason: killed.append(reason))
+    with control, other_end, open(reader, "rb"), open(writer, "wb"), open("/proc/self/status", "rb") as status:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        limits = {"memory_bytes": 1 << 40, "cpu_seconds": 5, "wall_seconds": 10.0, "threads": 1000}
+        limits |= {"disk_bytes": 1, "disk_files": 1}
+        child = supervisor.Child(os.getpid(), 0, status.fileno(), writer, folder, limits, started=0.0, base_memory=0)
+        watching._children["run"] = child
+        while not killed:
+            now += 1
+            watching._beat()
+            watching._check(child)
+        os.close(folder)
+    assert (killed, now) == ([reason], seconds)

@@ -93,6 +93,7 @@ def test_number_that_means_nothing_is_refused_by_name(monkeypatch: pytest.Monkey
         ("::1", None, "http://[::1]:8001"),
         ("grader.local", None, "http://grader.local:8001"),
         ("0.0.0.0", "https://grader.example.org/", "https://grader.example.org"),
+        ("0.0.0.0", "https://Школа.рф:8443/lstm", "https://xn--80atdl2c.xn--p1ai:8443/lstm"),
     ],
 )
 def test_url_is_one_that_a_browser_can_open(host: str, public_url: str | None, expected: str) -> None:

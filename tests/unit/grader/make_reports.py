@@ -163,6 +163,7 @@ ALL = {
 #: What some program obeys, or shows otherwise than it is, wherever it stands.
 ORDERS = [
     "\u202egpj.exe", "a\u2066b\u2069", "\u200e\u200f\u061c", "a\u200bd\u200c\u200dm\u2060i\ufeffn\xad", "\U000e0041",
+    "\ufff0\U0001bca0\U0001d173",
     "a\u034f\u115f\u1160\u17b4\u180b\u2800\u3164\uffa0b",
     "\x1b[31m\x1b]0;title\x07", "\x9b2J", "\x00\x08\x7f", "a\x0b\x0c\x1c\x85\u2028\u2029b", "\uffff", "##[error]no",
     "\n::error file=a::no", "\n  ::set-output name=grade::100", "::add-mask::x", "a ##vso[task.complete]",
@@ -170,7 +171,7 @@ ORDERS = [
 ]  # fmt: skip
 OBEYED = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff"
-    r"\u034f\u115f\u1160\u17b4\u180b\u2800\u3164\uffa0\U000e0000-\U000e007f]|^\s*::|##\w*\[",
+    r"\u034f\u115f\u1160\u17b4\u180b\u2800\u3164\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]|^\s*::|##\w*\[",
     re.MULTILINE,
 )
 

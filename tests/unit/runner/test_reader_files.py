@@ -59,6 +59,16 @@ def test_a_comment_that_names_no_encoding_of_texts_is_a_comment(read, line: str)
     assert "Слой" in reading["source"]
 
 
+def test_the_class_that_is_graded_is_told_where_there_are_several(read) -> None:
+    assert read(CLASS)["advisories"] == []
+    for several in (CLASS + "x = 1\n" + CLASS, notebook(CLASS, "x = 1", CLASS)):
+        reading = read(several, "LSTM.ipynb" if several.startswith("{") else "LSTM.py")
+        (told,) = reading["advisories"]
+        assert told == {"code": "several_classes", "params": {"count": 2}, "line": reading["class_line"]}
+        assert reading["source"].splitlines()[told["line"] - 1].startswith("class LSTM")
+        assert "class LSTM" not in "".join(reading["source"].splitlines()[told["line"] :])
+
+
 def test_a_few_damaged_characters_do_not_make_a_file_cyrillic(read) -> None:
     reading = read(RUSSIAN.encode() * 3 + b"# \xff\n")
     assert reading["advisories"][0]["params"] == {"encoding": "utf-8"}

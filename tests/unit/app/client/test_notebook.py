@@ -196,6 +196,7 @@ def test_html_is_escaped_and_has_no_colours_that_a_theme_could_hide() -> None:
     shown = notebook.as_html([("title", "<script>alert(1)</script>"), ("link", "https://a/?b='><script>")])
     assert "<script>" not in shown
     assert "b='" not in shown
+    assert shown.startswith("<div style='overflow-wrap:anywhere'>")  # An address is wider than a phone.
     looks = "".join(notebook.LOOKS.values())
     assert "background" not in looks
     assert "color:" not in looks
@@ -211,6 +212,7 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
         ({"held": True}, "A teacher looks at this attempt before it counts."),
         ({"grade": {"penalty_percent": 10.0, "points": 41.0}}, "41 of 100 points, after 10 % for lateness"),
         ({"report": {**REPORT, "status": "internal_error", "points": None}}, "It is our fault"),
+        ({"report": {**REPORT, "status": "invalid_submission"}}, "It uses up no attempt"),
         ({"job_status": "cancelled", "report": None}, "taken out of the queue"),
         ({"report": {**REPORT, "status": "passed", "diagnoses": []}}, "Everything that was tried is right."),
         ({"report": {**REPORT, "advisories": [{"code": "a", "message": "A remark."}]}}, "A remark."),
@@ -467,6 +469,20 @@ def test_colab_gives_the_notebook_as_it_is_on_the_screen(
     assert json.loads(service.asked[0][3])["where"] == "Colab"
     ((_, body),) = service.sent()
     assert json.dumps(colab["ipynb"], ensure_ascii=False).encode("utf-8", "replace") in body
+
+
+def test_service_of_another_alphabet_is_asked_by_its_name_in_dns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's library cannot write such a host into a header."""
+    asked: list[str] = []
+
+    def unknown(_: object, request: Any, timeout: float) -> None:
+        asked.append(request.full_url)
+        raise OSError
+
+    monkeypatch.setattr(notebook.urllib.request.OpenerDirector, "open", unknown)
+    assert "https://школа.рф:8443/lstm does not answer" in run(url="https://школа.рф:8443/lstm")
+    assert "https://..рф does not answer" in run(url="https://..рф")
+    assert asked == ["https://xn--80atdl2c.xn--p1ai:8443/lstm/api/v1/notebook/tokens"]
 
 
 def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, Any], codes: list[str]) -> None:

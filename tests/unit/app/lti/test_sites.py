@@ -47,21 +47,29 @@ async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(s
     assert "https://xn--j1ahfl.xn--p1ai" in policy
 
 
-async def test_admin_registers_moodle_by_its_address(service: Service) -> None:
+@pytest.mark.parametrize(
+    ("site", "issuer"),
+    [
+        ("https://moodle.example.edu", "https://moodle.example.edu"),
+        ("https://Школа.рф", "https://xn--80atdl2c.xn--p1ai"),
+    ],
+    ids=ascii,
+)
+async def test_admin_registers_moodle_by_its_address(service: Service, site: str, issuer: str) -> None:
     async with service.browser() as admin:
         shown = await admin.get("/platforms")
         for path in ("open", "login", "launch", "keys"):
             assert f"http://grader.test/lti/{path}" in shown.text
-        added = await send(admin, "/platforms", "/platforms", **MOODLE)
+        added = await send(admin, "/platforms", "/platforms", **MOODLE | {"site": site})
         assert added.status_code == 303
-        again = await send(admin, "/platforms", "/platforms", **MOODLE)
+        again = await send(admin, "/platforms", "/platforms", **MOODLE | {"site": site})
         assert (again.status_code, "registered already" in again.text) == (409, True)
     (platform,) = await everything(service, LtiPlatform)
     assert (platform.issuer, platform.login_url, platform.token_url, platform.keys_url) == (
-        "https://moodle.example.edu",
-        "https://moodle.example.edu/mod/lti/auth.php",
-        "https://moodle.example.edu/mod/lti/token.php",
-        "https://moodle.example.edu/mod/lti/certs.php",
+        issuer,
+        f"{issuer}/mod/lti/auth.php",
+        f"{issuer}/mod/lti/token.php",
+        f"{issuer}/mod/lti/certs.php",
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.mail.addresses import comparable, domain_of, is_address
+from app.mail.addresses import address_of, comparable, domain_of, is_address
 from app.mail.mailer import MailServer
 from app.mail.messages import MailKind, compose
 
@@ -73,6 +73,13 @@ def test_addresses_are_compared_in_small_letters_and_nothing_else_is_folded() ->
     assert comparable("Ivan.Ivanov@Example.EDU ") == "ivan.ivanov@example.edu"
     assert comparable("ivan+x@example.edu") != comparable("ivan@example.edu")
     assert domain_of("ivan@Example.EDU") == "example.edu"
+
+
+def test_domain_of_another_alphabet_is_written_as_mail_travels() -> None:
+    assert comparable("Ivan@Почта.рф") == "ivan@xn--80a1acny.xn--p1ai"
+    assert address_of("Ivan@почта.рф") == "Ivan@xn--80a1acny.xn--p1ai"
+    assert comparable("Не почта") == "не почта"
+    assert address_of("Иван@почта.рф") is address_of("ivan@почта..рф") is address_of(None) is None
 
 
 def test_password_of_the_mail_server_is_not_shown() -> None:

@@ -77,6 +77,24 @@ async def test_answer_may_be_as_long_as_was_said_and_a_redirect_is_one(known: No
     assert (answer.status, len(answer.body)) == (302, 1000)
 
 
+async def test_international_name_is_looked_up_and_certified_as_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its older rules, the system would look up `strasse`, which is somebody else."""
+    name, asked = "xn--strae-oqa.example", []
+
+    async def look_up(host: str, port: int, *, private: bool) -> list[str]:
+        asked.append(host)
+        return ["203.0.113.9"]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.extend([request.extensions["sni_hostname"], request.headers["Host"]])
+        return httpx.Response(204)
+
+    monkeypatch.setattr(outgoing, "look_up", look_up)
+    async with Outgoing(private=False, transport=httpx.MockTransport(answer)) as client:
+        await client.send("POST", "https://straße.example/")
+    assert asked == [name] * 3
+
+
 async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The threads that wait for them are not those that store uploads."""
     released = threading.Event()

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import reports, repository
 from app.submissions.uploads import Upload
-from grader import Report, Status
+from grader import Report, RunStarved, Status
 from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.waiting import until, wait_until
 
@@ -56,6 +56,16 @@ async def test_our_failure_is_kept_after_the_last_try(service: Service, grader: 
     _, tries, report = await done(service, await submit(service))
     assert (tries, report.status, report.points) == (1, Status.INTERNAL_ERROR, None)
     assert len(grader.graded) == MAX_TRIES
+
+
+async def test_a_run_that_had_no_core_holds_its_slot_no_longer(service: Service, grader: FakeGrader) -> None:
+    def fail(report: Report) -> Report:
+        raise RunStarved
+
+    grader.change = fail
+    _, _, report = await done(service, await submit(service))
+    assert report.status == Status.INTERNAL_ERROR
+    assert len(grader.graded) == 1
 
 
 async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: Service, grader: FakeGrader) -> None:

@@ -40,12 +40,15 @@ async def move(service: Service, submission_id: str, by: timedelta) -> None:
         submission.created_at += by
 
 
-async def test_attempt_that_we_failed_to_grade_is_given_back(rules: Service, grader: FakeGrader) -> None:
-    grader.statuses = [Status.INTERNAL_ERROR]
+@pytest.mark.parametrize("status", [Status.INTERNAL_ERROR, Status.INVALID_SUBMISSION])
+async def test_attempt_that_could_not_be_graded_is_given_back(
+    rules: Service, grader: FakeGrader, status: Status
+) -> None:
+    grader.statuses = [status]
     async with rules.client() as client:
         for _ in range(3):
             body = (await client.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
-            assert (body["report"]["status"], body["grade"]) == ("internal_error", None)
+            assert (body["report"]["status"], body["grade"] is None) == (status, status == Status.INTERNAL_ERROR)
 
 
 async def test_attempt_too_soon_is_told_when_to_come_again(rules: Service) -> None:
@@ -55,6 +58,7 @@ async def test_attempt_too_soon_is_told_when_to_come_again(rules: Service) -> No
     problem = assert_problem(refused, 429, "attempt-too-soon")
     assert refused.headers["Retry-After"] == str(problem["retry_after_seconds"])
     assert 50 < problem["retry_after_seconds"] <= 60
+    assert "two attempts is 1 minute; expected: the next one in " in problem["detail"]
 
 
 async def test_late_attempt_keeps_its_report_and_loses_part_of_its_grade(rules: Service) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.courses.extensions import apply_extension
-from app.storage.models import Adjustment, Extension, HoldDecision
+from app.lti.grades.expected import ExpectedGrade, expected_grade
+from app.storage.models import Adjustment, Extension, HoldDecision, LtiScore
 from app.submissions.derivation import Counted, StepCode, Terms, count, in_words
 from app.submissions.policy import Attempt, check_attempt, grade_by_rules
 from grader import Assignment
@@ -183,6 +184,7 @@ def test_points_for_a_platform_are_rounded_by_the_platform() -> None:
     """It shows them in a scale of its own: 5.62 of 12.5 would be 44.96 of 100 there."""
     counted = count(Terms(assignment(), grade_book_points=12.5), [Attempt(1, DUE, 45.0, 100)])
     assert (counted.unrounded, counted.grade_book) == (5.625, 5.62)
+    assert expected_grade(LtiScore(), counted) == ExpectedGrade(5.625, 12.5)
 
 
 def test_derivation_reads_as_a_sum() -> None:

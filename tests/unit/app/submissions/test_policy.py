@@ -114,6 +114,16 @@ def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | No
     ]
 
 
+@pytest.mark.parametrize("counts", ["best", "last"])
+def test_file_with_nothing_to_run_uses_up_no_attempt_and_counts_only_alone(counts: str) -> None:
+    limited = assignment({"limit": 2, "counts": counts})
+    invalid = Attempt(2, DUE, 0.0, 100, is_invalid=True)
+    check_attempt(limited, [*attempts(50.0), invalid], DUE + DAY)
+    assert grade_by_rules(limited, [invalid], 2).counts
+    assert grade_by_rules(limited, [*attempts(50.0), invalid], 2) is None
+    assert grade_by_rules(limited, [*attempts(50.0), invalid], 1).counts
+
+
 def test_best_is_judged_after_what_lateness_costs() -> None:
     penalised = assignment(due=DUE, late_percent_per_day=50)
     graded = [*attempts(60.0), Attempt(2, DUE + MINUTE, 100.0, 100)]

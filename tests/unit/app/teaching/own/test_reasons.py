@@ -39,6 +39,7 @@ def reasons(attempts: list[float | dict[str, Any] | None], *, is_student: bool =
         ([0.0, HELD, REJECTED, ACCEPTED], {}, ["not_best", "held", "rejected", "best"]),
         ([{"is_ours": True}, {"is_cancelled": True}, None], {}, ["ours", "cancelled", "not_graded"]),
         ([50.0, {"is_ours": True}, None], {"counts": "last"}, ["only", "ours", "not_graded"]),
+        ([50.0, {"points": 0.0, "is_invalid": True}], {"counts": "last"}, ["only", "invalid"]),
         ([], {}, []),
     ],
 )
