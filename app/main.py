@@ -66,7 +66,7 @@ logger = logging.getLogger(__name__)
 
 STATIC_FILES = Path(__file__).parent / "web" / "static"
 # Compression would delay event streams. Uploaded files are returned unchanged. The secrets of forms are masked, because
-# pages are compressed (`app.http.masking`).
+# pages are compressed (`app.http.auth.proof`).
 NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
 COMPRESSION = 6
 

@@ -1,8 +1,11 @@
 """Actions, and the people and programs that ask for them."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import cached_property
+from inspect import Parameter, getdoc, signature
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,11 +42,9 @@ class Asking:
 
     @property
     def name(self) -> str:
-        """The name of the holder, for the log of changes."""
         return self.holder.name
 
     def write(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """Begin the transaction of the action."""
         return self.database.write()
 
 
@@ -58,6 +59,16 @@ class Action(Generic[P, R]):
     do: Callable[Concatenate[Asking, P], Awaitable[R]]
     right: Right
     archived_too: bool = False
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Parameter]:
+        """The arguments beside the `Asking`, by name. The request is called `wanted`."""
+        return dict(list(signature(self.do, eval_str=True).parameters.items())[1:])
+
+    @property
+    def description(self) -> str:
+        """The docstring, without its sections."""
+        return re.split(r"\s+(?:Args|Returns|Raises):", getdoc(self.do) or "", maxsplit=1)[0]
 
     def check(self, holder: Principal) -> None:
         """Raises: NotPermitted, CourseArchived: the holder does not have the right."""

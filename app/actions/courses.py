@@ -68,8 +68,7 @@ async def make_course(
     Args:
         uses_too: ids of the assignments that it uses from the beginning; another one raises AssignmentUnknown.
         key: the same request sent again with it makes no second course.
-    Raises:
-        IdempotencyKeyReused
+    Raises: IdempotencyKeyReused
     """
     values = wanted.model_dump(mode="json")
 
@@ -87,11 +86,10 @@ async def make_course(
 
 @action(Right.MANAGE_COURSE)
 async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
-    """Change what is given. In an archived course only `archived` and `retention_days` change, unless it is reopened.
+    """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
+    it again. Only an admin sets `retention_days`: data is deleted by it.
 
-    Raises:
-        NotPermitted: only an admin sets `retention_days`: data is deleted by it.
-        CourseArchived
+    Raises: NotPermitted, CourseArchived
     """
     given = wanted.set_values()
     if "retention_days" in given:
@@ -106,8 +104,7 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
 
     Args:
         key: the same request sent again with it makes no second copy.
-    Raises:
-        IdempotencyKeyReused
+    Raises: IdempotencyKeyReused
     """
 
     async def copy(session: AsyncSession) -> Course:
@@ -212,8 +209,7 @@ class ChangeAssignment(ActionRequest):
 async def add_assignment(asking: Asking, assignment_id: str) -> None:
     """Have the course use an assignment as its file says. An assignment that it already uses keeps its dates.
 
-    Raises:
-        AssignmentUnknown
+    Raises: AssignmentUnknown
     """
     async with asking.write() as session:
         used = await uses.list_used(session, asking.course_id, asking.assignments)
@@ -225,8 +221,7 @@ async def add_assignment(asking: Asking, assignment_id: str) -> None:
 async def use_assignment(asking: Asking, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
     """Have the course use an assignment, with these dates and rules and no others.
 
-    Raises:
-        AssignmentUnknown, RulesContradictory, LateWithoutDue
+    Raises: AssignmentUnknown, RulesContradictory, LateWithoutDue
     """
     async with asking.write() as session:
         return await uses.put(
@@ -256,7 +251,8 @@ async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAs
 
 @action(Right.MANAGE_ASSIGNMENTS)
 async def remove_assignment(asking: Asking, assignment_id: str) -> None:
-    """Let the course use an assignment no more. In the course Default the file's own dates and rules hold again.
+    """Let the course use an assignment no more. Refused while there are submissions to it. In the course Default the
+    file's own dates and rules hold again.
 
     Raises:
         AssignmentInUse: there are submissions to it, or decisions about somebody's.

@@ -163,24 +163,19 @@ WHOLE = BeforeValidator(_whole)
 #: For the OpenAPI document: characters not allowed in a name, and names of spaces only; the same for words.
 NO_NAME: Schema = one_of({"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"})
 NO_WORDS: Schema = one_of({"pattern": r"\x00"}, {"pattern": r"^\s*$"})
+
+
+def text_field(most: int, *examples: str, never: Schema = NO_NAME) -> Any:
+    """Describe a text of at most so many characters, which `never` does not match."""
+    return Field(min_length=1, max_length=most, examples=list(examples) or None, json_schema_extra=not_(never))
+
+
 #: A name of a student or of anything else.
-Name = Annotated[
-    str,
-    Field(min_length=1, max_length=STUDENT_CHARACTERS, json_schema_extra=not_(NO_NAME)),
-    AfterValidator(_name),
-]
+Name = Annotated[str, text_field(STUDENT_CHARACTERS), AfterValidator(_name)]
 #: A group of a course.
-Group = Annotated[
-    str,
-    Field(min_length=1, max_length=100, examples=["БПМИ201"], json_schema_extra=not_(NO_NAME)),
-    AfterValidator(_name),
-]
+Group = Annotated[str, text_field(100, "БПМИ201"), AfterValidator(_name)]
 #: A place where somebody works, for their own list.
-Where = Annotated[
-    str,
-    Field(min_length=1, max_length=60, examples=["Jupyter"], json_schema_extra=not_(NO_NAME)),
-    AfterValidator(_name),
-]
+Where = Annotated[str, text_field(60, "Jupyter"), AfterValidator(_name)]
 Email = Annotated[
     str,
     Field(
@@ -191,11 +186,7 @@ Email = Annotated[
     AfterValidator(_email),
 ]
 #: A text from one person to another, with several lines.
-Words = Annotated[
-    str,
-    Field(min_length=1, max_length=WORDS_CHARACTERS, json_schema_extra=not_(NO_WORDS)),
-    AfterValidator(_words),
-]
+Words = Annotated[str, text_field(WORDS_CHARACTERS, never=NO_WORDS), AfterValidator(_words)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
 # No pattern can list the existing names, so there are examples.
 TimeZone = Annotated[

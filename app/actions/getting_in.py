@@ -134,8 +134,7 @@ async def join(
         is_member: the browser is signed in as a member of the course already, by this form perhaps.
     Returns:
         The student's own link, and the secret of the session; None: a member has sent another form.
-    Raises:
-        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved
+    Raises: JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved
     """
     newcomer = Newcomer(**wanted.model_dump())
     async with visitor.database.write() as session:
@@ -149,8 +148,7 @@ async def join(
 async def join_as(visitor: Visitor, secret: str, person: Person, wanted: JoinAsPerson) -> None:
     """Add a signed-in person to the course of a join link, as an unconfirmed student.
 
-    Raises:
-        JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved
+    Raises: JoinLinkNotFound, JoinLinkRevoked, JoinLinkExpired, JoinLinkFull, CourseArchived, MemberRemoved
     """
     async with visitor.database.write() as session:
         await joining.join_as(session, secret, person, wanted.claimed_id)

@@ -72,8 +72,7 @@ async def hand_in(
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
         asks_again: raise HandedInBefore for the bytes of the student's newest attempt, unless they come with its key.
-    Raises:
-        UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+    Raises: UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = asking.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:
@@ -160,8 +159,7 @@ async def hand_in_batch(
 async def hand_in_waiting(asking: Asking, inbox: Inbox, batch_id: str) -> None:
     """Hand in the files of a batch that are still waiting, for instance after a restart.
 
-    Raises:
-        BatchNotFound, AssignmentNotFound
+    Raises: BatchNotFound, AssignmentNotFound
     """
     await taking_in.hand_in(asking.database, inbox, asking.assignments, asking.holder, batch_id)
 
@@ -174,8 +172,7 @@ async def give_files(asking: Asking, inbox: Inbox, batch_id: str, owners: Mappin
         owners: the typed ids of students in the grade book, by the id of the file.
     Returns:
         The typed ids that belong to nobody, by the id of the file.
-    Raises:
-        CourseArchived, BatchNotFound, AssignmentNotFound
+    Raises: CourseArchived, BatchNotFound, AssignmentNotFound
     """
     async with asking.write() as session:
         unknown = await taking_in.give_to(session, asking.course_id, batch_id, owners)
@@ -185,11 +182,7 @@ async def give_files(asking: Asking, inbox: Inbox, batch_id: str, owners: Mappin
 
 @action(Right.HAND_IN_BATCHES)
 async def leave_out_files(asking: Asking, batch_id: str) -> None:
-    """Leave out the files of a batch without an owner, and delete their bytes.
-
-    Raises:
-        CourseArchived, BatchNotFound
-    """
+    """Leave out the files of a batch without an owner, and delete their bytes. Raises: CourseArchived, BatchNotFound"""
     async with asking.write() as session:
         await taking_in.leave_out(session, asking.course_id, batch_id)
     await asking.database.empty_log()

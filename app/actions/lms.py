@@ -90,11 +90,7 @@ class LinkSelection:
 
 @action(Right.MANAGE_ASSIGNMENTS)
 async def select_assignment(asking: Asking, selection_id: str, assignment_id: str) -> LinkSelection:
-    """Have the course use the assignment of a platform's new link.
-
-    Raises:
-        SelectionNotFound, AssignmentUnknown
-    """
+    """Have the course use the assignment of a platform's new link. Raises: SelectionNotFound, AssignmentUnknown"""
     async with asking.write() as session:
         place = await deep_linking.find(session, selection_id, asking.holder.membership_id)
         known = await uses.list_used(session, asking.course_id, asking.assignments)

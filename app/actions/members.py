@@ -1,4 +1,4 @@
-"""Members of a course: add, change, remove, delete and join them."""
+"""Members of a course: add, change, remove, delete and join them; and the people that they are, across courses."""
 
 import contextlib
 from collections.abc import Collection, Mapping
@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from app.access import identities, persons
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions.asking import Asking, action
 from app.actions.fields import ActionRequest, Email, Group, Id, Name
-from app.courses import membership
+from app.courses import membership, people
+from app.errors.courses import DeletionUnconfirmed
 from app.errors.members import EmailTaken, MemberNotFound
 from app.privacy import deletion
 from app.privacy.deletion import DeletedRows
@@ -69,11 +71,11 @@ async def add_member(asking: Asking, wanted: AddMember) -> Membership:
 
 @action(Right.MANAGE_MEMBERS)
 async def change_member(asking: Asking, member_id: str, wanted: ChangeMember) -> Membership:
-    """Change what is given. A new role acts on the member's tokens and open sessions at once.
+    """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
+    is a student no longer do not count. Only an admin changes a teacher, or makes one.
 
     Raises:
-        NotPermitted: only an admin changes a teacher, or makes one.
-        MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
+        NotPermitted, MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
     """
     return await _change(asking, member_id, wanted.model_dump(exclude_unset=True))
 
@@ -117,7 +119,10 @@ async def restore_member(asking: Asking, member_id: str) -> Membership:
 
 @action(Right.DELETE_STUDENTS)
 async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
-    """Delete everything that the course keeps about a member. A missing member counts as deleted."""
+    """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
+
+    For admins. Asking again changes nothing. Earlier backups still hold the data.
+    """
     return await deletion.delete_member(asking.database, member_id, asking.course_id)
 
 
@@ -128,23 +133,24 @@ async def delete_student(asking: Asking, student: str) -> DeletedRows:
 
 
 @action(Right.MANAGE_MEMBERS)
-async def join_members(asking: Asking, kept_id: str, wanted: JoinMembers) -> Merge:
+async def join_members(asking: Asking, member_id: str, wanted: JoinMembers) -> Merge:
     """Give a member everything that another one has, and remove the other: both are the same student.
 
-    Raises:
-        SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
+    Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """
     async with asking.write() as session:
-        return await joins.join(session, asking.course_id, kept_id, wanted.member, asking.name)
+        return await joins.join(session, asking.course_id, member_id, wanted.member, asking.name)
 
 
 @action(Right.MANAGE_MEMBERS)
 async def undo_join(asking: Asking, join_id: str) -> Merge:
-    """Give each of two joined members its own again. Everything since the join stays with the kept one.
+    """Give each of two joined members its own again; everything since the join stays with the kept one.
 
-    Raises:
-        JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated
-        EmailTaken: a third member has got the address of one of the two.
+    Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
+    an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
+    extension or an adjustment. Refused, too, while a third member has the e-mail address of one of the two.
+
+    Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
     async with asking.write() as session:
         return await joins.undo(session, asking.course_id, join_id, asking.name)
@@ -161,3 +167,66 @@ async def _change(asking: Asking, member_id: str, given: Mapping[str, Any]) -> M
             may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
             made_by=asking.name,
         )
+
+
+# --- people across courses, for admins --------------------------------------------------------------------------------
+
+
+class MergePeople(ActionRequest):
+    person: Id = Field(description="the `person` of a member who is the same human being; nothing is left of it")
+
+
+@action(Right.MERGE_PEOPLE)
+async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
+    """Give a person all members and accounts of single sign-on that another one has. Nothing else changes in a course.
+    The other one's browsers that came by single sign-on have to sign in again.
+
+    Where both are in a course, a teacher joins the two members first. The same request sent again changes nothing.
+
+    Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
+    """
+    async with asking.write() as session:
+        return await persons.merge(session, person_id, wanted.person, asking.name)
+
+
+@action(Right.MERGE_PEOPLE)
+async def undo_merge(asking: Asking, merge_id: str) -> Merge:
+    """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
+
+    Refused when a later merge of one of the two has to be undone first, or when something that moved is another
+    person's by now.
+
+    Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
+    """
+    async with asking.write() as session:
+        return await persons.undo(session, merge_id, asking.name)
+
+
+@action(Right.MERGE_PEOPLE)
+async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
+    """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
+    again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
+
+    Raises: PersonNotFound, IdentityNotFound
+    """
+    async with asking.write() as session:
+        await identities.detach(session, person_id, identity_id, asking.name)
+
+
+@action(Right.DELETE_PEOPLE)
+async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
+    """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
+
+    Earlier backups still hold the data.
+
+    Args:
+        confirmation: the displayed name of the person, as typed; another one raises DeletionUnconfirmed. None: the
+            caller has asked in another way.
+    Raises: PersonNotFound
+    """
+    if confirmation is not None:
+        async with asking.database.read() as session:
+            known = await people.find(session, person_id)
+        if confirmation != known.display_name:
+            raise DeletionUnconfirmed(came=confirmation[:200])
+    return await deletion.delete_person(asking.database, person_id)

@@ -4,12 +4,12 @@ import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from app.access.rights import Right
 from app.actions.asking import Asking, action
-from app.actions.fields import NO_NAME, ActionRequest, Name, not_
+from app.actions.fields import ActionRequest, Name, text_field
 from app.client.notebook import in_ascii
 from app.errors.outgoing import TargetRefused
 from app.lti import keys, platforms
@@ -51,11 +51,7 @@ def _sites(addresses: object) -> object:
 
 
 #: An id that a platform gives us, of the client or of a deployment, as its launches bring it.
-TheirId = Annotated[
-    str,
-    Field(min_length=1, max_length=PLATFORM_ID_LENGTH, json_schema_extra=not_(NO_NAME)),
-    AfterValidator(_without_control_characters),
-]
+TheirId = Annotated[str, text_field(PLATFORM_ID_LENGTH), AfterValidator(_without_control_characters)]
 Address = Annotated[str, AfterValidator(_address)]
 #: Sites whose pages may show ours in a frame; also a text with spaces or commas between them.
 Sites = Annotated[tuple[str, ...], BeforeValidator(_sites)]
@@ -150,11 +146,7 @@ async def add_deployment(asking: Asking, platform_id: str, wanted: AddDeployment
 
 @action(Right.MANAGE_PLATFORMS)
 async def set_origins(asking: Asking, platform_id: str, wanted: SetOrigins) -> None:
-    """Allow only these sites to show our pages in a frame, and to receive grades.
-
-    Raises:
-        PlatformNotFound
-    """
+    """Allow only these sites to show our pages in a frame, and to receive grades. Raises: PlatformNotFound"""
     async with asking.write() as session:
         await platforms.set_origins(session, platform_id, wanted.origins)
 

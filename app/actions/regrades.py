@@ -55,7 +55,6 @@ class BeginRegrade(ActionRequest):
 
     @property
     def choice(self) -> list[str] | Selection:
-        """The ids, or the selection."""
         if self.submissions is not None:
             return self.submissions
         return Selection(**self.filter.model_dump()) if self.filter else Selection()
@@ -70,8 +69,7 @@ async def begin_regrade(
     Args:
         key: the same request sent again with it begins nothing.
         share_preview: give a preview of the same choice that is still being graded, instead of a second one.
-    Raises:
-        IdempotencyKeyReused, CourseArchived
+    Raises: IdempotencyKeyReused, CourseArchived
     """
     holder = asking.holder
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
@@ -100,8 +98,7 @@ async def begin_regrade(
 async def regrade_attempt(asking: Asking, submission_id: str) -> None:
     """Grade an attempt again. Its report stays until the new one is there.
 
-    Raises:
-        SubmissionNotFound, CourseArchived
+    Raises: SubmissionNotFound, CourseArchived
     """
     async with asking.write() as session:
         submission = await repository.existing_submission(session, submission_id, asking.holder)
@@ -123,10 +120,13 @@ async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Seq
 
 @action(Right.REGRADE)
 async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
-    """Let the reports of a preview count from now on. Applying it again changes nothing.
+    """Let all reports of a preview count from now on, as after any regrade: attempts are held and webhooks are sent
+    now.
 
-    Raises:
-        RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
+    A submission that has a newer report keeps that (`superseded`). Applied again, it changes nothing. A preview that is
+    not done is refused.
+
+    Raises: RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
     """
     async with asking.write() as session:
         await previews.apply(session, regrade_id, asking.holder.course)
@@ -135,10 +135,9 @@ async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
 
 @action(Right.REGRADE)
 async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
-    """Delete the reports of a preview, and grade no more for it. Dropping it again changes nothing.
+    """Delete the reports of a preview, and grade no more for it, done or not. Dropped again, it changes nothing.
 
-    Raises:
-        RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
+    Raises: RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
     """
     async with asking.write() as session:
         await previews.drop(session, regrade_id, asking.holder.course)

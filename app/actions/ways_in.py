@@ -104,7 +104,7 @@ async def make_token(
 
 @action(Right.MANAGE_TOKENS)
 async def revoke_token(asking: Asking, token_id: str) -> None:
-    """End a token at once, and sign out its browsers. Its submissions stay.
+    """End the token at once, and sign out its browsers. Its submissions stay.
 
     Raises:
         TokenNotFound: there is none that the holder manages.
@@ -215,11 +215,7 @@ async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str 
 
 @action(Right.MANAGE_LINKS)
 async def revoke_join_link(asking: Asking, join_link_id: str) -> None:
-    """End a join link at once. The students who joined through it stay members.
-
-    Raises:
-        JoinLinkNotFound: the course has none with this id.
-    """
+    """End a join link at once. Those who came by it stay members. Raises: JoinLinkNotFound"""
     if not ID.fullmatch(join_link_id):
         raise JoinLinkNotFound
     async with asking.write() as session:

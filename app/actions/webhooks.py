@@ -30,8 +30,7 @@ async def make_webhook(
     Args:
         private_targets: whether it may lead into a private network.
         key: the same request sent again with it makes no second webhook.
-    Raises:
-        TargetRefused, TooManyWebhooks, IdempotencyKeyReused
+    Raises: TargetRefused, TooManyWebhooks, IdempotencyKeyReused
     """
     check_url(wanted.url, private=private_targets)
     holder, values = asking.holder, {"url": wanted.url, "course_id": asking.course_id}
@@ -45,11 +44,7 @@ async def make_webhook(
 
 @action(Right.MANAGE_WEBHOOKS)
 async def delete_webhook(asking: Asking, webhook_id: str) -> None:
-    """Delete a webhook and its unsent deliveries.
-
-    Raises:
-        WebhookNotFound
-    """
+    """Delete the webhook and its unsent deliveries. Raises: WebhookNotFound"""
     async with asking.write() as session:
         await outbox.existing_webhook(session, webhook_id, asking.holder)
         await outbox.delete_webhook(session, webhook_id)
@@ -57,11 +52,7 @@ async def delete_webhook(asking: Asking, webhook_id: str) -> None:
 
 @action(Right.MANAGE_WEBHOOKS)
 async def ping_webhook(asking: Asking, webhook_id: str) -> Delivery:
-    """Send a message of type `ping`.
-
-    Raises:
-        WebhookNotFound
-    """
+    """Send a message of type `ping`. Its outcome appears in the list of deliveries. Raises: WebhookNotFound"""
     async with asking.write() as session:
         await outbox.existing_webhook(session, webhook_id, asking.holder)
         return await outbox.add_ping(session, webhook_id)

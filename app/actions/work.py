@@ -120,10 +120,9 @@ async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjus
 
 @action(Right.ADJUST)
 async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
-    """End an adjustment. It stays in the history.
+    """Let an adjustment apply no more. It stays in the history. Asking twice changes nothing.
 
-    Raises:
-        AdjustmentNotFound
+    Raises: AdjustmentNotFound
     """
     async with _work(asking, at) as (session, work):
         await adjustments.withdraw(session, work, adjustment_id, made_by=asking.name)
@@ -139,11 +138,7 @@ async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[E
 
 @action(Right.EXTEND)
 async def take_back_extension(asking: Asking, at: WorkId) -> None:
-    """Let the dates and the limit of the course hold again, also for earlier attempts.
-
-    Raises:
-        ExtensionNotFound
-    """
+    """Let the dates and the limit of the course hold again, for what was handed in, too. Raises: ExtensionNotFound"""
     async with _work(asking, at) as (session, work):
         await extensions.remove(session, work.member, work.use, made_by=asking.name)
 
@@ -161,11 +156,9 @@ async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comm
 
 @action(Right.COMMENT)
 async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
-    """Delete a comment for good: a teacher any, an assistant their own.
+    """Delete a comment for good. A teacher deletes any, an assistant their own.
 
-    Raises:
-        CommentNotFound
-        NotPermitted: it is somebody else's.
+    Raises: CommentNotFound, NotPermitted
     """
     async with _work(asking, at) as (session, work):
         await comments.delete(session, work, comment_id, asking.holder)

@@ -2,19 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from operator import attrgetter
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
 from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Action
+from app.actions.asking import Action, Asking
 from app.actions.fields import Id
 from app.api.schemas.base import Page
 from app.http.auth.holders import Asks, TokenFor
+from app.http.parameters import IDS, ids_in
 from app.http.texts import language_of
 from app.services import services
 from grader import Assignment
@@ -26,6 +29,49 @@ Item = TypeVar("Item")
 def asks(action: Action[..., Any]) -> Any:
     """Return a dependency of a route with an action: it gives the `Asking` of the holder of the action's right."""
     return Depends(Asks(action))
+
+
+class Resource(APIRouter):
+    """The routes of one kind of resource."""
+
+    def act(
+        self,
+        method: str,
+        path: str,
+        action: Action[..., Any],
+        body: type[BaseModel] | None = None,
+        *,
+        summary: str,
+        name: str | None = None,
+        status_code: int | None = None,
+        **ids: Any,
+    ) -> None:
+        """Add the route of an action that needs no function: the docstring of the action describes it.
+
+        Args:
+            body: of the answer, filled from what the action returns; None: there is none.
+            name: of the operation; None: that of the action.
+            ids: see `ids_in`, where they differ.
+        """
+
+        async def endpoint(asking: Asking, **arguments: Any) -> Any:
+            return await action(asking, **arguments)
+
+        asked = Parameter("asking", Parameter.KEYWORD_ONLY, annotation=Annotated[Asking, asks(action)])
+        parameters = [asked, *ids_in(self.prefix + path, action, {**IDS, **ids})]
+        if "wanted" in action.parameters:
+            parameters.append(action.parameters["wanted"].replace(kind=Parameter.KEYWORD_ONLY))
+        endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        self.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            response_model=body,
+            status_code=status_code or (200 if body else 204),
+            summary=summary,
+            name=name or action.do.__name__,
+            description=action.description,
+        )
 
 
 @dataclass(frozen=True)

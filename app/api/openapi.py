@@ -22,9 +22,9 @@ from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
 from app.http.auth.holders import AsksFor, TokenFor, monitor, token_holder
+from app.http.bodies import FIELDS
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
-from app.http.uploads import FIELDS
 from app.storage.database import CommitUnanswered
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, STUDENT_CHARACTERS
@@ -174,7 +174,7 @@ def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
             yield CourseArchived
     if isinstance(call, AsksFor):
         yield from (*raised_by(call.action), CommitUnanswered)
-    for parameter in (*dependant.path_params, *dependant.header_params):
+    for parameter in (*dependant.path_params, *dependant.query_params, *dependant.header_params):
         for rule in parameter.field_info.metadata:
             yield from getattr(getattr(rule, "func", rule), "refusals", ())
     if dependant.body_params:
@@ -267,7 +267,6 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
 
 
 def _report_schemas() -> dict[str, Any]:
-    """Return the schemas of a report and of its parts, as components."""
     text = json.dumps(report_schema()).replace("#/$defs/", "#/components/schemas/")
     schema = json.loads(text)
     del schema["$schema"]

@@ -16,7 +16,6 @@ from app.api.endpoints import (
     regrades,
     reports,
     rosters,
-    same_code,
     submissions,
     ways_in,
     webhooks,
@@ -40,7 +39,7 @@ of_strangers.include_router(notebooks.router)
 PREFIX = "/api/v1"
 api = APIRouter(dependencies=[Depends(within_limit), Depends(language_parameter)])
 parts = (
-    *(courses, members, submissions, checks, reports, grades, work, same_code, people, assignments, regrades, rosters),
+    *(courses, members, submissions, checks, reports, grades, work, people, assignments, regrades, rosters),
     *(ways_in, webhooks),
 )
 for part in parts:

@@ -61,7 +61,7 @@ def delete_person(
     0 done, 1 not confirmed, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.actions import members, people
+        from app.actions import members
 
         known = ask(settings, lambda owner: _find_person(owner, who), course)
         if not yes:
@@ -69,7 +69,7 @@ def delete_person(
 
         async def delete(owner: Asking) -> DeletedRows:
             if course is None:
-                return await people.delete_person(owner, known.person.id)
+                return await members.delete_person(owner, known.person.id)
             (member,) = (each for each in known.memberships if each.course_id == owner.course_id)
             return await members.delete_member(owner, member.id)
 

@@ -92,7 +92,6 @@ def drop_preview(preview: PreviewId) -> None:
 
 
 def _line(progress: RegradeProgress) -> str:
-    """Say how far a regrade is."""
     regrade = progress.regrade
     line = f"{regrade.id}: {progress.done} of {progress.total} submissions are graded again, {progress.changed} changed"
     if not regrade.is_preview:

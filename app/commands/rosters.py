@@ -91,7 +91,6 @@ async def _mailer(settings: Settings, *, wanted: bool) -> AsyncIterator[Mailer |
 
 
 def _show(imported: ImportResult, mailer: Mailer | None, *, dry_run: bool) -> None:
-    """Print a line for each row, and the totals."""
     for step in imported.plan.steps:
         typer.echo(_line(step))
     for member in imported.plan.missing:

@@ -10,7 +10,7 @@ from app.access.tokens import Principal
 from app.errors.requests import NotPermitted
 from app.http.visibility import report_for
 from app.privacy import export
-from app.services import services
+from app.services import Services, services
 from app.storage.models import StoredReport
 
 # Client generators know only this type of file, so the API has it instead of application/zip.
@@ -30,6 +30,13 @@ def send_archive(content: AsyncIterator[bytes], name: str, media_type: str = ZIP
 def limit_archives(request: Request, holder: Principal) -> None:
     """Raises: TooManyRequests: the holder asks for archives too often."""
     services(request).archive_limit.take(holder.id)
+
+
+async def send_archive_of_person(parts: Services, person_id: str, media_type: str = ZIP) -> StreamingResponse:
+    """Send everything that all courses keep about a person. Raises: PersonNotFound"""
+    scope = await export.scope_of_person(parts.database, person_id)
+    content = export.archive(parts.database, scope, lambda stored: stored.body, parts.assignments)
+    return send_archive(content, f"person-{person_id}", media_type)
 
 
 async def send_own_archive(request: Request, holder: Principal, media_type: str = ZIP) -> StreamingResponse:

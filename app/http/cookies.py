@@ -52,7 +52,6 @@ def read(request: Request, name: str) -> str:
 
 
 def forget(request: Request, response: Response, name: str) -> None:
-    """Delete a cookie that `keep` has set."""
     keep(request, response, name, "", max_age=0)
 
 

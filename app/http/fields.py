@@ -18,9 +18,9 @@ from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import read_moment
 from app.errors import AppError
 from app.errors.requests import FieldsWrong, FormExpired
-from app.http.auth.proof import FORM_FIELD
+from app.errors.uploads import IdempotencyKeyReused
+from app.http.auth.proof import FORM_FIELD, mask, unmask
 from app.http.forms import WORDS, field_errors, refusal_context
-from app.http.masking import mask, unmask
 from app.http.texts import language_of
 from app.texts import text
 
@@ -72,7 +72,8 @@ class Fields:
                 kinds = set(_kinds(field.annotation))
                 value: object = self.typed[at]
                 if kinds & {int, float}:
-                    value = self._typed_number(at, _limits(model, name), whole=int in kinds)
+                    limits, read = _limits(model, name), self.whole if int in kinds else self.number
+                    value = read(at, least=limits.get("minimum", -inf), most=limits.get("maximum", inf))
                 elif AwareDatetime in kinds:
                     value = self.moment(at, zone or ZoneInfo("UTC"), (stored or {}).get(name))
                 elif bool in kinds:
@@ -104,11 +105,9 @@ class Fields:
             raise FieldsWrong(fields=sorted(self.faults))
 
     def has(self, name: str) -> bool:
-        """Tell whether a box is ticked, or a field is filled in."""
         return bool(self.typed.get(name))
 
     def number(self, name: str, *, least: float = 0, most: float) -> float | None:
-        """Read a number, with a comma or a point."""
         typed = self.typed.get(name, "")
         plain = unicodedata.normalize("NFKC", typed).translate(AS_PYTHON)
         if not plain:
@@ -163,10 +162,6 @@ class Fields:
     def wrong(self, name: str, fault: str, params: Mapping[str, object] | None = None, /, **more: object) -> None:
         """Note a fault of a field. Only the first one counts."""
         self.faults.setdefault(name, (fault, {**(params or {}), **more}))
-
-    def _typed_number(self, name: str, limits: Mapping[str, Any], *, whole: bool) -> float | None:
-        least, most = limits.get("minimum", -inf), limits.get("maximum", inf)
-        return self.whole(name, least=least, most=most) if whole else self.number(name, least=least, most=most)
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
@@ -227,6 +222,8 @@ def form_context(
         for name, (fault, params) in (fields.faults if fields else {}).items()
     }
     key = unmask(typed.get(KEY_FIELD, ""))
+    if isinstance(refusal, IdempotencyKeyReused):
+        key = ""  # It names what the form held the first time.
     if stored and not typed.keys() - {FORM_FIELD, KEY_FIELD}:
         typed = stored
     shown = {"fields": typed, "errors": errors, "form_key": mask(key if len(key) == len(new_key()) else new_key())}

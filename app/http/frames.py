@@ -26,8 +26,6 @@ ADDRESS = re.compile(r"""(\s(?:href|src|action|formaction|data-events|data-numbe
 
 
 class FrameMiddleware:
-    """Takes the token of a frame off the path."""
-
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
@@ -86,7 +84,6 @@ def _with_token(send: Send, token: str, language: str | None) -> Send:
 
 
 def token_of(request: HTTPConnection) -> str | None:
-    """Return the token in the path of a request."""
     token: str | None = request.scope.get(TOKEN)
     return token
 

@@ -12,11 +12,10 @@ from fastapi.routing import iter_route_contexts
 
 from app.access import identities
 from app.access.tokens import OWNER, Principal
-from app.http.auth.proof import form_secret
+from app.http.auth.proof import form_secret, mask
 from app.http.auth.sessions import has_session
 from app.http.cookies import is_framed, keep
 from app.http.frames import token_of, with_addresses
-from app.http.masking import mask
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
 from app.storage.models import Course
@@ -60,8 +59,9 @@ def page(
     language = language_of(request)
     sections, pages = tabs(course.id, viewer, here) if course and viewer else ((), ())
     html = _environment.get_template(template).render(
-        t=partial(_text, language),
-        name=partial(_name, language),
+        t=lambda text_id, /, **params: text(text_id, language, **params),
+        # The name of a value of the report, from the grader's catalogue.
+        name=lambda text_id, /, **params: translate(text_id, language, **params),
         maker=partial(maker_in_words, language=language),
         title_of=lambda assignment: title_of(assignment, language),
         language=language,
@@ -109,15 +109,6 @@ def _path_to_link(request: Request) -> str:
 def without(query: Iterable[tuple[str, str]], *names: str) -> list[tuple[str, str]]:
     """Return the query of a page without these parameters, for links to the same page."""
     return [(name, value) for name, value in query if name not in names]
-
-
-def _text(language: str, id: str, /, **params: object) -> str:
-    return text(id, language, **params)
-
-
-def _name(language: str, id: str, /, **params: object) -> str:
-    """Return the name of a value of the report, from the grader's catalogue."""
-    return translate(id, language, **params)
 
 
 def maker_in_words(name: str, language: str) -> str:

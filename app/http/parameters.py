@@ -1,20 +1,29 @@
 """Parameters of several endpoints, and the limits on their values."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from inspect import Parameter
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
+from app.actions.asking import Action
 from app.actions.fields import ID, Language, Moment, Name
+from app.actions.work import WorkId
 from app.errors import AppError
+from app.errors.batches import BatchNotFound
+from app.errors.courses import AssignmentNotFound
+from app.errors.lti import LinkNotFound, PlatformNotFound, SelectionNotFound
 from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
+from app.errors.outgoing import WebhookNotFound
+from app.errors.requests import TokenNotFound
 from app.errors.submissions import CheckNotFound, SubmissionNotFound
 from app.errors.teaching import AdjustmentNotFound, CommentNotFound, RegradeNotFound, ReviewNotFound
 from app.errors.uploads import IdempotencyKeyReused
-from app.errors.ways_in import IdentityNotFound
+from app.errors.ways_in import IdentityNotFound, JoinLinkNotFound
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
@@ -74,6 +83,53 @@ CommentId = Annotated[str, Path(description=LISTED), id_of(CommentNotFound)]
 ReviewId = Annotated[str, Path(description=LISTED), id_of(ReviewNotFound)]
 PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
 IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
+TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
+JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
+WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
+PlatformId = Annotated[str, id_of(PlatformNotFound)]
+ContextId = Annotated[str, id_of(LinkNotFound)]
+LinkId = Annotated[str, id_of(LinkNotFound)]
+SelectionId = Annotated[str, id_of(SelectionNotFound)]
+BatchId = Annotated[str, id_of(BatchNotFound)]
+AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
+
+
+async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
+    return WorkId(member_id, assignment_id)
+
+
+AtWork = Annotated[WorkId, Depends(_work_id)]
+#: The ids in paths, by their names there.
+IDS: Mapping[str, Any] = {
+    "adjustment_id": AdjustmentId,
+    "assignment_id": AssignmentId,
+    "at": AtWork,
+    "batch_id": BatchId,
+    "comment_id": CommentId,
+    "context_id": ContextId,
+    "identity_id": IdentityId,
+    "join_id": JoinId,
+    "join_link_id": JoinLinkId,
+    "member_id": MemberId,
+    "merge_id": JoinId,
+    "person_id": PersonId,
+    "platform_id": PlatformId,
+    "regrade_id": RegradeId,
+    "review_id": ReviewId,
+    "submission_id": SubmissionId,
+    "token_id": TokenId,
+    "webhook_id": WebhookId,
+}
+
+
+def ids_in(path: str, action: Action[..., Any], ids: Mapping[str, Any] = IDS) -> list[Parameter]:
+    """Return the ids in the path of an action as parameters of its route. The course's is read by `holders`."""
+    names = [name for name in re.findall(r"{(\w+)}", path) if name != "course_id"]
+    if "at" in action.parameters:
+        names = ["at", *(name for name in names if name not in ("member_id", "assignment_id"))]
+    return [Parameter(name, Parameter.KEYWORD_ONLY, annotation=ids[name]) for name in names]
+
+
 Wait = Annotated[
     int, Query(ge=0, le=MAX_WAIT_SECONDS, description="answer only when graded, or after this many seconds")
 ]

@@ -26,28 +26,26 @@ from app.storage.models import Course, Role
 from app.texts import catalogue
 from grader.report import numbers
 
-#: Refusals whose own words are for programs, with those for people: texts ``page_problem.<id>``.
-WORDS: Mapping[str, str] = {
-    "body-too-large": "body-too-large",
-    "body-unreadable": "body-unreadable",
-    "busy": "busy",
-    "forbidden": "forbidden",
-    "form-expected": "body-unreadable",
-    "form-expired": "form-expired",
-    "form-unreadable": "body-unreadable",
-    "internal-error": "internal-error",
-    "invalid-request": "invalid-request",
-    "method-not-allowed": "method-not-allowed",
-    "outcome-unknown": "outcome-unknown",
-    "overloaded": "overloaded",
-    "storage-full": "storage-full",
-    "storage-unavailable": "storage-unavailable",
-    "too-many-requests": "too-many-requests",
-}
+#: Refusals whose own words are for programs, so people read the texts ``page_problem.<id>``; and those that share them.
+WORDS = frozenset(
+    (
+        *(
+            "body-too-large",
+            "body-unreadable",
+            "busy",
+            "forbidden",
+            "form-expired",
+            "internal-error",
+            "invalid-request",
+        ),
+        *("method-not-allowed", "not-found", "outcome-unknown", "overloaded", "storage-full", "storage-unavailable"),
+        *("invalid-request", "too-many-requests"),
+    )
+)
+SAME_WORDS: Mapping[str, str] = {"form-expected": "body-unreadable", "form-unreadable": "body-unreadable"}
 #: Refusals that an admin can mend, who reads other words: texts ``page_problem.<id>.operator``.
 OF_STORAGE = frozenset({"storage-full", "storage-unavailable"})
 STATUS_PAGE = "/status"
-NOT_FOUND = "not-found"
 #: Refusals of links that people were given.
 OF_LINKS = frozenset({"join-link-not-found", "lti-invitation-unknown"})
 #: Refusals after which the same request may succeed a moment later.
@@ -60,7 +58,6 @@ ASSIGNMENT = re.compile(r"(/courses/[^/]+/assignments/[^/]+)/.+")
 
 
 def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
-    """Show the problem of this document to a person."""
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return _signed_out(request, document, headers)
     viewer: Principal | None = getattr(request.state, "viewer", None)
@@ -82,8 +79,8 @@ def problem_page(request: Request, answer: Answer, document: Mapping[str, Any], 
 def _words(request: Request, answer: Answer, headers: Mapping[str, str], viewer: Principal | None) -> dict[str, str]:
     """Return title and detail for people; empty: the document's own will do."""
     is_missing = answer.status == HTTPStatus.NOT_FOUND and answer.slug not in OF_LINKS
-    id = NOT_FOUND if is_missing else WORDS.get(answer.slug)
-    if id is None:
+    id = "not-found" if is_missing else SAME_WORDS.get(answer.slug, answer.slug)
+    if id not in WORDS:
         return {}
     texts, language = catalogue(), language_of(request)
     after = numbers.after(int(headers.get("Retry-After", 0)), language)

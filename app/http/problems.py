@@ -82,7 +82,6 @@ async def problem_response(request: Request, error: Exception) -> Response:
 
 
 def answer_to(error: Exception) -> Answer:
-    """Find the answer to any exception."""
     if isinstance(error, HTTPException):
         return EVERY_ANSWER.get(error.status_code) or Answer(error.status_code, "invalid-request")
     if is_full(error):

@@ -1,6 +1,5 @@
 """Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,8 +9,6 @@ from fastapi import Depends, Request
 from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses.uses import UsedAssignment
-from app.errors.courses import AssignmentNotFound
-from app.http.parameters import id_of
 from app.http.texts import language_of
 from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
@@ -25,8 +22,6 @@ from grader.report.server_paths import clean
 
 #: Rows of a list on one page.
 ROWS = 50
-
-AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
 
 Staff = Annotated[Visit, Depends(PageFor(Right.SEE_MEMBERS, archived_too=True))]
 Grader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES))]
@@ -73,14 +68,6 @@ def every_title(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[s
 def offered(request: Request, used: Sequence[UsedAssignment]) -> list[tuple[str, str]]:
     """Return the ids and titles of the assignments that a form offers: those whose file is there."""
     return [*titles_of(request, [each.use for each in used if each.effective]).items()]
-
-
-def the_use(uses: Sequence[CourseAssignment], assignment_id: str) -> CourseAssignment:
-    """Raises: AssignmentNotFound: the course does not use it."""
-    for use in uses:
-        if use.assignment_id == assignment_id:
-            return use
-    raise AssignmentNotFound
 
 
 def reason_of_hold(stored: StoredReport | None, language: str) -> Sequence[str]:

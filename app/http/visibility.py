@@ -44,6 +44,5 @@ async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, byt
 
 
 async def view_for(request: Request, stored: StoredReport, viewer: Principal, language: str) -> View:
-    """Put the report into words for `viewer`."""
     artefacts = await artefacts_for(request, stored)
     return await run_in_threadpool(View.of, report_for(stored, viewer), language, artefacts)

@@ -3,10 +3,12 @@
 A page is a function of a `Visit`. If its form is refused, the same function shows it again, with what was typed.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from inspect import Signature, signature
+from http import HTTPStatus
+from inspect import Parameter, Signature, signature
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -15,18 +17,22 @@ from starlette.datastructures import FormData
 
 from app.access.rights import Right
 from app.actions.asking import Action, Asking
+from app.actions.fields import ActionRequest
+from app.answers import answer_for
 from app.errors import AppError
-from app.errors.requests import FieldsWrong
 from app.http.auth.holders import AsksFor, SessionHolder, asking
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, read_page_form, see_other
 from app.http.pages import page
+from app.http.parameters import ids_in
 from app.http.texts import language_of
+from app.http.ways_in import asked_page
 from app.services import Services, services
 from app.storage.models import Course
 
 #: A function of a `Visit`, and of parameters of the address by their names.
 Page = Callable[..., Awaitable[Response]]
+SHOWN_AGAIN = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +59,6 @@ class Visit(Asking):
 
     @property
     def course(self) -> Course:
-        """The course in the address of the page."""
         course: Course = self.request.state.course
         return course
 
@@ -152,11 +157,11 @@ class Pages(APIRouter):
         """Add the form of an action. Its function takes the `Visit`, and what is in the path.
 
         Args:
-            again: the page that shows what is wrong in a field. It takes from the path what it needs.
-            on: other refusals that it shows.
+            again: the page that shows wrong values, and conflicts with what is stored by now. It takes from the path
+                what it needs. Other refusals have a page of their own.
+            on: more refusals that it shows.
             with_file: the function reads the form.
         """
-        refusals: tuple[type[AppError], ...] = (FieldsWrong, *on)
 
         def add(answer: Page) -> Page:
             first, *others = signature(answer, eval_str=True).parameters.values()
@@ -166,8 +171,9 @@ class Pages(APIRouter):
             async def endpoint(visit: Visit, **path: Any) -> Response:
                 try:
                     return await answer(visit, **path)
-                except refusals as refusal:
-                    if again is None:
+                except AppError as refusal:
+                    is_shown = isinstance(refusal, tuple(on)) or answer_for(refusal).status in SHOWN_AGAIN
+                    if again is None or not is_shown:
                         raise
                     return await again(replace(visit, refusal=refusal), **{name: path[name] for name in taken})
 
@@ -178,3 +184,47 @@ class Pages(APIRouter):
             return answer
 
         return add
+
+    def act(
+        self,
+        path: str,
+        action: Action[..., Any],
+        to: str,
+        said: str | None = None,
+        *,
+        names: Mapping[str, str] | None = None,
+        twice: Sequence[type[AppError]] = (),
+        again: Page | None = None,
+        on: Sequence[type[AppError]] = (),
+        wanted: ActionRequest | None = None,
+        sure: bool = False,
+        then: Callable[[Visit], Awaitable[None]] | None = None,
+    ) -> None:
+        """Add the form of an action that then leads on to a page, and needs no function for that.
+
+        Args:
+            to: the page, below the prefix of these routes.
+            said: see `see_other`.
+            names: see `Fields.read`.
+            twice: the refusals of a form that is sent twice, which then changes nothing.
+            again, on: see `form`.
+            wanted: the request; None: the form holds it, if the action takes one.
+            sure: nothing happens unless the box ``sure`` is ticked.
+            then: is called after the action.
+        """
+
+        async def answer(visit: Visit, **ids: Any) -> Response:
+            if sure and not visit.fields.has("sure"):
+                return see_other(asked_page(visit.request), said="not_sure")
+            arguments: dict[str, Any] = {name: id for name, id in ids.items() if name in action.parameters}
+            if request := action.parameters.get("wanted"):
+                arguments["wanted"] = wanted or visit.fields.read(request.annotation, names=names)
+            with contextlib.suppress(*twice):
+                await action(visit, **arguments)
+            if then is not None:
+                await then(visit)
+            return see_other(f"{self.prefix}{to}".format(**visit.request.path_params), said=said)
+
+        visited = Parameter("visit", Parameter.POSITIONAL_OR_KEYWORD)
+        answer.__signature__ = Signature([visited, *ids_in(self.prefix + path, action)])  # type: ignore[attr-defined]
+        self.form(path, action, again=again, on=on)(answer)

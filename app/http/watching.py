@@ -155,7 +155,6 @@ async def _stream(parts: Services, submission_id: str, viewer: Principal, seen: 
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so long."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), seconds)
 

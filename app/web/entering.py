@@ -12,9 +12,10 @@ from app.actions import getting_in
 from app.errors.requests import FieldsWrong
 from app.errors.ways_in import SignOnExpired
 from app.http.auth.holders import signed_in
-from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
+from app.http.auth.proof import check_origin
 from app.http.auth.sessions import (
     SESSION_COOKIE,
+    client_of,
     has_session,
     keep_session,
     session_person,
@@ -22,10 +23,9 @@ from app.http.auth.sessions import (
     signed_in_as,
     visitor,
 )
-from app.http.clients import client_of
 from app.http.cookies import forget, keep, read
 from app.http.fields import Fields, form_context
-from app.http.forms import fields_of
+from app.http.forms import fields_of, read_page_form, see_other
 from app.http.pages import page
 from app.http.ways_in import ways_in
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume
@@ -65,7 +65,7 @@ async def enter(request: Request) -> Response:
     check_origin(request)
     async with request.form(max_files=0, max_fields=2) as form:
         token, next = str(form.get("token", "")), onward(str(form.get("next", HOME)))
-    response = RedirectResponse(next, HTTP_303_SEE_OTHER)
+    response = see_other(next)
     secret = await getting_in.enter(visitor(request), _secret(token))
     keep_session(request, response, secret, is_stored=secret != _secret(token))
     return response
@@ -80,11 +80,9 @@ def _secret(typed: str) -> str:
 @router.post("/enter/together", dependencies=[Depends(signed_in)])
 async def together(request: Request) -> Response:
     """Add the member of a personal link to the signed-in person. The link and the session prove both at once."""
-    async with request.form(max_files=0, max_fields=2) as form:
-        await check_form_secret(request, form.get(FORM_FIELD))
-        token = str(form.get("token", ""))
-    member = await getting_in.claim(visitor(request), await session_person(request), token)
-    return RedirectResponse(f"/?course={member.course_id}", HTTP_303_SEE_OTHER)
+    form = await read_page_form(request)
+    member = await getting_in.claim(visitor(request), await session_person(request), str(form.get("token", "")))
+    return see_other(f"/?course={member.course_id}")
 
 
 @router.post("/leave")
@@ -92,10 +90,12 @@ async def leave(request: Request) -> Response:
     """End the session. It may be over already."""
     check_origin(request)
     if has_session(request):
-        async with request.form(max_files=0, max_fields=10) as form:
-            await check_form_secret(request, form.get(FORM_FIELD))
-    response = RedirectResponse("/", HTTP_303_SEE_OTHER)
+        await read_page_form(request)
     await getting_in.leave(visitor(request), session_sha256(request))
+    return _forget_session(request, see_other(HOME))
+
+
+def _forget_session(request: Request, response: Response) -> Response:
     # On a shared computer the next student must not be signed in as this one.
     for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
         forget(request, response, cookie)
@@ -104,7 +104,6 @@ async def leave(request: Request) -> Response:
 
 @router.get("/leave/everywhere", dependencies=[Depends(signed_in)])
 async def leave_everywhere_page(request: Request) -> Response:
-    """Say what would end, and ask."""
     async with services(request).database.read() as session:
         found = await sessions.signed_in_everywhere(session, session_sha256(request))
     return page(request, "leave_everywhere.html", found=found)
@@ -113,13 +112,9 @@ async def leave_everywhere_page(request: Request) -> Response:
 @router.post("/leave/everywhere", dependencies=[Depends(signed_in)])
 async def leave_everywhere(request: Request) -> Response:
     """End all sessions and notebooks of the person, and say what has ended."""
-    async with request.form(max_files=0, max_fields=2) as form:
-        await check_form_secret(request, form.get(FORM_FIELD))
+    await read_page_form(request)
     ended = await getting_in.leave_everywhere(visitor(request), session_sha256(request))
-    response = page(request, "left_everywhere.html", ended=ended, is_over=True)
-    for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
-        forget(request, response, cookie)
-    return response
+    return _forget_session(request, page(request, "left_everywhere.html", ended=ended, is_over=True))
 
 
 # --- a new link by mail -----------------------------------------------------------------------------------------------
@@ -183,7 +178,7 @@ async def callback(request: Request) -> Response:
         raise SignOnExpired
     claims = await issuer.claims(flow, dict(request.query_params))
     secret = await getting_in.sign_on(visitor(request), claims, services(request).settings.issuer_domains)
-    response = RedirectResponse(flow.next, HTTP_303_SEE_OTHER)
+    response = see_other(flow.next)
     keep_session(request, response, secret)
     forget(request, response, SIGN_ON_COOKIE)
     return response

@@ -8,19 +8,16 @@ import hmac
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
-from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access import joining, sessions
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.actions import getting_in
 from app.errors.requests import FieldsWrong, FormExpired
-from app.http.auth.proof import check_origin
+from app.http.auth.proof import check_origin, mask
 from app.http.auth.sessions import keep_session, session_sha256, signed_in_as, visitor
 from app.http.cookies import keep, read
 from app.http.fields import Fields, form_context, new_key
-from app.http.forms import fields_of
-from app.http.masking import mask
+from app.http.forms import fields_of, see_other
 from app.http.pages import page
 from app.oidc.registration import START_PATH
 from app.services import service_url, services
@@ -51,7 +48,7 @@ async def join(request: Request, secret: str) -> Response:
     try:
         if person is not None:
             await getting_in.join_as(visitor(request), secret, person, fields.read(getting_in.JoinAsPerson))
-            return RedirectResponse(f"/?course={course.id}", HTTP_303_SEE_OTHER)
+            return see_other(f"/?course={course.id}")
         wanted = fields.read(getting_in.JoinByName)
     except FieldsWrong as refusal:
         return await _page(request, secret, fields, refusal)
@@ -69,8 +66,7 @@ async def join(request: Request, secret: str) -> Response:
 async def _who(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
     """Find the course, its member that is signed in here, and the person signed in by single sign-on.
 
-    Raises:
-        JoinLinkNotFound
+    Raises: JoinLinkNotFound
     """
     cookie = session_sha256(request)
     async with services(request).database.read() as session:

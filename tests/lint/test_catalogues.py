@@ -27,7 +27,7 @@ from app.errors.courses import CourseArchived
 from app.errors.requests import NotPermitted
 from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.http.navigation import SECTIONS
-from app.http.problem_pages import NOT_FOUND, OF_STORAGE, WORDS
+from app.http.problem_pages import OF_STORAGE, WORDS
 from app.http.problems import EVERY_ANSWER
 from app.lti.grades.connection import Nightly
 from app.lti.grades.connection import State as Passed
@@ -99,8 +99,8 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "news.mail_{}": ["on", "off"],
     "news.{}": NewsKind,
     "page_problem.{}.operator": OF_STORAGE,
-    "page_problem.{}.detail": {*WORDS.values(), NOT_FOUND},
-    "page_problem.{}.title": {*WORDS.values(), NOT_FOUND},
+    "page_problem.{}.detail": WORDS,
+    "page_problem.{}.title": WORDS,
     "problem.{}.detail": SLUGS,
     "problem.{}.title": SLUGS,
     "refused.order.{}": DATES,

@@ -17,7 +17,7 @@ FORMULA = re.compile(r"\bf ?\* ?c\b|\bc\*f\b|\bi ?\* ?(?:g|ch|candidate)\b|\bo ?
 #: Why a file outside of the room names it -> the files.
 REASONS = {
     "the product, its exercise, and examples of names": """
-        app/actions/courses.py app/api/endpoints/submissions.py app/api/openapi.py app/api/schemas/submissions.py
+        app/actions/courses.py app/api/endpoints/submissions.py app/api/openapi.py app/api/schemas/work.py
         app/client/notebook.py
         app/main.py app/submissions/uploads.py
         grader/__init__.py grader/batch/collect.py grader/cli.py grader/handout.py grader/known_answer.py

@@ -4,13 +4,13 @@ from collections.abc import Collection
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import AliasPath, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions.fields import Moment, Name
 from app.api.dependencies import AnyReading, Reading, reads
-from app.api.schemas.base import Body, Items
+from app.api.schemas.base import Body, Items, shows
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
 from app.http.parameters import Refuses
@@ -29,11 +29,11 @@ router = APIRouter(prefix="/assignments", tags=["assignments"])
 
 
 class AssignmentBody(Body):
-    id: str = Field(description="the value of `assignment` in an upload", examples=["lstm-layer"])
+    id: str = shows("the value of `assignment` in an upload", "lstm-layer")
     title: str
     max_points: float
-    digest: str = Field(description="changes when anything that decides a grade changes")
-    upload_bytes: int = Field(description="largest accepted file")
+    digest: str = shows("changes when anything that decides a grade changes")
+    upload_bytes: int = shows("largest accepted file")
 
 
 class AssignmentCase(Body):
@@ -41,23 +41,20 @@ class AssignmentCase(Body):
 
     id: str = Field(examples=["exercise"])
     visibility: Literal["public", "hidden"]
-    category: str = Field(description="the kind of input", examples=["exercise"])
+    category: str = shows("the kind of input", "exercise")
     title: str
-    shape: list[int] | None = Field(description="(batch, timesteps, features); null for a hidden case")
-    units: int | None = Field(description="null for a hidden case")
+    shape: list[int] | None = shows("(batch, timesteps, features); null for a hidden case")
+    units: int | None = shows("null for a hidden case")
 
 
 class AssignmentDetail(AssignmentBody):
-    language: str = Field(description="default language of reports", examples=["ru"])
-    keras: str = Field(description="the generation of Keras: `3`, `2`, or `auto` for the one that gives more points")
-    points: dict[str, float] = Field(description="points of each check", examples=[{"contract": 10}])
-    atol: float = Field(
-        validation_alias=AliasPath("tolerance", "atol"),
-        description="close means |actual - expected| <= atol + rtol * |expected|",
-    )
-    rtol: float = Field(validation_alias=AliasPath("tolerance", "rtol"))
-    cpu_seconds: int = Field(validation_alias=AliasPath("limits", "cpu_seconds"), description="limit of a run")
-    wall_seconds: float = Field(validation_alias=AliasPath("limits", "wall_seconds"))
+    language: str = shows("default language of reports", "ru")
+    keras: str = shows("the generation of Keras: `3`, `2`, or `auto` for the one that gives more points")
+    points: dict[str, float] = shows("points of each check", {"contract": 10})
+    atol: float = shows("close means |actual - expected| <= atol + rtol * |expected|", of="tolerance.atol")
+    rtol: float = shows(of="tolerance.rtol")
+    cpu_seconds: int = shows("limit of a run", of="limits.cpu_seconds")
+    wall_seconds: float = shows(of="limits.wall_seconds")
     cases: list[AssignmentCase]
 
 
@@ -67,36 +64,34 @@ class ScoresBody(Body):
     count: int
     mean: float | None
     median: float | None
-    histogram: list[int] = Field(description="counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1")
+    histogram: list[int] = shows("counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1")
 
 
 class MisconceptionBody(Body):
-    code: str = Field(description="of a diagnosis", examples=["gates_swapped_if"])
-    attempts: int = Field(description="attempts that show it")
+    code: str = shows("of a diagnosis", "gates_swapped_if")
+    attempts: int = shows("attempts that show it")
     students: int
-    retried: int = Field(description="of these, those after which the same student's next attempt ran to the end")
-    fixed: int = Field(description="of the retried ones, those whose next attempt does not show it")
-    by_attempt: list[int] = Field(
-        description="students whose first, second, ... graded attempt shows it; those who stopped earlier are counted "
+    retried: int = shows("of these, those after which the same student's next attempt ran to the end")
+    fixed: int = shows("of the retried ones, those whose next attempt does not show it")
+    by_attempt: list[int] = shows(
+        "students whose first, second, ... graded attempt shows it; those who stopped earlier are counted "
         "by their last one"
     )
 
 
 class CheckCount(Body):
     check: str = Field(examples=["equivalence"])
-    passed: int = Field(description="students whose best attempt passes it")
-    students: int = Field(description="students whose best attempt was asked it")
+    passed: int = shows("students whose best attempt passes it")
+    students: int = shows("students whose best attempt was asked it")
 
 
 class StatisticsBody(Body):
-    statuses: dict[str, int] = Field(description="attempts by verdict", examples=[{"passed": 10, "failed": 32}])
-    attempts: ScoresBody = Field(description="of every attempt")
-    students: ScoresBody = Field(description="of every student's best attempt")
-    checks: list[CheckCount] = Field(description="of every student's best attempt")
-    by_attempt: list[int] = Field(
-        description="students with a first, a second, ... graded attempt, up to the tenth", examples=[[30, 21, 9]]
-    )
-    misconceptions: list[MisconceptionBody] = Field(description="the most frequent first")
+    statuses: dict[str, int] = shows("attempts by verdict", {"passed": 10, "failed": 32})
+    attempts: ScoresBody = shows("of every attempt")
+    students: ScoresBody = shows("of every student's best attempt")
+    checks: list[CheckCount] = shows("of every student's best attempt")
+    by_attempt: list[int] = shows("students with a first, a second, ... graded attempt, up to the tenth", [30, 21, 9])
+    misconceptions: list[MisconceptionBody] = shows("the most frequent first")
 
 
 @router.get("", summary="List the assignments")

@@ -11,11 +11,11 @@ from app.actions.asking import Asking
 from app.api.dependencies import asks
 from app.api.endpoints.submissions import ASSIGNMENT, FILE
 from app.api.openapi import upload_form
-from app.api.schemas.base import EXAMPLE_ID, Body
+from app.api.schemas.base import EXAMPLE_ID, Body, shows
 from app.http.auth.holders import SubmissionReader
+from app.http.bodies import form_with_file, hand_in_of
 from app.http.parameters import CheckId, IdempotencyKey, Wait
 from app.http.texts import language_of
-from app.http.uploads import form_with_file, hand_in_of
 from app.http.watching import current_rights, wait_until_done
 from app.queue import checks
 from app.services import services
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/checks", tags=["submissions"])
 
 
 class CheckLinks(Body):
-    self: str = Field(description="this check", examples=[f"/api/v1/checks/{EXAMPLE_ID}"])
+    self: str = shows("this check", f"/api/v1/checks/{EXAMPLE_ID}")
 
 
 class CheckBody(Body):
@@ -35,9 +35,9 @@ class CheckBody(Body):
 
     id: str = Field(examples=[EXAMPLE_ID])
     job_status: JobStatus
-    position: int | None = Field(description="place in the queue; null when it does not wait", examples=[1])
-    report: dict[str, Any] | None = Field(
-        description="in the form of a submission's report, on the public case alone: `points` and `score` are null, "
+    position: int | None = shows("place in the queue; null when it does not wait", 1)
+    report: dict[str, Any] | None = shows(
+        "in the form of a submission's report, on the public case alone: `points` and `score` are null, "
         "`max_points` 0, and the first of its `advisories` is `check_only`; null until `job_status` is `done`"
     )
     links: CheckLinks

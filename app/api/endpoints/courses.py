@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
@@ -11,9 +11,9 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access.rights import Right
 from app.actions import courses as actions
 from app.actions.asking import Asking
-from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, asks, reads
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, asks, reads
 from app.api.openapi import ARCHIVE
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.courses import changes, uses
 from app.courses import course as courses
 from app.courses.uses import UsedAssignment
@@ -29,21 +29,19 @@ class CourseBody(Body):
     title: str
     language: str = Field(examples=["ru"])
     time_zone: str = Field(examples=["Europe/Moscow"])
-    retention_days: float | None = Field(description=actions.RETENTION)
+    retention_days: float | None = shows(actions.RETENTION)
     created_at: datetime
-    archived_at: datetime | None = Field(description="since when nothing in it changes; null: it is not archived")
+    archived_at: datetime | None = shows("since when nothing in it changes; null: it is not archived")
 
 
 class CourseChangeBody(Body):
     id: int
-    at: datetime = Field(validation_alias="created_at")
-    made_by: str = Field(description="the name of a person or of a token", examples=["owner"])
-    subject: str = Field(
-        description="what was changed: `course`, `assignment`, `member` or another", examples=["assignment"]
-    )
+    at: datetime = shows(of="created_at")
+    made_by: str = shows("the name of a person or of a token", "owner")
+    subject: str = shows("what was changed: `course`, `assignment`, `member` or another", "assignment")
     subject_id: str = Field(examples=[EXAMPLE_ID])
-    member: str | None = Field(validation_alias="membership_id", description="the id of the member concerned")
-    before: dict[str, Any] = Field(description="the changed values; empty for something new")
+    member: str | None = shows("the id of the member concerned", of="membership_id")
+    before: dict[str, Any] = shows("the changed values; empty for something new")
     after: dict[str, Any] = Field(examples=[{"due": "2026-10-01T20:59:59Z"}])
 
 
@@ -52,31 +50,29 @@ class DeletedCourseBody(Body):
 
     submissions: int
     members: int
-    people: int = Field(description="members who were in no other course")
+    people: int = shows("members who were in no other course")
 
 
 class RulesBody(Body):
     """The dates and rules that hold: the file's, and the course's instead."""
 
-    opens: datetime | None = Field(description=actions.rule_description("opens"))
-    due: datetime | None = Field(description=actions.rule_description("due"))
-    closes: datetime | None = Field(description=actions.rule_description("closes"))
-    late_percent_per_day: float = Field(description=actions.rule_description("late_percent_per_day"))
-    late_percent_max: float = Field(description=actions.rule_description("late_percent_max"))
-    limit: int | None = Field(description=actions.rule_description("limit"))
-    cooldown_seconds: int = Field(description=actions.rule_description("cooldown_seconds"))
-    counts: str = Field(description=actions.rule_description("counts"))
-    checks_per_hour: int = Field(description=actions.rule_description("checks_per_hour"))
+    opens: datetime | None = shows(actions.rule_description("opens"))
+    due: datetime | None = shows(actions.rule_description("due"))
+    closes: datetime | None = shows(actions.rule_description("closes"))
+    late_percent_per_day: float = shows(actions.rule_description("late_percent_per_day"))
+    late_percent_max: float = shows(actions.rule_description("late_percent_max"))
+    limit: int | None = shows(actions.rule_description("limit"))
+    cooldown_seconds: int = shows(actions.rule_description("cooldown_seconds"))
+    counts: str = shows(actions.rule_description("counts"))
+    checks_per_hour: int = shows(actions.rule_description("checks_per_hour"))
 
 
 class UseBody(Body):
-    assignment: str = Field(description="the `id` of its file", examples=["lstm-layer"])
+    assignment: str = shows("the `id` of its file", "lstm-layer")
     title: str
-    max_points: float | None = Field(description="of a report; null: the file is gone")
-    grade_book_points: float | None = Field(description="the maximum in the grade book; null: the file is gone")
-    set_here: list[str] = Field(
-        description="what the course sets itself; everything else is as in the file", examples=[["due", "limit"]]
-    )
+    max_points: float | None = shows("of a report; null: the file is gone")
+    grade_book_points: float | None = shows("the maximum in the grade book; null: the file is gone")
+    set_here: list[str] = shows("what the course sets itself; everything else is as in the file", ["due", "limit"])
     rules: RulesBody
 
 
@@ -89,7 +85,7 @@ UsedId = Annotated[str, Path(pattern="^[a-z0-9-]{1,64}$", description="an `assig
 ListedId = Annotated[UsedId, Refuses((AssignmentNotFound,))]
 RULES = (RulesContradictory, LateWithoutDue)
 
-router = APIRouter(prefix="/courses", tags=["courses"])
+router = Resource(prefix="/courses", tags=["courses"])
 
 
 @router.get("", summary="List the courses")
@@ -117,13 +113,7 @@ async def read_course(reading: Viewer) -> CourseBody:
     return CourseBody.model_validate(await courses.existing(reading.session, reading.course_id))
 
 
-@router.patch("/{course_id}", summary="Change a course")
-async def change_course(
-    asking: Annotated[Asking, asks(actions.change_course)], wanted: actions.ChangeCourse
-) -> CourseBody:
-    """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
-    it again. Only an admin sets `retention_days`: data is deleted by it."""
-    return CourseBody.model_validate(await actions.change_course(asking, wanted))
+router.act("PATCH", "/{course_id}", actions.change_course, CourseBody, summary="Change a course")
 
 
 @router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
@@ -213,14 +203,14 @@ async def change_course_assignment(
     return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
 
 
-@router.delete(
-    "/{course_id}/assignments/{assignment_id}", summary="Let a course use an assignment no more", status_code=204
+router.act(
+    "DELETE",
+    "/{course_id}/assignments/{assignment_id}",
+    actions.remove_assignment,
+    summary="Let a course use an assignment no more",
+    name="remove_course_assignment",
+    assignment_id=ListedId,
 )
-async def remove_course_assignment(
-    asking: Annotated[Asking, asks(actions.remove_assignment)], assignment_id: ListedId
-) -> None:
-    """Refused while there are submissions to it. In the course Default the file's own dates and rules hold again."""
-    await actions.remove_assignment(asking, assignment_id)
 
 
 def _body(used: UsedAssignment, language: str) -> UseBody:

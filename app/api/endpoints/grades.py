@@ -1,6 +1,7 @@
-"""The grades of a course, of one student, and the holder's own; and the grade book as a file."""
+"""The grades of a course, of one student, and the holder's own; the grade book as a file; groups with the same code."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Literal
 
@@ -12,20 +13,21 @@ from starlette.concurrency import run_in_threadpool
 from app.access.rights import Right
 from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, reads
-from app.api.endpoints.work import Viewer, review_body
+from app.api.endpoints.work import AssignmentId, Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
-from app.api.schemas import grades as bodies
-from app.api.schemas.base import Page
+from app.api.schemas import work as bodies
+from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
 from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.http.archives import as_file
-from app.http.parameters import MemberId
+from app.http.parameters import MemberId, Refuses
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat
-from app.teaching.grade_list import GradeFilter
+from app.teaching.grade_list import GradeFilter, used_assignments
+from app.teaching.same_code import same_code
 from app.teaching.student_work import rows_of_member
 
 Flag = bool | SkipJsonSchema[None]
@@ -50,15 +52,11 @@ async def _chosen(
 AssignmentFilter = Annotated[
     Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None],
     Query(description="only at this assignment", examples=["lstm-layer"]),
+    Refuses((AssignmentNotFound,)),
 ]
 
 
-@router.get(
-    "/courses/{course_id}/grades",
-    summary="List the grades of a course",
-    response_model=bodies.GradesList,
-    responses=refusals(AssignmentNotFound),
-)
+@router.get("/courses/{course_id}/grades", summary="List the grades of a course", response_model=bodies.GradesList)
 async def list_grades(
     reading: Viewer,
     paging: Paged,
@@ -124,8 +122,7 @@ async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGra
     "/courses/{course_id}/grade-book",
     summary="Get the grade book of a course as a file",
     response_class=Response,
-    responses=refusals(AssignmentNotFound)
-    | {
+    responses={
         200: {
             "description": "The grade book; CSV is UTF-8 with a byte order mark.",
             "content": {
@@ -177,3 +174,50 @@ def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[bodies.Assi
         bodies.AssignmentGrade.of(counted, reading.language, reading.viewer, assignment=id)
         for id, counted in grades.items()
     ]
+
+
+# --- students with the same code --------------------------------------------------------------------------------------
+
+
+class CopyBody(Body):
+    submission: str = shows(None, EXAMPLE_ID, of="submission_id")
+    attempt: int
+    created_at: datetime
+    text: int = shows("attempts of the group with the same number have the code word for word")
+
+
+class HolderBody(Body):
+    member: str = shows(None, EXAMPLE_ID, of="membership_id")
+    student: str = Field(examples=["ivanov"])
+    attempts: list[CopyBody] = shows("those with this code, from the first", of="copies")
+
+
+class GroupBody(Body):
+    students: list[HolderBody] = shows("in the order in which they handed it in", of="holders")
+    word_for_word: int = shows("the most students who have it word for word; 0: no two have")
+    within_an_hour: int = shows("the most students who handed it in for the first time within one hour")
+    statements: int = shows("how many statements of its own the code has")
+    says_little: bool = shows("so few statements are often alike by chance")
+
+
+class SameCodeBody(Body):
+    students: int = shows("how many have an attempt that was compared")
+    with_known: int = shows("how many of them have an attempt with code from the course, or that the staff handed in")
+    not_compared: int = shows("attempts that were graded before code was compared")
+    items: list[GroupBody] = shows("the groups; those with the most students word for word come first", of="groups")
+
+
+@router.get(
+    "/courses/{course_id}/assignments/{assignment_id}/same-code",
+    summary="List groups of students with the same code",
+    responses=refusals(AssignmentNotFound),
+)
+async def list_same_code(
+    reading: Annotated[Reading, reads(Right.SEE_GRADES)], assignment_id: AssignmentId
+) -> SameCodeBody:
+    """List all groups. Their code is the same but for names, comments and the order of independent lines.
+
+    It is a hint, never a verdict: right answers look alike.
+    """
+    (use,) = await used_assignments(reading.session, reading.assignments, reading.course_id, assignment_id)
+    return SameCodeBody.model_validate(await same_code(reading.session, use.id))

@@ -3,66 +3,53 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
-from pydantic import AliasPath, BeforeValidator, Field
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import Name
-from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page
-from app.api.schemas.submissions import DeletedBody
+from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page, Whether, shows
+from app.api.schemas.work import DeletedBody
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import MemberNotFound
-from app.http.parameters import LISTED, JoinId, id_of
+from app.http.parameters import MemberId
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
 
 class MemberBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(validation_alias="course_id", examples=[EXAMPLE_ID])
-    person: str = Field(
-        validation_alias="person_id", description="the same in every course of this person", examples=[EXAMPLE_ID]
-    )
+    course: str = shows(None, EXAMPLE_ID, of="course_id")
+    person: str = shows("the same in every course of this person", EXAMPLE_ID, of="person_id")
     role: MemberRole
     external_id: str | None = Field(examples=["ivanov"])
-    name: str | None = Field(validation_alias=AliasPath("person", "name"))
-    email: str | None = Field(validation_alias=AliasPath("person", "email"))
+    name: str | None = shows(of="person.name")
+    email: str | None = shows(of="person.email")
     group: str | None
-    claimed_id: str | None = Field(
-        description="the id that somebody typed who joined through a join link; it proves nothing"
-    )
+    claimed_id: str | None = shows("the id that somebody typed who joined through a join link; it proves nothing")
     created_at: datetime
-    confirmed_at: datetime | None = Field(description="null: an upload, a token or a join link made this student")
-    removed_at: datetime | None = Field(description="since when the member has no rights; null: the member has")
+    confirmed_at: datetime | None = shows("null: an upload, a token or a join link made this student")
+    removed_at: datetime | None = shows("since when the member has no rights; null: the member has")
 
 
 class JoinBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    kept: str = Field(
-        validation_alias="kept_member_id",
-        description="the `id` of the member who has everything now",
-        examples=[EXAMPLE_ID],
+    kept: str = shows("the `id` of the member who has everything now", EXAMPLE_ID, of="kept_member_id")
+    joined: str = shows("the `id` of the member who was removed", EXAMPLE_ID, of="merged_member_id")
+    submissions: Count = shows("that moved", of="moved.submissions.moved")
+    tokens: Count = shows("that moved, with their links", of="moved.tokens")
+    signs_on: Whether = shows(
+        "whether the kept member now gets in by the single sign-on of the other one", of="moved.persons"
     )
-    joined: str = Field(
-        validation_alias="merged_member_id", description="the `id` of the member who was removed", examples=[EXAMPLE_ID]
-    )
-    submissions: Count = Field(validation_alias=AliasPath("moved", "submissions", "moved"), description="that moved")
-    tokens: Count = Field(validation_alias=AliasPath("moved", "tokens"), description="that moved, with their links")
-    signs_on: Annotated[bool, BeforeValidator(bool)] = Field(
-        validation_alias=AliasPath("moved", "persons"),
-        description="whether the kept member now gets in by the single sign-on of the other one",
-    )
-    made_by: str = Field(description="the name of a person or of a token")
+    made_by: str = shows("the name of a person or of a token")
     created_at: datetime
     undone_at: datetime | None
 
 
-MemberId = Annotated[str, Path(description=LISTED), id_of(MemberNotFound)]
 Viewer = Annotated[Reading, reads(Right.SEE_MEMBERS)]
 
 
@@ -79,7 +66,7 @@ async def _members(
 
 
 router = APIRouter()
-members = APIRouter(prefix="/courses/{course_id}", tags=["members"])
+members = Resource(prefix="/courses/{course_id}", tags=["members"])
 students = APIRouter(prefix="/students", tags=["students"])
 
 
@@ -106,34 +93,12 @@ async def read_member(reading: Viewer, member_id: MemberId) -> MemberBody:
     return MemberBody.model_validate(await membership.find(reading.session, reading.course_id, member_id))
 
 
-@members.patch("/members/{member_id}", summary="Change a member")
-async def change_member(
-    asking: Annotated[Asking, asks(actions.change_member)], member_id: MemberId, wanted: actions.ChangeMember
-) -> MemberBody:
-    """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
-    is a student no longer do not count. Only an admin changes a teacher, or makes one."""
-    return MemberBody.model_validate(await actions.change_member(asking, member_id, wanted))
-
-
-@members.post("/members/{member_id}/remove", summary="Remove a member")
-async def remove_member(asking: Annotated[Asking, asks(actions.remove_member)], member_id: MemberId) -> MemberBody:
-    """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays."""
-    return MemberBody.model_validate(await actions.remove_member(asking, member_id))
-
-
-@members.post("/members/{member_id}/restore", summary="Take a removed member back")
-async def restore_member(asking: Annotated[Asking, asks(actions.restore_member)], member_id: MemberId) -> MemberBody:
-    """Take a removed member back. Tokens and links that have not ended otherwise are valid again."""
-    return MemberBody.model_validate(await actions.restore_member(asking, member_id))
-
-
-@members.delete("/members/{member_id}", summary="Delete the data of a member")
-async def delete_member(asking: Annotated[Asking, asks(actions.delete_member)], member_id: MemberId) -> DeletedBody:
-    """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
-
-    For admins. Asking again changes nothing. Earlier backups still hold the data.
-    """
-    return DeletedBody.model_validate(await actions.delete_member(asking, member_id))
+members.act("PATCH", "/members/{member_id}", actions.change_member, MemberBody, summary="Change a member")
+members.act("POST", "/members/{member_id}/remove", actions.remove_member, MemberBody, summary="Remove a member")
+members.act(
+    "POST", "/members/{member_id}/restore", actions.restore_member, MemberBody, summary="Take a removed member back"
+)
+members.act("DELETE", "/members/{member_id}", actions.delete_member, DeletedBody, summary="Delete the data of a member")
 
 
 @students.delete("", summary="Delete a student")
@@ -168,16 +133,7 @@ async def list_joins(reading: Viewer, paging: Paged) -> Page[JoinBody]:
     return paging.page(rows, JoinBody.model_validate)
 
 
-@members.post("/joins/{join_id}/undo", summary="Take two joined members apart")
-async def undo_join(asking: Annotated[Asking, asks(actions.undo_join)], join_id: JoinId) -> JoinBody:
-    """Give each its own again; everything since the join stays with the kept member.
-
-    Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
-    an extension that both had, or a person, was changed since; the removed member was taken back, or has got an
-    extension or an adjustment. Refused, too, while a third member has the e-mail address of one of the two.
-    """
-    return JoinBody.model_validate(await actions.undo_join(asking, join_id))
-
+members.act("POST", "/joins/{join_id}/undo", actions.undo_join, JoinBody, summary="Take two joined members apart")
 
 router.include_router(members)
 router.include_router(students)

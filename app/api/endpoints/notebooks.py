@@ -12,11 +12,11 @@ from starlette.status import HTTP_201_CREATED
 
 from app.actions import notebooks as actions
 from app.api.openapi import refusals
-from app.api.schemas.base import Body
+from app.api.schemas.base import Body, shows
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import TooManyRequests
 from app.errors.ways_in import NotebookCodeUnusable
-from app.http.clients import client_of
+from app.http.auth.sessions import client_of
 from app.services import services
 from app.texts import title_of
 
@@ -28,14 +28,14 @@ router = APIRouter(tags=["tokens"])
 class NotebookTokenBody(Body):
     """The token of a notebook: for the student's submissions to one assignment."""
 
-    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
+    token: str = shows("send it as `Authorization: Bearer ...`; it is shown only here")
     assignment: str = Field(examples=["lstm-layer"])
     title: str
-    language: Literal["en", "ru"] = Field(description="of the page that showed the code")
+    language: Literal["en", "ru"] = shows("of the page that showed the code")
     expires_at: datetime
-    whole_notebook: bool = Field(description="the notebook is run as well, so its class alone is not enough")
-    upload_bytes: int = Field(description="the limit of a file", examples=[20_000_000])
-    check_only: bool = Field(description="whether the course allows checks that use no attempt")
+    whole_notebook: bool = shows("the notebook is run as well, so its class alone is not enough")
+    upload_bytes: int = shows("the limit of a file", 20_000_000)
+    check_only: bool = shows("whether the course allows checks that use no attempt")
 
 
 @router.post(

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.openapi import file_answer
-from app.api.schemas.base import Body
+from app.api.schemas.base import Body, shows
 from app.http.auth.holders import monitor
 from app.services import Operations, operations
 from app.submissions import positions
@@ -31,8 +31,8 @@ class Health(Body):
 
 class Readiness(Body):
     status: Literal["ready", "not_ready"]
-    checks: dict[Literal["database", "queue", "box", "workers"], Literal["ok", "failed", "elsewhere", "none"]] = Field(
-        description="`database`: a write succeeded a moment ago; `box`: a known answer recently got all its points, or "
+    checks: dict[Literal["database", "queue", "box", "workers"], Literal["ok", "failed", "elsewhere", "none"]] = shows(
+        "`database`: a write succeeded a moment ago; `box`: a known answer recently got all its points, or "
         "`elsewhere`: other processes grade; `workers`: whether there are such processes, or `none`"
     )
 

@@ -4,34 +4,32 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.responses import StreamingResponse
-from pydantic import AliasPath, Field
+from pydantic import Field
 
 from app.access import persons
 from app.access.rights import Right
-from app.actions import people as actions
-from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, asks, reads
+from app.actions import members as actions
+from app.api.dependencies import Paged, Reading, Resource, reads
 from app.api.openapi import ARCHIVE, refusals
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of
-from app.api.schemas.submissions import DeletedBody
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, address_of, shows
+from app.api.schemas.work import DeletedBody
 from app.courses import people
 from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
-from app.http.archives import BINARY, send_archive, send_own_archive
+from app.http.archives import BINARY, send_archive_of_person, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
-from app.http.parameters import IdentityId, JoinId, PersonId
-from app.privacy import export
+from app.http.parameters import PersonId
 from app.services import services
 from app.storage.models import MemberRole
 
 
 class PersonMembershipBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(validation_alias="course_id", description="the id of the course", examples=[EXAMPLE_COURSE])
+    course: str = shows("the id of the course", EXAMPLE_COURSE, of="course_id")
     role: MemberRole
-    external_id: str | None = Field(description="the id in the course's grade book", examples=["ivanov"])
+    external_id: str | None = shows("the id in the course's grade book", "ivanov")
     removed_at: datetime | None
 
 
@@ -40,50 +38,36 @@ class IdentityBody(Body):
 
     id: str = Field(examples=[EXAMPLE_ID])
     issuer: str = Field(examples=["https://id.example.edu/realms/main"])
-    email: str | None = Field(
-        description="as the issuer said at the first sign-in; it identifies nobody", examples=["ivanov@example.edu"]
-    )
+    email: str | None = shows("as the issuer said at the first sign-in; it identifies nobody", "ivanov@example.edu")
     created_at: datetime
 
 
 class PersonBody(Body):
-    id: str = Field(validation_alias=AliasPath("person", "id"), examples=[EXAMPLE_ID])
-    name: str | None = Field(validation_alias=AliasPath("person", "name"), examples=["Ivan Ivanov"])
-    email: str | None = Field(validation_alias=AliasPath("person", "email"), examples=["ivanov@example.org"])
-    created_at: datetime = Field(validation_alias=AliasPath("person", "created_at"))
+    id: str = shows(None, EXAMPLE_ID, of="person.id")
+    name: str | None = shows(None, "Ivan Ivanov", of="person.name")
+    email: str | None = shows(None, "ivanov@example.org", of="person.email")
+    created_at: datetime = shows(of="person.created_at")
     memberships: list[PersonMembershipBody]
-    identities: list[IdentityBody] = Field(description="accounts of single sign-on")
-    export: Annotated[str, address_of("/api/v1/people/{}/export")] = Field(
-        validation_alias=AliasPath("person", "id"),
-        description="address of the archive with everything that is kept about the person",
-        examples=[f"/api/v1/people/{EXAMPLE_ID}/export"],
+    identities: list[IdentityBody] = shows("accounts of single sign-on")
+    export: Annotated[str, address_of("/api/v1/people/{}/export")] = shows(
+        "address of the archive with everything that is kept about the person",
+        f"/api/v1/people/{EXAMPLE_ID}/export",
+        of="person.id",
     )
 
 
 class MergeBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    kept: str = Field(
-        validation_alias="kept_person_id", description="the person who has everything now", examples=[EXAMPLE_ID]
-    )
-    merged: str = Field(
-        validation_alias=AliasPath("moved", "person"),
-        description="the person who had it before",
-        examples=[EXAMPLE_ID],
-    )
-    members: list[str] = Field(
-        validation_alias=AliasPath("moved", "memberships"),
-        description="the `id` of each member who moved",
-        examples=[[EXAMPLE_ID]],
-    )
-    identities: Count = Field(
-        validation_alias=AliasPath("moved", "identities"), description="accounts of single sign-on that moved"
-    )
-    made_by: str = Field(description="the name of a token, or `single sign-on`")
+    kept: str = shows("the person who has everything now", EXAMPLE_ID, of="kept_person_id")
+    merged: str = shows("the person who had it before", EXAMPLE_ID, of="moved.person")
+    members: list[str] = shows("the `id` of each member who moved", [EXAMPLE_ID], of="moved.memberships")
+    identities: Count = shows("accounts of single sign-on that moved", of="moved.identities")
+    made_by: str = shows("the name of a token, or `single sign-on`")
     created_at: datetime
     undone_at: datetime | None
 
 
-router = APIRouter(tags=["people"])
+router = Resource(tags=["people"])
 
 
 @router.get("/people", summary="List the people of all courses")
@@ -113,10 +97,7 @@ async def export_person(request: Request, person_id: PersonId) -> StreamingRespo
 
     It holds no secret and no hash of one.
     """
-    parts = services(request)
-    scope = await export.scope_of_person(parts.database, person_id)
-    content = export.archive(parts.database, scope, lambda stored: stored.body, parts.assignments)
-    return send_archive(content, f"person-{person_id}", BINARY)
+    return await send_archive_of_person(services(request), person_id, BINARY)
 
 
 @router.get(
@@ -130,46 +111,21 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
     return await send_own_archive(request, holder, BINARY)
 
 
-@router.delete("/people/{person_id}", summary="Delete a person")
-async def delete_person(asking: Annotated[Asking, asks(actions.delete_person)], person_id: PersonId) -> DeletedBody:
-    """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
-
-    Earlier backups still hold the data.
-    """
-    return DeletedBody.model_validate(await actions.delete_person(asking, person_id))
-
-
-@router.delete(
+router.act("DELETE", "/people/{person_id}", actions.delete_person, DeletedBody, summary="Delete a person")
+router.act(
+    "DELETE",
     "/people/{person_id}/identities/{identity_id}",
+    actions.detach_identity,
     summary="Detach an account of single sign-on",
-    status_code=204,
 )
-async def detach_identity(
-    asking: Annotated[Asking, asks(actions.detach_identity)], person_id: PersonId, identity_id: IdentityId
-) -> None:
-    """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
-    again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
-    """
-    await actions.detach_identity(asking, person_id, identity_id)
-
-
-@router.post("/people/{person_id}/merge", summary="Merge two persons", status_code=201)
-async def merge_people(
-    asking: Annotated[Asking, asks(actions.merge_people)], person_id: PersonId, wanted: actions.MergePeople
-) -> MergeBody:
-    """Give the person of the address all members and accounts of single sign-on that the other one has. Nothing else
-    changes in a course. The other one's browsers that came by single sign-on have to sign in again.
-
-    Where both are in a course, a teacher joins the two members first. The same request sent again changes nothing.
-    """
-    return MergeBody.model_validate(await actions.merge_people(asking, person_id, wanted))
-
-
-@router.post("/people/merges/{merge_id}/undo", summary="Take two merged persons apart")
-async def undo_merge(asking: Annotated[Asking, asks(actions.undo_merge)], merge_id: JoinId) -> MergeBody:
-    """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
-
-    Refused when a later merge of one of the two has to be undone first, or when something that moved is another
-    person's by now.
-    """
-    return MergeBody.model_validate(await actions.undo_merge(asking, merge_id))
+router.act(
+    "POST",
+    "/people/{person_id}/merge",
+    actions.merge_people,
+    MergeBody,
+    summary="Merge two persons",
+    status_code=201,
+)
+router.act(
+    "POST", "/people/merges/{merge_id}/undo", actions.undo_merge, MergeBody, summary="Take two merged persons apart"
+)

@@ -4,64 +4,58 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import AliasPath, Field
+from fastapi import Query
 
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of
+from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of, shows
 from app.http.parameters import IdempotencyKey, RegradeId
 from app.submissions.grades import points_of
 from app.teaching import regrades
-from app.teaching.regrades import RegradeChange, RegradeProgress
+from app.teaching.regrades import RegradeChange
 from grader import Status
 
 
 class RegradeBody(Body):
-    id: str = Field(examples=[EXAMPLE_ID])
-    created_at: datetime
-    selection: dict[str, Any] = Field(description="the choice in the request")
-    total: int = Field(description="submissions that are graded again")
+    id: str = shows(None, EXAMPLE_ID, of="regrade.id")
+    created_at: datetime = shows(of="regrade.created_at")
+    selection: dict[str, Any] = shows("the choice in the request", of="regrade.selection")
+    total: int = shows("submissions that are graded again")
     done: int
-    changed: int = Field(description="finished ones whose points or verdict changed")
-    preview: bool = Field(validation_alias="is_preview", description="its reports count only when it is applied")
-    applied_at: datetime | None = Field(description="null: it is no preview, or not applied")
-    dropped_at: datetime | None = Field(description="null: it is no preview, or not dropped")
-    superseded: int = Field(
-        description="of an applied preview: submissions that had a newer report by then, and keep that"
-    )
-    link: Annotated[str, address_of("/api/v1/regrades/{}")] = Field(validation_alias=AliasPath("id"))
+    changed: int = shows("finished ones whose points or verdict changed")
+    preview: bool = shows("its reports count only when it is applied", of="regrade.is_preview")
+    applied_at: datetime | None = shows("null: it is no preview, or not applied", of="regrade.applied_at")
+    dropped_at: datetime | None = shows("null: it is no preview, or not dropped", of="regrade.dropped_at")
+    superseded: int = shows("of an applied preview: submissions that had a newer report by then, and keep that")
+    link: Annotated[str, address_of("/api/v1/regrades/{}")] = shows(of="regrade.id")
 
 
 class RegradeResultBody(Body):
-    report: int = Field(validation_alias="id")
+    report: int = shows(of="id")
     status: Status
     points: float | None
     max_points: float
-    points_after_rules: float | None = Field(
-        description="the points less the penalty for lateness, by the course's rules of today"
-    )
+    points_after_rules: float | None = shows("the points less the penalty for lateness, by the course's rules of today")
 
 
 class RegradeItemBody(Body):
-    submission: str = Field(validation_alias="id", examples=[EXAMPLE_ID])
+    submission: str = shows(None, EXAMPLE_ID, of="id")
     student: str
-    assignment: str = Field(validation_alias="assignment_id")
+    assignment: str = shows(of="assignment_id")
     attempt: int
     before: RegradeResultBody
-    after: RegradeResultBody | None = Field(description="null until it is graded again")
-    changes: str | None = Field(description="address that compares the two reports")
-    applied: bool | None = Field(
-        description="of an applied preview: whether its report counts like any other; false when a newer one did "
-        "already. Else null"
+    after: RegradeResultBody | None = shows("null until it is graded again")
+    changes: str | None = shows("address that compares the two reports")
+    applied: bool | None = shows(
+        "of an applied preview: whether its report counts like any other; false when a newer one did already. Else null"
     )
 
 
 Viewer = Annotated[Reading, reads(Right.SEE_STATISTICS)]
 
-router = APIRouter(prefix="/regrades", tags=["regrades"])
+router = Resource(prefix="/regrades", tags=["regrades"])
 
 
 @router.post("", summary="Grade submissions again", status_code=202)
@@ -79,19 +73,20 @@ async def create_regrade(
 
     With the header `Idempotency-Key` the same request sent again begins nothing, and is answered with the same regrade.
     """
-    return _body(await actions.begin_regrade(asking, wanted, key=idempotency_key))
+    return RegradeBody.model_validate(await actions.begin_regrade(asking, wanted, key=idempotency_key))
 
 
 @router.get("", summary="List the regrades")
 async def list_regrades(reading: Viewer, paging: Paged) -> Page[RegradeBody]:
     """List them, the newest first."""
     rows = await regrades.list_regrades(reading.session, **paging.rows, course=reading.viewer.course)
-    return paging.page(rows, _body, attrgetter("regrade.id"))
+    return paging.page(rows, RegradeBody.model_validate, attrgetter("regrade.id"))
 
 
 @router.get("/{regrade_id}", summary="Read the progress of a regrade")
 async def read_regrade(reading: Viewer, regrade_id: RegradeId) -> RegradeBody:
-    return _body(await regrades.find_regrade(reading.session, regrade_id, reading.viewer.course))
+    progress = await regrades.find_regrade(reading.session, regrade_id, reading.viewer.course)
+    return RegradeBody.model_validate(progress)
 
 
 @router.get("/{regrade_id}/submissions", summary="List the changes of a regrade")
@@ -112,24 +107,10 @@ async def list_regrade_submissions(
     return paging.page(rows, lambda row: _item(*row), lambda row: row[0].submission.id)
 
 
-@router.post("/{regrade_id}/apply", summary="Let the reports of a preview count")
-async def apply_preview(asking: Annotated[Asking, asks(actions.apply_preview)], regrade_id: RegradeId) -> RegradeBody:
-    """Let all its reports count from now on, as after any regrade: attempts are held and webhooks are sent now.
-
-    A submission that has a newer report keeps that (`superseded`). Applied again, it changes nothing. A preview that is
-    not done is refused.
-    """
-    return _body(await actions.apply_preview(asking, regrade_id))
-
-
-@router.post("/{regrade_id}/drop", summary="Drop a preview")
-async def drop_preview(asking: Annotated[Asking, asks(actions.drop_preview)], regrade_id: RegradeId) -> RegradeBody:
-    """Delete its reports, and grade no more for it, done or not. Dropped again, it changes nothing."""
-    return _body(await actions.drop_preview(asking, regrade_id))
-
-
-def _body(progress: RegradeProgress) -> RegradeBody:
-    return RegradeBody.from_row(progress.regrade, **vars(progress))
+router.act(
+    "POST", "/{regrade_id}/apply", actions.apply_preview, RegradeBody, summary="Let the reports of a preview count"
+)
+router.act("POST", "/{regrade_id}/drop", actions.drop_preview, RegradeBody, summary="Drop a preview")
 
 
 def _item(change: RegradeChange, before: float | None, after: float | None) -> RegradeItemBody:

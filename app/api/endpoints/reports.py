@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from anyio import from_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AfterValidator, AliasPath, Field
+from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
@@ -15,7 +15,7 @@ from app.api.conditional import caching, revalidated, tag, unchanged
 from app.api.dependencies import SubmissionReading
 from app.api.endpoints.submissions import report_language
 from app.api.openapi import TEXT, file_answer, refusals
-from app.api.schemas.base import EXAMPLE_ID, Body, Items
+from app.api.schemas.base import EXAMPLE_ID, Body, Items, shows
 from app.errors.submissions import ReportNotFound, ReportNotReady
 from app.http.auth.holders import SubmissionReader
 from app.http.parameters import Refuses, SubmissionId
@@ -76,13 +76,13 @@ class ReportItem(Body):
     status: Status
     points: float | None
     max_points: float
-    grader_version: str = Field(validation_alias=AliasPath("body", "receipt", "grader_version"))
-    assignment_digest: str = Field(validation_alias=AliasPath("body", "receipt", "assignment_digest"))
+    grader_version: str = shows(of="body.receipt.grader_version")
+    assignment_digest: str = shows(of="body.receipt.assignment_digest")
     link: str = Field(examples=[f"/api/v1/submissions/{EXAMPLE_ID}/reports/1"])
 
 
 class ChangeBody(Body):
-    key: str = Field(description="its path in the report", examples=["checks.equivalence.points"])
+    key: str = shows("its path in the report", "checks.equivalence.points")
     before: Any
     after: Any
 
@@ -93,16 +93,16 @@ class ReportDiffBody(Body):
     before: int
     after: int
     same_submission: bool
-    causes: list[ChangeBody] = Field(description="differences in the input of the grade")
-    changes: list[ChangeBody] = Field(description="differences in the result")
-    only_questions: bool = Field(description="the numbers that were asked are the only difference in the input")
-    unexplained: bool = Field(description="the result changed and no cause is known")
+    causes: list[ChangeBody] = shows("differences in the input of the grade")
+    changes: list[ChangeBody] = shows("differences in the result")
+    only_questions: bool = shows("the numbers that were asked are the only difference in the input")
+    unexplained: bool = shows("the result changed and no cause is known")
 
 
 class PictureItem(Body):
     name: str
     title: str
-    text: str = Field(description="the picture in words")
+    text: str = shows("the picture in words")
     link: str
 
 

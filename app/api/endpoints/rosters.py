@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import UploadFile
 
@@ -16,7 +16,7 @@ from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.api.dependencies import asks
 from app.api.openapi import refusals, upload_form
-from app.api.schemas.base import EXAMPLE_ID, Body
+from app.api.schemas.base import EXAMPLE_ID, Body, Whether, shows
 from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
 from app.errors.rosters import RosterTooLong
@@ -35,65 +35,55 @@ ROSTER_FORM = upload_form({"description": "the CSV file", "examples": [EXAMPLE]}
 
 
 class RosterProblem(Body):
-    code: Fault = Field(description="what is wrong with the row")
-    column: str | None = Field(description="the heading of its column; null: the row as a whole", examples=["Почта"])
-    message: str = Field(description="what came, and what was expected", examples=["ivanov@ is no e-mail address"])
+    code: Fault = shows("what is wrong with the row")
+    column: str | None = shows("the heading of its column; null: the row as a whole", "Почта")
+    message: str = shows("what came, and what was expected", "ivanov@ is no e-mail address")
 
 
 class RosterChange(Body):
     field: str = Field(examples=["group"])
-    before: str | bool | None = Field(description="what is stored", examples=["БПМИ201"])
-    after: str | bool | None = Field(description="what will be, or is by now", examples=["БПМИ202"])
+    before: str | bool | None = shows("what is stored", "БПМИ201")
+    after: str | bool | None = shows("what will be, or is by now", "БПМИ202")
 
 
 class RosterRow(Body):
     line: int = Field(description="of the file, from 1", ge=1, examples=[2])
-    id: str = Field(description="in the grade book; empty if the row has none that can be used", examples=["ivanov"])
+    id: str = shows("in the grade book; empty if the row has none that can be used", "ivanov")
     name: str | None = Field(examples=["Иван Иванов"])
     email: str | None = Field(examples=["ivanov@example.org"])
     group: str | None = Field(examples=["БПМИ202"])
     role: MemberRole
-    outcome: Outcome = Field(
-        description="`new`, `changed` and `restored` are carried out; `conflict` and `invalid` are not"
-    )
-    member: str | None = Field(description="the `id` of the member, if there is one already", examples=[EXAMPLE_ID])
-    changes: list[RosterChange] = Field(description="what differs from the stored values")
-    problems: list[RosterProblem] = Field(description="why the row is `invalid`")
-    conflict: Conflict | None = Field(description="why the row is a `conflict`")
-    message: str | None = Field(description="the conflict in words", examples=[None])
-    kept: list[str] = Field(
-        description="fields that differ and stay as they are, because the person is in other courses, too"
-    )
-    perhaps: list[str] = Field(
-        description="unconfirmed members who gave the same e-mail address or id; perhaps they are the same person"
+    outcome: Outcome = shows("`new`, `changed` and `restored` are carried out; `conflict` and `invalid` are not")
+    member: str | None = shows("the `id` of the member, if there is one already", EXAMPLE_ID)
+    changes: list[RosterChange] = shows("what differs from the stored values")
+    problems: list[RosterProblem] = shows("why the row is `invalid`")
+    conflict: Conflict | None = shows("why the row is a `conflict`")
+    message: str | None = shows("the conflict in words", None)
+    kept: list[str] = shows("fields that differ and stay as they are, because the person is in other courses, too")
+    perhaps: list[str] = shows(
+        "unconfirmed members who gave the same e-mail address or id; perhaps they are the same person"
     )
     link: str | None = Field(None, description="a new personal link. Only this answer holds it")
     mailed: bool | None = Field(None, description="whether the link goes out by mail; null: this was not asked for")
 
 
 class MissingMember(Body):
-    member: str = Field(validation_alias=AliasPath("id"), description="the `id` of the member", examples=[EXAMPLE_ID])
-    id: str | None = Field(
-        validation_alias=AliasPath("external_id"), description="in the grade book", examples=["sidorov"]
-    )
-    name: str | None = Field(validation_alias=AliasPath("person", "name"), examples=["Сидор Сидоров"])
-    confirmed: Annotated[bool, BeforeValidator(bool)] = Field(validation_alias="confirmed_at")
+    member: str = shows("the `id` of the member", EXAMPLE_ID, of="id")
+    id: str | None = shows("in the grade book", "sidorov", of="external_id")
+    name: str | None = shows(None, "Сидор Сидоров", of="person.name")
+    confirmed: Whether = shows(of="confirmed_at")
 
 
 class RosterBody(Body):
     course: str = Field(examples=[EXAMPLE_ID])
-    dry_run: bool = Field(description="whether nothing was stored")
-    plan: str = Field(
-        description="names what is done; sent with the import, it refuses anything else", examples=["0" * 64]
-    )
-    id_column: str = Field(description="the heading of the column that gave the ids", examples=["ID number"])
-    ignored_columns: list[str] = Field(description="headings of columns that mean nothing here", examples=[["№"]])
-    left_out: int = Field(
-        description="rows that are no people: Canvas' points possible and test student, deleted users", examples=[0]
-    )
-    counts: dict[Outcome, int] = Field(description="rows by outcome")
+    dry_run: bool = shows("whether nothing was stored")
+    plan: str = shows("names what is done; sent with the import, it refuses anything else", "0" * 64)
+    id_column: str = shows("the heading of the column that gave the ids", "ID number")
+    ignored_columns: list[str] = shows("headings of columns that mean nothing here", ["№"])
+    left_out: int = shows("rows that are no people: Canvas' points possible and test student, deleted users", 0)
+    counts: dict[Outcome, int] = shows("rows by outcome")
     rows: list[RosterRow]
-    missing: list[MissingMember] = Field(description="students of the course who are not in the file; they stay")
+    missing: list[MissingMember] = shows("students of the course who are not in the file; they stay")
 
 
 class Format(StrEnum):

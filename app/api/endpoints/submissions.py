@@ -17,13 +17,12 @@ from app.api.conditional import caching, revalidated, tag, unchanged
 from app.api.dependencies import Paged, SubmissionReading, asks
 from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
-from app.api.schemas.grades import CountedBody
-from app.api.schemas.submissions import SubmissionBody, SubmissionFacts, SubmissionItem
+from app.api.schemas.work import CountedBody, SubmissionBody, SubmissionFacts, SubmissionItem
 from app.errors.submissions import SubmissionNotFound
 from app.http.auth.holders import SubmissionReader
+from app.http.bodies import form_with_file, hand_in_of
 from app.http.parameters import IdempotencyKey, LastEventId, SelectionQuery, SubmissionId, Wait
 from app.http.texts import language_of
-from app.http.uploads import form_with_file, hand_in_of
 from app.http.visibility import report_for
 from app.http.watching import current_rights, event_stream, wait_until_done
 from app.services import services

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -15,13 +15,10 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.asking import Asking
 from app.actions.fields import Id
-from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.openapi import refusals
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
+from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
-from app.errors.requests import TokenNotFound
-from app.errors.ways_in import JoinLinkNotFound
-from app.http.parameters import LISTED, IdempotencyKey, id_of
+from app.http.parameters import IdempotencyKey, MemberId, Refuses
 from app.storage.models import Membership, Role
 
 
@@ -29,16 +26,10 @@ class TokenBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     name: str
     role: Role
-    course: str = Field(
-        validation_alias="course_id",
-        description="the id of the course it acts in; an admin's acts in all",
-        examples=[EXAMPLE_COURSE],
-    )
+    course: str = shows("the id of the course it acts in; an admin's acts in all", EXAMPLE_COURSE, of="course_id")
     student: str | None
-    assignment: str | None = Field(
-        validation_alias="assignment_id",
-        description="the only assignment of a student's notebook; null: of them all",
-        examples=[None],
+    assignment: str | None = shows(
+        "the only assignment of a student's notebook; null: of them all", None, of="assignment_id"
     )
     created_at: datetime
     expires_at: datetime | None
@@ -46,30 +37,27 @@ class TokenBody(Body):
 
 
 class NewTokenBody(TokenBody):
-    token: str = Field(description="send it as `Authorization: Bearer ...`; it is shown only here")
-    link: str = Field(description="signs a browser in")
+    token: str = shows("send it as `Authorization: Bearer ...`; it is shown only here")
+    link: str = shows("signs a browser in")
 
 
 class LinkBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    member: str = Field(description="the `id` of the member", examples=[EXAMPLE_ID])
-    external_id: str | None = Field(description="the member's id in the grade book", examples=["ivanov"])
-    name: str | None = Field(description="the member's", examples=["Иван Иванов"])
+    member: str = shows("the `id` of the member", EXAMPLE_ID)
+    external_id: str | None = shows("the member's id in the grade book", "ivanov")
+    name: str | None = shows("the member's", "Иван Иванов")
     created_at: datetime
-    used_at: datetime | None = Field(description="when somebody first came in by it; null: never", examples=[None])
+    used_at: datetime | None = shows("when somebody first came in by it; null: never", None)
     expires_at: datetime | None = Field(examples=[None])
-    ended_at: datetime | None = Field(
-        validation_alias="revoked_at",
-        description="when it was revoked, or a newer one was first used; null: it works",
-        examples=[None],
+    ended_at: datetime | None = shows(
+        "when it was revoked, or a newer one was first used; null: it works", None, of="revoked_at"
     )
 
 
 class NewLinkBody(LinkBody):
-    email: str | None = Field(description="the member's", examples=["ivanov@example.org"])
-    link: str = Field(
-        description="opens a browser's session. Only this answer holds it",
-        examples=["https://grader.example.org/enter?token=lstmg_3x..."],
+    email: str | None = shows("the member's", "ivanov@example.org")
+    link: str = shows(
+        "opens a browser's session. Only this answer holds it", "https://grader.example.org/enter?token=lstmg_3x..."
     )
     mailed: bool | None = Field(None, description="whether it goes out by mail; null: this was not asked for")
 
@@ -79,15 +67,15 @@ class NewLinks(Items[NewLinkBody]):
 
 
 class EndedLinks(Body):
-    ended: int = Field(description="how many links worked until now", examples=[1])
+    ended: int = shows("how many links worked until now", 1)
 
 
 class JoinLinkBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(validation_alias="course_id", examples=[EXAMPLE_COURSE])
+    course: str = shows(None, EXAMPLE_COURSE, of="course_id")
     group: str | None = Field(examples=["БПМИ201"])
-    limit: int | None = Field(description="the most people who may join; null: no limit", examples=[300])
-    uses: int = Field(description="how many have come", examples=[0])
+    limit: int | None = shows("the most people who may join; null: no limit", 300)
+    uses: int = shows("how many have come", 0)
     made_by: str = Field(examples=["owner"])
     created_at: datetime
     expires_at: datetime | None
@@ -95,24 +83,20 @@ class JoinLinkBody(Body):
 
 
 class NewJoinLinkBody(JoinLinkBody):
-    url: str = Field(
-        description="for everybody who is to join. Only this answer holds it",
-        examples=["https://grader.example.org/join/lstmj_3x..."],
+    url: str = shows(
+        "for everybody who is to join. Only this answer holds it", "https://grader.example.org/join/lstmj_3x..."
     )
-    qr_svg: str = Field(description="the address as a QR code: a picture in SVG", examples=["<svg ...></svg>"])
+    qr_svg: str = shows("the address as a QR code: a picture in SVG", "<svg ...></svg>")
 
 
-MemberId = Annotated[str, Path(description="the `id` of a member"), id_of(MemberNotFound)]
-TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
-JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
 LinkMaker = Annotated[Asking, asks(actions.make_links)]
 LinkEnder = Annotated[Asking, asks(actions.revoke_links)]
 Viewer = Annotated[Reading, reads(Right.MANAGE_LINKS)]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 
 router = APIRouter()
-token_routes = APIRouter(prefix="/tokens", tags=["tokens"])
-link_routes = APIRouter(prefix="/courses/{course_id}", tags=["members"])
+token_routes = Resource(prefix="/tokens", tags=["tokens"])
+link_routes = Resource(prefix="/courses/{course_id}", tags=["members"])
 
 
 @token_routes.post("", summary="Make a token", status_code=201)
@@ -142,10 +126,7 @@ async def list_tokens(reading: Annotated[Reading, reads(Right.MANAGE_TOKENS)], p
     return paging.page(rows, TokenBody.model_validate)
 
 
-@token_routes.delete("/{token_id}", summary="End a token", status_code=204)
-async def revoke_token(asking: Annotated[Asking, asks(actions.revoke_token)], token_id: TokenId) -> None:
-    """End the token at once, and sign out its browsers. Its submissions stay."""
-    await actions.revoke_token(asking, token_id)
+token_routes.act("DELETE", "/{token_id}", actions.revoke_token, summary="End a token")
 
 
 @link_routes.post("/members/{member_id}/link", summary="Make a personal link", status_code=201)
@@ -166,11 +147,13 @@ async def create_links(asking: LinkMaker, wanted: actions.MakeLinks, mail: Mail 
     return NewLinks(items=[_new_body(link, asking.url) for link in new_links])
 
 
-@link_routes.get("/links", summary="List personal links", responses=refusals(MemberNotFound))
+@link_routes.get("/links", summary="List personal links")
 async def list_links(
     reading: Viewer,
     paging: Paged,
-    member: Annotated[Id | SkipJsonSchema[None], Query(description="only links of this member")] = None,
+    member: Annotated[
+        Id | SkipJsonSchema[None], Query(description="only links of this member"), Refuses((MemberNotFound,))
+    ] = None,
 ) -> Page[LinkBody]:
     """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)
@@ -210,11 +193,7 @@ async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
     return paging.page(rows, JoinLinkBody.model_validate)
 
 
-@link_routes.delete("/join-links/{join_link_id}", summary="Revoke a join link", status_code=204)
-async def revoke_join_link(asking: Annotated[Asking, asks(actions.revoke_join_link)], join_link_id: JoinLinkId) -> None:
-    """End it at once. Those who came by it stay members."""
-    await actions.revoke_join_link(asking, join_link_id)
-
+link_routes.act("DELETE", "/join-links/{join_link_id}", actions.revoke_join_link, summary="Revoke a join link")
 
 router.include_router(token_routes)
 router.include_router(link_routes)

@@ -3,52 +3,43 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Request
 from pydantic import Field
 
 from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, asks, reads
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page
-from app.errors.outgoing import WebhookNotFound
-from app.http.parameters import LISTED, IdempotencyKey, id_of
+from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
+from app.http.parameters import IdempotencyKey, WebhookId
 from app.services import services
 from app.webhooks import outbox
 
 Viewer = Annotated[Reading, reads(Right.MANAGE_WEBHOOKS)]
-WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
 
-router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+router = Resource(prefix="/webhooks", tags=["webhooks"])
 
 
 class WebhookBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    course: str = Field(
-        validation_alias="course_id",
-        description="the id of the course whose reports it is sent",
-        examples=[EXAMPLE_COURSE],
-    )
+    course: str = shows("the id of the course whose reports it is sent", EXAMPLE_COURSE, of="course_id")
     url: str
     created_at: datetime
 
 
 class NewWebhookBody(WebhookBody):
-    secret: str = Field(
-        description="signs the deliveries; it is shown only here",
-        examples=["whsec_C2FVsBQIhrscChlQIMV+b5sS"],
-    )
+    secret: str = shows("signs the deliveries; it is shown only here", "whsec_C2FVsBQIhrscChlQIMV+b5sS")
 
 
 class DeliveryBody(Body):
-    id: str = Field(description="`webhook-id` of every try to send it", examples=[EXAMPLE_ID])
+    id: str = shows("`webhook-id` of every try to send it", EXAMPLE_ID)
     event: str = Field(examples=["submission.graded"])
-    report: int | None = Field(validation_alias="report_id")
+    report: int | None = shows(of="report_id")
     created_at: datetime
-    attempts: int = Field(description="tries to send it")
-    next_at: datetime | None = Field(description="time of the next try; null when there is none")
-    delivered_at: datetime | None = Field(description="null while `next_at` is null too: it was given up")
-    last_status: int | None = Field(description="HTTP status of the receiver's last answer")
+    attempts: int = shows("tries to send it")
+    next_at: datetime | None = shows("time of the next try; null when there is none")
+    delivered_at: datetime | None = shows("null while `next_at` is null too: it was given up")
+    last_status: int | None = shows("HTTP status of the receiver's last answer")
     last_error: str | None
 
 
@@ -79,16 +70,8 @@ async def list_webhooks(reading: Viewer) -> Items[WebhookBody]:
     return Items(items=list(map(WebhookBody.model_validate, webhooks)))
 
 
-@router.delete("/{webhook_id}", summary="Delete a webhook", status_code=204)
-async def delete_webhook(asking: Annotated[Asking, asks(actions.delete_webhook)], webhook_id: WebhookId) -> None:
-    """Delete the webhook and its unsent deliveries."""
-    await actions.delete_webhook(asking, webhook_id)
-
-
-@router.post("/{webhook_id}/ping", summary="Try a webhook", status_code=202)
-async def ping_webhook(asking: Annotated[Asking, asks(actions.ping_webhook)], webhook_id: WebhookId) -> DeliveryBody:
-    """Send a message of type `ping`. Its outcome appears in the list of deliveries."""
-    return DeliveryBody.model_validate(await actions.ping_webhook(asking, webhook_id))
+router.act("DELETE", "/{webhook_id}", actions.delete_webhook, summary="Delete a webhook")
+router.act("POST", "/{webhook_id}/ping", actions.ping_webhook, DeliveryBody, summary="Try a webhook", status_code=202)
 
 
 @router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")

@@ -2,22 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import work as actions
 from app.actions.asking import Asking
-from app.api.dependencies import AnyReading, Paged, Reading, asks, reads
+from app.api.dependencies import AnyReading, Paged, Reading, Resource, asks, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
-from app.api.schemas.grades import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
+from app.api.schemas.work import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
-from app.http.parameters import AdjustmentId, CommentId, MemberId, Refuses, ReviewId, SubmissionId
+from app.http.parameters import MemberId, Refuses, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
@@ -50,7 +50,7 @@ async def _work(reading: Viewer, at: AtWork) -> StudentWork:
 
 ShownWork = Annotated[StudentWork, Depends(_work)]
 
-router = APIRouter(tags=["grades"])
+router = Resource(tags=["grades"])
 
 
 @router.get(f"{WORK}/adjustments", summary="List the adjustments of a student's grade")
@@ -72,12 +72,13 @@ async def adjust_grade(
     return AdjustmentBody.from_row(adjustment, assignment=at.assignment_id)
 
 
-@router.delete(f"{WORK}/adjustments/{{adjustment_id}}", summary="Withdraw an adjustment", status_code=204)
-async def withdraw_adjustment(
-    asking: Annotated[Asking, asks(actions.withdraw_adjustment)], at: AtWork, adjustment_id: AdjustmentId
-) -> None:
-    """Let it apply no more. It stays in the history. Asking twice changes nothing."""
-    await actions.withdraw_adjustment(asking, at, adjustment_id)
+router.act(
+    "DELETE",
+    f"{WORK}/adjustments/{{adjustment_id}}",
+    actions.withdraw_adjustment,
+    summary="Withdraw an adjustment",
+    at=AtWork,
+)
 
 
 @router.get("/courses/{course_id}/extensions", summary="List the extensions of a course")
@@ -108,10 +109,14 @@ async def set_extension(
     return _extension(request, extension, work.member, work.use)
 
 
-@router.delete(f"{WORK}/extension", summary="Take an extension back", status_code=204)
-async def remove_extension(asking: Annotated[Asking, asks(actions.take_back_extension)], at: AtWork) -> None:
-    """The dates and the limit of the course hold again, for what was handed in, too."""
-    await actions.take_back_extension(asking, at)
+router.act(
+    "DELETE",
+    f"{WORK}/extension",
+    actions.take_back_extension,
+    summary="Take an extension back",
+    name="remove_extension",
+    at=AtWork,
+)
 
 
 @router.get(f"{WORK}/comments", summary="List the comments on a student's work")
@@ -130,13 +135,7 @@ async def add_comment(
     return CommentBody.from_row(comment, assignment=at.assignment_id)
 
 
-@router.delete(f"{WORK}/comments/{{comment_id}}", summary="Delete a comment", status_code=204)
-async def delete_comment(
-    asking: Annotated[Asking, asks(actions.delete_comment)], at: AtWork, comment_id: CommentId
-) -> None:
-    """Delete it for good. A teacher deletes any comment, an assistant their own."""
-    await actions.delete_comment(asking, at, comment_id)
-
+router.act("DELETE", f"{WORK}/comments/{{comment_id}}", actions.delete_comment, summary="Delete a comment", at=AtWork)
 
 # --- requests for review ----------------------------------------------------------------------------------------------
 

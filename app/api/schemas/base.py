@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.storage.models import DEFAULT_COURSE
 
@@ -13,11 +13,23 @@ EXAMPLE_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 EXAMPLE_COURSE = DEFAULT_COURSE
 #: How many things a list has.
 Count = Annotated[int, BeforeValidator(len)]
+#: Whether there is something.
+Whether = Annotated[bool, BeforeValidator(bool)]
 
 
 def address_of(template: str) -> BeforeValidator:
     """Make an address out of an id. A function of its own: pydantic refuses `str.format` itself under Python 3.13."""
     return BeforeValidator(lambda value: template.format(value))
+
+
+def shows(description: str | None = None, *examples: object, of: str | None = None) -> Any:
+    """Describe a field of an answer.
+
+    Args:
+        of: the attribute of the row that it shows, or the way to it, with points; None: the one of the same name.
+    """
+    alias = AliasPath(*of.split(".")) if of else None
+    return Field(description=description, examples=list(examples) or None, validation_alias=alias)
 
 
 class Body(BaseModel):
@@ -42,7 +54,7 @@ class Items(Body, Generic[Item]):
 
 
 class Page(Items[Item], Generic[Item]):
-    next_cursor: str | None = Field(description="the `cursor` of the next page; null on the last one")
+    next_cursor: str | None = shows("the `cursor` of the next page; null on the last one")
 
 
 class Problem(BaseModel):

@@ -109,7 +109,6 @@ class TokenFor:
 
 
 def asking(request: Request, holder: Principal) -> Asking:
-    """Return somebody who asks for actions by this request."""
     parts = services(request)
     return Asking(holder, parts.database, parts.assignments, service_url(request), parts.mailer)
 

@@ -4,6 +4,7 @@ The secret is derived from the hash of the session's, which another site can nei
 """
 
 import hmac
+import secrets
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -13,7 +14,6 @@ from app.access.tokens import hash_secret
 from app.errors.requests import FormExpired, OtherSite
 from app.http.auth.sessions import session_sha256
 from app.http.frames import is_from_us
-from app.http.masking import unmask
 from app.services import services
 
 FORM_FIELD = "form_secret"
@@ -72,3 +72,29 @@ async def check_form_secret(request: Request, masked: object) -> None:
 
 def _is_same(secret: str, other: str) -> bool:
     return hmac.compare_digest(secret.encode(), other.encode())
+
+
+def mask(secret: str) -> str:
+    """Return the secret as hexadecimal digits, different ones each time.
+
+    The length of a compressed answer tells an attacker whether some text of theirs also occurs elsewhere in it (BREACH:
+    Gluck, Harris, Prado, 2013). A secret that looks different in every answer cannot be guessed that way. So it is
+    combined with as many random bytes, which are put before it.
+    """
+    plain = secret.encode()
+    pad = secrets.token_bytes(len(plain))
+    return (pad + _combine(pad, plain)).hex()
+
+
+def unmask(masked: str) -> str:
+    """Return the masked secret. Any other text gives a string that matches no secret."""
+    try:
+        both = bytes.fromhex(masked)
+    except ValueError:
+        return ""
+    half = len(both) // 2
+    return _combine(both[:half], both[half:]).decode("utf-8", "replace")
+
+
+def _combine(pad: bytes, text: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(pad, text, strict=False))

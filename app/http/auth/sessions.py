@@ -1,10 +1,11 @@
-"""Sessions of browsers: known by their secret, which the browser keeps.
+"""Browsers: the address of a client, and its session, which is known by a secret that the browser keeps.
 
 The secret of a session is in a cookie; in a frame without cookies it is in the path (`app.http.frames`). It is random,
 so a plain SHA-256 of it is kept, which cannot be turned back.
 """
 
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from fastapi import Request, Response
 
@@ -40,7 +41,6 @@ async def signed_in_as(request: Request) -> str | None:
 
 
 def visitor(request: Request) -> Visitor:
-    """Return the browser of this request, to sign it in or out."""
     parts = services(request)
     return Visitor(parts.database, timedelta(seconds=parts.settings.session_seconds))
 
@@ -60,7 +60,6 @@ def keep_session(
 
 
 def has_session(request: Request) -> bool:
-    """Tell whether the request brings the secret of a session, which may be over."""
     return token_of(request) is not None or bool(read(request, SESSION_COOKIE))
 
 
@@ -68,3 +67,13 @@ def session_sha256(request: Request) -> str:
     """Return the hash under which the session of this request is kept."""
     token = token_of(request)
     return hash_secret(read(request, SESSION_COOKIE)) if token is None else hash_of_frame(token)
+
+
+def client_of(request: Request) -> str:
+    """Return the client's address, and for IPv6 its network, all of whose addresses one customer has."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host

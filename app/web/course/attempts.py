@@ -1,10 +1,12 @@
-"""Attempts: compare two, decide on a held one, and grade some again."""
+"""Attempts: compare two, decide on a held one, grade some again, and find those with the same code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Response
+from sqlalchemy import select
+from sqlalchemy.orm import defer
 from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
@@ -12,19 +14,23 @@ from app.actions import regrades, work
 from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
-from app.http.forms import see_other
-from app.http.parameters import SubmissionId
-from app.http.staff import reason_of_hold, titles_of
+from app.http.parameters import AssignmentId, SubmissionId
+from app.http.staff import Grader, reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Anybody, Pages, Visit
-from app.storage.models import CourseAssignment
-from app.submissions import reports, repository
+from app.storage.models import CourseAssignment, StoredReport, Submission
+from app.submissions import grades, reports, repository
 from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
+from app.teaching import same_code
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
 from grader.report.messages import render
 from grader.report.model import MEASURED
+
+#: The addresses of an attempt, and of forms about it.
+ONE, COURSE = "/submissions/{submission_id}", "/courses/{course_id}"
+IN_COURSE = f"{COURSE}{ONE}"
 
 router = Pages()
 
@@ -49,12 +55,10 @@ class Side:
 
     @property
     def causes(self) -> Mapping[str, Mapping[str, Any]]:
-        """The known mistakes, by their codes."""
         return {each["code"]: each for each in self.report["diagnoses"]} if self.report else {}
 
     @property
     def checks(self) -> Mapping[str, Mapping[str, Any]]:
-        """The checks, by their ids."""
         return {each["id"]: each for each in self.report["checks"]} if self.report else {}
 
 
@@ -116,23 +120,10 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
     )
 
 
-@router.form("/courses/{course_id}/submissions/{submission_id}/decision", work.decide_attempt, again=_decision_page)
-async def decide(visit: Visit, submission_id: SubmissionId) -> Response:
-    wanted = visit.fields.read(work.DecideAttempt, names={"reason": "decision_reason"})
-    await work.decide_attempt(visit, submission_id, wanted)
-    return see_other(f"/submissions/{submission_id}", said="attempt.decided")
-
-
-@router.form("/courses/{course_id}/submissions/{submission_id}/regrade", regrades.regrade_attempt)
-async def regrade_one(visit: Visit, submission_id: SubmissionId) -> Response:
-    await regrades.regrade_attempt(visit, submission_id)
-    return see_other(f"/submissions/{submission_id}", said="attempt.regraded")
-
-
-@router.form("/courses/{course_id}/failed/regrade", regrades.regrade_failed)
-async def regrade_failed(visit: Visit) -> Response:
-    await regrades.regrade_failed(visit)
-    return visit.lead_to("", "attempt.all_regraded")
+_NAMES = {"reason": "decision_reason"}
+router.act(f"{IN_COURSE}/decision", work.decide_attempt, ONE, "attempt.decided", names=_NAMES, again=_decision_page)
+router.act(f"{IN_COURSE}/regrade", regrades.regrade_attempt, ONE, "attempt.regraded")
+router.act(f"{COURSE}/failed/regrade", regrades.regrade_failed, COURSE, "attempt.all_regraded")
 
 
 async def _side(standing: Standing, viewer: Principal, language: str) -> Side:
@@ -148,3 +139,45 @@ def _only(one: Side, other: Side) -> Sequence[Mapping[str, Any]]:
 def _most(side: Side, check_id: str) -> float:
     check = side.checks.get(check_id)
     return check["max_points"] if check else 0.0
+
+
+# --- the same code ----------------------------------------------------------------------------------------------------
+
+
+@router.get(f"{COURSE}/assignments/{{assignment_id}}/same-code")
+async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
+    async with visit.database.read() as session:
+        uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
+        comparison = await same_code.same_code(session, uses[0].id)
+    title = titles_of(visit.request, uses)[assignment_id]
+    return visit.page(
+        "course/same_code.html", "course", assignment_id=assignment_id, title=title, comparison=comparison
+    )
+
+
+@router.get(f"{IN_COURSE}/same-code")
+async def group_page(visit: Grader, submission_id: SubmissionId) -> Response:
+    async with visit.database.read() as session:
+        submission = await repository.existing_submission(session, submission_id, visit.holder)
+        if submission.course_id != visit.course_id:
+            raise SubmissionNotFound
+        uses = await used_assignments(session, visit.assignments, visit.course_id, submission.assignment_id)
+        group = await same_code.group_of(session, submission)
+        copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
+        rows = await session.execute(
+            select(Submission, StoredReport)
+            .outerjoin(StoredReport, StoredReport.id == reports.counting_report_id())
+            .where(Submission.id.in_(copies))
+            .options(defer(StoredReport.body))
+        )
+        listed = [(attempt, report) for attempt, report in rows]
+        points = await grades.points_of(session, visit.assignments, listed)
+    return visit.page(
+        "course/same_code_group.html",
+        "course",
+        assignment_id=submission.assignment_id,
+        title=titles_of(visit.request, uses)[submission.assignment_id],
+        group=group,
+        reports={attempt.id: report for attempt, report in listed},
+        points={attempt.id: each for (attempt, _), each in zip(listed, points, strict=True)},
+    )

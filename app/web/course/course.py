@@ -16,7 +16,8 @@ from app.courses import membership
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
-from app.http.staff import AssignmentId, Grader, reason_of_hold, the_use, titles_of
+from app.http.parameters import AssignmentId
+from app.http.staff import Grader, reason_of_hold, titles_of
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import platforms
 from app.storage.models import CourseAssignment
@@ -104,7 +105,6 @@ def _by_date(files: Mapping[str, Assignment], uses: Sequence[CourseAssignment]) 
 
 
 def _choices(table: Table, titles: Mapping[str, str], language: str) -> dict[str, list[tuple[str, str]]]:
-    """Return the options of the form above the table, as pairs of value and words."""
     return {
         "group": [("", text("course.all_groups", language)), *((group, group) for group in table.groups)],
         "state": [
@@ -134,11 +134,9 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 
 @router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
 async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") -> Response:
-    """Show an assignment over all students, or over those of a group."""
     course_id, language = visit.course_id, visit.language
     async with visit.database.read() as session:
-        uses = await used_assignments(session, visit.assignments, course_id, assignment_id)
-        use = the_use(uses, assignment_id)
+        (use,) = await used_assignments(session, visit.assignments, course_id, assignment_id)
         groups = await membership.groups(session, course_id)
         only = group if group in groups else None
         statistics = await statistics_of(session, assignment_id, course=course_id, group=only)
@@ -153,7 +151,7 @@ async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") 
         "course/overview.html",
         "course",
         assignment=assignment,
-        title=titles_of(visit.request, uses)[assignment_id],
+        title=titles_of(visit.request, [use])[assignment_id],
         statistics=statistics,
         groups=[("", text("course.all_groups", language)), *((each, each) for each in groups)],
         group=only,

@@ -4,12 +4,13 @@ from math import isfinite
 
 from fastapi import Response
 
-from app.actions import letters as actions
+from app.actions import mail as actions
 from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
-from app.http.staff import AssignmentId, MemberManager, the_use, titles_of
+from app.http.parameters import AssignmentId
+from app.http.staff import MemberManager, titles_of
 from app.http.visits import Pages, Visit
 from app.teaching.grade_list import used_assignments
 from app.teaching.letters import recipients
@@ -30,8 +31,7 @@ async def letter_page(
     typed = visit.fields.typed
     least, language = _points(typed.get("below", below)), typed.get("language", language)
     async with visit.database.read() as session:
-        uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        use = the_use(uses, assignment_id)
+        (use,) = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
         students = await recipients(session, visit.assignments, use, below=least)
     language = language if language in LANGUAGES else visit.course.language
     assignment = in_course(visit.assignments, use)
@@ -42,7 +42,7 @@ async def letter_page(
     return visit.page(
         "course/letter.html",
         "course",
-        title=titles_of(visit.request, uses)[assignment_id],
+        title=titles_of(visit.request, [use])[assignment_id],
         assignment=assignment,
         kind=kind,
         below=least,
@@ -58,7 +58,7 @@ async def letter_page(
     )
 
 
-@router.form(PATH, actions.write_to_students, again=letter_page, on=[LetterRepeated])
+@router.form(PATH, actions.write_to_students, again=letter_page)
 async def write(visit: Visit, assignment_id: AssignmentId) -> Response:
     wanted = visit.fields.read(actions.WriteToStudents, members=visit.fields.typed.get("members", "").split())
     count = await actions.write_to_students(visit, assignment_id, wanted)

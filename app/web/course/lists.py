@@ -1,6 +1,5 @@
 """Lists of a course: requests for review, extensions and adjustments."""
 
-import contextlib
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -8,10 +7,10 @@ from fastapi import Query, Response
 from app.actions import work as actions
 from app.courses import extensions, membership
 from app.courses.membership import Members
-from app.errors.teaching import ExtensionNotFound, ReviewAnswered
-from app.http.parameters import MemberId, ReviewId
-from app.http.staff import ROWS, AssignmentId, Grader, GradeReader, cursor_of, search_of, titles_of
-from app.http.visits import Pages, Visit
+from app.errors.teaching import ExtensionNotFound
+from app.http.parameters import ReviewId
+from app.http.staff import ROWS, Grader, GradeReader, cursor_of, search_of, titles_of
+from app.http.visits import Pages
 from app.storage.models import MemberRole
 from app.teaching import adjustments, reviews
 from app.teaching.grade_list import used_assignments
@@ -23,6 +22,8 @@ REQUESTS = 30
 OFFERED = 10
 
 From = Annotated[str | None, Query(alias="from")]
+
+EXTENSION = "/extensions/{member_id}/{assignment_id}"
 
 router = Pages("/courses/{course_id}")
 
@@ -51,7 +52,6 @@ async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Re
 
 @router.get("/reviews/{review_id}")
 async def review_page(visit: Grader, review_id: ReviewId) -> Response:
-    """Show one request, with the form for the answer."""
     async with visit.database.read() as session:
         review, submission = await reviews.find(session, visit.course_id, review_id)
         names = await names_of(session, [submission])
@@ -66,10 +66,7 @@ async def review_page(visit: Grader, review_id: ReviewId) -> Response:
     )
 
 
-@router.form("/reviews/{review_id}", actions.answer_review, again=review_page, on=[ReviewAnswered])
-async def answer_review(visit: Visit, review_id: ReviewId) -> Response:
-    await actions.answer_review(visit, review_id, visit.fields.read(actions.AnswerReview))
-    return visit.lead_to("/reviews", "review.answered")
+router.act("/reviews/{review_id}", actions.answer_review, "/reviews", "review.answered", again=review_page)
 
 
 @router.get("/extensions")
@@ -93,12 +90,9 @@ async def list_extensions(visit: GradeReader, page_from: str | None = None, sear
     )
 
 
-@router.form("/extensions/{member_id}/{assignment_id}/remove", actions.take_back_extension)
-async def take_back_extension(visit: Visit, member_id: MemberId, assignment_id: AssignmentId) -> Response:
-    """Take an extension back. Sending the form twice changes nothing."""
-    with contextlib.suppress(ExtensionNotFound):
-        await actions.take_back_extension(visit, actions.WorkId(member_id, assignment_id))
-    return visit.lead_to("/extensions", "extension.removed")
+router.act(
+    f"{EXTENSION}/remove", actions.take_back_extension, "/extensions", "extension.removed", twice=[ExtensionNotFound]
+)
 
 
 @router.get("/adjustments")

@@ -1,20 +1,19 @@
 """A student's work: the page of a student, the page of the work at one assignment, and the decisions of the staff."""
 
-import contextlib
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
 from app.courses import extensions, membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
-from app.errors.teaching import AdjustmentReplaced, ExtensionNotFound
+from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
-from app.http.parameters import AdjustmentId, CommentId, MemberId
-from app.http.staff import AssignmentId, Grader, titles_of
+from app.http.parameters import AtWork, MemberId
+from app.http.staff import Grader, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
@@ -28,16 +27,8 @@ WORK = "/members/{member_id}/assignments/{assignment_id}"
 router = Pages("/courses/{course_id}")
 
 
-async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> actions.WorkId:
-    return actions.WorkId(member_id, assignment_id)
-
-
-AtWork = Annotated[actions.WorkId, Depends(_work_id)]
-
-
 @router.get("/members/{member_id}")
 async def member_page(visit: Grader, member_id: MemberId) -> Response:
-    """Show a member: the facts, and the work at every assignment."""
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)
         work = await work_of(session, visit.assignments, member)
@@ -84,19 +75,13 @@ async def work_page(visit: Grader, at: AtWork) -> Response:
     )
 
 
-@router.form(f"{WORK}/adjustment", actions.adjust_grade, again=work_page, on=[AdjustmentReplaced])
+@router.form(f"{WORK}/adjustment", actions.adjust_grade, again=work_page)
 async def adjust(visit: Visit, at: AtWork) -> Response:
     """Adjust the grade. If somebody else has adjusted it meanwhile, show that, and ask again."""
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
     other: dict[str, Any] = {"delta" if visit.fields.typed.get("way") == "value" else "value": None}
     await actions.adjust_grade(visit, at, visit.fields.read(actions.AdjustGrade, names=names, **other))
     return _back(visit, at, "work.adjusted")
-
-
-@router.form(f"{WORK}/adjustments/{{adjustment_id}}/withdraw", actions.withdraw_adjustment)
-async def withdraw(visit: Visit, at: AtWork, adjustment_id: AdjustmentId) -> Response:
-    await actions.withdraw_adjustment(visit, at, adjustment_id)
-    return _back(visit, at, "work.withdrawn")
 
 
 @router.form(f"{WORK}/extension", actions.extend_work, again=work_page)
@@ -110,24 +95,11 @@ async def extend(visit: Visit, at: AtWork) -> Response:
     return _back(visit, at, "work.extended")
 
 
-@router.form(f"{WORK}/extension/remove", actions.take_back_extension)
-async def take_back(visit: Visit, at: AtWork) -> Response:
-    """Take an extension back. Sending the form twice changes nothing."""
-    with contextlib.suppress(ExtensionNotFound):
-        await actions.take_back_extension(visit, at)
-    return _back(visit, at, "work.extension_removed")
-
-
-@router.form(f"{WORK}/comments", actions.add_comment, again=work_page)
-async def comment(visit: Visit, at: AtWork) -> Response:
-    await actions.add_comment(visit, at, visit.fields.read(actions.CommentOnWork, names={"text": "comment"}))
-    return _back(visit, at, "work.commented")
-
-
-@router.form(f"{WORK}/comments/{{comment_id}}/delete", actions.delete_comment)
-async def delete_comment(visit: Visit, at: AtWork, comment_id: CommentId) -> Response:
-    await actions.delete_comment(visit, at, comment_id)
-    return _back(visit, at, "work.comment_deleted")
+_GONE = [ExtensionNotFound]
+router.act(f"{WORK}/adjustments/{{adjustment_id}}/withdraw", actions.withdraw_adjustment, WORK, "work.withdrawn")
+router.act(f"{WORK}/extension/remove", actions.take_back_extension, WORK, "work.extension_removed", twice=_GONE)
+router.act(f"{WORK}/comments", actions.add_comment, WORK, "work.commented", names={"text": "comment"}, again=work_page)
+router.act(f"{WORK}/comments/{{comment_id}}/delete", actions.delete_comment, WORK, "work.comment_deleted")
 
 
 def _back(visit: Visit, at: actions.WorkId, said: str) -> Response:
@@ -142,7 +114,6 @@ def _attempts(visit: Visit, work: Work) -> Sequence[tuple[str, str]]:
 
 
 def _derivations(visit: Visit, work: Sequence[Work]) -> dict[str, list[str]]:
-    """Return the steps of each grade in words, by the ids of assignments."""
     return {
         each.use.assignment_id: [step_in_words(step, visit.language, visit.zone) for step in each.counted.steps]
         for each in work

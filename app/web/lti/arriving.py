@@ -20,8 +20,7 @@ from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.lti import CodeUnusable, CourseUnconnected, LaunchRefused, TeacherNeeded
 from app.http.auth.proof import check_origin
-from app.http.auth.sessions import keep_session, session_sha256, visitor
-from app.http.clients import client_of
+from app.http.auth.sessions import client_of, keep_session, session_sha256, visitor
 from app.http.forms import fields_of, read_page_form, refusal_context, see_other
 from app.http.frames import address_in_frame
 from app.http.pages import page
@@ -61,7 +60,6 @@ async def arrive(request: Request, platform: LtiPlatform, message: Message, *, i
 
 @router.post(COURSE_PATH)
 async def choose_course(request: Request) -> Response:
-    """Connect the platform's course with the one that its teacher chose, and continue the launch."""
     with reasons_logged("lti_refused"):
         check_origin(request)
         services(request).login_limit.take(client_of(request))

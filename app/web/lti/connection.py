@@ -7,10 +7,10 @@ from fastapi import Depends, Response
 from app.access.rights import Right
 from app.actions import lms as actions
 from app.courses import uses
-from app.errors.lti import LinkNotFound, PlatformRefused, SelectionNotFound
+from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
-from app.http.parameters import id_of
+from app.http.parameters import ContextId, LinkId, SelectionId
 from app.http.staff import GradeReader, every_title
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import memberships
@@ -21,10 +21,7 @@ from app.lti.platforms import site_of
 from app.storage.models import LtiContext
 from app.texts import title_of
 
-ContextId = Annotated[str, id_of(LinkNotFound)]
 Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
-SelectionId = Annotated[str, id_of(SelectionNotFound)]
-LinkId = Annotated[str, id_of(LinkNotFound)]
 
 router = Pages("/courses/{course_id}/lms")
 
@@ -72,7 +69,6 @@ async def _page(
     on=[PlatformRefused, AnswerUnusable, TargetRefused],
 )
 async def read_members(visit: Visit, context_id: ContextId) -> Response:
-    """Update the members from the platform's list, and show the changes."""
     changed = await actions.read_members(visit, context_id, visit.parts.platform_services)
     return await _page(visit, read=changed)
 
@@ -82,12 +78,7 @@ async def make_code(visit: Visit) -> Response:
     return await _page(visit, code=await actions.make_code(visit))
 
 
-@router.form("/contexts/{context_id}/disconnect", actions.disconnect)
-async def disconnect(visit: Visit, context_id: ContextId) -> Response:
-    if not visit.fields.has("sure"):
-        return visit.lead_to("/lms")
-    await actions.disconnect(visit, context_id)
-    return visit.lead_to("/lms", "lms.disconnected")
+router.act("/contexts/{context_id}/disconnect", actions.disconnect, "", "lms.disconnected", sure=True)
 
 
 @router.form("/links/{link_id}", actions.choose_assignment)

@@ -21,7 +21,7 @@ from app.access.tokens import hash_secret
 from app.actions import launching
 from app.errors.lti import LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.auth.proof import check_origin
-from app.http.clients import client_of
+from app.http.auth.sessions import client_of
 from app.http.cookies import is_framed, keep, read
 from app.http.pages import page
 from app.lti import keys, platforms

@@ -6,9 +6,8 @@ from fastapi import Depends, Response
 
 from app.access.rights import Right
 from app.actions import platforms as actions
-from app.errors.lti import PlatformKnown, PlatformNotFound
 from app.http.forms import read_page_form, see_other
-from app.http.parameters import id_of
+from app.http.parameters import PlatformId
 from app.http.visits import PageFor, Pages, Visit
 from app.lti import keys, platforms
 from app.lti.grades import connection
@@ -18,10 +17,11 @@ from app.storage.models import LtiContext, LtiPlatform
 from app.web.lti.registering import tool_of
 
 OTHER = "other"
+#: The page of a platform.
+ONE = "/{platform_id}"
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
 Admin = Annotated[Visit, Depends(PageFor(Right.MANAGE_PLATFORMS))]
-PlatformId = Annotated[str, id_of(PlatformNotFound)]
 
 router = Pages("/platforms")
 
@@ -44,7 +44,7 @@ async def _list(visit: Visit, invitation: str | None = None) -> Response:
     )
 
 
-@router.form("", actions.register_platform, again=_list, on=[PlatformKnown])
+@router.form("", actions.register_platform, again=_list)
 async def register(visit: Visit) -> Response:
     form_of_kind: type[actions.RegisterKnownPlatform] | type[actions.RegisterOtherPlatform] = (
         actions.RegisterOtherPlatform
@@ -54,7 +54,8 @@ async def register(visit: Visit) -> Response:
     private = {"private": visit.parts.settings.lti_private_targets}
     wanted = visit.fields.read(form_of_kind, filled_only=True, context=private)
     platform = await actions.register_platform(visit, wanted)
-    return await _reload_frame_sites(visit, f"/platforms/{platform.id}", "platform.added")
+    await _reload_frame_sites(visit)
+    return see_other(f"/platforms/{platform.id}", said="platform.added")
 
 
 @router.form("/invitations", actions.invite_platform)
@@ -63,7 +64,7 @@ async def invite(visit: Visit) -> Response:
     return await _list(visit, f"{visit.url}{invitation.path}")
 
 
-@router.get("/{platform_id}")
+@router.get(ONE)
 async def platform_page(visit: Admin, platform_id: PlatformId) -> Response:
     return await _one(visit, platform_id)
 
@@ -88,7 +89,7 @@ async def _one(visit: Visit, platform_id: str, faults: list[checking.Fault] | No
     )
 
 
-@router.post("/{platform_id}/check")
+@router.post(f"{ONE}/check")
 async def check(visit: Admin, platform_id: PlatformId) -> Response:
     """Look for what would keep launches and grades from working, and show it."""
     await read_page_form(visit.request)
@@ -109,44 +110,16 @@ async def check(visit: Admin, platform_id: PlatformId) -> Response:
     return await _one(visit, platform_id, faults)
 
 
-@router.form("/{platform_id}/confirm", actions.confirm_platform)
-async def confirm(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.confirm_platform(visit, platform_id)
-    return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.confirmed")
-
-
-@router.form("/{platform_id}/suspend", actions.suspend_platform)
-async def suspend(visit: Visit, platform_id: PlatformId) -> Response:
-    if not visit.fields.has("sure"):
-        return see_other(f"/platforms/{platform_id}")
-    await actions.suspend_platform(visit, platform_id)
-    return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.suspended")
-
-
-@router.form("/{platform_id}/deployments", actions.add_deployment, again=_one)
-async def add_deployment(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.add_deployment(visit, platform_id, visit.fields.read(actions.AddDeployment))
-    return see_other(f"/platforms/{platform_id}", said="platform.deployment_added")
-
-
-@router.form("/{platform_id}/origins", actions.set_origins, again=_one)
-async def set_origins(visit: Visit, platform_id: PlatformId) -> Response:
-    await actions.set_origins(visit, platform_id, visit.fields.read(actions.SetOrigins))
-    return await _reload_frame_sites(visit, f"/platforms/{platform_id}", "platform.origins_set")
-
-
-@router.form("/{platform_id}/remove", actions.remove_platform)
-async def remove(visit: Visit, platform_id: PlatformId) -> Response:
-    if not visit.fields.has("sure"):
-        return see_other(f"/platforms/{platform_id}")
-    await actions.remove_platform(visit, platform_id)
-    return await _reload_frame_sites(visit, "/platforms", "platform.removed")
-
-
-async def _reload_frame_sites(visit: Visit, address: str, said: str) -> Response:
-    """Read again which sites may show our pages in a frame, and redirect to a page."""
+async def _reload_frame_sites(visit: Visit) -> None:
+    """Read again which sites may show our pages in a frame."""
     await visit.parts.frame_sites.read()
-    return see_other(address, said=said)
+
+
+router.act(f"{ONE}/confirm", actions.confirm_platform, ONE, "platform.confirmed", then=_reload_frame_sites)
+router.act(f"{ONE}/suspend", actions.suspend_platform, ONE, "platform.suspended", sure=True, then=_reload_frame_sites)
+router.act(f"{ONE}/deployments", actions.add_deployment, ONE, "platform.deployment_added", again=_one)
+router.act(f"{ONE}/origins", actions.set_origins, ONE, "platform.origins_set", again=_one, then=_reload_frame_sites)
+router.act(f"{ONE}/remove", actions.remove_platform, "", "platform.removed", sure=True, then=_reload_frame_sites)
 
 
 def _sites(platform: LtiPlatform) -> dict[str, str]:

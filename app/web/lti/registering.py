@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from app.actions import launching
-from app.http.clients import client_of
+from app.http.auth.sessions import client_of
 from app.http.pages import page
 from app.http.texts import language_of
 from app.lti.reasons import reasons_logged
@@ -43,7 +43,6 @@ async def invitation_page(request: Request, invitation: str) -> Response:
 
 @router.post(REGISTER_PATH)
 async def register(request: Request, invitation: str) -> Response:
-    """Register this service at the platform, and the platform here, where it waits for an admin."""
     with reasons_logged(EVENT):
         await _look(request, invitation)
         async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:

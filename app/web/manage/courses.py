@@ -8,7 +8,6 @@ from app.access.rights import Right
 from app.actions import courses as actions
 from app.courses import course as courses
 from app.courses import uses
-from app.errors.courses import DeletionUnconfirmed
 from app.http.archives import limit_archives, send_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
@@ -23,6 +22,9 @@ USUAL_DAYS = 182
 
 Maker = Annotated[Visit, Depends(PageFor(Right.MAKE_COURSES))]
 Deleter = Annotated[Visit, Depends(PageFor(Right.DELETE_COURSE))]
+
+#: The address of a course.
+ONE = "/courses/{course_id}"
 
 router = Pages()
 
@@ -72,9 +74,8 @@ async def make_course(visit: Visit) -> Response:
     return see_other(f"/courses/{course.id}/start", said="course.made")
 
 
-@router.get("/courses/{course_id}/start")
+@router.get(f"{ONE}/start")
 async def start(visit: Staff) -> Response:
-    """Show the steps until students can hand in, and which of them are done."""
     async with visit.database.read() as session:
         used = await uses.list_used(session, visit.course_id, visit.assignments)
         size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
@@ -89,12 +90,12 @@ async def start(visit: Staff) -> Response:
     )
 
 
-@router.get("/courses/{course_id}/copy")
+@router.get(f"{ONE}/copy")
 async def copy_page(visit: CourseManager) -> Response:
     return visit.page("manage/course_copy.html", "settings", days=USUAL_DAYS, most_days=actions.MOST_COPY_DAYS)
 
 
-@router.form("/courses/{course_id}/copy", actions.copy_course, again=copy_page)
+@router.form(f"{ONE}/copy", actions.copy_course, again=copy_page)
 async def copy(visit: Visit) -> Response:
     """Copy the course. A form that is sent twice makes one copy."""
     key = f"page:{visit.fields.form_key()}"
@@ -106,33 +107,26 @@ async def copy(visit: Visit) -> Response:
     return see_other(address, said="course.copied")
 
 
-@router.form("/courses/{course_id}/archive", actions.change_course)
-async def archive(visit: Visit) -> Response:
-    await actions.change_course(visit, actions.ChangeCourse(archived=True))
-    return visit.lead_to("/settings", "course.archived")
+_ARCHIVE, _REOPEN = actions.ChangeCourse(archived=True), actions.ChangeCourse(archived=False)
+router.act(f"{ONE}/archive", actions.change_course, f"{ONE}/settings", "course.archived", wanted=_ARCHIVE)
+router.act(f"{ONE}/reopen", actions.change_course, f"{ONE}/settings", "course.reopened", wanted=_REOPEN)
 
 
-@router.form("/courses/{course_id}/reopen", actions.change_course)
-async def reopen(visit: Visit) -> Response:
-    await actions.change_course(visit, actions.ChangeCourse(archived=False))
-    return visit.lead_to("/settings", "course.reopened")
-
-
-@router.form("/courses/{course_id}/export", actions.export_course)
+@router.form(f"{ONE}/export", actions.export_course)
 async def export(visit: Visit) -> Response:
     limit_archives(visit.request, visit.holder)
     content = await actions.export_course(visit, visit.language)
     return send_archive(content, f"course-{visit.course_id}")
 
 
-@router.get("/courses/{course_id}/delete")
+@router.get(f"{ONE}/delete")
 async def delete_page(visit: Deleter) -> Response:
     async with visit.database.read() as session:
         size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
     return visit.page("manage/course_delete.html", "settings", size=size)
 
 
-@router.form("/courses/{course_id}/delete", actions.delete_course, again=delete_page, on=[DeletionUnconfirmed])
+@router.form(f"{ONE}/delete", actions.delete_course, again=delete_page)
 async def delete(visit: Visit) -> Response:
     await actions.delete_course(visit, title=visit.fields.typed.get("confirmation", ""))
     return see_other("/courses", said="course.deleted")

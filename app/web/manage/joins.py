@@ -1,7 +1,5 @@
 """Joins of two members who are one student: show what would move, join them, and undo it."""
 
-import contextlib
-
 from fastapi import Response
 
 from app.actions import members as actions
@@ -9,17 +7,10 @@ from app.actions.asking import Asking
 from app.actions.fields import ID
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import (
-    AttemptsRunning,
-    JoinFollowed,
-    JoinOutdated,
-    JoinUndone,
-    MemberNotFound,
-    MemberNotStudent,
-    SameMember,
-)
+from app.errors import AppError
+from app.errors.members import JoinUndone, MemberNotFound, MemberNotStudent
 from app.errors.uploads import MemberRemoved
-from app.http.parameters import JoinId, MemberId
+from app.http.parameters import MemberId
 from app.http.staff import ROWS, MemberManager, Staff, cursor_of, search_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
@@ -27,7 +18,6 @@ from app.teaching.joins import joins
 
 #: The most members that a search offers.
 OFFERED = 20
-REFUSALS = (SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning)
 
 router = Pages("/courses/{course_id}")
 
@@ -58,13 +48,12 @@ async def join_page(visit: MemberManager, member_id: MemberId, other: str = "", 
     )
 
 
-@router.form("/members/{member_id}/join", actions.join_members, again=join_page, on=REFUSALS)
+@router.form("/members/{member_id}/join", actions.join_members, again=join_page, on=[MemberNotFound, MemberRemoved])
 async def join(visit: Visit, member_id: MemberId) -> Response:
-    """Join the two. The member of the address is kept."""
     wanted = visit.fields.read(actions.JoinMembers, names={"member": "other"})
     try:
         await actions.join_members(visit, member_id, wanted)
-    except REFUSALS:
+    except AppError:
         if not await _is_joined(visit, member_id, wanted.member):
             raise
     return visit.lead_to(f"/members/{member_id}/edit", "member.joined")
@@ -93,8 +82,6 @@ async def list_joins(visit: Staff, page_from: str | None = None) -> Response:
     )
 
 
-@router.form("/joins/{join_id}/undo", actions.undo_join, again=list_joins, on=[JoinFollowed, JoinOutdated])
-async def undo(visit: Visit, join_id: JoinId) -> Response:
-    with contextlib.suppress(JoinUndone):  # The form was sent twice.
-        await actions.undo_join(visit, join_id)
-    return visit.lead_to("/joins", "member.unjoined")
+router.act(
+    "/joins/{join_id}/undo", actions.undo_join, "/joins", "member.unjoined", twice=[JoinUndone], again=list_joins
+)

@@ -15,7 +15,7 @@ from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, PersonShared
+from app.errors.members import ExternalIdTaken
 from app.http.parameters import MemberId
 from app.http.staff import ROWS, MemberManager, Staff, only_here, search_of
 from app.http.visits import Pages, Visit
@@ -30,7 +30,8 @@ STATES: Mapping[str, Mapping[str, bool | None]] = {
     "all": {},
 }
 MOST_PAGES = 10_000
-REFUSALS = (ExternalIdTaken, EmailTaken, PersonShared)
+#: The page of a member.
+ONE = "/{member_id}/edit"
 
 router = Pages("/courses/{course_id}/members")
 
@@ -89,7 +90,7 @@ async def new_member(visit: MemberManager) -> Response:
     return visit.page("manage/member_new.html", "members", groups=groups, roles=actions.manageable_roles(visit.holder))
 
 
-@router.form("/new", actions.add_member, again=new_member, on=REFUSALS)
+@router.form("/new", actions.add_member, again=new_member)
 async def add(visit: Visit) -> Response:
     """Add a confirmed member. The id in the grade book keeps a second click from adding another one."""
     wanted = visit.fields.read(actions.AddMember)
@@ -109,7 +110,7 @@ async def _is_same(asking: Asking, wanted: actions.AddMember, member_id: str) ->
     return all(stored[name] == value for name, value in wanted)
 
 
-@router.get("/{member_id}/edit")
+@router.get(ONE)
 async def member_page(visit: Staff, member_id: MemberId) -> Response:
     holder = visit.holder
     async with visit.database.read() as session:
@@ -138,28 +139,11 @@ async def member_page(visit: Staff, member_id: MemberId) -> Response:
     )
 
 
-@router.form("/{member_id}/edit", actions.change_member, again=member_page, on=REFUSALS)
-async def edit(visit: Visit, member_id: MemberId) -> Response:
-    await actions.change_member(visit, member_id, visit.fields.read(actions.ChangeMember))
-    return _back(visit, member_id, "member.changed")
-
-
-@router.form("/{member_id}/confirm", actions.change_member, again=member_page, on=[EmailTaken])
-async def confirm(visit: Visit, member_id: MemberId) -> Response:
-    await actions.change_member(visit, member_id, actions.ChangeMember(confirmed=True))
-    return _back(visit, member_id, "member.confirmed")
-
-
-@router.form("/{member_id}/remove", actions.remove_member)
-async def remove(visit: Visit, member_id: MemberId) -> Response:
-    await actions.remove_member(visit, member_id)
-    return _back(visit, member_id, "member.removed")
-
-
-@router.form("/{member_id}/restore", actions.restore_member, again=member_page, on=[EmailTaken, MemberJoined])
-async def restore(visit: Visit, member_id: MemberId) -> Response:
-    await actions.restore_member(visit, member_id)
-    return _back(visit, member_id, "member.restored")
+router.act(ONE, actions.change_member, ONE, "member.changed", again=member_page)
+_CONFIRM = actions.ChangeMember(confirmed=True)
+router.act("/{member_id}/confirm", actions.change_member, ONE, "member.confirmed", again=member_page, wanted=_CONFIRM)
+router.act("/{member_id}/remove", actions.remove_member, ONE, "member.removed")
+router.act("/{member_id}/restore", actions.restore_member, ONE, "member.restored", again=member_page)
 
 
 @router.form("/{member_id}/link", ways_in.make_links)
@@ -178,18 +162,10 @@ async def make_link(visit: Visit, member_id: MemberId) -> Response:
     )
 
 
-@router.form("/{member_id}/link/revoke", ways_in.revoke_links)
-async def revoke_links(visit: Visit, member_id: MemberId) -> Response:
-    await ways_in.revoke_links(visit, member_id)
-    return _back(visit, member_id, "link.revoked")
+router.act("/{member_id}/link/revoke", ways_in.revoke_links, ONE, "link.revoked")
 
 
-@router.form("/{member_id}/delete", actions.delete_member)
-async def delete(visit: Visit, member_id: MemberId) -> Response:
-    if not visit.fields.has("sure"):
-        return _back(visit, member_id, "member.not_sure")
-    await actions.delete_member(visit, member_id)
-    return visit.lead_to("/members", "member.deleted")
+router.act("/{member_id}/delete", actions.delete_member, "", "member.deleted", sure=True)
 
 
 def _back(visit: Visit, member_id: str, said: str) -> Response:

@@ -1,33 +1,24 @@
 """People across courses, for the operator: find, merge, export and delete them."""
 
-import contextlib
 from typing import Annotated
 
 from fastapi import Depends, Response
 
 from app.access import persons
 from app.access.rights import Right
-from app.actions import people as actions
+from app.actions import members as actions
 from app.courses import people
-from app.errors.courses import DeletionUnconfirmed
-from app.errors.members import (
-    JoinFollowed,
-    JoinOutdated,
-    JoinUndone,
-    PersonNotFound,
-    PersonsShareCourse,
-    SameMember,
-)
-from app.http.archives import send_archive
+from app.errors.members import JoinUndone, PersonNotFound
+from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
-from app.http.parameters import IdentityId, JoinId, PersonId
+from app.http.parameters import PersonId
 from app.http.staff import ROWS, cursor_of, search_of
 from app.http.visits import PageFor, Pages, Visit
-from app.privacy import export
 
 #: The most people that a search for a merge offers.
 OFFERED = 20
-MERGE_REFUSALS = (SameMember, PersonNotFound, PersonsShareCourse)
+#: The page of a person.
+ONE = "/{person_id}"
 
 Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_PEOPLE))]
 
@@ -49,7 +40,7 @@ async def list_people(visit: Viewer, search: str = "", page_from: str | None = N
     )
 
 
-@router.get("/{person_id}")
+@router.get(ONE)
 async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> Response:
     search = search_of(search)
     async with visit.database.read() as session:
@@ -71,33 +62,19 @@ async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> R
 
 @router.get("/{person_id}/export")
 async def export_person(visit: Viewer, person_id: PersonId) -> Response:
-    scope = await export.scope_of_person(visit.database, person_id)
-    content = export.archive(visit.database, scope, lambda stored: stored.body, visit.assignments)
-    return send_archive(content, f"person-{person_id}")
+    return await send_archive_of_person(visit.parts, person_id)
 
 
-@router.form("/{person_id}/merge", actions.merge_people, again=person_page, on=MERGE_REFUSALS)
-async def merge(visit: Visit, person_id: PersonId) -> Response:
-    await actions.merge_people(visit, person_id, visit.fields.read(actions.MergePeople, names={"person": "other"}))
-    return see_other(f"/people/{person_id}", said="person.merged")
-
-
-@router.form(
-    "/{person_id}/merges/{merge_id}/undo", actions.undo_merge, again=person_page, on=[JoinFollowed, JoinOutdated]
+_NAMES = {"person": "other"}
+_MISSING = [PersonNotFound]
+router.act(f"{ONE}/merge", actions.merge_people, ONE, "person.merged", names=_NAMES, again=person_page, on=_MISSING)
+router.act(
+    f"{ONE}/merges/{{merge_id}}/undo", actions.undo_merge, ONE, "person.unmerged", twice=[JoinUndone], again=person_page
 )
-async def undo_merge(visit: Visit, person_id: PersonId, merge_id: JoinId) -> Response:
-    with contextlib.suppress(JoinUndone):  # The form was sent twice.
-        await actions.undo_merge(visit, merge_id)
-    return see_other(f"/people/{person_id}", said="person.unmerged")
+router.act(f"{ONE}/identities/{{identity_id}}/detach", actions.detach_identity, ONE, "person.detached")
 
 
-@router.form("/{person_id}/identities/{identity_id}/detach", actions.detach_identity)
-async def detach(visit: Visit, person_id: PersonId, identity_id: IdentityId) -> Response:
-    await actions.detach_identity(visit, person_id, identity_id)
-    return see_other(f"/people/{person_id}", said="person.detached")
-
-
-@router.form("/{person_id}/delete", actions.delete_person, again=person_page, on=[DeletionUnconfirmed])
+@router.form("/{person_id}/delete", actions.delete_person, again=person_page)
 async def delete(visit: Visit, person_id: PersonId) -> Response:
     await actions.delete_person(visit, person_id, confirmation=visit.fields.typed.get("confirmation", ""))
     return see_other("/people", said="person.deleted")

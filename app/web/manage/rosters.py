@@ -22,8 +22,8 @@ from app.errors.requests import FormExpired
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import file_in, form_with_file
 from app.http.forms import lines_of
-from app.http.uploads import file_in, form_with_file
 from app.http.visits import PageFor, Pages, Visit
 
 PACKED_FIELD = "packed"
@@ -91,10 +91,6 @@ async def _content(form: FormData) -> bytes:
     raise FieldsMissing(missing=["file"])
 
 
-def _pack(content: bytes) -> str:
-    return base64.b64encode(zlib.compress(content, 9)).decode()
-
-
 def _unpack(packed: str) -> bytes:
     unpack = zlib.decompressobj()
     try:
@@ -122,5 +118,5 @@ def _plan_page(
         steps={outcome: [step for step in steps if step.outcome == outcome] for outcome in ORDER},
         shown=MOST_LISTED,
         changes_something=any(step.is_carried_out for step in steps),
-        packed=_pack(content),
+        packed=base64.b64encode(zlib.compress(content, 9)).decode(),
     )

@@ -16,11 +16,11 @@ from app.courses import uses
 from app.courses.assignments import Rules
 from app.courses.changes import RULES
 from app.courses.uses import DATES
-from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
+from app.errors.courses import AssignmentNotFound
 from app.errors.requests import FieldsWrong
-from app.errors.uploads import AssignmentUnknown
 from app.http.fields import Fields, local
-from app.http.staff import AssignmentId, Staff
+from app.http.parameters import AssignmentId
+from app.http.staff import Staff
 from app.http.visits import Pages, Visit
 
 MOST_PAUSE_MINUTES = 30 * 24 * 60
@@ -47,13 +47,10 @@ async def settings_page(visit: Staff) -> Response:
     )
 
 
-@router.form("", actions.change_course, again=settings_page)
-async def change(visit: Visit) -> Response:
-    await actions.change_course(visit, visit.fields.read(actions.ChangeCourse))
-    return visit.lead_to("/settings", "course.changed")
+router.act("", actions.change_course, "", "course.changed", again=settings_page)
 
 
-@router.form("/assignments", actions.add_assignment, again=settings_page, on=[AssignmentUnknown])
+@router.form("/assignments", actions.add_assignment, again=settings_page)
 async def use_assignment(visit: Visit) -> Response:
     assignment_id = visit.fields.typed.get("assignment", "")
     await actions.add_assignment(visit, assignment_id)
@@ -81,7 +78,7 @@ async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
     )
 
 
-@router.form(ONE, actions.change_assignment, again=rules_page, on=[RulesContradictory, LateWithoutDue])
+@router.form(ONE, actions.change_assignment, again=rules_page)
 async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
@@ -96,11 +93,9 @@ async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
     return visit.lead_to("/settings" if has_students else "/start", "assignment.changed")
 
 
-@router.form(f"{ONE}/remove", actions.remove_assignment, again=rules_page, on=[AssignmentInUse])
-async def remove(visit: Visit, assignment_id: AssignmentId) -> Response:
-    with contextlib.suppress(AssignmentNotFound):  # The form was sent twice.
-        await actions.remove_assignment(visit, assignment_id)
-    return visit.lead_to("/settings", "assignment.removed")
+router.act(
+    f"{ONE}/remove", actions.remove_assignment, "", "assignment.removed", twice=[AssignmentNotFound], again=rules_page
+)
 
 
 def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules:
@@ -117,7 +112,6 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules
 
 
 def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:
-    """Return the form's fields for the rules that the course sets."""
     values = Rules.model_validate(rules)
     filled = {f"no_{name}": "on" for name in CAN_BE_NONE if name in rules and rules[name] is None}
     for name in values.model_fields_set:

@@ -61,12 +61,7 @@ async def make_links(visit: Visit) -> Response:
     return visit.lead_to("/links", said if new_links else "links.none")
 
 
-@router.form("/links/revoke", actions.revoke_links)
-async def revoke_links(visit: Visit) -> Response:
-    if not visit.fields.has("sure"):
-        return visit.lead_to("/links", "links.not_sure")
-    await actions.revoke_links(visit)
-    return visit.lead_to("/links", "links.revoked")
+router.act("/links/revoke", actions.revoke_links, "/links", "links.revoked", sure=True)
 
 
 @router.form("/links/join", actions.make_join_link, again=links_page)
@@ -84,10 +79,7 @@ async def make_join_link(visit: Visit) -> Response:
     )
 
 
-@router.form("/links/join/{join_link_id}/revoke", actions.revoke_join_link)
-async def revoke_join_link(visit: Visit, join_link_id: str) -> Response:
-    await actions.revoke_join_link(visit, join_link_id)
-    return visit.lead_to("/links", "join_link.revoked")
+router.act("/links/join/{join_link_id}/revoke", actions.revoke_join_link, "/links", "join_link.revoked")
 
 
 def _code(address: str) -> Markup:
@@ -120,7 +112,4 @@ async def make_token(visit: Visit) -> Response:
     return visit.page("manage/token_made.html", "tokens", token=token, secret=secret, url=visit.url)
 
 
-@router.form("/tokens/{token_id}/revoke", actions.revoke_token)
-async def revoke_token(visit: Visit, token_id: str) -> Response:
-    await actions.revoke_token(visit, token_id)
-    return visit.lead_to("/tokens", "token.revoked")
+router.act("/tokens/{token_id}/revoke", actions.revoke_token, "/tokens", "token.revoked")

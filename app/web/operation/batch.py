@@ -1,7 +1,7 @@
 """Batches of a course: a teacher hands in a platform's archive with the files of all students."""
 
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,15 +12,15 @@ from app.actions.fields import ID
 from app.answers import answer_named
 from app.courses.uses import list_used
 from app.errors import AppError
-from app.errors.batches import ArchiveRefused, BatchNotFound
+from app.errors.batches import ArchiveRefused
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
 from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import form_with_file
 from app.http.forms import fields_of, refusal_context
-from app.http.parameters import id_of
+from app.http.parameters import BatchId
 from app.http.problems import problem
 from app.http.staff import Grader, cursor_of, offered, titles_of
-from app.http.uploads import form_with_file
 from app.http.visits import Pages, Visit
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
@@ -34,8 +34,6 @@ OWNER_FIELD = "owner-"
 UNMATCHED = (BatchFileState.UNMATCHED,)
 UNDONE = (BatchFileState.REFUSED, BatchFileState.UNREADABLE)
 DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICATE)
-
-BatchId = Annotated[str, id_of(BatchNotFound)]
 
 router = Pages("/courses/{course_id}/batch")
 
@@ -85,10 +83,7 @@ async def go_on(visit: Visit, batch_id: BatchId) -> Response:
     return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
 
 
-@router.form("/{batch_id}/leave-out", actions.leave_out_files)
-async def leave_out(visit: Visit, batch_id: BatchId) -> Response:
-    await actions.leave_out_files(visit, batch_id)
-    return visit.lead_to(f"/batch/{batch_id}", "batch.left_out")
+router.act("/{batch_id}/leave-out", actions.leave_out_files, "/{batch_id}", "batch.left_out")
 
 
 async def _list(visit: Visit, refusal: AppError | None = None, fields: dict[str, str] | None = None) -> Response:

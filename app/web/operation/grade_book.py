@@ -51,7 +51,6 @@ InAddress = Annotated[Layout, Depends(_layout)]
 
 @router.get("")
 async def grade_book_page(visit: Grader, layout: InAddress) -> Response:
-    """Show the first lines of the file, as it will be."""
     return await _page(visit, layout)
 
 

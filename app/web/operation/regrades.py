@@ -7,9 +7,6 @@ from fastapi import Depends, Query, Response
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.courses.uses import list_used
-from app.errors.courses import CourseArchived
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview
-from app.errors.uploads import IdempotencyKeyReused
 from app.http.fields import KEY_FIELD
 from app.http.parameters import RegradeId
 from app.http.staff import cursor_of, offered, titles_of
@@ -23,7 +20,8 @@ from grader import Status
 LISTED, PER_PAGE = 20, 50
 #: The page reloads after so many seconds while a regrade runs.
 REFRESH_SECONDS = 3
-CONFLICTS = (CourseArchived, PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotPreview)
+#: The page of a regrade.
+ONE = "/{regrade_id}"
 
 Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_STATISTICS))]
 
@@ -49,7 +47,7 @@ async def regrades_page(visit: Viewer, before: str = "") -> Response:
     )
 
 
-@router.form("", actions.begin_regrade, again=regrades_page, on=[IdempotencyKeyReused])
+@router.form("", actions.begin_regrade, again=regrades_page)
 async def begin(visit: Visit) -> Response:
     """Begin a regrade or a preview of one, and show its page. A form that is sent twice begins one."""
     fields = visit.fields
@@ -64,7 +62,7 @@ async def begin(visit: Visit) -> Response:
     return visit.lead_to(f"/regrades/{progress.regrade.id}")
 
 
-@router.get("/{regrade_id}")
+@router.get(ONE)
 async def regrade_page(
     visit: Viewer,
     regrade_id: RegradeId,
@@ -98,16 +96,8 @@ async def regrade_page(
     )
 
 
-@router.form("/{regrade_id}/apply", actions.apply_preview, again=regrade_page, on=CONFLICTS)
-async def apply(visit: Visit, regrade_id: RegradeId) -> Response:
-    await actions.apply_preview(visit, regrade_id)
-    return visit.lead_to(f"/regrades/{regrade_id}", "regrade.applied")
-
-
-@router.form("/{regrade_id}/drop", actions.drop_preview, again=regrade_page, on=CONFLICTS)
-async def drop(visit: Visit, regrade_id: RegradeId) -> Response:
-    await actions.drop_preview(visit, regrade_id)
-    return visit.lead_to(f"/regrades/{regrade_id}", "regrade.dropped")
+router.act(f"{ONE}/apply", actions.apply_preview, ONE, "regrade.applied", again=regrade_page)
+router.act(f"{ONE}/drop", actions.drop_preview, ONE, "regrade.dropped", again=regrade_page)
 
 
 def _state(progress: RegradeProgress) -> str:

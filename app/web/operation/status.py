@@ -21,7 +21,6 @@ router = Pages()
 
 @router.get("/status")
 async def status_page(visit: Operator) -> Response:
-    """Show the problems that need somebody, and the state of everything."""
     parts, process = visit.parts, operations(visit.request)
     state = await state_of(
         process.database,

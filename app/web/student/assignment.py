@@ -24,14 +24,14 @@ from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.archives import as_file
-from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.auth.proof import FORM_FIELD, check_form_secret, mask, unmask
+from app.http.bodies import file_in, form_with_file
 from app.http.cookies import forget, keep, read
 from app.http.forms import lines_of, refusal_context, see_other
 from app.http.frames import in_frame
-from app.http.masking import mask, unmask
 from app.http.notebook import notebook_cell
-from app.http.staff import AssignmentId, cursor_of
-from app.http.uploads import file_in, form_with_file
+from app.http.parameters import AssignmentId
+from app.http.staff import cursor_of
 from app.http.visits import PageFor, Pages, Visit
 from app.lti.grades.connection import passback_of
 from app.storage.models import Token, new_id, utc_now
@@ -147,7 +147,6 @@ async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ip
 
 @router.get(f"{PATH}/attempts")
 async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
-    """List the newest attempts, or those before one of them."""
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)
@@ -160,10 +159,7 @@ async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
     return await show(visit, assignment_id, code=await notebooks.make_code(visit, assignment_id, visit.language))
 
 
-@router.form(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook)
-async def end_notebook(visit: Visit, assignment_id: AssignmentId, token_id: str) -> Response:
-    await notebooks.end_notebook(visit, token_id)
-    return visit.lead_to(f"/assignments/{assignment_id}", "notebook.ended")
+router.act(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook, PATH, "notebook.ended")
 
 
 async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, actions.HandIn]:
@@ -194,11 +190,7 @@ async def _refused(visit: Visit, assignment_id: str, error: AppError, fields: Ma
 
 
 async def _file(form: FormData) -> File:
-    """Return the file of a form, or the pasted code as one.
-
-    Raises:
-        NothingHandedIn, FileAndCode
-    """
+    """Return the file of a form, or the pasted code as one. Raises: NothingHandedIn, FileAndCode"""
     file, code = await file_in(form), form.get(CODE_FIELD)
     if not isinstance(code, str) or not code.strip():
         if file is None:

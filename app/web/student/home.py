@@ -13,7 +13,7 @@ from fastapi import Depends, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right
-from app.actions import news as actions
+from app.actions import mail as actions
 from app.courses.course import has_only_default
 from app.http.archives import send_own_archive
 from app.http.auth.sessions import session_person
@@ -66,7 +66,6 @@ async def home(visit: Anybody) -> Response:
 
 @router.get("/courses/{course_id}/me/export")
 async def export_me(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Response:
-    """Send members everything that the course keeps about them."""
     return await send_own_archive(visit.request, visit.holder)
 
 

@@ -1,36 +1,40 @@
-"""The page of a submission: the wait, then the report."""
+"""The pages of a submission, and of a check before handing in: the wait, then the report."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_404_NOT_FOUND
 
+from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
 from app.http.auth.holders import SessionHolder
-from app.http.forms import see_other
-from app.http.parameters import LastEventId, SubmissionId
+from app.http.parameters import AssignmentId, CheckId, LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
-from app.http.visits import Anybody, Pages, Visit
+from app.http.visits import Anybody, PageFor, Pages, Visit
 from app.http.watching import event_stream, wait_until_done
+from app.queue import checks
 from app.services import operations, services
-from app.storage.models import Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
+from app.storage.models import Check, Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
 from app.submissions import repository
 from app.submissions.derivation import steps_in_words
 from app.submissions.events import STAGES, events_after
 from app.submissions.grades import may_try_again
 from app.submissions.standing import Standing, standing_of
 from app.teaching.overview.attention import beside, names_of
+from app.teaching.own.courses import own_task
+from app.web.student import assignment
 from app.web.student.conversation import conversation_of
+from grader import Report
 from grader.execution.stages import Stage
-from grader.formats import html
+from grader.formats import View, html
 from grader.formats.source import Sources
 from grader.report import artefacts
 from grader.report.proof import presentation
@@ -42,13 +46,14 @@ REFRESH_SECONDS = 2
 REFRESH_SECONDS_MAX = 15
 #: Stages that not every grade has; they are shown once they are reached.
 OPTIONAL = frozenset(STAGES) - {Stage.READING, Stage.RUNNING, Stage.CHECKING}
+PATH = "/submissions/{submission_id}"
 PICTURE = "/submissions/{}/pictures/{}.svg?lang={}"
 NUMBERS = "/submissions/{}/numbers/"
 
 router = Pages()
 
 
-@router.get("/submissions/{submission_id}")
+@router.get(PATH)
 async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Response:
     """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
     request, viewer = visit.request, visit.holder
@@ -101,13 +106,10 @@ async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Respon
     )
 
 
-@router.form("/submissions/{submission_id}/cancel", actions.cancel_submission)
-async def cancel(visit: Visit, submission_id: SubmissionId) -> Response:
-    await actions.cancel_submission(visit, submission_id)
-    return see_other(f"/submissions/{submission_id}")
+router.act(f"{PATH}/cancel", actions.cancel_submission, PATH)
 
 
-@router.get("/submissions/{submission_id}/events")
+@router.get(f"{PATH}/events")
 async def submission_events(
     request: Request, viewer: SessionHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
 ) -> Response:
@@ -159,7 +161,9 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
     backlog, submission, position = visit.parts.backlog, standing.submission, standing.position
     async with visit.database.read() as session:
         events = [each.event for each in await events_after(session, submission.id, 0)]
-    reached = [event for event in events[_last_start(events) :] if event in STAGES]
+    # A grade that was cut off is queued again.
+    start = max((at for at, event in enumerate(events) if event == "queued"), default=0)
+    reached = [event for event in events[start:] if event in STAGES]
     self_test = operations(visit.request).self_test
     return {
         "position": position,
@@ -173,6 +177,33 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
     }
 
 
-def _last_start(events: list[str]) -> int:
-    """Return the first event of the newest grading: a grade that was cut off is queued again."""
-    return max((at for at, event in enumerate(events) if event == "queued"), default=0)
+# --- a check before handing in ----------------------------------------------------------------------------------------
+
+
+@router.get(f"{assignment.PATH}/checks/{{check_id}}")
+async def check_page(
+    visit: Annotated[Visit, Depends(PageFor(Right.READ_SUBMISSIONS))], assignment_id: AssignmentId, check_id: CheckId
+) -> Response:
+    """Show the result of the check, or a waiting page that reloads."""
+    viewer = visit.holder
+    await wait_until_done(visit.parts, check_id, viewer, PATIENCE_SECONDS, checks.existing)
+    async with visit.database.read() as session:
+        check = await checks.existing(session, check_id, viewer)
+        position = await checks.position(session, check)
+        task = await own_task(session, visit.assignments, viewer, check.assignment_id)
+    common: dict[str, Any] = {"check": check, "task_title": titles_of(visit.request, [task.use])[assignment_id]}
+    if check.report is None:
+        common |= {"position": position, "refresh_seconds": REFRESH_SECONDS}
+        return visit.page("student/check_waiting.html", "course", **common)
+    view = await run_in_threadpool(_view, check, visit.language)
+    # The page says first that it is no grade.
+    (notice, *advisories) = view.report["advisories"]
+    report = {**view.report, "advisories": advisories}
+    common |= {"report": report, "notice": notice["message"], "sources": Sources(view), "pictures": [], "proofs": []}
+    return visit.page("student/check.html", "course", **common)
+
+
+def _view(check: Check, language: str) -> View:
+    report = Report.model_validate(check.report)
+    artefacts = {report.source.artefact: check.source} if report.source.artefact and check.source else {}
+    return View.of(report, language, artefacts)

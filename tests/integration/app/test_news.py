@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import select, update
 
-from app.actions.news import end_news_mail
+from app.actions.mail import end_news_mail
 from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
 from app.privacy import deletion, export
 from app.storage.database import Database

@@ -68,7 +68,6 @@ DEADLINES = {
     "app.oidc.issuer.REQUEST_SECONDS": SECONDS,
     "app.operations.probe.PATIENCE_SECONDS": SECONDS,
     "app.operations.status.PART_SECONDS": SECONDS,
-    "app.web.student.check.PATIENCE_SECONDS": SECONDS,
     "app.web.student.submission.PATIENCE_SECONDS": SECONDS,
     "app.webhooks.sender.LEASE": timedelta(seconds=SECONDS),
 }
@@ -84,8 +83,7 @@ def no_deadline_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def impatient(no_deadline_is_met: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page of an attempt or a check is shown at once, not when there is a report."""
-    for name in ("check", "submission"):
-        monkeypatch.setattr(f"app.web.student.{name}.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("app.web.student.submission.PATIENCE_SECONDS", 0)
 
 
 class FakeGrader:

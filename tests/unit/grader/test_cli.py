@@ -5,6 +5,7 @@ import dataclasses
 import io
 import logging
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -27,8 +28,9 @@ REASON = "a GPU is asked for, and there is none that it can use: missing /dev/nv
 
 
 @pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """A host without a GPU, whatever runs the tests; the list gets what was asked for."""
+    monkeypatch.setenv("LSTM_GRADER_CACHE_DIR", str(tmp_path / "cache"))  # Its user may have no home.
     asked = []
 
     def choose_device(wanted: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.access.rights import Right
+from app.http.auth.proof import mask
 from app.http.fields import new_key
-from app.http.masking import mask
 from app.http.visits import FormAsks, PageFor
 from app.storage.models import DEFAULT_COURSE, Comment, Role, Submission, utc_now
 from app.web import course as course_pages

@@ -13,8 +13,8 @@ from app.access import links, sessions
 from app.access.limits import RateLimit
 from app.access.tokens import Principal, hash_secret
 from app.courses import members
+from app.http.auth.proof import mask
 from app.http.auth.sessions import SESSION_COOKIE
-from app.http.masking import mask
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
 from app.web.joining import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS, hand_in

@@ -10,8 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.http.auth.proof import FORM_FIELD
-from app.http.masking import unmask
+from app.http.auth.proof import FORM_FIELD, unmask
 from grader import Report, Status
 from grader.report.artefacts import pack
 from grader.report.messages import LANGUAGES
