@@ -20,13 +20,7 @@ from grader.report.server_paths import in_one_line
 
 #: Moodle refuses a file without the time of the last change, but accepts an empty one.
 MOODLE_COLUMNS = (
-    "Identifier",
-    "Full name",
-    "Status",
-    "Grade",
-    "Maximum grade",
-    "Last modified (grade)",
-    "Feedback comments",
+    *("Identifier", "Full name", "Status", "Grade", "Maximum grade", "Last modified (grade)", "Feedback comments"),
 )
 OWN_COLUMNS = ("Diagnosis", "File", "SHA-256", "Grader version")
 

@@ -61,13 +61,9 @@ def _dropped_from(case: Case, contents: Sequence[Content]) -> int | None:
     If a state is kept from call to call instead, the right answer is far nearer than all others.
     """
     expected = case.expected
-    whole = [
-        next(
-            (read for form, read in forms_of(content, expected.shape) if form.is_complete),
-            np.full_like(expected, np.nan),
-        )
-        for content in contents
-    ]
+    nothing = np.full_like(expected, np.nan)
+    complete = ((read for form, read in forms_of(each, expected.shape) if form.is_complete) for each in contents)
+    whole = [next(reads, nothing) for reads in complete]
     for index, answer in enumerate(whole):
         if dropout([case], {case.spec.id: answer}) is not None:
             return index

@@ -24,13 +24,17 @@ class ClassRun:
     forged: bool = False  # garbled by somebody who knew the form
     events: tuple[EventArrays, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    # The answers to second calls.
     repeats: Mapping[str, Answer] = field(default_factory=dict)
+    # Counterparts of cases, with other numbers, and their answers; see `grader.execution.questions`.
     others: tuple[tuple[Case, Answer], ...] = ()
+    # Questions of `reference.edges`, and their answers.
     edges: tuple[tuple[Case, Answer | None], ...] = ()
+    # Questions of `reference.lstm.probes`, and their answers.
     probed: tuple[tuple[Case, Answer | None], ...] = ()
 
     @classmethod
-    def of(cls, outcome: Outcome, questions: Questions, exercise: str) -> Self:
+    def read(cls, outcome: Outcome, questions: Questions, exercise: str) -> Self:
         """Read the bytes of a child.
 
         Args:

@@ -1,16 +1,18 @@
 """The record of a submission's run under one generation of Keras, without any judgement."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Self, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 
-from grader.execution.answers import Answer
+from grader.assignment import Assignment
 from grader.execution.class_run import ClassRun
+from grader.execution.reading import Reading
 from grader.execution.recognition import Places
-from grader.sandbox import Outcome, events
+from grader.sandbox import events
 from grader.sandbox.protocol import Arrays
+from grader.sandbox.requests import Run, sizes_of
 from reference import Case
 
 T = TypeVar("T")
@@ -37,15 +39,32 @@ class Roles:
     proven: bool = True
 
 
-@dataclass(frozen=True)
-class Execution:
-    """The events of one child, and what later children added where these left doubts."""
+def run_of(
+    reading: Reading, assignment: Assignment, roles: Roles, statements: list[int], seconds: float, *, prepared: bool
+) -> Run:
+    """Return the part of a request that runs of a class and of a notebook have in common."""
+    return {
+        "source": reading.source,
+        "statements": statements,
+        "statement_seconds": seconds,
+        "canonical": sizes_of(assignment.cases[0]),
+        "unpack_names": reading.unpack_names,
+        "candidate": roles.candidate,
+        "pairing": {str(weight): order for weight, order in roles.pairing.items()},
+        "joined": roles.joined,
+        "prepared": prepared,
+        "only_computes": reading.only_computes,
+    }
 
-    generation: str
-    outcome: Outcome
-    complete: bool = False
-    garbled: str | None = None
-    forged: bool = False  # garbled by somebody who knew the form
+
+@dataclass(frozen=True)
+class Execution(ClassRun):
+    """The events of one child, and what later children added where these left doubts.
+
+    `answers` are by case. Where a reused model was wrong and a fresh one right (`cured`), they are the fresh one's.
+    """
+
+    generation: str = field(kw_only=True)
     class_found: events.ClassFound | None = None
     constructed: events.Constructed | None = None
     # The size that a class needs if it failed for the exercise: ``{"batch": 10}``.
@@ -62,80 +81,43 @@ class Execution:
     # own layer.
     cases: tuple[Case, ...] = ()
     twin: str = ""
-    # By case. Where a reused model was wrong and a fresh one right (`cured`), the fresh one's.
-    answers: Mapping[str, Answer] = field(default_factory=dict)
     cured: frozenset[str] = frozenset()
-    # The answers to second calls.
-    repeats: Mapping[str, Answer] = field(default_factory=dict)
     gradients: events.Gradients | None = None
     gradient_arrays: Arrays = field(default_factory=dict)
     raised: tuple[events.Raised, ...] = ()
     phases: Mapping[str, float] = field(default_factory=dict)
-    # Counterparts of cases, with other numbers, and their answers; see `grader.execution.questions`.
-    others: tuple[tuple[Case, Answer], ...] = ()
-    # Questions of `reference.edges`, and their answers.
-    edges: tuple[tuple[Case, Answer | None], ...] = ()
     # Cases that are right with their own numbers and wrong with others of the same sizes, even on a fresh model.
     known_by_heart: frozenset[str] = frozenset()
     # Cases that are right on a fresh model only.
     fresh_only: tuple[str, ...] = ()
     # Uses of built-in recurrent code during graded calls, where that code is gone.
     built_in: tuple[events.BuiltIn, ...] = ()
-    # Questions of `reference.lstm.probes`, and their answers.
-    probed: tuple[tuple[Case, Answer | None], ...] = ()
 
     @classmethod
-    def of(
-        cls,
-        generation: str,
-        run: ClassRun,
-        roles: Roles,
-        *,
-        cases: tuple[Case, ...],
-        twin: str,
-        answers: Mapping[str, Answer],
-        cured: frozenset[str],
-        known_by_heart: frozenset[str],
-        fresh_only: tuple[str, ...],
-    ) -> Self:
+    def of(cls, run: ClassRun, **later: Any) -> Self:
         """Collect the events of one child by kind.
 
         Args:
-            answers: the child's own, or those of later children in their place.
+            later: fields that follow from the children after it, too.
         """
+        found = cls(**vars(run) | later)
         done = run.select(events.Done)
         measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, events.Gradients)), None)
-        return cls(
-            generation,
-            run.outcome,
-            complete=run.complete,
-            garbled=run.garbled,
-            forged=run.forged,
+        outputs = run.select(events.CaseOutput)
+        return replace(
+            found,
             class_found=_last(run.select(events.ClassFound)),
             constructed=_last(run.select(events.Constructed)),
-            hard_coded={name: size for found in run.select(events.HardCoded) for name, size in found.sizes.items()},
-            parts=_parts(_last(run.select(events.Parts)), roles),
-            roles=roles,
+            hard_coded={name: size for each in run.select(events.HardCoded) for name, size in each.sizes.items()},
+            parts=_parts(_last(run.select(events.Parts)), found.roles),
             statements_failed=tuple(run.select(events.StatementFailed)),
             reaches=tuple(_with_phases(run)),
             patched=tuple(name for each in done for name in each.patched),
-            cases=cases,
-            twin=twin,
-            answers=answers,
-            cured=cured,
-            repeats=run.repeats,
             gradients=measured[0] if measured else None,
             gradient_arrays=measured[1] if measured else {},
             raised=tuple(run.select(events.Raised)),
             phases={name: seconds for each in done for name, seconds in each.phases.items()},
-            others=run.others,
-            edges=run.edges,
-            known_by_heart=known_by_heart,
-            fresh_only=fresh_only,
-            built_in=tuple(
-                dict.fromkeys(noted for output in run.select(events.CaseOutput) for noted in output.built_in)
-            ),
-            probed=run.probed,
+            built_in=tuple(dict.fromkeys(noted for output in outputs for noted in output.built_in)),
         )
 
     @property

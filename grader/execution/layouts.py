@@ -79,12 +79,8 @@ def identity(case: Case) -> Places:
 def alike(case: Case) -> Case:
     """Return the case with the same weights in all gates."""
     weights = case.weights
-    alike = LSTMWeights(
-        *(
-            np.tile(each[..., : weights.units], len(GATES))
-            for each in (weights.kernel, weights.recurrent_kernel, weights.bias)
-        )
-    )
+    arrays = (weights.kernel, weights.recurrent_kernel, weights.bias)
+    alike = LSTMWeights(*(np.tile(each[..., : weights.units], len(GATES)) for each in arrays))
     return oracle_case(replace(case.spec, id=f"{case.spec.id}-alike"), case.x, alike)
 
 

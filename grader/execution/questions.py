@@ -23,11 +23,11 @@ from grader.numerics.backpropagation import factors
 from grader.sandbox.events import CaseOutput, Equal, Gradients, Raised, Trial
 from grader.sandbox.protocol import Arrays
 from grader.sandbox.requests import Question as BoxQuestion
+from grader.sandbox.requests import sizes_of
 from reference import Case, CaseSpec, LSTMWeights, draw, has_table, random_for, search_case
 from reference.edges import edge_cases
 from reference.lstm import probes
 
-SIZES = ("batch", "timesteps", "features", "units")
 # Most steps of the exercise's twin: each costs a right answer a millisecond.
 MOST_STEPS = 6
 EventArrays = tuple[Any, Arrays]
@@ -58,13 +58,9 @@ class Question:
     follows: str | None = None
 
     def body(self) -> BoxQuestion:
-        spec = self.case.spec
         return {
             "id": self.name,
-            "batch": spec.batch,
-            "timesteps": spec.timesteps,
-            "features": spec.features,
-            "units": spec.units,
+            "sizes": sizes_of(self.case.spec),
             "fresh": self.fresh,
             "trial": self.trial,
             "measure": self.measure,
@@ -74,14 +70,8 @@ class Question:
         }
 
     def arrays(self) -> Arrays:
-        weights = self.case.weights
-        given = {
-            "x": self.case.x,
-            "kernel": weights.kernel,
-            "recurrent_kernel": weights.recurrent_kernel,
-            "bias": weights.bias,
-        }
-        return {f"{self.name}/{name}": array for name, array in given.items()}
+        weights = {name: getattr(self.case.weights, name) for name in ("kernel", "recurrent_kernel", "bias")}
+        return {f"{self.name}/{name}": array for name, array in {"x": self.case.x, **weights}.items()}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from grader.report.source import Cells, read_cells
 from grader.sandbox import Kind, Sandbox
 from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.protocol import decode_json, encode, split_frames
-from grader.sandbox.requests import UploadRequest
+from grader.sandbox.requests import UploadRequest, sizes_of
 from grader.submission import Submission
 
 SHOWN_CODE = 300  # characters of a line of code
@@ -175,13 +175,6 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
     Raises:
         SandboxError: the box failed.
     """
-    sizes = assignment.cases[0]
-    canonical = {
-        "batch": sizes.batch,
-        "timesteps": sizes.timesteps,
-        "features": sizes.features,
-        "units": sizes.units,
-    }
     if submission.choices is None:
         return _failed("no_file", {})
     if submission.choices:
@@ -189,7 +182,7 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
     if len(submission.content) > assignment.upload.upload_bytes:
         limit = assignment.upload.upload_bytes
         return _failed("file_too_large", {"bytes": len(submission.content), "limit_bytes": limit})
-    body: UploadRequest = {"filename": submission.filename, "canonical": canonical}
+    body: UploadRequest = {"filename": submission.filename, "canonical": sizes_of(assignment.cases[0])}
     outcome = sandbox.run(Kind.READER, encode(body) + submission.content, READER_LIMITS)
     ended = bool(outcome.killed_for) or outcome.exit_code != 0
     try:

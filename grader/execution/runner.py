@@ -13,8 +13,8 @@ from grader.execution import layouts, recognition
 from grader.execution.answers import Answer
 from grader.execution.choosing import choose
 from grader.execution.class_run import ClassRun
-from grader.execution.execution import Execution, Roles
-from grader.execution.questions import SIZES, Examiner, Questions
+from grader.execution.execution import Execution, Roles, run_of
+from grader.execution.questions import Examiner, Questions
 from grader.execution.reading import Reading
 from grader.numerics.explanation import explain
 from grader.sandbox import Kind, Sandbox, protocol
@@ -122,9 +122,9 @@ class Runner:
             cases = tuple(case if each.spec.id == case.spec.id else each for each in cases)
             answers[case.spec.id] = answer
         return Execution.of(
-            setup.generation,
             run,
-            setup.roles,
+            generation=setup.generation,
+            roles=setup.roles,
             cases=cases,
             twin=self._examiner.twin.spec.id,
             answers=answers,
@@ -237,24 +237,17 @@ class Runner:
     def _ask(self, setup: _Setup, questions: Questions) -> ClassRun:
         kind = Kind.of_class(setup.generation)
         outcome = self._sandbox.run(kind, self._request(setup, questions), self._assignment.limits)
-        return ClassRun.of(outcome, questions, self._cases[0].spec.id)
+        return ClassRun.read(outcome, questions, self._cases[0].spec.id)
 
     def _request(self, setup: _Setup, questions: Questions) -> bytes:
         reading, assignment = self._reading, self._assignment
+        statements = [index for index, statement in enumerate(reading.statements) if statement.run]
+        seconds = assignment.upload.statement_seconds
         body: ClassRequest = {
+            **run_of(reading, assignment, setup.roles, statements, seconds, prepared=self._prepared),
             "task": "class",
-            "source": reading.source,
-            "statements": [index for index, statement in enumerate(reading.statements) if statement.run],
-            "statement_seconds": assignment.upload.statement_seconds,
-            "canonical": {name: getattr(assignment.cases[0], name) for name in SIZES},
             "call_site": {"args": site.args, "kwargs": site.kwargs} if (site := reading.call_site) else None,
-            "unpack_names": reading.unpack_names,
-            "candidate": setup.roles.candidate,
-            "pairing": {str(weight): order for weight, order in setup.roles.pairing.items()},
-            "joined": setup.roles.joined,
             "plans_passed_over": setup.plans_passed_over,
-            "prepared": self._prepared,
-            "only_computes": reading.only_computes,
             "questions": [question.body() for question in questions.in_order],
             "probes": [probe.body() for probe in questions.probes],
         }

@@ -28,8 +28,7 @@ def write(view: View) -> str:
 def _row(view: View, check: dict[str, Any]) -> list[object]:
     """Return a line of the table: CodeRunner draws a tick, a cross, or both for a part, and escapes the rest."""
     earned = check["points"] / check["max_points"] if check["max_points"] else float(check["status"] == "passed")
-    points = view.ui("score_of", points=view.points(check["points"]), max_points=view.points(check["max_points"]))
-    return [earned, check["title"], points if check["max_points"] else "", check["message"]]
+    return [earned, check["title"], view.score_of(check) if check["max_points"] else "", check["message"]]
 
 
 def _paragraphs(texts: list[str]) -> str:

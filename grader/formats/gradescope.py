@@ -36,15 +36,12 @@ def write(view: View) -> str:
 
 
 def _test(view: View, check: dict[str, Any]) -> dict[str, Any]:
-    lines = [check["message"]]
-    if check["hint"]:
-        lines.append(f"{view.ui('what_to_do')}: {check['hint']}")
     return {
         "name": check["title"],
         "score": check["points"],
         "max_score": check["max_points"],
         "status": "passed" if check["status"] == "passed" else "failed",
-        "output": "\n".join(lines),
+        "output": view.with_hint(check),
         "visibility": "visible",
         "extra_data": {"id": check["id"], "status": check["status"], "code": check["code"]},
     }

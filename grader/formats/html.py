@@ -43,19 +43,14 @@ def write(view: views.View) -> str:
 
 def fill(template: str, language: str, **context: object) -> str:
     """Make a self-contained page from one of our templates."""
-    return without_commands(
-        _environment().get_template(template).render(**_page_context(language), **context), "text/html"
-    )
-
-
-def _page_context(language: str) -> dict[str, Any]:
     style = (STATIC_FILES / "report.css").read_text(encoding="utf-8")
-    # Ours, and the only value that is not escaped.
-    return {"language": language, "name": partial(_name, language), "style": Markup(style), "policy": POLICY}  # noqa: S704
 
+    def name(id: str, /, **params: object) -> str:
+        return translate(id, language, **params)
 
-def _name(language: str, id: str, /, **params: object) -> str:
-    return translate(id, language, **params)
+    # The style is ours, and the only value that is not escaped.
+    context |= {"language": language, "name": name, "style": Markup(style), "policy": POLICY}  # noqa: S704
+    return without_commands(_environment().get_template(template).render(**context), "text/html")
 
 
 def pictures_of(view: views.View) -> dict[str, Picture]:

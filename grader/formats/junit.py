@@ -50,8 +50,8 @@ def _suite(view: View) -> ET.Element:
         case = ET.SubElement(suite, "testcase", classname=report["assignment"]["id"], name="grading", time=seconds)
         error = ET.SubElement(case, "error", message=view.verdict(), type=report["status"])
         error.text = report["error"]["type"] if report["error"] else ""
-    for name in ("stdout", "stderr"):
-        ET.SubElement(suite, "system-out" if name == "stdout" else "system-err").text = report["output"][name]
+    for name, element in (("stdout", "system-out"), ("stderr", "system-err")):
+        ET.SubElement(suite, element).text = report["output"][name]
     return suite
 
 

@@ -87,17 +87,9 @@ def _checks(view: views.View) -> Table:
         mark, style = CHECK_MARK[check["status"]]
         earned = view.points(check["points"]) if view.is_graded else "–"
         points = f"{earned}/{view.points(check['max_points'])}" if check["max_points"] else ""
-        table.add_row(
-            Text(mark, style=style),
-            Text(check["title"]),
-            Text(points, justify="right"),
-            Text("\n".join([check["message"], *_hint(check, view)])),
-        )
+        title, message = Text(check["title"]), Text(view.with_hint(check))
+        table.add_row(Text(mark, style=style), title, Text(points, justify="right"), message)
     return table
-
-
-def _hint(check: dict[str, Any], view: views.View) -> list[str]:
-    return [f"{view.ui('what_to_do')}: {check['hint']}"] if check["hint"] else []
 
 
 def _divergence(view: views.View) -> list[RenderableType]:
@@ -134,11 +126,8 @@ def _error(report: dict[str, Any], view: views.View) -> list[RenderableType]:
 
 
 def _output(heading: str, text: str) -> list[RenderableType]:
-    lines = [
-        line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…"
-        for line in text.splitlines()
-        if line.strip()
-    ]
+    kept = (line for line in text.splitlines() if line.strip())
+    lines = [line if len(line) <= SHOWN_CHARACTERS else f"{line[:SHOWN_CHARACTERS]}…" for line in kept]
     if not lines:
         return []
     shown = lines[:SHOWN_LINES] + (["..."] if len(lines) > SHOWN_LINES else [])

@@ -103,11 +103,7 @@ def parts(report: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 
 def rows(
-    report: Mapping[str, Any],
-    language: str,
-    elsewhere: frozenset[str] = FIRST_DIFFERENCE,
-    *,
-    has_summary: bool = False,
+    report: Mapping[str, Any], language: str, elsewhere: frozenset[str] = FIRST_DIFFERENCE, *, has_summary: bool = False
 ) -> list[dict[str, Any]]:
     """Return the checks for a table below the causes. Repeat nothing: a message shown above is only named.
 
@@ -291,15 +287,18 @@ class View:
         status = self.name(f"status.{self.report['status']}")
         if not self.is_graded:
             return f"{status}: {self.ui('no_grade')}"
-        earned, there_are = self.points(self.report["points"]), self.points(self.report["max_points"])
-        of = self.ui("score_of", points=earned, max_points=there_are)
-        return f"{status}: {of}"
+        return f"{status}: {self.score_of(self.report)}"
+
+    def score_of(self, part: Mapping[str, Any]) -> str:
+        """Return the points of the report or of a check, and how many there are."""
+        return self.ui("score_of", points=self.points(part["points"]), max_points=self.points(part["max_points"]))
 
     def advice(self) -> list[str]:
         """Return the mistakes and the advice, a paragraph each: the diagnoses, or without any the failed checks."""
-        return [self._with_hint(part) for part in self.report["diagnoses"] or root_failures(self.report)]
+        return [self.with_hint(part) for part in self.report["diagnoses"] or root_failures(self.report)]
 
-    def _with_hint(self, part: dict[str, Any]) -> str:
+    def with_hint(self, part: Mapping[str, Any]) -> str:
+        """Return the message of a diagnosis or a check, and the advice below it."""
         message: str = part["message"]
         return f"{message}\n{self.ui('what_to_do')}: {part['hint']}" if part["hint"] else message
 

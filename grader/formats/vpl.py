@@ -9,8 +9,6 @@ Source: `find_proposedgrade`, `find_proposedcomment` and `result_to_html` in vpl
 https://github.com/jcrodriguez-dis/moodle-mod_vpl.
 """
 
-from typing import Any
-
 from grader.formats.view import View
 
 GRADE, COMMENT = "Grade :=>>", "Comment :=>>"
@@ -24,16 +22,10 @@ def write(view: View) -> str:
         lines += [*_text(paragraph), COMMENT]
     if view.gives_grade:
         for check in view.report["checks"]:
-            lines += [_heading(_title(view, check)), *_text(check["message"])]
+            of = f": {view.score_of(check)}" if check["max_points"] else ""
+            lines += [_heading(check["title"] + of), *_text(check["message"])]
         lines.append(f"{GRADE}{view.report['points']:g}")
     return "\n".join(lines) + "\n"
-
-
-def _title(view: View, check: dict[str, Any]) -> str:
-    if not check["max_points"]:
-        return str(check["title"])
-    of = view.ui("score_of", points=view.points(check["points"]), max_points=view.points(check["max_points"]))
-    return f"{check['title']}: {of}"
 
 
 def _heading(text: str) -> str:

@@ -93,11 +93,7 @@ def _causes(report: Report) -> dict[str, Any]:
 
 
 def _results(report: Report) -> dict[str, Any]:
-    results: dict[str, Any] = {
-        "status": report.status.value,
-        "points": report.points,
-        "max_points": report.max_points,
-    }
+    results: dict[str, Any] = {"status": report.status.value, "points": report.points, "max_points": report.max_points}
     for check in report.checks:
         for key in ("status", "points", "max_points", "code"):
             value = getattr(check, key)
@@ -148,13 +144,9 @@ class _Names:
             {each["code"]: each["params"].get("variant") for each in (*report["checks"], *report["diagnoses"])}
             for report in rendered
         ]
-        self._titles = {
-            f"checks.{check['id']}": check["title"] for report in rendered for check in report["checks"]
-        } | {
-            f"cases.{case.id}": translate(f"category.{case.category}", language)
-            for report in (before, after)
-            for case in report.cases
-        }
+        self._titles = {f"checks.{check['id']}": check["title"] for report in rendered for check in report["checks"]}
+        cases = [*before.cases, *after.cases]
+        self._titles |= {f"cases.{case.id}": translate(f"category.{case.category}", language) for case in cases}
 
     def word(self, id: str) -> str:
         return translate(f"diff.{id}", self._language)

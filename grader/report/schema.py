@@ -50,30 +50,23 @@ def read_report(text: str | bytes) -> Report:
         data = data["report"]
     if not isinstance(data, dict):
         raise NotAReport("the JSON is no object")
+    _remove_sentences(data)
     try:
-        return Report.model_validate(_without_sentences(data))
+        return Report.model_validate(data)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "report"
         raise NotAReport(f"{where}: {sentence_of(first)}") from exc
 
 
-def _without_sentences(data: dict[str, Any]) -> dict[str, Any]:
-    def stripped(parts: Any, model: str) -> Any:
-        if not isinstance(parts, list):
-            return parts
-        return [
-            {key: value for key, value in part.items() if key not in SENTENCES[model]}
-            if isinstance(part, dict)
-            else part
-            for part in parts
-        ]
+def _remove_sentences(stored: dict[str, Any]) -> None:
+    def strip(owner: dict[str, Any], key: str, model: str) -> None:
+        parts = owner.get(key)
+        for part in parts if isinstance(parts, list) else ():
+            for sentence in SENTENCES[model] if isinstance(part, dict) else ():
+                part.pop(sentence, None)
 
-    stored = dict(data)
     for key, model in (("checks", "Check"), ("diagnoses", "Diagnosis"), ("advisories", "Advisory")):
-        if key in stored:
-            stored[key] = stripped(stored[key], model)
-    extraction = stored.get("extraction")
-    if isinstance(extraction, dict) and "cells_skipped" in extraction:
-        stored["extraction"] = {**extraction, "cells_skipped": stripped(extraction["cells_skipped"], "SkippedCell")}
-    return stored
+        strip(stored, key, model)
+    if isinstance(extraction := stored.get("extraction"), dict):
+        strip(extraction, "cells_skipped", "SkippedCell")

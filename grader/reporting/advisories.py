@@ -75,11 +75,8 @@ def _replaced_cell(evidence: Evidence) -> Remark | None:
     if not re.search(r"\bLSTMCell\(", source):
         return None
     definitions = len(MAKES_CELL.findall(source))
-    failed = [
-        statement
-        for statement in evidence.execution.statements_failed
-        if "LSTMCell" in statement.binds or (not definitions and "*" in statement.binds)
-    ]
+    makes = {"LSTMCell"} if definitions else {"LSTMCell", "*"}
+    failed = [each for each in evidence.execution.statements_failed if not makes.isdisjoint(each.binds)]
     if failed and definitions <= len(failed):
         last = failed[-1]
         params = {"variant": "failed", "type": last.type, "message": in_brief(last.message)}
@@ -105,8 +102,6 @@ def _stopped_by(evidence: Evidence) -> Params:
 
 def _by_kind(parts: Parts) -> Params:
     """Group the variables that Keras does not know of by how they are held."""
-    params: Params = {}
-    for kind in ("holder", "variable"):
-        if found := parts.untracked_of(kind):
-            params[kind + "s"] = found
+    found = {f"{kind}s": parts.untracked_of(kind) for kind in ("holder", "variable")}
+    params = {kind: names for kind, names in found.items() if names}
     return {"variant": "all", **params} if params and parts.knows_none else params

@@ -40,19 +40,12 @@ def _status(judgement: Judgement) -> model.Status:
         return model.Status.MEMORY_LIMIT
     if judgement.evidence.exercise not in execution.answers:
         return model.Status.RUNTIME_ERROR
-    return (
-        model.Status.PASSED
-        if all(verdict.status == CheckStatus.PASSED for verdict in judgement.verdicts.values())
-        else model.Status.FAILED
-    )
+    passed = all(verdict.status == CheckStatus.PASSED for verdict in judgement.verdicts.values())
+    return model.Status.PASSED if passed else model.Status.FAILED
 
 
 def report_on(
-    submission: Submission,
-    judgement: Judgement,
-    stages: Stages,
-    artefacts: Sink | None,
-    questions: str,
+    submission: Submission, judgement: Judgement, stages: Stages, artefacts: Sink | None, questions: str
 ) -> model.Report:
     """Return the report on a submission that was run.
 
@@ -97,36 +90,26 @@ def _case_results(judgement: Judgement, artefacts: Sink | None) -> list[model.Ca
     verdict = judgement.verdicts.get("equivalence")
     # Without the weights of Keras, no comparison means anything.
     comparable = verdict is None or verdict.code != "parts_not_found"
-    results = [
-        (found if comparable else found.without_numbers()).result(
-            id=case.id,
-            visibility=case.visibility,
-            category=case.category,
-            atol=tolerance.atol,
-            rtol=tolerance.rtol,
+    results = []
+    # More cases are asked than reported.
+    for entry, case in zip(evidence.assignment.cases, evidence.execution.cases, strict=False):
+        found = evidence.comparison(entry.id)
+        result = (found if comparable else found.without_numbers()).result(
+            id=entry.id, visibility=entry.visibility, category=entry.category, atol=tolerance.atol, rtol=tolerance.rtol
         )
-        for case in evidence.assignment.cases
-        for found in [evidence.comparison(case.id)]
-    ]
-    if not comparable:
-        artefacts = None
-    return [
-        result.model_copy(update={"arrays": _stored_arrays(evidence, case, artefacts)}) if artefacts else result
-        for result, case in zip(results, evidence.execution.cases, strict=False)  # more cases are asked than reported
-    ]
+        arrays = _stored_arrays(evidence, case, artefacts) if artefacts and comparable else None
+        results.append(result.model_copy(update={"arrays": arrays}))
+    return results
 
 
 def _stored_arrays(evidence: Evidence, case: Case, artefacts: Sink) -> str | None:
     """Store the arrays of a public case and return their name; arrays of another shape make no picture."""
     answer = evidence.execution.answers.get(case.spec.id)
-    if case.spec.visibility != "public" or answer is None or answer.array is None:
+    array = answer.array if answer is not None and case.spec.visibility == "public" else None
+    if array is None or array.shape != case.expected.shape:
         return None
-    if answer.array.shape != case.expected.shape:
-        return None
-    understanding, tolerance = evidence.understanding, evidence.assignment.tolerance
-    name, content = pack(
-        answer.array, case.expected, *proof_of(answer.array, case, understanding.explanation, tolerance)
-    )
+    proof = proof_of(array, case, evidence.understanding.explanation, evidence.assignment.tolerance)
+    name, content = pack(array, case.expected, *proof)
     artefacts(name, content)
     return name
 

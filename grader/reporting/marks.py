@@ -78,11 +78,8 @@ def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _fits(part: Part, look: Look, finding: Finding) -> bool:
-    if not look.describes(part):
-        return False
-    if isinstance(look.gates, str):
-        return part.gate == look.gates
-    return not look.gates or part.gate in _gates(finding)
+    gates = [look.gates] if isinstance(look.gates, str) else _gates(finding) if look.gates else [part.gate]
+    return look.describes(part) and part.gate in gates
 
 
 def _gates(finding: Finding) -> list[object]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, NotRequired, TypedDict
 
+#: How many of each of `SIZES` a case has.
 Sizes = dict[str, int]
+SIZES = ("batch", "timesteps", "features", "units")
 
 #: Words for the activations that a reader finds. Other functions of the same numbers have the same word.
 ACTIVATIONS = frozenset(
@@ -72,10 +74,7 @@ class Question(TypedDict):
     """
 
     id: str
-    batch: int
-    timesteps: int
-    features: int
-    units: int
+    sizes: Sizes
     fresh: bool
     trial: bool
     measure: bool
@@ -91,7 +90,7 @@ class CallSite(TypedDict):
     kwargs: dict[str, str]
 
 
-class _Run(TypedDict):
+class Run(TypedDict):
     """The part of a request that runs of a class and of a notebook have in common.
 
     Where weights were recognised, an array ``places/16/32`` follows for each layer: that of 16 features, 32 units.
@@ -118,7 +117,7 @@ class _Run(TypedDict):
     only_computes: bool
 
 
-class ClassRequest(_Run):
+class ClassRequest(Run):
     """A request to ask the class.
 
     Attributes:
@@ -148,7 +147,7 @@ class Spoil(TypedDict):
     model: NotRequired[int]
 
 
-class NotebookRequest(_Run):
+class NotebookRequest(Run):
     """A request to run the notebook itself.
 
     Attributes:

@@ -19,6 +19,7 @@ import signal
 import sysconfig
 import time
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cuda
@@ -77,29 +78,23 @@ class Refused(OSError):
     """A step of the lockdown failed; the child must end before any student code runs."""
 
 
+@dataclass
 class Wall:
     """The parts of the wall that all children share; `prepare` builds it.
 
-    Args:
+    Attributes:
         state: mechanism -> (is it enforced, the attacks it stops).
         call_filter: the filter for system calls; None where there is no seccomp.
         readable_trees: folders and files that a submission may read.
         gpu_nodes: device files of the GPU that submissions run on; none: they run on the CPU.
+        page_filter: the filter that keeps pages, see `keep`.
     """
 
-    def __init__(
-        self,
-        state: State,
-        call_filter: Program | None,
-        readable_trees: Collection[str],
-        gpu_nodes: Collection[str],
-    ) -> None:
-        self.state = state
-        self._filter = call_filter
-        self._keeping: Program | None = None
-        self._readable_trees = readable_trees
-        self._gpu_nodes = gpu_nodes
-        self._keeps_reading = not all(map(_open_to_all, readable_trees))
+    state: State
+    call_filter: Program | None
+    readable_trees: Collection[str] = ()
+    gpu_nodes: Collection[str] = ()
+    page_filter: Program | None = None
 
     def apply(
         self,
@@ -136,7 +131,7 @@ class Wall:
             _yield_cores()
         _limit_resources(limits, private_uid=uid is not None)
         if uid is not None:
-            _become(uid, keeps_reading=self._keeps_reading)
+            _become(uid, keeps_reading=not all(map(_open_to_all, self.readable_trees)))
         elif os.geteuid() == 0:
             raise Refused("the warm process is root and no user was given to this run")
         else:
@@ -147,10 +142,9 @@ class Wall:
         _prctl(PR_SET_NO_NEW_PRIVS, 1)
         if self.state["landlock"][0]:
             self._restrict_files(directory)
-        if self._keeping is not None:
-            self._keeping.load()
-        if self._filter is not None:
-            self._filter.load()
+        for program in (self.page_filter, self.call_filter):
+            if program is not None:
+                program.load()
         return time.monotonic() - began
 
     def hide(self, paths: Iterable[str]) -> None:
@@ -173,24 +167,24 @@ class Wall:
 
         Returns: False when there is no seccomp here, and the operator accepted that.
         """
-        if self._filter is None:
+        if self.call_filter is None:
             return False
         import kept_pages  # not above, for the same reason as the other filter
 
-        self._keeping = kept_pages.compile_filter(first, last)
+        self.page_filter = kept_pages.compile_filter(first, last)
         return True
 
     def _restrict_files(self, directory: str) -> None:
         # Built here and not before the fork: /proc/self is another process there.
         with landlockpy.Ruleset(scoped=Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL) as rules:
-            for tree in self._readable_trees:
+            for tree in self.readable_trees:
                 rules.allow_path(tree, READ_TREE if os.path.isdir(tree) else READ_FILE)
             for file in SINGLE_FILES:
                 if os.path.exists(file):
                     rules.allow_path(file, READ_FILE)
             rules.allow_path(directory, WRITE_TREE)
-            if self._gpu_nodes:
-                _allow_cuda(rules, self._gpu_nodes)
+            if self.gpu_nodes:
+                _allow_cuda(rules, self.gpu_nodes)
             rules.restrict()
 
 
@@ -210,12 +204,8 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
         state["a /proc of its own"] = (problem is None, f"seeing other runs{f': {problem}' if problem else ''}")
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     abi = landlockpy.abi_version()
-    _require(
-        "landlock",
-        abi >= 1,
-        "the kernel has no Landlock (5.13 or newer, with landlock in its list of LSMs)",
-        accepted_missing,
-    )
+    problem = "the kernel has no Landlock (5.13 or newer, with landlock in its list of LSMs)" if abi < 1 else None
+    _require("landlock", problem, accepted_missing)
     call_filter = problem = None
     try:
         import seccomp_filter  # not above: without libseccomp it cannot be imported
@@ -223,20 +213,16 @@ def prepare(accepted_missing: Collection[str], gpu_nodes: Collection[str] = ()) 
         call_filter = seccomp_filter.compile_filter(gpu=bool(gpu_nodes))
     except OSError as exc:
         problem = f"seccomp cannot be used: {exc}"
-    _require("seccomp", problem is None, problem, accepted_missing)
+    _require("seccomp", problem, accepted_missing)
     private_uid = os.geteuid() == 0
     lacks = _lacks(abi, has_filter=call_filter is not None)
     state["landlock"] = (abi >= 1, f"reading and writing files outside the run's own directory (ABI {abi}{lacks})")
-    state["seccomp"] = (
-        call_filter is not None,
-        "network, new processes, signals to others, every unneeded system call",
-    )
-    state["uid per run"] = (
-        private_uid,
-        "reaching files and processes of others" if private_uid else "(only where the service runs as root)",
-    )
+    stops = "network, new processes, signals to others, every unneeded system call"
+    state["seccomp"] = (call_filter is not None, stops)
+    stops = "reaching files and processes of others" if private_uid else "(only where the service runs as root)"
+    state["uid per run"] = (private_uid, stops)
     if abi < 1:
-        return Wall(state, call_filter, readable_trees=(), gpu_nodes=())
+        return Wall(state, call_filter)
     return Wall(state, call_filter, tuple(_python_trees()), tuple(gpu_nodes))
 
 
@@ -256,8 +242,8 @@ def _lacks(abi: int, *, has_filter: bool) -> str:
     return f", which leaves to seccomp: {', '.join(lacking)}" if has_filter else f", without {', '.join(lacking)}"
 
 
-def _require(name: str, works: bool, problem: str | None, accepted_missing: Collection[str]) -> None:
-    if not works and name not in accepted_missing:
+def _require(name: str, problem: str | None, accepted_missing: Collection[str]) -> None:
+    if problem is not None and name not in accepted_missing:
         raise Refused(
             f"{problem}. Submissions would run without this part of the wall, so the box does not start. "
             f"An operator who accepts that sets LSTM_GRADER_ACCEPT_MISSING={name}"

@@ -81,7 +81,8 @@ def _scope_of(node: ast.AST, enclosing: frozenset[str], late: bool) -> _Scope:
     type_parameters = frozenset(name for p in getattr(node, "type_params", []) if isinstance(name := p.name, str))
     if isinstance(node, FUNCTIONS):
         body = [node.body] if isinstance(node, ast.Lambda) else list(node.body)
-        return _Scope("function", list[ast.AST](body), _parameters(node.args) | type_parameters, enclosing, late=True)
+        parameters = {each.arg for each in arguments_of(node.args)}
+        return _Scope("function", list[ast.AST](body), type_parameters | parameters, enclosing, late=True)
     if isinstance(node, ast.ClassDef):
         return _Scope("class", list(node.body), frozenset(), enclosing | type_parameters, late)
     assert isinstance(node, COMPREHENSIONS)
@@ -90,11 +91,6 @@ def _scope_of(node: ast.AST, enclosing: frozenset[str], late: bool) -> _Scope:
     # The first iterable is computed outside, with the names of that scope.
     roots = [*elements, first.target, *first.ifs, *node.generators[1:]]
     return _Scope("comprehension", roots, frozenset(), enclosing, late)
-
-
-def _parameters(arguments: ast.arguments) -> frozenset[str]:
-    plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return frozenset(a.arg for a in [*plain, arguments.vararg, arguments.kwarg] if a is not None)
 
 
 def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
@@ -107,15 +103,10 @@ def _nodes_of(roots: Iterable[ast.AST]) -> tuple[list[ast.AST], list[ast.AST]]:
         nodes.append(node)
         if isinstance(node, FUNCTIONS):
             inner.append(node)
-            arguments = node.args
-            stack += arguments.defaults
-            stack += [default for default in arguments.kw_defaults if default is not None]
+            stack += [default for _, default in defaults_of(node.args)]
             if not isinstance(node, ast.Lambda):
-                annotated = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-                annotated += [a for a in (arguments.vararg, arguments.kwarg) if a is not None]
-                stack += node.decorator_list
-                stack += [a.annotation for a in annotated if a.annotation is not None]
-                stack += [node.returns] if node.returns is not None else []
+                annotations = (node.returns, *(each.annotation for each in arguments_of(node.args)))
+                stack += [*node.decorator_list, *filter(None, annotations)]
         elif isinstance(node, ast.ClassDef):
             inner.append(node)
             stack += [*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)]
@@ -183,6 +174,31 @@ def names_bound_by(node: ast.AST) -> list[str]:
         case ast.MatchMapping(rest=str(name)):
             return [name]
     return []
+
+
+def arguments_of(given: ast.arguments) -> list[ast.arg]:
+    stars = (each for each in (given.vararg, given.kwarg) if each is not None)
+    return [*given.posonlyargs, *given.args, *given.kwonlyargs, *stars]
+
+
+def defaults_of(given: ast.arguments) -> list[tuple[str, ast.expr]]:
+    """Return the parameters that have a default, each with it."""
+    plain = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
+    by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return [(part.arg, default) for part, default in (*plain, *by_name) if default is not None]
+
+
+def is_main_guard(node: ast.AST) -> bool:
+    """Return whether it is ``if __name__ == "__main__":``."""
+    names = ast.walk(node.test) if isinstance(node, ast.If) else ()
+    return any(isinstance(each, ast.Name) and each.id == "__name__" for each in names)
+
+
+def last_name(node: ast.AST) -> str | None:
+    """Return ``c`` of ``a.b.c``, and ``a`` of ``a``."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else None
 
 
 def root_name(node: ast.AST) -> str | None:

@@ -58,14 +58,8 @@ PLAIN = """
 # Values that an argument may have: (call, index of the argument, mask, values).
 PRCTL = (15, 16, 0x53564D41)  # the name of a thread, set and read; the name of a mapping
 FCNTL = (0, 1, 2, 3, 5, 1030)  # duplicate, flags, is there a lock: nothing that sends signals
-IOCTL = (
-    0x5401,
-    0x5413,
-    0x541B,
-    0x5421,
-    0x5450,
-    0x5451,
-)  # is it a terminal, its size, bytes to read, non-blocking, cloexec
+# Is it a terminal, its size, bytes to read, non-blocking, close at exec.
+IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # Shared anonymous memory, memory that grows down, huge pages and locked pages escape RLIMIT_DATA.
 MMAP_MASK = 0x0F | 0x20 | 0x100 | 0x2000 | 0x40000
 MMAP = (0x02, 0x22, 0x01)  # private file, private anonymous, shared file

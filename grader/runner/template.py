@@ -15,6 +15,7 @@ Only a parent can wait for a process. The template does it into one buffer, and 
 
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -72,7 +73,7 @@ class Template:
                     control.close()
                     self._socket.close()
                     lockdown.die_with(supervisor)
-                    _serve(theirs, wall, run, begin)
+                    _serve(theirs, functools.partial(_become_run, wall, run, begin))
                 except BaseException:  # in any case it ends here and never becomes a second supervisor
                     traceback.print_exc()
                 finally:
@@ -106,9 +107,7 @@ class Template:
         raise ConnectionAbortedError("the template does not answer")
 
 
-def _serve(
-    supervisor: socket.socket, wall: lockdown.Wall, run: Callable[[int, float], None], begin: Callable[[], None]
-) -> None:
+def _serve(supervisor: socket.socket, become_run: Callable[[bytes, Sequence[int], int], NoReturn]) -> None:
     parent, ended = os.getpid(), _Wait()
     while True:
         message, fds, _, _ = socket.recv_fds(supervisor, MESSAGE_BYTES, len(DESCRIPTORS))
@@ -123,7 +122,7 @@ def _serve(
             except OSError:
                 pid = -1
             if pid == 0:
-                _become_run(message, fds, parent, wall, run, begin)
+                become_run(message, fds, parent)
             for fd in fds:
                 os.close(fd)
             supervisor.send(b"%d" % max(pid, NO_PROCESS))
@@ -134,12 +133,12 @@ def _serve(
 
 
 def _become_run(
-    message: bytes,
-    fds: Sequence[int],
-    parent: int,
     wall: lockdown.Wall,
     run: Callable[[int, float], None],
     begin: Callable[[], None],
+    message: bytes,
+    fds: Sequence[int],
+    parent: int,
 ) -> NoReturn:
     code = REFUSED_EXIT_CODE
     try:

@@ -74,10 +74,6 @@ def _preload(kind: Kind, wall: lockdown.Wall) -> tuple[Any, dict[str, str]]:
     return program, facts
 
 
-def _nothing() -> None:
-    pass
-
-
 def main() -> None:
     gc.disable()  # it would take a fifth of the imports' time, and find nothing: what they make stays
     kind, fd, accepted_missing = Kind(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(",")
@@ -96,7 +92,7 @@ def main() -> None:
     sys.argv[:] = [""]
     gc.freeze()  # keeps the collector from touching, and so copying, the parent's pages in every child
     gc.enable()
-    template = Template(wall, program.main, cuda.start if gpu_nodes else _nothing, control)
+    template = Template(wall, program.main, cuda.start if gpu_nodes else lambda: None, control)
     opens = {"device nodes": ", ".join(gpu_nodes), **cuda.OPENINGS} if gpu_nodes else {}
     control.send(json.dumps({"facts": facts, "wall": wall.state, "opens": opens}).encode())
     Supervisor(control, template, strays=not wall.state["seccomp"][0]).serve()

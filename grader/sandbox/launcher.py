@@ -53,10 +53,8 @@ class ForkSandbox:
         self._lock = threading.Lock()
         self._zygotes: dict[Kind, Zygote] = {}
         self._closed = False
-        if unknown := set(accept_missing) - set(CAN_BE_MISSING):
-            raise ValueError(
-                f"accept_missing names {', '.join(sorted(unknown))}; possible are {', '.join(CAN_BE_MISSING)}"
-            )
+        if unknown := ", ".join(sorted(set(accept_missing) - set(CAN_BE_MISSING))):
+            raise ValueError(f"accept_missing names {unknown}; possible are {', '.join(CAN_BE_MISSING)}")
         self._accept_missing = tuple(accept_missing)
         self.device = choose_device(device)
         self._users = UserPool(self.slots) if os.geteuid() == 0 else None
@@ -99,17 +97,11 @@ class ForkSandbox:
 
     def wall(self, kind: Kind = Kind.READER) -> dict[str, Mechanism]:
         """List the mechanisms around a child of this kind on this host: whether each is in force, and what it stops."""
-        zygote = self._zygote(kind)
-        zygote.wait_ready()
-        return zygote.wall
+        return self._ready(kind).wall
 
     def opens(self) -> dict[str, str]:
         """List the parts of the wall that the device opens for submissions, with reasons; nothing for the CPU."""
-        if not self.device.is_gpu:
-            return {}
-        zygote = self._zygote(Kind.KERAS3)
-        zygote.wait_ready()
-        return zygote.opens
+        return self._ready(Kind.KERAS3).opens if self.device.is_gpu else {}
 
     def pids(self) -> list[int]:
         """Return the process ids of the warm processes."""
@@ -163,11 +155,15 @@ class ForkSandbox:
     def _try(self, kind: Kind, request: bytes, limits: Limits, uid: int | None, *, yields: bool) -> Outcome:
         granted = limits.with_cuda() if self._device_of(kind).is_gpu else limits
         overhead = Use(granted.cpu_seconds - limits.cpu_seconds, granted.wall_seconds - limits.wall_seconds)
-        zygote = self._zygote(kind)
-        zygote.wait_ready()
+        zygote = self._ready(kind)
         with run_folder(self._directory, uid) as folder:
             outcome = zygote.run(request, granted, folder, uid, yields=yields)
         return outcome.model_copy(update={"overhead": overhead})
+
+    def _ready(self, kind: Kind) -> Zygote:
+        zygote = self._zygote(kind)
+        zygote.wait_ready()
+        return zygote
 
     def _zygote(self, kind: Kind) -> Zygote:
         with self._lock:

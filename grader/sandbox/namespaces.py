@@ -114,12 +114,7 @@ def _problem(prefix: list[str], directory: Path) -> str | None:
     look = [sys.executable, "-I", "-S", "-c", "import os, sys; os.listdir(sys.argv[1])", str(directory)]
     try:
         probe = subprocess.run(
-            [*prefix, "--", *look],
-            env={},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=PROBE_SECONDS,
+            [*prefix, "--", *look], env={}, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as exc:
         return str(exc)

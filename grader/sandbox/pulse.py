@@ -35,11 +35,7 @@ class Pulse:
     def _state(self) -> str:
         """Read the process's state. Source: proc_pid_stat(5); the name, in brackets, may hold anything."""
         try:
-            return (
-                Path(f"/proc/{self._pid}/stat")
-                .read_text(encoding="utf-8", errors="replace")
-                .rpartition(")")[2]
-                .split()[0]
-            )
+            stat = Path(f"/proc/{self._pid}/stat").read_text(encoding="utf-8", errors="replace")
+            return stat.rpartition(")")[2].split()[0]
         except OSError:  # gone; the caller that waits for it will notice
             return ""

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import IO
 
 from grader.errors import RunLost, RunnerOutputInvalid, SandboxError, SandboxStartFailed, SandboxUnavailable
@@ -157,13 +157,7 @@ class Zygote:
             pipes = {name: os.pipe() for name in ("status", "result", "stdout", "stderr")}
             for reader, _ in pipes.values():
                 stack.callback(os.close, reader)
-            order: dict[str, object] = {
-                "run": run_id,
-                "directory": directory,
-                "uid": uid,
-                "yields": yields,
-                "limits": limits.model_dump(),
-            }
+            order = {"run": run_id, "directory": directory, "uid": uid, "yields": yields, "limits": limits.model_dump()}
             fds = [pipes["status"][1], request_fd, *(pipes[name][1] for name in ("result", "stdout", "stderr"))]
             try:
                 self._send(order, fds)
@@ -172,7 +166,7 @@ class Zygote:
                     os.close(writer)
             return self._drain(run_id, {name: reader for name, (reader, _) in pipes.items()}, limits)
 
-    def _send(self, order: dict[str, object], fds: list[int]) -> None:
+    def _send(self, order: Mapping[str, object], fds: list[int]) -> None:
         try:
             with self._send_lock:
                 socket.send_fds(self._control, [json.dumps(order).encode()], fds)
@@ -190,12 +184,8 @@ class Zygote:
         return RunLost(f"the {self.kind.value} process {what}")
 
     def _drain(self, run_id: str, readers: dict[str, int], limits: Limits) -> Outcome:
-        caps = {
-            "result": limits.result_bytes,
-            "stdout": limits.log_bytes,
-            "stderr": limits.log_bytes,
-            "status": STATUS_BYTES,
-        }
+        caps = dict.fromkeys(("stdout", "stderr"), limits.log_bytes)
+        caps |= {"result": limits.result_bytes, "status": STATUS_BYTES}
         kept = {name: bytearray() for name in readers}
         seen = dict.fromkeys(readers, 0)
         frames = protocol.Frames(protocol.READING if self.kind is Kind.READER else protocol.EVENTS)
@@ -243,15 +233,14 @@ class Zygote:
             raise self._run_lost("gave no verdict on a run")
         verdict = json.loads(kept["status"])
         # Any code can end with that exit code. But the runner speaks only once the wall is closed.
-        refused = verdict.pop("refused")
+        refused, printed = verdict.pop("refused"), bytes(kept["stderr"]).decode("utf-8", "replace")[-500:]
         if self.device.is_gpu and not kept["result"]:
             # The runner speaks before it looks at a submission, so it was CUDA's start that failed.
             raise SandboxUnavailable(
-                f"CUDA did not start (killed for {verdict['killed_for']}, exit code {verdict['exit_code']}): "
-                f"{bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}"
+                f"CUDA did not start (killed for {verdict['killed_for']}, exit code {verdict['exit_code']}): {printed}"
             )
         if refused and not kept["result"]:
-            raise self._run_lost(f"could not close the box: {bytes(kept['stderr']).decode('utf-8', 'replace')[-500:]}")
+            raise self._run_lost(f"could not close the box: {printed}")
         self._failures = 0
         if verdict["killed_for"] == ENDED:
             verdict |= {"killed_for": None, "exit_code": 0}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from grader.assignment import Assignment
 from grader.errors import RunnerOutputInvalid
-from grader.execution.execution import Roles
+from grader.execution.execution import Roles, run_of
 from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
 from grader.sandbox.events import ModelCall, NotebookOutput, Reach, StatementFailed, Weights
@@ -92,29 +92,18 @@ class NotebookRunner:
         Raises:
             SandboxError: the box failed.
         """
-        reading, case = self._reading, self._assignment.cases[0]
+        reading, assignment = self._reading, self._assignment
+        statements = [use.statement for use in reading.uses]
+        # The whole notebook may be one statement, in a function.
+        seconds = max(assignment.upload.statement_seconds, assignment.limits.cpu_seconds / 2)
         body: NotebookRequest = {
+            **run_of(reading, assignment, self._roles, statements, seconds, prepared=self._prepared),
             "task": "notebook",
-            "source": reading.source,
-            "statements": [use.statement for use in reading.uses],
-            # The whole notebook may be one statement, in a function.
-            "statement_seconds": max(
-                self._assignment.upload.statement_seconds, self._assignment.limits.cpu_seconds / 2
-            ),
-            "canonical": {name: getattr(case, name) for name in ("batch", "timesteps", "features", "units")},
-            "unpack_names": reading.unpack_names,
-            "candidate": self._roles.candidate,
-            "pairing": {str(weight): order for weight, order in self._roles.pairing.items()},
-            "joined": self._roles.joined,
             "supply_layer": not any("keras" in use.sides for use in reading.uses),
-            "prepared": self._prepared,
-            "only_computes": reading.only_computes,
             "spoils": {str(call): spoil for call, spoil in (spoils or {}).items()},
         }
-        outcome = self._sandbox.run(
-            self._kind, protocol.encode(body, dict(self._roles.places)), self._assignment.limits
-        )
-        return self._gather(outcome)
+        request = protocol.encode(body, dict(self._roles.places))
+        return self._gather(self._sandbox.run(self._kind, request, assignment.limits))
 
     def _gather(self, outcome: Outcome) -> NotebookRun:
         by_itself = outcome.killed_for is None and outcome.exit_code >= 0

@@ -108,6 +108,16 @@ def _y(words: _Words, largest: float) -> Spec:
     }
 
 
+def _ordinal(words: _Words, field: str, count: int, **axis: object) -> Spec:
+    scale, axis = {"domain": [*range(count)]}, {**axis, "labelOverlap": True}
+    return {"field": field, "type": "ordinal", "title": words(field), "scale": scale, "axis": axis}
+
+
+def _quantitative(words: _Words, field: str, last: int) -> Spec:
+    scale, axis = {"domain": [0, last], "nice": False}, {"tickMinStep": 1, "grid": False}
+    return {"field": field, "type": "quantitative", "title": words(field), "scale": scale, "axis": axis}
+
+
 def _tooltip(words: _Words, *axes: str) -> list[Spec]:
     """Describe the value under the pointer, in charts that can be pointed at."""
     return [
@@ -121,22 +131,13 @@ def _picture(id: str, words: _Words, errors: Sequence[float | None], axis: str, 
     values = [{axis: index, "error": error} for index, error in enumerate(shown)]
     # Outputs of the layer stay below 1: with the same scale two pictures can be compared.
     y = _y(words, largest=max((error for error in shown if error is not None), default=1.0))
-    x: Spec = {"field": axis, "title": words(axis)}
     # Set the domain: Vega leaves out steps without a number, and the axis would look complete.
     if mark == "bar":
-        x |= {
-            "type": "ordinal",
-            "scale": {"domain": list(range(len(shown)))},
-            "axis": {"labelAngle": 0, "labelOverlap": True},
-        }
+        x = _ordinal(words, axis, len(shown), labelAngle=0)
         chart: Spec = {"type": "bar", "color": LINE}
         encoding: Spec = {"x": x, "y": y, "y2": {"datum": FLOOR}, "tooltip": _tooltip(words, axis)}
     else:
-        x |= {
-            "type": "quantitative",
-            "scale": {"domain": [0, max(1, len(shown) - 1)], "nice": False},
-            "axis": {"tickMinStep": 1, "grid": False},
-        }
+        x = _quantitative(words, axis, max(1, len(shown) - 1))
         point = {"size": 14, "color": LINE}
         chart = {"type": "line", "color": LINE, "point": point, "strokeWidth": 1.5}
         encoding = {"x": x, "y": y, "tooltip": _tooltip(words, axis)}
@@ -191,40 +192,15 @@ def _heat_map(words: _Words, actual: NDArray[np.float32], expected: NDArray[np.f
     values = []
     for start in range(0, steps, together):
         for unit, value in enumerate(error[start : start + together].max(axis=0)):
-            cell = {
-                "timestep": start,
-                "to": min(start + together, steps),
-                "unit": unit,
-                "error": _on_log_scale(float(value)),
-            }
-            values.append(cell)
+            end, shown_error = min(start + together, steps), _on_log_scale(float(value))
+            values.append({"timestep": start, "to": end, "unit": unit, "error": shown_error})
     largest = max((cell["error"] for cell in values if cell["error"] is not None), default=FLOOR)
-    scale = {"type": "log", "scheme": "viridis", "domain": [words.tolerance / 10, max(largest, words.tolerance)],
-             "clamp": True}  # fmt: skip
-    place: Spec = {
-        "x": {
-            "field": "timestep",
-            "type": "quantitative",
-            "title": words("timestep"),
-            "scale": {"domain": [0, steps], "nice": False},
-            "axis": {"grid": False, "tickMinStep": 1},
-        },
-        "x2": {"field": "to"},
-        "y": {
-            "field": "unit",
-            "type": "ordinal",
-            "title": words("unit"),
-            "scale": {"domain": list(range(units))},
-            "axis": {"labelOverlap": True},
-        },
-    }
-    color = {
-        "field": "error",
-        "type": "quantitative",
-        "title": words("error"),
-        "scale": scale,
-        "legend": {"format": ".0e", "gradientLength": HEIGHT - 30},
-    }
+    domain = [words.tolerance / 10, max(largest, words.tolerance)]
+    scale = {"type": "log", "scheme": "viridis", "domain": domain, "clamp": True}
+    x, y = _quantitative(words, "timestep", steps), _ordinal(words, "unit", units)
+    place: Spec = {"x": x, "x2": {"field": "to"}, "y": y}
+    legend = {"format": ".0e", "gradientLength": HEIGHT - 30}
+    color = {"field": "error", "type": "quantitative", "title": words("error"), "scale": scale, "legend": legend}
     shown = {**place, "color": color, "tooltip": _tooltip(words, "timestep", "unit")}
     layers: list[Spec] = [{"data": {"values": values}, "mark": {"type": "rect"}, "encoding": shown}]
     if no_number := [value for value in values if value["error"] is None]:

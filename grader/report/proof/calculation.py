@@ -9,10 +9,7 @@ from reference.lstm.definition import CELL
 RIGHT = {state: CELL.formulas[f"{state}_new"].text.replace("c_new", "c") for state in ("c", "h")}
 TOKEN = re.compile(r"old c|[a-z]+|\d+|[*+()-]")
 #: Names in the formula of c, and in that of h, which comes after the new c -> the quantity, and its symbol.
-MEANING = {
-    "c": {"c": "c_before", "h": "h_before"},
-    "h": {"c": "c", "old c": "c_before", "h": "h_before"},
-}
+MEANING = {"c": {"c": "c_before", "h": "h_before"}, "h": {"c": "c", "old c": "c_before", "h": "h_before"}}
 SYMBOLS = {"h_before": "h[t−1]", "c_before": "c[t−1]", "c": "c[t]", "h": "h[t]"}
 SIGNS = {"*": "·", "+": " + ", "-": " − "}
 

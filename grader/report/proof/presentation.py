@@ -204,9 +204,7 @@ class _Formatter:
         pairs = [(step.keras[name], other) for name, other in (step.named or {}).items()] + [
             (step.keras["h"], step.actual)
         ]
-        differences = [
-            abs(one - other) for one, other in pairs if one is not None and other is not None and one != other
-        ]
+        differences = (abs(one - other) for one, other in pairs if one is not None and other is not None)
         # Rounding differences should not show; the smallest difference that counts is 1e-5.
         least = min((each for each in differences if each >= 1e-5), default=1.0)
         self._decimals = min(max(FEWEST_DECIMALS, 1 - math.floor(math.log10(least))), MOST_DECIMALS)

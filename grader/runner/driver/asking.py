@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from box_requests import ClassRequest, Question, Sizes
+from box_requests import ClassRequest, Question
 from channel import Channel
 
 from driver.built_in import no_recurrence
@@ -33,15 +33,6 @@ from driver.weights.weight_shapes import count_gates
 
 SEED = 20
 MOST_PATCHES_TOLD = 10
-
-
-def _sizes(case: Question) -> Sizes:
-    return {
-        "batch": case["batch"],
-        "timesteps": case["timesteps"],
-        "features": case["features"],
-        "units": case["units"],
-    }
 
 
 @contextlib.contextmanager
@@ -101,8 +92,7 @@ class Driver:
             self._models = Models(request, self._arrays, self._channel, self._phases, self._module, self._builder)
             if self._begin():
                 for question in request["questions"]:
-                    with contextlib.suppress(PhaseFailed):
-                        self._ask(question)
+                    self._ask_safely(question)
             self._ask_again()
             self._probe()
         self._phases.end()
@@ -114,20 +104,19 @@ class Driver:
         """Build the exercise's own model, before any question. False: no question is worth asking."""
         main = self._main
         try:
-            self._unused = self._models.build(main, _sizes(main), self._input(main))
+            self._unused = self._models.build(main, self._input(main))
         except PhaseFailed:
             if not self._builder.constructed:
                 return False  # it fails even for the exercise: other questions would only repeat that
             self._models.report_construction()
             self._look_for_hard_coded_size(main)
-            self._models.report_gaps(_sizes(main))
+            self._models.report_gaps(main["sizes"])
         return True
 
     def _look_for_hard_coded_size(self, case: Question) -> None:
-        sizes = _sizes(case) | {"timesteps": 1}
+        sizes = case["sizes"] | {"timesteps": 1}
         self._module.follow(sizes)
-        found = self._builder.size_that_works(sizes, self._input(case)[:, :1])
-        if found:
+        if found := self._builder.size_that_works(sizes, self._input(case)[:, :1]):
             self._channel.send("hard_coded", sizes=found)
 
     def _ask_again(self) -> None:
@@ -140,19 +129,19 @@ class Driver:
         """
         if self._fresh_shape_right:
             for case in self._doubtful:
-                self._ask_once_more({**case, "fresh": True}, call=0)
+                self._ask_safely({**case, "fresh": True})
         exercise: Question = {**self._main, "fresh": False}
         ambiguous = any(len(built.candidates) > 1 for built in self._models.all())
         if ambiguous and self._request["candidate"] is None and not self._tried:
-            self._ask_once_more({**exercise, "trial": True}, call=1)
+            self._ask_safely({**exercise, "trial": True}, call=1)
         measured = any(case["measure"] for case in self._request["questions"])
         if measured and not self._measured and self._models.all():
             if self._recorded is not None and not self._shape_right:
                 self._differentiate(self._recorded)
             else:
-                self._ask_once_more({**exercise, "measure": True}, call=1)
+                self._ask_safely({**exercise, "measure": True}, call=1)
 
-    def _ask_once_more(self, question: Question, *, call: int) -> None:
+    def _ask_safely(self, question: Question, *, call: int = 0) -> None:
         with contextlib.suppress(PhaseFailed):
             self._ask(question, call)
 
@@ -164,33 +153,33 @@ class Driver:
             if built is None or (len(built.candidates) > 1 and self._request["candidate"] is None):
                 return
             try:
-                self._module.follow(_sizes(probe))
+                self._module.follow(probe["sizes"])
                 self._inject(probe, built)
                 self._call(probe, self._input(probe), built, call=0)
             except BaseException:
                 return
 
-    def _ask(self, case: Question, call: int = 0) -> None:
-        sizes, x = _sizes(case), self._input(case)
+    def _ask(self, case: Question, call: int) -> None:
+        x = self._input(case)
         if case["follows"] is not None:
             if case["follows"] in self._answered:
                 # It has been called on the same shape before, so an exception now comes from the state that call left
                 # behind.
                 built = replace(self._answered[case["follows"]], reused=True)
-                self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, built, call))
+                self._phases.guard(case["id"], lambda: self._answer(case, x, built, call))
             return
-        built = self._model_for(case, sizes, x)
+        built = self._model_for(case, x)
         try:
-            self._answer(case, sizes, x, built, call)
+            self._answer(case, x, built, call)
         except BaseException as exc:
             if not built.reused:
                 self._phases.report(exc, case["id"])
                 raise PhaseFailed from exc
             # It has seen another shape before: only a fresh instance shows whether that is the cause.
-            fresh = self._models.build({**case, "fresh": True}, sizes, x)
-            self._phases.guard(case["id"], lambda: self._answer(case, sizes, x, fresh, call))
+            fresh = self._models.build({**case, "fresh": True}, x)
+            self._phases.guard(case["id"], lambda: self._answer(case, x, fresh, call))
 
-    def _model_for(self, case: Question, sizes: Sizes, x: tf.Tensor) -> BuiltModel:
+    def _model_for(self, case: Question, x: tf.Tensor) -> BuiltModel:
         built = self._models.get(case)
         unused = self._unused
         if unused is not None and built is not None and built.model is unused.model:
@@ -198,13 +187,14 @@ class Driver:
             if case is self._main:
                 return unused
         if built is None or case["fresh"]:
-            built = self._models.build(case, sizes, x)
+            built = self._models.build(case, x)
         return built
 
     def _input(self, case: Question) -> tf.Tensor:
         return tf.constant(self._arrays[f"{case['id']}/x"])
 
-    def _answer(self, case: Question, sizes: Sizes, x: tf.Tensor, built: BuiltModel, call: int) -> None:
+    def _answer(self, case: Question, x: tf.Tensor, built: BuiltModel, call: int) -> None:
+        sizes = case["sizes"]
         self._module.follow(sizes)
         self._phases.begin("inject")
         if case["equal"]:
@@ -253,7 +243,7 @@ class Driver:
         arrays, description = describe(output)
         names = self._module.names
         exercise = call == 0 and case["id"] == self._main["id"]
-        counted = count_gates(built.model, names, case["features"], case["units"]) if exercise else {}
+        counted = count_gates(built.model, names, case["sizes"]["features"], case["sizes"]["units"]) if exercise else {}
         self._channel.send(
             "output",
             arrays,
@@ -275,7 +265,7 @@ class Driver:
         self._phases.begin("trial")
         answers: list[dict[str, np.ndarray]] = []
         places: list[list[str]] = []
-        leaves = self._models.leaves(built.model)
+        leaves, sizes = self._models.leaves(built.model), case["sizes"]
         few_steps = tf.abs(x[:, :2]) + 0.5
         few_steps /= tf.reduce_sum(few_steps, axis=-1, keepdims=True)
         repeats = self._repeats(built, x)
@@ -283,9 +273,9 @@ class Driver:
         if repeats:  # else a change cannot be traced to a weight
             with contextlib.suppress(Exception):  # two steps are our idea, not the exercise's
                 self._models.pairing = roles.find_pairing(
-                    leaves, case["features"], case["units"], lambda: np.array(built.model(few_steps))
+                    leaves, sizes["features"], sizes["units"], lambda: np.array(built.model(few_steps))
                 )
-        candidates, _ = self._models.candidates(leaves, _sizes(case))
+        candidates, _ = self._models.candidates(leaves, sizes)
         weights = self._weights(case)
         for candidate in candidates:
             placements.inject(candidate, weights)

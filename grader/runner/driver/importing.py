@@ -11,7 +11,7 @@ from channel import Channel
 from driver.built_in import copies
 from driver.reaches import noticing
 from driver.student import student_module
-from driver.student.observations import MAX_NAME, is_stub, own_attributes, text_of
+from driver.student.observations import MAX_NAME, failure, is_stub, own_attributes
 from driver.student.student_module import StudentModule
 
 # A notebook that loops over something missing may have thousands, more than anybody reads.
@@ -31,17 +31,8 @@ def run_statements(request: ClassRequest, channel: Channel) -> tuple[StudentModu
     failures = itertools.count(1)
 
     def on_failure(statement: ast.stmt, exc: BaseException) -> None:
-        if next(failures) > MOST_FAILURES_TOLD:
-            return
-        timed_out = isinstance(exc, student_module.StatementTimeout)
-        channel.send(
-            "statement_failed",
-            line=statement.lineno,
-            code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
-            type=type(exc).__name__[:MAX_NAME],
-            message=text_of(exc)[:500],
-            **student_module.brought_by(statement),
-        )
+        if next(failures) <= MOST_FAILURES_TOLD:
+            channel.send("statement_failed", **failure(statement, exc, 500), **student_module.brought_by(statement))
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
     return module, originals

@@ -1,7 +1,7 @@
 """The models that answer a run's questions: builds them, and finds which of their weights is what."""
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,12 +68,12 @@ class Models:
         self.states: list[str] = []
 
     def get(self, case: Question) -> BuiltModel | None:
-        return self._models.get((case["features"], case["units"]))
+        return self._models.get((case["sizes"]["features"], case["sizes"]["units"]))
 
     def all(self) -> Collection[BuiltModel]:
         return self._models.values()
 
-    def build(self, case: Question, sizes: Sizes, x: tf.Tensor) -> BuiltModel:
+    def build(self, case: Question, x: tf.Tensor) -> BuiltModel:
         """Build a model.
 
         Building traces `call` symbolically in Keras 3, which costs seconds for a hundred steps, so the model is built
@@ -81,7 +81,7 @@ class Models:
         reach all of its layers.
         """
         self._phases.begin("build")
-        built = None
+        built, sizes = None, case["sizes"]
         if not case["fresh"]:
             try:
                 built = BuiltModel(self._model(sizes | {"timesteps": 1}, x[:, :1]), reused=True)
@@ -122,26 +122,19 @@ class Models:
     def report_gaps(self, sizes: Sizes) -> None:
         """Report misshapen weights of a model that raised when it was called."""
         model = self._builder.unfinished
-        if model is not None and not self._models:
-            leaves = find_leaves(model, self._module.names)
-            found = gaps(leaves, sizes["features"], sizes["units"])["misshapen"]
-            if found:
-                self._channel.send(
-                    "parts", roles={}, evidence=None, candidates=0, found=_listed(leaves), misshapen=found
-                )
+        leaves = [] if model is None or self._models else find_leaves(model, self._module.names)
+        if misshapen := gaps(leaves, sizes["features"], sizes["units"])["misshapen"]:
+            self._channel.send(
+                "parts", roles={}, evidence=None, candidates=0, found=_listed(leaves), misshapen=misshapen
+            )
 
     def _find_parts(self, sizes: Sizes, built: BuiltModel, x: tf.Tensor) -> None:
         """Find the weights of a new model, and report their roles for the first one."""
         if not self._models:
             self._unused = self._find_unused(sizes, built.model, x)
         leaves = self.leaves(built.model)
-        known = recognition.placement_of(
-            find_leaves(built.model, self._module.names),
-            self._arrays,
-            sizes["features"],
-            sizes["units"],
-            self._request["unpack_names"],
-        )
+        everything, names = find_leaves(built.model, self._module.names), self._request["unpack_names"]
+        known = recognition.placement_of(everything, self._arrays, sizes["features"], sizes["units"], names)
         built.candidates, evidence = ([known], "numbers") if known else self.candidates(leaves, sizes)
         peepholes, behind = self._peepholes(leaves, sizes, built)
         if peepholes or behind:
@@ -153,6 +146,7 @@ class Models:
             self._uses = uses(sort_by_shape(leaves, sizes["features"], sizes["units"]))
             self.report_construction()
             placement = self.placement(built)
+            names_in_code = (name for code in own_codes(self._module.names) for name in code.co_names)
             self._channel.send(
                 "parts",
                 roles={gate: path[:MAX_NAME] for gate, path in placement.roles().items()} if placement else {},
@@ -165,7 +159,7 @@ class Models:
                 },
                 states=[path[:MAX_NAME] for path in self.states[:MOST_HOLDERS_TOLD]],
                 open=evidence != "names" or (placement is not None and placement.is_open),
-                drops=any("dropout" in name.lower() for name in self._names_in_code()),
+                drops=any("dropout" in name.lower() for name in names_in_code),
                 **self._untracked(built, placement),
                 **gaps(leaves, sizes["features"], sizes["units"]),
             )
@@ -214,9 +208,6 @@ class Models:
     def open_weights(self, model: Any) -> list[Leaf]:
         """List the weights that may be recognised."""
         return recognition.open_weights(find_leaves(model, self._module.names))
-
-    def _names_in_code(self) -> Iterator[str]:
-        return (name for code in own_codes(self._module.names) for name in code.co_names)
 
     @staticmethod
     def _untracked(built: BuiltModel, placement: placements.Placement | None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Any
 
 from channel import Channel
 
@@ -45,12 +44,12 @@ class Phases:
             self.seconds[self._name] = self.seconds.get(self._name, 0.0) + spent
             self._name = None
 
-    def guard(self, case: str, what: Callable[[], Any], *, constructing: bool = False) -> Any:
+    def guard(self, case: str, what: Callable[[], None]) -> None:
         """Run the student's code; report its exceptions (SystemExit too) and raise `PhaseFailed` instead."""
         try:
-            return what()
+            what()
         except BaseException as exc:
-            self.report(exc, case, constructing=constructing)
+            self.report(exc, case)
             raise PhaseFailed from exc
 
     def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:

@@ -43,7 +43,7 @@ class RecordedCall:
         if self.factors is not None and tf.is_tensor(self.output) and self.output.shape == self.factors.shape:
             arrays = self._numbers(self.factors, placement)
         try:
-            reach, first = _reach(self.tape, self.x, self.output, self.case, placement)
+            reach, first = _reach(self.tape, self.x, self.output, placement)
         except Exception:
             if not arrays:
                 raise
@@ -61,7 +61,7 @@ class RecordedCall:
         with tf.GradientTape() as tape:
             tape.watch(x)
             output = self.model(x)
-        return _reach(tape, x, output, {**self.case, "timesteps": x.shape[1]}, placement)
+        return _reach(tape, x, output, placement)
 
     def _numbers(self, factors: np.ndarray, placement: Placement) -> dict[str, np.ndarray]:
         """Return the gradients of the answer times factors, laid out as the Keras layer has its weights."""
@@ -77,12 +77,12 @@ class RecordedCall:
 
 
 def _reach(
-    tape: tf.GradientTape, x: tf.Tensor, output: Any, case: Question, placement: Placement
+    tape: tf.GradientTape, x: tf.Tensor, output: Any, placement: Placement
 ) -> tuple[dict[str, float | None], float | None]:
     """Return the largest gradient of each weight, and of the input's first step; 0 where it counts as none."""
     slots = placement.slots
     with tape:
-        parts = last_step(output, case["timesteps"])
+        parts = last_step(output, x.shape[1])
     if not parts:
         raise ValueError("there is no tensor in the answer")
     # Unequal factors: equal ones could cancel. NumPy makes them, since each operation of TensorFlow would cost a kernel
@@ -102,5 +102,5 @@ def _reach(
     most = max((size for size in sizes.values() if size is not None), default=0.0)
     reach = {name: 0.0 if size is not None and size < LEAST * most else size for name, size in sizes.items()}
     first = None if of_x is None else largest(to_array(of_x)[:, 0])
-    is_short = case["timesteps"] <= STEPS_OF_ALL_PATHS  # after a hundred steps nothing may be left
+    is_short = x.shape[1] <= STEPS_OF_ALL_PATHS  # after a hundred steps nothing may be left
     return reach, 0.0 if is_short and first is not None and first < LEAST_AFTER_STEPS * most else first

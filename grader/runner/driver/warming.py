@@ -2,11 +2,9 @@
 
 import glob
 import importlib
-import importlib.metadata
 import os
 import pkgutil
 import sys
-import types
 from collections.abc import Iterable, Iterator
 
 import lockdown
@@ -53,25 +51,24 @@ def preload(kind: Kind, wall: lockdown.Wall) -> dict[str, str]:
         sys.modules["tf_keras"] = None  # type: ignore[assignment]
         keras.config.disable_traceback_filtering()
     else:
-        _alias(keras, "keras")
+        _alias_keras2()
     if kind.lends_recurrence:
         _load_all(LAYERS[generation])
         _hide(no_recurrence.lend(generation), generation, wall)
     else:
         _take_recurrence_out(generation, wall)
     return {
-        "tensorflow": importlib.metadata.version("tensorflow-cpu" if _is_cpu_build() else "tensorflow"),
+        "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "keras_generation": generation,
     }
 
 
-def _alias(package: types.ModuleType, name: str) -> None:
-    """Let a loaded package be imported by another name too: the other Keras would not fit it."""
-    prefix = package.__name__
-    for full, module in list(sys.modules.items()):
-        if full == prefix or (full.startswith(f"{prefix}.") and not full.startswith(f"{prefix}.src")):
-            sys.modules[name + full.removeprefix(prefix)] = module
+def _alias_keras2() -> None:
+    """Let Keras 2 be imported by the name of Keras too, which would not fit it."""
+    for name, module in list(sys.modules.items()):
+        if name == "tf_keras" or (name.startswith("tf_keras.") and not name.startswith("tf_keras.src")):
+            sys.modules[name.removeprefix("tf_")] = module
 
 
 def _take_recurrence_out(generation: str, wall: lockdown.Wall) -> None:
@@ -125,11 +122,3 @@ def _fill_tables() -> None:
     kernels.get_registered_kernels_for_op("MatMul")
     op_def_registry.get("MatMul")
     op_def_registry.get("NoSuchOperation")  # the first unknown name makes a list of all operations
-
-
-def _is_cpu_build() -> bool:
-    try:
-        importlib.metadata.version("tensorflow-cpu")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

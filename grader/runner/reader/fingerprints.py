@@ -201,10 +201,7 @@ class _Form:
             step.names += [name] if name else []
             if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del) and (holder := self._holder(node)):
                 step.writes.add(holder)
-            if isinstance(node, SCOPES):
-                with self._inside(node):
-                    self._parts(node, name, step)
-            else:
+            with self._inside(node) if isinstance(node, SCOPES) else contextlib.nullcontext():
                 self._parts(node, name, step)
 
     def _parts(self, node: ast.AST, name: Name | None, step: _Step) -> None:

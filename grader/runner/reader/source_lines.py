@@ -3,7 +3,6 @@
 Everything here is a courtesy: what does not fit is shown as plain text, or is left out.
 """
 
-import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -105,15 +104,12 @@ def _coloured(texts: Sequence[str], deadline: float) -> list[list[Any]]:
         if time.process_time() > deadline:
             break
         kind = _kind(type)
-        for is_next, piece in zip(itertools.chain([False], itertools.repeat(True)), value.split("\n"), strict=False):
-            if is_next:
-                lines.append([])
-            if not piece:
-                continue
+        for number, piece in enumerate(value.split("\n")):
+            lines += [[]] if number else []
             runs = lines[-1]
-            if runs and runs[-1][0] == kind:
+            if piece and runs and runs[-1][0] == kind:
                 runs[-1][1] += len(piece)
-            else:
+            elif piece:
                 runs.append([kind, len(piece)])
     # The last line may be incomplete.
     return [runs for runs, text in zip(lines, texts, strict=False) if sum(length for _, length in runs) == len(text)]

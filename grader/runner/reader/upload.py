@@ -87,7 +87,8 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         canonical: the exercise's own sizes by name; a call of the class that uses one of them is how it is constructed.
 
     Returns:
-        JSON-able. All lines count from 1, and within `source` unless said otherwise.
+        JSON-able. All lines count from 1, and within `source` unless said otherwise. For a file without code there
+        are ``format``, ``error`` and ``advisories`` alone.
 
         - ``format``: py, ipynb or None; ``error``: None, or ``code``, ``params`` and ``line``.
         - ``source``: one module text; ``cells``: ``index`` in the notebook, ``first_line`` and ``last_line``.
@@ -108,7 +109,8 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
 
 
 def _read_module(content: bytes, filename: str, canonical: dict[str, int]) -> tuple[Result, Module | None]:
-    module, result = None, _nothing_yet()
+    result: Result = {"format": None, "error": None, "advisories": []}
+    module = None
     try:
         module = _read(content, PurePosixPath(filename).suffix.lower(), canonical, result)
     except Unreadable as exc:
@@ -116,28 +118,6 @@ def _read_module(content: bytes, filename: str, canonical: dict[str, int]) -> tu
     except (RecursionError, MemoryError):
         result["error"] = {"code": "too_complex", "params": {"reason": "nested too deeply"}, "line": None}
     return result, module
-
-
-def _nothing_yet() -> Result:
-    return {
-        "format": None,
-        "error": None,
-        "source": "",
-        "cells": [],
-        "statements": [],
-        "skipped": [],
-        "class_line": None,
-        "call_site": None,
-        "global_x": [],
-        "homoglyphs": [],
-        "unpack_names": [],
-        "joined": None,
-        "uses": [],
-        "result_files": [],
-        "only_computes": False,
-        "lets_gradients_through": False,
-        "advisories": [],
-    }
 
 
 def _read(content: bytes, extension: str, canonical: dict[str, int], result: Result) -> Module:
@@ -151,15 +131,10 @@ def _read(content: bytes, extension: str, canonical: dict[str, int], result: Res
         raise Unreadable("wrong_extension", extension=extension, found="html")
     if guessed:
         result["advisories"].append(_fact("guessed_encoding", encoding=guessed))
-    if named_notebook and not text.lstrip(INVISIBLE_SPACE).startswith(("{", "[")) and _is_python(text):
-        is_notebook = False
-    else:
-        is_notebook = named_notebook or looks_like_notebook(text)
+    misnamed = named_notebook and not text.lstrip(INVISIBLE_SPACE).startswith(("{", "[")) and _is_python(text)
+    is_notebook = not misnamed and (named_notebook or looks_like_notebook(text))
     result["format"] = "ipynb" if is_notebook else "py"
-    if is_notebook:
-        cells, elsewhere = notebook_code(text)
-    else:
-        cells, elsewhere = [code_cell(0, text)], None
+    cells, elsewhere = notebook_code(text) if is_notebook else ([code_cell(0, text)], None)
     module = join_cells(cells, canonical.values(), is_script=not is_notebook)
     _describe(module, result)
     error = result["error"] = _missing_class(module, elsewhere)
@@ -195,8 +170,8 @@ def _describe(module: Module, result: Result) -> None:
     ]
     result["skipped"] = _skipped(module, plan, places)
     result["class_line"] = plan.class_line
-    if module.call_site is not None:
-        result["call_site"] = {"args": module.call_site.args, "kwargs": module.call_site.kwargs}
+    site = module.call_site
+    result["call_site"] = {"args": site.args, "kwargs": site.kwargs} if site is not None else None
     classes = sum(isinstance(each.node, ast.ClassDef) and each.node.name == CLASS for each in plan.statements)
     if classes > 1:
         result["advisories"].append({**_fact("several_classes", count=classes), "line": plan.class_line})
@@ -251,12 +226,10 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
         before = (place, code)
         if text:
             params.setdefault("text" if code == "shell_line" else "magic", text[:MAX_TEXT])
-    return [
-        {"index": module.cells[place].index, "code": code, "params": params}
-        for (place, code), params in sorted(
-            found.items(), key=lambda item: (module.cells[item[0][0]].index, item[0][1])
-        )
+    entries = [
+        {"index": module.cells[place].index, "code": code, "params": params} for (place, code), params in found.items()
     ]
+    return sorted(entries, key=lambda entry: (entry["index"], entry["code"]))
 
 
 def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scopes import root_name
+from scopes import last_name, root_name
 
 from reader.facts.class_facts import SHAPE_ATTRIBUTES, SHAPE_FUNCTIONS
 from reader.plan.statement_plan import Plan, plan_with
@@ -146,32 +146,23 @@ class _Finder:
         of_shapes: set[int] = set()
         for node in nodes:
             attribute = node.attr if isinstance(node, ast.Attribute) else None
-            function = _function_name(node) if isinstance(node, ast.Call) else None
+            function = last_name(node.func) if isinstance(node, ast.Call) else None
             if attribute in SHAPE_ATTRIBUTES or function in SHAPE_FUNCTIONS:
                 of_shapes |= {id(inner) for inner in ast.walk(node)}
         reads = [n for n in nodes if isinstance(n, ast.Name) and self._sides_of_name.get(n.id) and n.id != CLASS]
         return bool(reads) and all(id(node) in of_shapes for node in reads)
 
 
-def _function_name(call: ast.Call) -> str | None:
-    function = call.func
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", None)
-
-
 def _is_left_out(statement: Statement) -> bool:
     """Return whether a statement trains, fetches (``np.load`` and ``tf.keras.models.load_model`` too) or waits."""
-    names = {name for call in statement.calls if (name := _function_name(call)) is not None}
-    return any(LEFT_OUT.fullmatch(name) for name in names)
+    return any(LEFT_OUT.fullmatch(last_name(call.func) or "") for call in statement.calls)
 
 
 def _is_equality(node: ast.AST) -> bool:
     if isinstance(node, ast.Compare):
-        plain = (ast.Constant,)
-        sides = [node.left, *node.comparators]
-        return any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops) and not any(
-            isinstance(side, plain) for side in sides
-        )
-    return isinstance(node, ast.Call) and _function_name(node) in EQUALITY
+        is_exact = any(isinstance(operator, ast.Eq | ast.NotEq) for operator in node.ops)
+        return is_exact and not any(isinstance(side, ast.Constant) for side in (node.left, *node.comparators))
+    return isinstance(node, ast.Call) and last_name(node.func) in EQUALITY
 
 
 def _assigns_weight(node: ast.AST) -> bool:

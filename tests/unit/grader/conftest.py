@@ -89,8 +89,8 @@ def evidence_of(
             of_cases = tuple(examiner.long_twin() if case is twin else case for case in of_cases)
             answers[twin.spec.id] = found
         execution = Execution(
-            "3",
             Outcome(result=b""),
+            generation="3",
             complete=True,
             class_found=class_found,
             parts=Parts(event="parts", roles={"fcXI": "fcXI"}, evidence="names", candidates=1, found=[]),

@@ -174,8 +174,7 @@ def _decoded(request: bytes) -> tuple[dict[str, Any], Arrays]:
 
 def _case(question: dict[str, Any], arrays: Arrays) -> Case:
     name = question["id"]
-    sizes = {size: question[size] for size in ("batch", "timesteps", "features", "units")}
     weights = LSTMWeights(*(arrays[f"{name}/{array}"] for array in WEIGHTS))
     x = arrays[f"{name}/x"]
-    spec = CaseSpec(id=name, visibility="hidden", category=EDGE, seed=0, **sizes)
+    spec = CaseSpec(id=name, visibility="hidden", category=EDGE, seed=0, **question["sizes"])
     return Case(spec, x, weights, lstm_forward(x, weights).h.astype(np.float32))

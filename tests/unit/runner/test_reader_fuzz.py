@@ -18,9 +18,9 @@ DOCUMENTED = Reading.model_fields.keys() - {"source_cells", "parts", "formulas",
 
 def assert_documented(reading: dict[str, Any]) -> None:
     assert json.loads(json.dumps(reading, allow_nan=False)) == reading
+    assert reading.keys() <= DOCUMENTED
+    reading = Reading.model_validate(reading, strict=True).model_dump()
     reading["source"].encode("utf-8")
-    assert set(reading) == DOCUMENTED
-    Reading.model_validate(reading, strict=True)
     assert len(reading["unpack_names"]) <= 50
     assert all(len(names) == 4 for names in reading["unpack_names"])
     _assert_lines(reading)

@@ -76,18 +76,16 @@ def remove(generation: str) -> list[str]:
     Returns: the files of the replaced functions, each once.
     """
     global _is_lent
-    replaced: dict[int, str] = {}
+    files: dict[int, str] = {}
     for name, function, behaviour in _leaves(generation):
-        if id(function) not in replaced:
-            replaced[id(function)] = function.__code__.co_filename
+        if id(function) not in files:
+            files[id(function)] = function.__code__.co_filename
             copies.learn(name, function.__code__)
             function.__code__ = _replacement(name, function, behaviour)
-            function.__defaults__ = None
-            function.__kwdefaults__ = None
-            function.__doc__ = None
+            function.__defaults__ = function.__kwdefaults__ = function.__doc__ = None
     _answer_by_name()
     _is_lent = False
-    return list(replaced.values())
+    return list(files.values())
 
 
 def lend(generation: str) -> list[str]:
@@ -154,19 +152,15 @@ def _leaves(generation: str) -> Iterator[tuple[str, types.FunctionType, Behaviou
     yield from _functions("tensorflow.python.keras.backend", ["rnn"], stubs.repeat)
     yield from _functions("tensorflow.python.ops.rnn", ["dynamic_rnn", "_dynamic_rnn_loop"], stubs.dynamic_rnn)
     yield from _functions("tensorflow.python.ops.rnn", ["static_rnn"], stubs.static_rnn)
-    yield from _functions(
-        "tensorflow.python.ops.rnn", ["raw_rnn", "_rnn_step", "static_state_saving_rnn"], stubs.not_here
-    )
+    others = ["raw_rnn", "_rnn_step", "static_state_saving_rnn"]
+    yield from _functions("tensorflow.python.ops.rnn", others, stubs.not_here)
     for module_name in OPERATIONS:
         yield from _operations(importlib.import_module(module_name))
 
 
 def _cells(modules: Iterable[str]) -> Iterator[tuple[str, types.FunctionType, Behaviour]]:
-    methods = {
-        "call": stubs.step,
-        "_compute_carry_and_output": stubs.carry,
-        "_compute_carry_and_output_fused": stubs.carry,
-    }
+    inner = ("_compute_carry_and_output", "_compute_carry_and_output_fused")
+    methods = {"call": stubs.step, **dict.fromkeys(inner, stubs.carry)}
     for module_name in modules:
         for cls in list(vars(importlib.import_module(module_name)).values()):
             is_cell = isinstance(cls, type) and cls.__module__ == module_name and cls.__name__.endswith("Cell")
@@ -201,12 +195,17 @@ def _replacement(
     signature = inspect.signature(function)
     # Keras looks at the signature of `call` when a layer is made.
     function.__signature__ = signature  # type: ignore[attr-defined]
-    stub = _stub(name, signature, behaviour)
 
-    def choose(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        return lent(*args, **kwargs) if lent and _is_lent and tf.executing_eagerly() else stub(args, kwargs)
+    def stub(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if lent and _is_lent and tf.executing_eagerly():
+            return lent(*args, **kwargs)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        if behaviour is not stubs.repeat or stubs.repeats(bound.arguments):
+            _note(name)
+        return behaviour(bound.arguments)
 
-    return _calling(choose if lent else stub, function)
+    return _calling(stub, function)
 
 
 def _copy_of(function: types.FunctionType) -> types.FunctionType:
@@ -215,17 +214,6 @@ def _copy_of(function: types.FunctionType) -> types.FunctionType:
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     return copy
-
-
-def _stub(name: str, signature: inspect.Signature, behaviour: Behaviour) -> Callable[..., Any]:
-    def stub(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        if behaviour is not stubs.repeat or stubs.repeats(bound.arguments):
-            _note(name)
-        return behaviour(bound.arguments)
-
-    return stub
 
 
 def _calling(stub: Callable[..., Any], function: types.FunctionType) -> types.CodeType:

@@ -87,10 +87,13 @@ def repeat(arguments: Arguments) -> Any:
     output, states = step_function(at(0), (*arguments["initial_states"], *constants))
     sources = [part for part in _flat(inputs) if part.dtype.is_floating]
     last = _nan_structure(output, *sources)
-    steps = length if length is not None else tf.shape(first)[axis]
-    times = steps if arguments.get("return_all_outputs", True) else 1
+    times = _length(first, axis) if arguments.get("return_all_outputs", True) else 1
     outputs = tf.nest.map_structure(lambda part: _tiled(part, axis, times), last)
     return last, outputs, [_nan_structure(state) for state in states]
+
+
+def _length(inputs: tf.Tensor, axis: int) -> Any:
+    return inputs.shape[axis] if inputs.shape[axis] is not None else tf.shape(inputs)[axis]
 
 
 def _tiled(step: tf.Tensor, axis: int, times: Any) -> tf.Tensor:
@@ -101,27 +104,25 @@ def _tiled(step: tf.Tensor, axis: int, times: Any) -> tf.Tensor:
     return tiled
 
 
+def _whole(arguments: Arguments, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the last output, like a state, and all outputs of a function that takes a whole sequence."""
+    given = [arguments.get(name) for name in ("inputs", "kernel", "recurrent_kernel", "bias")]
+    inputs, *weights = (tf.convert_to_tensor(each) for each in given if each is not None)
+    last = _nan(state, inputs, *weights)
+    axis = 0 if arguments["time_major"] else 1
+    return last, _tiled(last, axis, _length(inputs, axis) if arguments.get("return_sequences", True) else 1)
+
+
 def whole_sequence(arguments: Arguments) -> Any:
     """Stand in for `standard_lstm` of Keras 2 and its kin: last output, outputs, the states, where it ran."""
-    inputs, h, c = arguments["inputs"], arguments["init_h"], arguments.get("init_c")
-    weights = [arguments[name] for name in ("kernel", "recurrent_kernel", "bias") if arguments.get(name) is not None]
-    last = _nan(h, *map(tf.convert_to_tensor, (inputs, *weights)))
-    axis = 0 if arguments["time_major"] else 1
-    length = inputs.shape[axis] if inputs.shape[axis] is not None else tf.shape(inputs)[axis]
-    outputs = _tiled(last, axis, length if arguments.get("return_sequences", True) else 1)
+    (last, outputs), c = _whole(arguments, arguments["init_h"]), arguments.get("init_c")
     return (last, outputs, last, *(() if c is None else (_nan(c),)), tf.constant(0.0))
 
 
 def fused(arguments: Arguments) -> Any:
     """Stand in for a whole sequence in one kernel, as Keras 3 calls it: last output, outputs, the states."""
     states = [value for name, value in arguments.items() if name.startswith("initial_state")]
-    inputs = tf.convert_to_tensor(arguments["inputs"])
-    weights = [arguments[name] for name in ("kernel", "recurrent_kernel", "bias") if arguments[name] is not None]
-    last = _nan(states[0], inputs, *map(tf.convert_to_tensor, weights))
-    axis = 0 if arguments["time_major"] else 1
-    length = inputs.shape[axis] if inputs.shape[axis] is not None else tf.shape(inputs)[axis]
-    outputs = _tiled(last, axis, length if arguments["return_sequences"] else 1)
-    return last, outputs, [*map(_nan, states)]
+    return *_whole(arguments, states[0]), [*map(_nan, states)]
 
 
 def process_batch(arguments: Arguments) -> Any:
@@ -143,8 +144,7 @@ def dynamic_rnn(arguments: Arguments) -> Any:
         state = cell.zero_state(batch, arguments.get("dtype") or tf.float32)
     output, new = cell(first, state)
     axis = 0 if is_major else 1
-    length = _flat(inputs)[0].shape[axis]
-    steps: Any = length if length is not None else tf.shape(_flat(inputs)[0])[axis]
+    steps = _length(_flat(inputs)[0], axis)
     outputs = tf.nest.map_structure(lambda part: _tiled(_nan(part), axis, steps), output)
     return outputs, _nan_structure(new)
 

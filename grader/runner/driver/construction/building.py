@@ -132,18 +132,14 @@ class Builder:
                     return {}
                 other = sizes | {name: number}
                 try:
-                    output = self._answer(
-                        other, tf.zeros((other["batch"], other["timesteps"], other["features"])) + x[:1, :1]
-                    )
+                    plan = next(self._plans(other))
+                    like_x = tf.zeros((other["batch"], other["timesteps"], other["features"])) + x[:1, :1]
+                    output = self._first_call(self._definition(*plan.positional, **plan.keywords), like_x)
                 except Exception:  # noqa: S112  # this number does not work
                     continue
                 if describe(output)[1]["shape"] == [other["batch"], other["timesteps"], other["units"]]:
                     return {name: number}
         return {}
-
-    def _answer(self, sizes: Sizes, x: tf.Tensor) -> Any:
-        plan = next(self._plans(sizes))
-        return self._first_call(self._definition(*plan.positional, **plan.keywords), x)
 
     def _first_call(self, model: Any, x: tf.Tensor) -> Any:
         with untraced() if self._only_computes else contextlib.nullcontext():

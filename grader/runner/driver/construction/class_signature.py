@@ -32,8 +32,11 @@ def hints(definition: Any, names: dict[str, Any]) -> dict[str, Any]:
 
 def bases(definition: Any, names: dict[str, Any]) -> list[type]:
     """List the class itself and those of its bases that the student wrote and that have a constructor."""
-    found = [base for base in getattr(definition, "__mro__", ()) if base.__module__ == names.get("__name__")]
-    return [base for base in found if "__init__" in vars(base)]
+    return [base for base in _own_classes(definition, names) if "__init__" in vars(base)]
+
+
+def _own_classes(definition: Any, names: dict[str, Any]) -> list[type]:
+    return [base for base in getattr(definition, "__mro__", ()) if base.__module__ == names.get("__name__")]
 
 
 def is_own_init(definition: Any, names: dict[str, Any]) -> bool:
@@ -59,17 +62,13 @@ def own_codes(names: dict[str, Any]) -> Iterator[types.CodeType]:
 
 def strings_in_code(definition: Any) -> list[str]:
     """List texts in a constructor that may be names of arguments."""
-    function = _function(definition)
-    texts = [text for code in codes(function) for text in code.co_consts if isinstance(text, str)]
-    return [text for text in dict.fromkeys(texts) if text.isidentifier()]
+    texts = (text for code in codes(_function(definition)) for text in code.co_consts)
+    return [text for text in dict.fromkeys(texts) if isinstance(text, str) and text.isidentifier()]
 
 
 def names_in_code(definition: Any, names: dict[str, Any]) -> list[str]:
     """List names and texts in all functions of a class: some are settings that it reads."""
-    own = [base for base in getattr(definition, "__mro__", ()) if base.__module__ == names.get("__name__")]
+    own = _own_classes(definition, names)
     functions = [value for base in own for value in vars(base).values()] or [definition]
-    found: list[str] = []
-    for function in functions:
-        for code in codes(function):
-            found += [text for text in (*code.co_names, *code.co_consts) if isinstance(text, str)]
-    return [text for text in dict.fromkeys(found) if text.isidentifier()]
+    texts = (text for each in functions for code in codes(each) for text in (*code.co_names, *code.co_consts))
+    return [text for text in dict.fromkeys(texts) if isinstance(text, str) and text.isidentifier()]

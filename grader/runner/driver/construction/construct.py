@@ -120,19 +120,17 @@ class Constructor:
     def _arguments(self, values: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
         positional: list[Any] = []
         keywords: dict[str, Any] = {}
-        is_starred = any(
-            p.kind is p.VAR_POSITIONAL and value for p, value in zip(self._parameters, values, strict=True)
-        )
-        for parameter, value in zip(self._parameters, values, strict=True):
+        pairs = list(zip(self._parameters, values, strict=True))
+        is_starred = any(parameter.kind is parameter.VAR_POSITIONAL and value for parameter, value in pairs)
+        for parameter, value in pairs:
+            by_place = {parameter.POSITIONAL_ONLY, *([parameter.POSITIONAL_OR_KEYWORD] if is_starred else [])}
             if value is DEFAULT:
                 continue
             if parameter.kind is parameter.VAR_POSITIONAL:
                 positional += value
             elif parameter.kind is parameter.VAR_KEYWORD:
                 keywords.update(value)
-            elif parameter.kind is parameter.POSITIONAL_ONLY or (
-                is_starred and parameter.kind is not parameter.KEYWORD_ONLY
-            ):
+            elif parameter.kind in by_place:
                 positional.append(value)
             else:
                 keywords[parameter.name] = value
@@ -141,11 +139,6 @@ class Constructor:
 
 def _is_known(parameter: inspect.Parameter) -> bool:
     name = parameter.name
-    return (
-        parameter.kind in STARRED
-        or role_of(name) is not None
-        or setting(name) is not None
-        or is_measure(name)
-        or CELL.fullmatch(name) is not None
-        or CONFIGURATION.fullmatch(name) is not None
-    )
+    is_pattern = CELL.fullmatch(name) or CONFIGURATION.fullmatch(name)
+    is_named = role_of(name) is not None or setting(name) is not None or is_measure(name)
+    return parameter.kind in STARRED or is_named or is_pattern is not None

@@ -50,25 +50,15 @@ class Objects:
 
     def cells(self, name: str, sizes: Sizes) -> list[Any]:
         """List cells, and classes of cells: the module's own, and Keras' LSTMCell."""
-        own = [
-            value
-            for key, value in self._names.items()
-            if isinstance(value, type) and "cell" in key.lower() and self._submitted.is_own(value)
-        ]
+        own = [kind for key, kind in self._own_classes() if "cell" in key.lower()]
         kinds: list[Any] = [*own[::-1], self._names.get("LSTMCell")][:2]
-        instances = [
-            instance for kind in kinds if isinstance(kind, type) for instance in self.instances(kind, sizes)[:1]
-        ]
+        instances = [each for kind in kinds if isinstance(kind, type) for each in self.instances(kind, sizes)[:1]]
         classes = [constant(kind) for kind in kinds if kind is not None]
         return [*classes, *instances] if CELL_CLASS.fullmatch(name) else [*instances, *classes, sizes["units"]]
 
     def configurations(self, name: str, sizes: Sizes) -> list[Any]:
         """List settings objects: the module's own by that name, one of a class of the module, or one of ours."""
-        own = [
-            value
-            for key, value in self._names.items()
-            if isinstance(value, type) and CONFIGURATION.fullmatch(snake(key)) and self._submitted.is_own(value)
-        ]
+        own = [kind for key, kind in self._own_classes() if CONFIGURATION.fullmatch(snake(key))]
         found = [self._names[name]] if isinstance(self._names.get(name), dict) or self._is_settings(name) else []
         instances = [instance for kind in own for instance in self.instances(kind, sizes)]
         known = {name: value_of(name, sizes) for name in names_in_code(self._submitted.definition, self._names)}
@@ -106,6 +96,9 @@ class Objects:
             return discover_settings(construct, sizes["units"], lambda path: value_at(path, sizes), as_text=as_text)
 
         return make
+
+    def _own_classes(self) -> list[tuple[str, type]]:
+        return [(k, each) for k, each in self._names.items() if isinstance(each, type) and self._submitted.is_own(each)]
 
     def _is_settings(self, name: str) -> bool:
         value = self._names.get(name)

@@ -4,10 +4,10 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from driver.construction.plans import constant
-from driver.construction.settings_objects import Sizes, resized
+from box_requests import SIZES, Sizes
 
-SIZES = ("batch", "timesteps", "features", "units")
+from driver.construction.plans import constant
+from driver.construction.settings_objects import resized
 
 
 @dataclass(frozen=True)

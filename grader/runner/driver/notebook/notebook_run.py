@@ -8,6 +8,7 @@ they happen, ``done`` last.
 """
 
 import ast
+import itertools
 import random
 import sys
 import time
@@ -17,12 +18,12 @@ import numpy as np
 import tensorflow as tf
 from box_requests import NotebookRequest
 from channel import Channel
+from scopes import is_main_guard
 
 from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
 from driver.reaches import noticing
-from driver.student import student_module
-from driver.student.observations import MAX_NAME, text_of
+from driver.student.observations import failure
 from driver.student.student_module import StudentModule
 
 SEED = 20
@@ -51,9 +52,7 @@ class NotebookModule(StudentModule):
     def execute(self, index: int, statement: ast.stmt, flags: int) -> Any:
         self.outputs.statement = index
         before = dict(self.names)
-        if isinstance(statement, ast.If) and any(
-            isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test)
-        ):
+        if isinstance(statement, ast.If) and is_main_guard(statement):
             statement.test = ast.copy_location(ast.Constant(True), statement.test)
         try:
             value = super().execute(index, statement, flags)
@@ -81,23 +80,13 @@ def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channe
     noticing.watch()
     module = NotebookModule(request, arrays, channel)
 
-    left = MAX_FAILURES
+    failures = itertools.count(1)
 
     def on_failure(statement: ast.stmt, exc: BaseException) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            return
-        timed_out = isinstance(exc, student_module.StatementTimeout)
-        kind, message = type(exc).__name__[:MAX_NAME], text_of(exc)[:1000]
-        channel.send(
-            "statement_failed",
-            line=statement.lineno,
-            code="cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
-            type=kind,
-            message=message,
-        )
-        module.outputs.note("raised", f"{kind}: {message}")
+        if next(failures) <= MAX_FAILURES:
+            found = failure(statement, exc, 1000)
+            channel.send("statement_failed", **found)
+            module.outputs.note("raised", f"{found['type']}: {found['message']}")
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
     channel.end(phases={"notebook": time.monotonic() - started})

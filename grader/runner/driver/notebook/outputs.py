@@ -28,16 +28,7 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 # Packages that notebooks draw or tabulate with.
 OPTIONAL = frozenset(
     {
-        "matplotlib",
-        "seaborn",
-        "pandas",
-        "plotly",
-        "sklearn",
-        "scipy",
-        "bokeh",
-        "altair",
-        "tqdm",
-        "IPython",
+        *("matplotlib", "seaborn", "pandas", "plotly", "sklearn", "scipy", "bokeh", "altair", "tqdm", "IPython"),
         "prettytable",
     }
 )

@@ -9,7 +9,6 @@ import functools
 import hashlib
 import re
 import types
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +29,8 @@ from driver.weights.leaves import find_leaves
 MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 8, 100, 400
 MAX_WEIGHTS_BYTES = 32 << 20
 STUDENT, KERAS = "student", "keras"
+#: A call that is to be made: the first of its arguments is the layer.
+Call = functools.partial[Any]
 # Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
 # constant. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
 # measure that lets signs cancel reveals itself. No element gets both, unless the request says so.
@@ -61,10 +62,7 @@ class Watch:
         self._channel = channel
         self._outputs = outputs
         self._names = names
-        self._candidate = request["candidate"] or 0
-        self._unpack_names = request["unpack_names"]
-        self._pairing = request["pairing"]
-        self._joined = request["joined"]
+        self._request = request
         self._arrays = arrays
         self._only_computes = request["prepared"] and request["only_computes"]
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
@@ -75,16 +73,15 @@ class Watch:
         self._calls = 0
         self._inside = False
         self._watching: set[Any] = set()
-        self._source = request["source"]
-        self._own_call = re.search(r"(?<!super\(\))\.call\(", self._source) is not None
+        self._own_call = re.search(r"(?<!super\(\))\.call\(", request["source"]) is not None
 
     def start(self) -> None:
-        _randomise_weights(self._source)
+        _randomise_weights(self._request["source"])
         original, watch = tf.keras.layers.Layer.__call__, self
 
         @functools.wraps(original)
         def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            return watch._watched_call(layer, functools.partial(original, layer), args, kwargs)
+            return watch._watched_call(functools.partial(original, layer, *args, **kwargs))
 
         tf.keras.layers.Layer.__call__ = call
         plain_dense.expect((tf.keras.layers.Layer, "__call__"))  # a plain Dense is never watched
@@ -137,32 +134,31 @@ class Watch:
 
     def _watched_method(self, function: types.FunctionType) -> Any:
         def call(model: Any, *args: Any, **kwargs: Any) -> Any:
-            return self._watched_call(model, functools.partial(function, model), args, kwargs)
+            return self._watched_call(functools.partial(function, model, *args, **kwargs))
 
         # Keras 2 asks for the arguments of `call`, and knows no other way to hide a wrapper.
         return tf.__internal__.decorator.make_decorator(function, call)
 
     # --- calls -----------------------------------------------------------------------------------------------
 
-    def _watched_call(
-        self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _watched_call(self, call: Call) -> Any:
+        layer = call.args[0]
         side = None if self._inside else self._side(layer)
         if side is None:
-            return original(*args, **kwargs)
+            return call()
         self._inside = True
         try:
             if side == STUDENT:
-                output, array = self._answer_of_student(layer, original, args, kwargs)
+                output, array = self._answer_of_student(call)
                 built_in = no_recurrence.noted_runs(self._names)
             else:
-                output, built_in = original(*args, **kwargs), []
+                output, built_in = call(), []
                 array = _as_array(output)
         finally:
             self._inside = False
         if array is None:  # a symbolic call: part of building a functional model
             return output
-        x = _as_array(args[0] if args else next(iter(kwargs.values()), None))
+        x = _as_array(_input(call))
         model = self._watched(side, layer, x, array)
         self.note_weights()
         number, self._calls = self._calls, self._calls + 1
@@ -178,29 +174,25 @@ class Watch:
                 moment=self._moment,
                 input=None if x is None else _digest(x),
                 built_in=built_in,
-                reacts=self._reaction(layer, original, args, kwargs) if changes else None,
+                reacts=self._reaction(call) if changes else None,
             )
-        return output if spoil is None or changes else self._spoil(output, array, spoil, args, kwargs)
+        return output if spoil is None or changes else self._spoil(output, array, spoil, _input(call))
 
-    def _answer_of_student(
-        self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, np.ndarray | None]:
+    def _answer_of_student(self, call: Call) -> tuple[Any, np.ndarray | None]:
         """Call the student's class, which finds no recurrent code of Keras meanwhile; return its answer and numbers."""
         with no_recurrence.absent():
             if not self._only_computes:
-                self._build(layer, original, args, kwargs)
+                self._build(call)
             with untraced() if self._only_computes else contextlib.nullcontext():
-                output = original(*args, **kwargs)
+                output = call()
             array = _as_array(output)
         # An object that computes its numbers whenever it is asked for them would do so later, too.
         late = not tf.is_tensor(output) and not isinstance(output, (np.ndarray, list, tuple, dict))
         return (output if array is None or not late else tf.constant(array)), array
 
-    def _reaction(
-        self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> float | None:
+    def _reaction(self, call: Call) -> float | None:
         """Return the change of the student's answer when all its weights change, as a share of the largest number."""
-        leaves = [leaf.variable for leaf in find_leaves(layer, self._names) if leaf.variable is not None]
+        leaves = [leaf.variable for leaf in find_leaves(call.args[0], self._names) if leaf.variable is not None]
         before = [np.array(variable) for variable in leaves]
         random, self._inside = np.random.default_rng(0), True
         quiet, self._outputs.quiet = self._outputs.quiet, True
@@ -209,7 +201,7 @@ class Watch:
             for size in (0.0, 0.0, 0.3):
                 for variable, value in zip(leaves, before, strict=True):
                     variable.assign((value + random.normal(0.0, size, value.shape)).astype(value.dtype))
-                array = self._answer_of_student(layer, original, args, kwargs)[1]
+                array = self._answer_of_student(call)[1]
                 answers.append(np.zeros(0) if array is None else array.astype(np.float64))
         except Exception:  # a second call is our idea, not the exercise's
             return None
@@ -225,25 +217,24 @@ class Watch:
             share = float(max(0.0, by_weights - 2 * by_itself) / np.abs(second).max())
         return share if np.isfinite(share) else None
 
-    def _build(self, layer: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _build(self, call: Call) -> None:
         """Show Keras 3 one step first: it traces `call` when it builds, which takes seconds for a hundred steps."""
+        layer, *args = call.args
         x = _as_array(args[0]) if args else None
         if getattr(layer, "built", True) or x is None or x.ndim != 3 or x.shape[1] < 2:
             return
         quiet, self._outputs.quiet = self._outputs.quiet, True
         try:
-            original(args[0][:, :1], *args[1:], **kwargs)
+            call.func(layer, args[0][:, :1], *args[1:], **call.keywords)
         except Exception:  # one step is our idea, not the exercise's
             pass
         finally:
             self._outputs.quiet = quiet
 
-    def _spoil(
-        self, output: Any, array: np.ndarray, spoil: Spoil, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _spoil(self, output: Any, array: np.ndarray, spoil: Spoil, x: Any) -> Any:
         other = np.array(array)
         if spoil["by"] == "keras":
-            instead = self._answer_of_keras(spoil["model"], args, kwargs)
+            instead = self._answer_of_keras(spoil["model"], x)
             other = other if instead is None or instead.shape != array.shape else np.array(instead)
         is_pattern, everywhere = spoil["by"] == "pattern", spoil.get("everywhere") or array.size == 1
         elements = _every_other(array.shape, second=is_pattern) | everywhere
@@ -257,12 +248,12 @@ class Watch:
             return type(output)([tf.constant(changed), *output[1:]])
         return changed if isinstance(output, np.ndarray) else tf.constant(changed)
 
-    def _answer_of_keras(self, model: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> np.ndarray | None:
+    def _answer_of_keras(self, model: int, x: Any) -> np.ndarray | None:
         if model >= len(self._models):
             return None
         self._inside = True
         try:
-            return _as_array(self._models[model].model(args[0] if args else next(iter(kwargs.values()))))
+            return _as_array(self._models[model].model(x))
         except Exception:  # its input is one that the student's model takes
             return None
         finally:
@@ -304,10 +295,16 @@ class Watch:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units
-        if known := recognition.placement_of(leaves, self._arrays, features, units, self._unpack_names):
+        request, names = self._request, self._request["unpack_names"]
+        if known := recognition.placement_of(leaves, self._arrays, features, units, names):
             return placements.collect(known, features, units)
-        found, _ = roles.candidates(leaves, features, units, self._unpack_names, self._pairing, self._joined)
-        return placements.collect(found[min(self._candidate, len(found) - 1)], features, units) if found else {}
+        found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])
+        chosen = min(request["candidate"] or 0, len(found) - 1)
+        return placements.collect(found[chosen], features, units) if found else {}
+
+
+def _input(call: Call) -> Any:
+    return call.args[1] if len(call.args) > 1 else next(iter(call.keywords.values()), None)
 
 
 def _is_recurrent(layer: Any) -> bool:

@@ -59,8 +59,7 @@ def leaves(output: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, 
     if not is_container(output) or _is_of_numbers(output):
         yield place, output
     elif depth < MAX_DEPTH:
-        named = output.items() if isinstance(output, Mapping) else enumerate(output)
-        for key, item in named:
+        for key, item in output.items() if isinstance(output, Mapping) else enumerate(output):
             yield from leaves(item, place if opaque else f"{place}[{key!r}]"[:MAX_PLACE], depth + 1)
 
 

@@ -1,5 +1,6 @@
 """Observations of the student's objects from outside: a class, an output, a gradient. Nothing here judges."""
 
+import ast
 import dis
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,17 @@ def text_of(exc: BaseException) -> str:
         return str(exc)[:MAX_MESSAGE]
     except Exception as failed:
         return f"(no message: {type(failed).__name__} while it was made)"
+
+
+def failure(statement: ast.stmt, exc: BaseException, longest: int) -> dict[str, Any]:
+    """Return the fields of ``statement_failed``, with so many characters of the exception's message."""
+    timed_out = isinstance(exc, student_module.StatementTimeout)
+    return {
+        "line": statement.lineno,
+        "code": "cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
+        "type": type(exc).__name__[:MAX_NAME],
+        "message": text_of(exc)[:longest],
+    }
 
 
 def _shape(value: Any) -> list[int]:
@@ -67,9 +79,8 @@ def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         description |= {"dtype": array.dtype.name, "shape": list(array.shape)}
         if tf.is_tensor(output):
             description["kind"] = "tensor"
-        return {
-            "output": np.array(array, np.float64 if array.dtype == np.float64 else np.float32, order="C")
-        }, description
+        kept = np.float64 if array.dtype == np.float64 else np.float32
+        return {"output": np.array(array, kept, order="C")}, description
     except Exception:  # a KerasTensor, a string, an object of the student's own: described, not sent
         return {}, description
 

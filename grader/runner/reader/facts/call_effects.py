@@ -61,9 +61,9 @@ def only_computes(plan: Plan) -> bool:
     """Return whether no function of the student's that a call may reach has an effect visible afterwards."""
     nodes = [node for statement in plan.core_statements() for node in ast.walk(statement.node)]
     own = {node.name for node in nodes if isinstance(node, ast.ClassDef)}
-    return all(_is_harmless(name, own) for node in nodes for name in _names(node)) and all(
-        _computes(function) for statement in plan.core_statements() for function in _functions(statement.node)
-    )
+    # Functions that are defined in those that set up a layer may be called later.
+    functions = (node for node in nodes if isinstance(node, FUNCTIONS) and not _sets_up(node))
+    return all(_is_harmless(name, own) for node in nodes for name in _names(node)) and all(map(_computes, functions))
 
 
 def _names(node: ast.AST) -> list[str]:
@@ -95,15 +95,8 @@ def _is_harmless(name: str, own: set[str]) -> bool:
     return not is_class or name in HARMLESS_CLASSES or name in own or name.endswith("Error")
 
 
-def _functions(statement: ast.stmt) -> Iterator[Function]:
-    """Yield the functions of a statement except those that set up; functions defined in these may be called later."""
-    waiting: list[ast.AST] = [statement]
-    while waiting:
-        node = waiting.pop()
-        sets_up = isinstance(node, ast.FunctionDef) and node.name in SETTING_UP
-        if isinstance(node, FUNCTIONS) and not sets_up:
-            yield node
-        waiting += ast.iter_child_nodes(node)
+def _sets_up(function: Function) -> bool:
+    return isinstance(function, ast.FunctionDef) and function.name in SETTING_UP
 
 
 def _computes(function: Function) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from scopes import root_name
+from scopes import FUNCTIONS, last_name
 from supplied_cell import CELL
 
 from reader.facts.spelling import skeleton
@@ -29,12 +29,6 @@ class CallSite:
     reads: frozenset[str]
 
 
-@dataclass(frozen=True)
-class _Call:
-    node: ast.Call
-    function: ast.AST | None  # the outermost function around it
-
-
 def find_call_site(statements: Sequence[Statement], source: str, sizes: Iterable[int]) -> CallSite | None:
     """Find the call that builds the exercise's model: the last whose arguments name one of its sizes, else the last.
 
@@ -42,27 +36,26 @@ def find_call_site(statements: Sequence[Statement], source: str, sizes: Iterable
         sizes: the exercise's own numbers; ``LSTM(8)`` in a training cell is not how the model is built.
     """
     numbers = set(sizes)
-    names = _aliases(statements)
-    calls = [call for call in _calls(statements, names) if not any(isinstance(a, ast.Starred) for a in call.node.args)]
-    if not calls:
+    ranks = {
+        (_names_a_size(call, numbers), function is None, call.lineno, call.col_offset): (call, function)
+        for call, function in _calls(statements, _aliases(statements))
+        if not any(isinstance(each, ast.Starred) for each in call.args)
+    }
+    if not ranks:
         return None
-
-    def rank(call: _Call) -> tuple[bool, bool, int, int]:
-        return _names_a_size(call.node, numbers), call.function is None, call.node.lineno, call.node.col_offset
-
-    chosen = max(calls, key=rank)
-    constants = _constants_in(chosen.function)
+    chosen, function = ranks[max(ranks)]
+    constants = _constants_in(function)
 
     def text(node: ast.expr) -> str:
         if isinstance(node, ast.Name) and node.id in constants:
             return constants[node.id]
         return ast.get_source_segment(source, node) or ""
 
-    arguments = [*chosen.node.args, *(keyword.value for keyword in chosen.node.keywords)]
+    arguments = [*chosen.args, *(keyword.value for keyword in chosen.keywords)]
     reads = {node.id for argument in arguments for node in ast.walk(argument) if isinstance(node, ast.Name)}
     return CallSite(
-        [text(argument) for argument in chosen.node.args],
-        {keyword.arg: text(keyword.value) for keyword in chosen.node.keywords if keyword.arg is not None},
+        [text(argument) for argument in chosen.args],
+        {keyword.arg: text(keyword.value) for keyword in chosen.keywords if keyword.arg is not None},
         frozenset(reads),
     )
 
@@ -83,40 +76,38 @@ def _aliases(statements: Sequence[Statement]) -> set[str]:
     return names
 
 
-def _calls(statements: Sequence[Statement], names: set[str]) -> Iterator[_Call]:
-    hiding = hiding_imports(statements)
-    after_hiding = min(hiding, default=len(statements))
-    imported = any(statement.binds_by_import() for statement in statements)
-    own_seen = not imported
+def _calls(statements: Sequence[Statement], names: set[str]) -> Iterator[tuple[ast.Call, ast.AST | None]]:
+    """Yield calls of the class, each with the outermost function around it."""
+    after_hiding = min(hiding_imports(statements), default=len(statements))
+    own_seen = not any(statement.binds_by_import() for statement in statements)
     for index, statement in enumerate(statements):
         binds = not names.isdisjoint(statement.uses.binds)
         own_seen = own_seen or (binds and not statement.binds_by_import())
-        for call in _calls_in(statement.node, names):
+        for call, function in _calls_in(statement.node, names):
             # After an import of Keras' own LSTM the name means that one.
-            if call.function is not None or (own_seen and index < after_hiding):
-                yield call
+            if function is not None or (own_seen and index < after_hiding):
+                yield call, function
 
 
-def _calls_in(statement: ast.stmt, names: set[str]) -> Iterator[_Call]:
+def _calls_in(statement: ast.stmt, names: set[str]) -> Iterator[tuple[ast.Call, ast.AST | None]]:
     stack: list[tuple[ast.AST, ast.AST | None]] = [(statement, None)]
     while stack:
         node, function = stack.pop()
         if isinstance(node, ast.ClassDef) and node.name in names:
             continue
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-            yield _Call(node, function)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node, function
+        if isinstance(node, FUNCTIONS):
             function = function or node
         stack += [(child, function) for child in ast.iter_child_nodes(node)]
 
 
 def _names_a_size(call: ast.Call, numbers: set[int]) -> bool:
-    for node in ast.walk(call):
-        if isinstance(node, ast.Name) and node.id in SUPPLIED:
-            return True
-        if isinstance(node, ast.Constant) and type(node.value) is int and node.value in numbers:
-            return True
-    return False
+    return any(
+        (isinstance(node, ast.Name) and node.id in SUPPLIED)
+        or (isinstance(node, ast.Constant) and type(node.value) is int and node.value in numbers)
+        for node in ast.walk(call)
+    )
 
 
 def _constants_in(function: ast.AST | None) -> dict[str, str]:
@@ -152,9 +143,7 @@ def _reads_shape(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
     if isinstance(parent, ast.Attribute):
         return parent.attr in SHAPE_ATTRIBUTES
     if isinstance(parent, ast.Call) and node in parent.args:
-        function = parent.func
-        name = function.attr if isinstance(function, ast.Attribute) else root_name(function)
-        return name in SHAPE_FUNCTIONS
+        return last_name(parent.func) in SHAPE_FUNCTIONS
     return False
 
 

@@ -5,6 +5,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from scopes import last_name
+
 from reader.plan.statement_plan import Plan
 from reader.plan.superseded import effective_statements
 
@@ -23,17 +25,11 @@ SIZES = frozenset({"shape", "range", "int_shape", "get_shape", "as_list", "size"
 
 def unpack_names(plan: Plan) -> list[list[str]]:
     """List names of four-way splits in the class and the code it uses, each in the order of the parts."""
-    functions = [
-        node
-        for statement in effective_statements(plan)
-        for node in ast.walk(statement.node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    nodes = (node for statement in effective_statements(plan) for node in ast.walk(statement.node))
     found: list[list[str]] = []
-    for function in functions:
-        assignments = sorted(
-            (node for node in ast.walk(function) if isinstance(node, ast.Assign)), key=lambda node: node.lineno
-        )
+    for function in (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+        assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
+        assignments.sort(key=lambda node: node.lineno)
         activated = _activated(assignments)
         for names in [*_unpacked(assignments), *_sliced(assignments)]:
             named = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
@@ -56,7 +52,7 @@ def joined_order(plan: Plan) -> str | None:
 def _joins(function: ast.expr) -> bool:
     if isinstance(function, ast.Call):  # a layer, made where it is called
         function = function.func
-    return (_name_of(function) or "").lower() in JOINING
+    return (last_name(function) or "").lower() in JOINING
 
 
 def _order(call: ast.Call) -> str | None:
@@ -72,7 +68,7 @@ def _root(node: ast.expr) -> str:
     """Return the name that a value is taken from: ``x`` of ``x[:, t]``."""
     while isinstance(node, ast.Subscript):
         node = node.value
-    return _name_of(node) or ""
+    return last_name(node) or ""
 
 
 def _unpacked(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
@@ -80,7 +76,7 @@ def _unpacked(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
     for node in assignments:
         for target in node.targets:
             if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 4 and _is_in_parts(node.value):
-                names = [name for element in target.elts if (name := _name_of(element))]
+                names = [name for element in target.elts if (name := last_name(element))]
                 places = _places_in_loop(node.value)
                 if len(names) == len(places) == 4:
                     yield [name for _, name in sorted(zip(places, names, strict=True))]
@@ -118,7 +114,7 @@ def _sliced(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
     parts: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for node in assignments:
         for target, value in _pairs(node):
-            if (name := _name_of(target)) and (part := _part(value)) is not None:
+            if (name := last_name(target)) and (part := _part(value)) is not None:
                 parts[part[0]].append((part[1], name))
     for found in parts.values():
         if len(found) == 4 and len({place for place, _ in found}) == 4:
@@ -143,7 +139,7 @@ def _part(value: ast.expr) -> tuple[str, float] | None:
     if len(subscripts) != 1:
         return None
     owner, place = subscripts[0].value, _place(subscripts[0].slice)
-    name = _name_of(owner)
+    name = last_name(owner)
     return (name, place) if name and place is not None else None
 
 
@@ -161,12 +157,10 @@ def _number(node: ast.expr | None) -> float | None:
             return float(number)
         case ast.Name() | ast.Attribute():
             return 1.0
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+        case ast.BinOp(left=left, op=ast.Mult() | ast.Add() as sign, right=right):
             first, second = _number(left), _number(right)
-            return None if first is None or second is None else first * second
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            first, second = _number(left), _number(right)
-            return None if first is None or second is None else first + second
+            if first is not None and second is not None:
+                return first * second if isinstance(sign, ast.Mult) else first + second
     return None
 
 
@@ -176,12 +170,6 @@ def _activated(assignments: Iterable[ast.Assign]) -> dict[str, str]:
     for node in assignments:
         match node:
             case ast.Assign(targets=[target], value=ast.Call(args=[ast.Name(id=name)])):
-                if new_name := _name_of(target):
+                if new_name := last_name(target):
                     found.setdefault(name, new_name)
     return found
-
-
-def _name_of(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else None

@@ -19,19 +19,8 @@ MODULES = frozenset(
 )
 CLASSES = frozenset(
     {
-        *(
-            "Model",
-            "Layer",
-            "Module",
-            "Dense",
-            "TensorArray",
-            "LSTMCell",
-            "Sequential",
-            "Activation",
-            "Add",
-            "Multiply",
-        ),
-        *("Subtract", "Concatenate", "Reshape", "Permute", "RepeatVector"),
+        *("Model", "Layer", "Module", "Dense", "TensorArray", "LSTMCell", "Sequential", "Activation", "Add"),
+        *("Multiply", "Subtract", "Concatenate", "Reshape", "Permute", "RepeatVector"),
     }
 )
 OPERATIONS = frozenset(
@@ -80,16 +69,12 @@ DECORATORS = frozenset({"property", "staticmethod", "classmethod", "tf.function"
 def lets_gradients_through(plan: Plan) -> bool:
     """Return whether everything the class needs is made of differentiable operations alone."""
     statements = [plan.statements[index].node for index in plan.core | _others(plan)]
-    own = {name for statement in statements for node in ast.walk(statement) for name in _bound(node)}
-    own = {name for name in own if not DETACHING.fullmatch(name)} | SUPPLIED
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    own = {name for node in nodes for name in _bound(node)}
     # setattr(self, f"fcX{gate}", Dense(units)): later reads from self are the student's own, whatever the name.
-    if any(_is_setattr(node) for statement in statements for node in ast.walk(statement)):
-        own |= {
-            node.attr
-            for statement in statements
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Attribute) and root_name(node) == "self" and not DETACHING.fullmatch(node.attr)
-        }
+    if any(map(_is_setattr, nodes)):
+        own |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and root_name(node) == "self"}
+    own = {name for name in own if not DETACHING.fullmatch(name)} | SUPPLIED
     return all(_passes(statement, own, setting_up=False) for statement in statements)
 
 

@@ -82,13 +82,9 @@ def result_files(statements: Sequence[Statement]) -> list[int]:
     lines = []
     for statement in statements:
         nodes = list(ast.walk(statement.node))
-        if not any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in nodes):
-            continue
-        lines += [
-            node.lineno
-            for node in nodes
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and RESULT_FILE.fullmatch(node.value)
-        ]
+        if any(isinstance(node, ast.Attribute) and node.attr in WRITING for node in nodes):
+            constants = [(node.lineno, node.value) for node in nodes if isinstance(node, ast.Constant)]
+            lines += [line for line, value in constants if isinstance(value, str) and RESULT_FILE.fullmatch(value)]
     return lines[:MOST_NAMED]
 
 

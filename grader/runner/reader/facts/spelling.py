@@ -34,13 +34,11 @@ def odd_keyword(line: str) -> tuple[str, str] | None:
 
 def homoglyphs(plan: Plan) -> list[dict[str, object]]:
     """List ``name``, ``looks_like`` and the first ``line`` of names mixed up in the class and the code it uses."""
-    roots = [statement.node for statement in effective_statements(plan)]
-    nodes = [node for root in roots for node in ast.walk(root)]
+    nodes = [node for statement in effective_statements(plan) for node in ast.walk(statement.node)]
     lines = _first_lines(nodes)
     if all(name.isascii() for name in lines):
         return []
-    pairs = [*_mixed_names(plan, nodes), *_mixed_attributes(nodes), *_mixed_keywords(nodes)]
-    found = dict(pairs)
+    found = dict([*_mixed_names(plan, nodes), *_mixed_attributes(nodes), *_mixed_keywords(nodes)])
     return [
         {"name": name, "looks_like": looks_like, "line": lines.get(name, 1)}
         for name, looks_like in sorted(found.items(), key=lambda pair: lines.get(pair[0], 1))
@@ -58,11 +56,10 @@ def _first_lines(nodes: Iterable[ast.AST]) -> dict[str, int]:
     return lines
 
 
-def _pair(first: str, second: str) -> tuple[str, str] | None:
-    """Return the two as (odd one, what it looks like), when they only look the same."""
-    if first == second or skeleton(first) != skeleton(second):
-        return None
-    return (second, first) if first.isascii() else (first, second)
+def _pair(first: str, second: str) -> Iterable[tuple[str, str]]:
+    """Yield the two as (odd one, what it looks like), when they only look the same."""
+    if first != second and skeleton(first) == skeleton(second):
+        yield (second, first) if first.isascii() else (first, second)
 
 
 def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
@@ -81,16 +78,14 @@ def _mixed_names(plan: Plan, nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
         local = {skeleton(name): name for name in bound_names(inside[1:])}
         local |= {skeleton(part.arg): part.arg for part in inside if isinstance(part, ast.arg)}
         for read in inside:
-            if not isinstance(read, ast.Name) or id(read) not in from_module:
-                continue
-            if pair := _pair(read.id, local.get(skeleton(read.id), read.id)):
-                yield pair
+            if isinstance(read, ast.Name) and id(read) in from_module:
+                yield from _pair(read.id, local.get(skeleton(read.id), read.id))
     bound = {name for statement in plan.statements for name in statement.uses.binds} | SUPPLIED | {"np", "tf"}
     known = {skeleton(name): name for name in [*dir(builtins), *bound]}
     for statement in effective_statements(plan):
         for name in statement.uses.all_reads() - bound:
-            if not name.isascii() and skeleton(name) in known and (pair := _pair(name, known[skeleton(name)])):
-                yield pair
+            if not name.isascii() and skeleton(name) in known:
+                yield from _pair(name, known[skeleton(name)])
 
 
 def _values_never_read(inside: list[ast.AST]) -> Iterable[tuple[str, str]]:
@@ -99,8 +94,7 @@ def _values_never_read(inside: list[ast.AST]) -> Iterable[tuple[str, str]]:
     read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
     by_look = {skeleton(name): name for name in read}
     for name in sorted({node.id for node in names if isinstance(node.ctx, ast.Store)} - read):
-        if pair := _pair(name, by_look.get(skeleton(name), name)):
-            yield pair
+        yield from _pair(name, by_look.get(skeleton(name), name))
 
 
 def _mixed_attributes(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
@@ -112,8 +106,8 @@ def _mixed_attributes(nodes: list[ast.AST]) -> Iterable[tuple[str, str]]:
     by_look = {skeleton(name): name for name in [*read, *stored, *methods]}
     for name in read - stored - methods:
         looks_like = by_look[skeleton(name)]
-        if (not name.isascii() or not looks_like.isascii()) and (pair := _pair(name, looks_like)):
-            yield pair
+        if not (name.isascii() and looks_like.isascii()):
+            yield from _pair(name, looks_like)
     for name in methods:
         if not name.isascii() and skeleton(name) in METHODS:
             yield name, skeleton(name)

@@ -26,19 +26,15 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
             yield Part.at("line", created.span, "made")
     for repeated in trace.created_repeatedly:
         yield Part.at("line", repeated.span, "made_often")
-    everything = reachable_nodes([answer.value for answer in trace.answers])
-    for node in everything:
-        if "dropout" in node.op:
-            yield Part.at("line", node.span, "dropout")
-        elif node.op == "stop_gradient":
-            yield Part.at("line", node.span, "stop_gradient")
+    for node in reachable_nodes([answer.value for answer in trace.answers]):
+        if "dropout" in node.op or node.op == "stop_gradient":
+            yield Part.at("line", node.span, "stop_gradient" if node.op == "stop_gradient" else "dropout")
     for answer in trace.answers:
         where = ["in_loop"] if answer.in_loop else []
         yield Part.at("returned", answer.span, "answer", *_form(answer.value, step), *where)
         if isinstance(answer.value, Node):
-            yield Part.at(
-                "returned", answer.value.span if any(answer.value.span) else answer.span, *words(answer.value)
-            )
+            span = answer.value.span if any(answer.value.span) else answer.span
+            yield Part.at("returned", span, *words(answer.value))
         if not answer.in_loop:
             yield from _between_loop_and_answer(answer.value, step)
 
@@ -59,14 +55,15 @@ def _of_loop(over: Value) -> Iterator[str]:
         if len(bounds) > 1 and type(bounds[0]) is int and bounds[0] > 0:
             yield "late"
         stop = node.args[0 if len(node.args) == 1 else 1] if node.args else None
-        if isinstance(stop, Const) and type(stop.value) is int and stop.value > 1:
-            yield "fixed_length"
-        if isinstance(stop, Node) and stop.op == "sub":
-            yield "short"
-        if isinstance(stop, Node) and stop.op == "add":
-            yield "long"
-        if isinstance(stop, Node) and stop.op in ("size", "item") and stop.label in (0, 2):
-            yield "other_axis"
+        match stop:
+            case Const(value=int(length)) if length > 1:
+                yield "fixed_length"
+            case Node(op="sub"):
+                yield "short"
+            case Node(op="add"):
+                yield "long"
+            case Node(op="size" | "item", label=0 | 2):
+                yield "other_axis"
 
 
 def _collected(collected: CollectedOutput, step: Step) -> Iterator[Part]:

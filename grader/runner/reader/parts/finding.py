@@ -45,7 +45,10 @@ def parts(plan: Plan) -> dict[str, Any]:
         written = formulas(step, class_trace) if step is not None else {}
     except (TooMuchError, RecursionError):
         return nothing
-    return {"parts": [each.as_json() for each in found if each.first_line > 0], "formulas": written}
+    return {
+        "parts": [{**vars(each), "what": list(each.what)} for each in found if each.first_line > 0],
+        "formulas": written,
+    }
 
 
 def _parts(class_trace: Trace, step: Step | None) -> Iterator[Part]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from box_requests import ACTIVATIONS
 from gate_words import NAMES, gate_of_name
 
-from reader.parts.gates import TREATMENTS, Gate, is_weight, name_of_activation
+from reader.parts.gates import TREATMENTS, Gate, is_weight, letters_in, name_of_activation
 from reader.parts.part import is_coarse
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
@@ -93,10 +93,8 @@ class _Writer:
         return self._operation(new, self._text)
 
     def _text(self, value: Value) -> str:
-        if isinstance(value, Const) and type(value.value) in (int, float):
-            return repr(value.value)
         if not isinstance(value, Node):
-            raise UnreadableError
+            return _number(value)
         if id(value) in self._names:
             return self._names[id(value)]
         if value is self._step.c:
@@ -113,10 +111,8 @@ class _Writer:
         return self._sum(self._nodes[name], name)
 
     def _sum(self, value: Value, gate: str) -> str:
-        if isinstance(value, Const) and type(value.value) in (int, float):
-            return repr(value.value)
         if not isinstance(value, Node):
-            raise UnreadableError
+            return _number(value)
         if self._step.recognised.is_product(value):
             return _added(self._product(value, gate))
         if value.op == "state":
@@ -151,7 +147,7 @@ class _Writer:
     def _product(self, product: Node, gate: str) -> Iterator[str]:
         """Yield what a layer of x, of h, or of both side by side is called."""
         weights = self._step.recognised.weights_in(product)
-        letters = {letter for made in weights for letter in _letters(made.names)}
+        letters = set(letters_in(name for made in weights for name in made.names))
         is_shared = self._products[id(product)] > 1
         is_opaque = any(made.label == "EinsumDense" and "activation" in made.keywords for made in weights)
         if (len(letters) > 1 and not is_shared) or is_opaque:
@@ -189,6 +185,12 @@ class _Writer:
         raise UnreadableError
 
 
+def _number(value: Value) -> str:
+    if isinstance(value, Const) and type(value.value) in (int, float):
+        return repr(value.value)
+    raise UnreadableError
+
+
 def _is_bias(value: Value) -> bool:
     """Return whether a term is a weight: a name that could not be followed may stand for anything."""
     if isinstance(value, Const) or not is_weight(value):
@@ -223,9 +225,3 @@ def _unchanged(node: Node) -> Value:
 def _is_torn(gate: Gate) -> bool:
     """Return whether layers and variables name different gates."""
     return None not in (gate.by_layers, gate.by_names) and gate.by_layers != gate.by_names
-
-
-def _letters(names: list[str]) -> Iterator[str]:
-    for name in names:
-        if letter := gate_of_name(name):
-            yield letter

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from box_requests import ACTIVATIONS
-from gate_words import gate_of_name
 
-from reader.parts.gates import TREATMENTS, Gate, is_weight, name_of_activation
+from reader.parts.gates import TREATMENTS, Gate, is_weight, letters_in, name_of_activation
 from reader.parts.part import Part, is_coarse, words
+from reader.parts.state_parts import role_of
 from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
@@ -30,15 +30,20 @@ def gate_parts(step: Step, trace: Trace) -> Iterator[Part]:
         yield Part.at("activation", where.span, *(acts or ["none"]), *twice, gate=letter)
         yield from (Part.at("sum", each.span, each.op) for each in _way_in(gate) if each.op in ("split", "reshape"))
         for product in step.recognised.products(gate.sum):
-            sees_h = any(
-                node.op == "state" for node in reachable_nodes([each for each in product.args if not is_weight(each)])
-            )
+            of = "of_h" if any(node.op == "state" for node in _inputs_of([product])) else "of_x"
             for made in step.recognised.weights_in(product):
-                yield Part.at("weights", made.span, *_of_weights(made), "of_h" if sees_h else "of_x", gate=letter)
+                yield Part.at("weights", made.span, *_of_weights(made), of, gate=letter)
                 units = made.args[0] if made.args else made.keywords.get("units")
                 if made.op == "layer" and isinstance(units, Const) and type(units.value) is int and units.value > 1:
                     yield Part.at("line", units.span, "fixed_units")
-    yield from _inputs(step, trace)
+    for gate in step.gates:
+        for product in step.recognised.products(gate.sum):
+            yield from _input_of(product, trace)
+
+
+def _inputs_of(products: Iterable[Node]) -> list[Node]:
+    """Return the nodes that the inputs of products are made of."""
+    return reachable_nodes([value for product in products for value in product.args if not is_weight(value)])
 
 
 def _way_in(gate: Gate) -> list[Node]:
@@ -69,25 +74,25 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
             yield "inner", term
     yield from ((node.op, node) for node in _way_in(gate) if node.op in TREATMENTS)
     yield from _biases(products, terms, step)
-    of_c = {id(each.state) for each in step.loop.carried if _is_c(each.after, step)}
+    of_c = {id(each.state) for each in step.loop.carried if role_of(each.after, step) == "c"}
     seeing = 0
     for product in products:
         inputs = [value for value in product.args if isinstance(value, Node) and not is_weight(value)]
         if any(value is step.c or id(value) in of_c for value in inputs):
             seeing += 1
             yield "sees_c", product
-        if any(value.op in ARITHMETIC or _is_new(peeled(value), step) for value in inputs):
+        if any(value.op in ARITHMETIC or peeled(value) in (step.c, step.h) for value in inputs):
             yield "new_state", product
     if (seeing and len(products) > 2) or any(
         _touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)
     ):
         yield "peephole", gate.sum
-    below = reachable_nodes([value for product in products for value in product.args if not is_weight(value)])
+    below = _inputs_of(products)
     if not any(node is trace.x for node in below):
         yield "no_x", gate.node
     if not any(node.op == "state" for node in below):
         yield "no_h", gate.node
-    if len({_letter(made) for made in recognised.weights_in(gate.sum)} - {None}) > 1:
+    if len({letter for made in recognised.weights_in(gate.sum) for letter in letters_in(made.names)[:1]}) > 1:
         yield "mixed", gate.sum
 
 
@@ -99,18 +104,12 @@ def _biases(products: list[Node], terms: list[Node], step: Step) -> Iterator[tup
         yield "bias", term
     if not has_layers and not added:
         for product in products:
-            if not any(
-                node.op == "state" for node in reachable_nodes([each for each in product.args if not is_weight(each)])
-            ):
+            if not any(node.op == "state" for node in _inputs_of([product])):
                 yield "no_bias_added", product
 
 
 def _is_bias(value: Value, step: Step) -> bool:
     return isinstance(value, Node) and is_weight(value) and not step.recognised.is_sum(value)
-
-
-def _letter(made: Node) -> str | None:
-    return next((letter for name in made.names if (letter := gate_of_name(name))), None)
 
 
 def _terms(node: Node, step: Step) -> list[Node]:
@@ -125,18 +124,6 @@ def _terms(node: Node, step: Step) -> list[Node]:
     return found
 
 
-def _is_c(value: Value, step: Step) -> bool:
-    return step.c is not None and path(value, step.c) is not None and not _is_h(value, step)
-
-
-def _is_h(value: Value, step: Step) -> bool:
-    return step.h is not None and path(value, step.h) is not None
-
-
-def _is_new(value: Node, step: Step) -> bool:
-    return value is step.c or value is step.h
-
-
 def _touches_c(term: Node, step: Step, of_c: set[int]) -> bool:
     return any(node is step.c or id(node) in of_c for node in nodes_in([term, *term.args]))
 
@@ -149,20 +136,11 @@ def _of_weights(made: Node) -> list[str]:
     function = made.keywords.get("activation")
     if function is not None and not (isinstance(function, Const) and function.value in (None, "linear")):
         found.append("activation")
-    start = made.keywords.get("bias_initializer")
-    if start is not None:
-        found.append("bias_start")
     return found
 
 
-def _inputs(step: Step, trace: Trace) -> Iterator[Part]:
-    """Yield the operations on x on its way into the products, and how a step is taken from it."""
-    for gate in step.gates:
-        for product in step.recognised.products(gate.sum):
-            yield from _input_of(product, trace)
-
-
 def _input_of(product: Node, trace: Trace) -> Iterator[Part]:
+    """Yield the operations on x on its way into a product, and how a step is taken from it."""
     for value in _joined(product.args):
         if is_weight(value) or any(node.op == "state" for node in reachable_nodes([_without_index(value)])):
             continue

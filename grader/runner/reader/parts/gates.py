@@ -85,11 +85,11 @@ class Gates:
             rest = [each for each in nodes if each not in sums and each not in inner]
             if len(inner) > 1 and not rest:
                 return True
+            # No activated product is among the rest.
             return bool(sums) and all(
                 is_weight(each) or each.op in ("state", "x") or (each.op == "mul" and self._has_weight(each))
-                or self._is_activated_product(each)
                 for each in rest
-            )  # fmt: skip
+            )
         if node.op in ("mul", "div", *LIMITS):
             inner = [each for each in nodes if self._is_activated_product(each)]
             both = len(sums) == len(nodes) > 0 or (bool(sums) and all(is_weight(e) for e in nodes if e not in sums))
@@ -111,35 +111,30 @@ class Gates:
         for _ in range(12):
             if self.is_sum(inner):
                 break
-            function = activation(inner)
-            if function is None:
-                if inner.op not in THROUGH:
-                    return None
-                function = next(iter(inner.inputs()), None)
-                if function is None:
-                    return None
-            else:
+            within = activation(inner)
+            if within is not None:
                 activations.append(inner)
-            inner = function
+            elif inner.op in THROUGH:
+                within = next(iter(inner.inputs()), None)
+            if within is None:
+                return None
+            inner = within
             names += inner.names
         else:
             return None
-        found = _letters(names)
+        found = letters_in(names)
         # A sum without a name: ``f`` in ``sigmoid(f + 1.0)``.
-        summed = _letters(name for each in inner.inputs() if self.is_sum(each) for name in each.names)
-        own = set(_letters(node.names))
+        summed = letters_in(name for each in inner.inputs() if self.is_sum(each) for name in each.names)
         # A value that is named after two gates belongs to neither.
-        by_names = None if len(own) > 1 else _only(found[:1] or summed)
-        return Gate(node, activations, self._enclosing_sum(inner), self._by_layers(inner), by_names)
+        by_names = None if len(set(letters_in(node.names))) > 1 else only_gate(found[:1] or summed)
+        by_layers = only_gate(letters_in(name for made in self.weights_in(inner) for name in made.names))
+        return Gate(node, activations, self._enclosing_sum(inner), by_layers, by_names)
 
     def _enclosing_sum(self, node: Node) -> Node:
         """Return the sum of which a node is a part."""
         while node.op in THROUGH and (inner := next((each for each in node.inputs() if self.is_sum(each)), None)):
             node = inner
         return node
-
-    def _by_layers(self, node: Node) -> str | None:
-        return _only(_letters(name for made in self.weights_in(node) for name in made.names))
 
     def products(self, node: Node) -> list[Node]:
         """Return the products of a sum."""
@@ -162,12 +157,8 @@ class Gates:
         return found
 
     def weights_in(self, node: Node) -> list[Node]:
-        return [
-            each
-            for product in self.products(node)
-            for each in (_layer(value) for value in product.args)
-            if each is not None
-        ]
+        layers = (_layer(value) for product in self.products(node) for value in product.args)
+        return [layer for layer in layers if layer is not None]
 
 
 def _layer(value: Value) -> Node | None:
@@ -176,11 +167,12 @@ def _layer(value: Value) -> Node | None:
     return value if isinstance(value, Node) and is_weight(value) else None
 
 
-def _letters(names: Iterable[str]) -> list[str]:
+def letters_in(names: Iterable[str]) -> list[str]:
+    """Return the letters of the gates that names say."""
     return [letter for name in names if (letter := gate_of_name(name))]
 
 
-def _only(found: list[str]) -> str | None:
+def only_gate(found: list[str]) -> str | None:
     return found[0] if len(set(found)) == 1 else None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from reader.tracing.values import Const, Node, Seq, Span, Value, nodes_in
 
@@ -36,12 +35,6 @@ class Part:
     @classmethod
     def at(cls, part: str, span: Span, *what: str, gate: str | None = None) -> Part:
         return cls(part, span[0], max(span), tuple(dict.fromkeys(word[:LONGEST] for word in what))[:MOST], gate)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "part": self.part, "gate": self.gate, "first_line": self.first_line, "last_line": self.last_line,
-            "what": list(self.what),
-        }  # fmt: skip
 
 
 def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:

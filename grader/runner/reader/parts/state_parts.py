@@ -1,6 +1,6 @@
 """States: where they start, and the values that a step leaves to the next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reader.parts.part import Part, operations
 from reader.parts.step import C, H, Step, path
@@ -18,27 +18,30 @@ MOST_LAYERS = 8
 def state_parts(step: Step, trace: Trace) -> Iterator[Part]:
     roles = {id(carried): role_of(carried.after, step) for carried in step.loop.carried}
     for carried in step.loop.carried:
-        if roles[id(carried)] is None and not _is_used(carried, step):
+        if roles[id(carried)] is None and use_of(carried.state, step) is None:
             continue
         yield from _start(carried.before)
         yield from _passed_on(carried, roles[id(carried)], step, trace)
         if isinstance(carried.after, Node) and step.recognised.gate(carried.after) and H.fullmatch(carried.name):
-            yield from (
-                Part.at("passed_on", span, "gate") for held, span in trace.named_values if held is carried.after
-            )
+            yield from _named("gate", [carried.after], trace)
     for role, node in (("h", step.h), ("c", step.c)):
         if node is not None and role not in roles.values() and step.loop.carried:
-            for held, span in trace.named_values:
-                if held is node or path(held, node) == []:
-                    yield Part.at("passed_on", span, f"{role}_lost")
+            same = [held for held, _ in trace.named_values if path(held, node) == []]
+            yield from _named(f"{role}_lost", same, trace)
     if len({id(gate.node) for gate in step.gates if gate.letter == "I"}) > 1:
         layers = {id(made) for gate in step.gates for made in step.recognised.weights_in(gate.sum)}
-        after = [carried.after for carried in step.loop.carried]
-        word = "twice" if len(layers) <= MOST_LAYERS else "second_layer"
-        for held, span in trace.named_values:
-            if held in after if word == "twice" else held is step.h:
-                yield Part.at("passed_on", span, word)
+        if len(layers) <= MOST_LAYERS:
+            yield from _named("twice", [carried.after for carried in step.loop.carried], trace)
+        elif step.h is not None:
+            yield from _named("second_layer", [step.h], trace)
     yield from _reset(step)
+
+
+def _named(word: str, values: Sequence[Value], trace: Trace) -> Iterator[Part]:
+    """Yield the lines on which a loop of the class gives these values their names."""
+    for held, span in trace.named_values:
+        if held in values:
+            yield Part.at("passed_on", span, word)
 
 
 def _reset(step: Step) -> Iterator[Part]:
@@ -66,16 +69,11 @@ def use_of(state: Node, step: Step) -> str | None:
     return "h" if in_products and not in_update else "c" if in_update and not in_products else None
 
 
-def _is_used(carried: CarriedValue, step: Step) -> bool:
-    return use_of(carried.state, step) is not None
-
-
 def _start(before: Value) -> Iterator[Part]:
     if not isinstance(before, Node | Seq):
         return
-    nodes = reachable_nodes([before])
-    made = [node for node in nodes if node.op in RANDOM | ONES | FILLED]
-    sized = [node for node in nodes if node.op in ZEROS | ONES | FILLED | RANDOM]
+    sized = [node for node in reachable_nodes([before]) if node.op in ZEROS | ONES | FILLED | RANDOM]
+    made = [node for node in sized if node.op not in ZEROS]
     for node in sized:
         for place, size in enumerate(_sizes(node)):
             if isinstance(size, Const) and type(size.value) is int and size.span != (0, 0) and size.value > 1:
@@ -104,10 +102,6 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
         # Where the name says another state, the mistake may be in the student's own function that gives them.
         is_supplied = target.span[0] < 0
         if used is not None and used != role and (is_supplied or names.fullmatch(carried.name)):
-            for held, span in trace.named_values:
-                if held is carried.after:
-                    yield Part.at("passed_on", span, "swapped")
+            yield from _named("swapped", [carried.after], trace)
     if carried.on_object:
-        for held, span in trace.named_values:
-            if held is carried.after:
-                yield Part.at("passed_on", span, "kept")
+        yield from _named("kept", [carried.after], trace)

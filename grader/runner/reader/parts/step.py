@@ -4,9 +4,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
-from gate_words import gate_of_name
-
-from reader.parts.gates import Gate, Gates, activation
+from reader.parts.gates import Gate, Gates, activation, letters_in, only_gate
 from reader.tracing.traces import Loop
 from reader.tracing.values import Const, Node, Value, nodes_in, reachable_nodes
 
@@ -40,15 +38,11 @@ class Step:
     def inside(self, root: Node) -> list[Node]:
         """Return the operations from a node down to gates and states."""
         known = {id(node) for node in self.region}
-        return [node for node in self.walk(root)[1] if id(node) in known]
-
-    def walk(self, root: Node) -> tuple[list[Gate], list[Node]]:
-        """Return the gates below a node, and the operations above them."""
-        return _walk(root, self.recognised)
+        return [node for node in _walk(root, self.recognised)[1] if id(node) in known]
 
     def is_made_of(self, node: Node, gate: Gate) -> bool:
         """Return whether a value is made of a gate and numbers alone."""
-        gates, inside = self.walk(node)
+        gates, inside = _walk(node, self.recognised)
         has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
         return not has_state and [each.node for each in gates] == [gate.node]
 
@@ -87,8 +81,7 @@ def _own_letters(gates: list[Gate], recognised: Gates) -> list[Gate]:
 def _letter_around(gate: Gate, step: Step) -> str | None:
     """Return the letter of what is made of a gate alone: ``i`` in ``i = 0.5 * sigmoid(z)``."""
     around = (node for node in step.region if step.is_made_of(node, gate))
-    letters = {letter for node in around for name in node.names if (letter := gate_of_name(name))}
-    return letters.pop() if len(letters) == 1 else None
+    return only_gate(letters_in(name for node in around for name in node.names))
 
 
 def _walk(root: Node, recognised: Gates) -> tuple[list[Gate], list[Node]]:
@@ -125,29 +118,24 @@ def _states_below(gate: Gate, recognised: Gates) -> list[Node]:
 
 def _find_states(step: Step) -> None:
     outputs = [found for node in step.region if (found := _output(node, step))]
-    outermost = [
-        (node, inner)
-        for node, inner in outputs
-        if not any(other is not node and _contains(other, node) for other, _ in outputs)
-    ]
+    inner = {id(node) for outer, _ in outputs for node in reachable_nodes([outer]) if node is not outer}
+    outermost = [output for output in outputs if id(output[0]) not in inner]
     if len(outermost) == 1:
         step.h, step.c = outermost[0]
     else:
         step.h, step.c = _by_name(step, H), _by_name(step, C)
         if step.h is not None and step.c is None:
-            step.c = next((inner for node in [step.h] if (inner := peeled(node)) is not step.h), None)
+            within = peeled(step.h)
+            step.c = None if within is step.h else within
     if step.c is not None and step.c.op == "state":
-        state = step.c
-        after = next((each.after for each in step.loop.carried if each.state is state), None)
+        after = next((each.after for each in step.loop.carried if each.state is step.c), None)
         step.c = peeled(after) if isinstance(after, Node) else None
 
 
 def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
     """Return a product of a gate and a function of something that has gates in it, and that something."""
-    if node.op not in ("mul", "matmul") or len(node.args) < 2:
-        return None
     sides = [each for each in node.args if isinstance(each, Node)]
-    if len(sides) != 2:
+    if node.op not in ("mul", "matmul") or len(sides) != 2:
         return None
     for gate, other in (sides, sides[::-1]):
         if step.recognised.gate(gate) is None or step.recognised.gate(other) is not None:
@@ -175,16 +163,9 @@ def _with_number(node: Node) -> bool:
 
 
 def _by_name(step: Step, names: re.Pattern[str]) -> Node | None:
-    found = [
-        node
-        for node in step.region
-        if (node.op in ARITHMETIC or activation(node) is not None) and any(names.fullmatch(name) for name in node.names)
-    ]
+    named = (node for node in step.region if any(map(names.fullmatch, node.names)))
+    found = [node for node in named if node.op in ARITHMETIC or activation(node) is not None]
     return found[0] if len(found) == 1 else None
-
-
-def _contains(outer: Node, inner: Node) -> bool:
-    return any(node is inner for node in reachable_nodes([outer]))
 
 
 def path(outer: Value, inner: Node, *, through_states: bool = True) -> list[Node] | None:

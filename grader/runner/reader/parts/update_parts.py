@@ -35,9 +35,8 @@ def _form_of_c(node: Node, step: Step) -> Iterator[str]:
     sides = [[_gate(each, step) for each in term.args] for term in terms]
     old = [term for term, gates in zip(terms, sides, strict=True) if None in gates]
     new = [gates for gates in sides if None not in gates]
-    if len(old) != 1 or len(new) != 1 or not any(
-        isinstance(each, Node) and each.op == "state" for each in old[0].args
-    ):  # fmt: skip
+    has_state = any(isinstance(each, Node) and each.op == "state" for term in old for each in term.args)
+    if len(old) != 1 or len(new) != 1 or not has_state:
         yield "odd"
         return
     forgets = [gate for each in old[0].args if (gate := _gate(each, step)) is not None]

@@ -16,12 +16,10 @@ def better_order(plan: Plan, cell_of: Sequence[int]) -> list[int] | None:
         cell_of: for each statement of the plan the place of its cell in the present order, from 0.
     """
     present = list(dict.fromkeys(cell_of))
-    pairs = [*_late_binders(plan, cell_of), *_needed_but_hiding(plan, cell_of)]
-    if not pairs:
-        return None
     needs: dict[int, list[int]] = {}
-    for first, second in pairs:
-        needs.setdefault(second, []).append(first)
+    for first, second in dict.fromkeys([*_late_binders(plan, cell_of), *_needed_but_hiding(plan, cell_of)]):
+        if first != second:
+            needs.setdefault(second, []).append(first)
     order = _with_needs_first(present, needs)
     return order if order != present else None
 
@@ -56,15 +54,13 @@ def _late_binders(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, int]]:
             found = binders.get(name, [])
             if found and found[0] > index and name not in SUPPLIED and name not in ("np", "tf"):
                 pairs.append((cell_of[found[0]], cell_of[index]))
-    return [(first, second) for first, second in dict.fromkeys(pairs) if first != second]
+    return pairs
 
 
 def _needed_but_hiding(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, int]]:
     """List imports that would hide the class where they stand, and bring something else that it needs."""
-    first_binding = next(
-        (i for i, s in enumerate(plan.statements) if CLASS in s.uses.binds and i not in plan.hiding), None
-    )
-    if not plan.hiding or first_binding is None:
+    binding = [i for i, s in enumerate(plan.statements) if CLASS in s.uses.binds and i not in plan.hiding]
+    if not plan.hiding or not binding:
         return []
     bound = {name for index in plan.reasons for name in plan.statements[index].uses.binds}
     needed = {name for statement in plan.core_statements() for name in statement.uses.all_reads()}
@@ -74,5 +70,5 @@ def _needed_but_hiding(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, in
         statement = plan.statements[index]
         star = any(alias.name == "*" for alias in getattr(statement.node, "names", []) if isinstance(alias, ast.alias))
         if open_names & statement.uses.binds or (star and open_names):
-            pairs.append((cell_of[index], cell_of[first_binding]))
-    return [(first, second) for first, second in dict.fromkeys(pairs) if first != second]
+            pairs.append((cell_of[index], cell_of[binding[0]]))
+    return pairs

@@ -10,15 +10,7 @@ CORE = frozenset({"tensorflow", "keras", "tf_keras", "numpy", "absl", *sys.stdli
 # Star imports that can only bring other names.
 WITHOUT_LSTM = frozenset(
     {
-        "numpy",
-        "scipy",
-        "matplotlib",
-        "pandas",
-        "seaborn",
-        "sklearn",
-        "IPython",
-        "google",
-        "tqdm",
+        *("numpy", "scipy", "matplotlib", "pandas", "seaborn", "sklearn", "IPython", "google", "tqdm"),
         *sys.stdlib_module_names,
     }
 )
@@ -31,13 +23,12 @@ class Imports:
     def __init__(self, nodes: Iterable[ast.AST]) -> None:
         self._dotted = {"np": "numpy", "tf": "tensorflow"}
         for node in nodes:
-            if isinstance(node, ast.Import):
-                for alias in node.names:
+            for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+                if isinstance(node, ast.ImportFrom):
+                    self._dotted[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
+                else:
                     top = alias.name.partition(".")[0]
                     self._dotted[alias.asname or top] = alias.name if alias.asname else top
-            elif isinstance(node, ast.ImportFrom):
-                for alias in node.names:
-                    self._dotted[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
 
     def __contains__(self, name: str) -> bool:
         return name in self._dotted

@@ -13,19 +13,9 @@ from dataclasses import dataclass, field
 
 from scopes import names_bound_by
 
+from reader.plan import statement_rules as rules
 from reader.plan.imports import Imports, may_bring
-from reader.plan.statement_rules import (
-    CLASS,
-    DEFINITIONS,
-    IMPORTS,
-    SIMPLE,
-    Statement,
-    hiding_imports,
-    is_configuration,
-    is_patch,
-    may_bind_dynamically,
-    script_effect,
-)
+from reader.plan.statement_rules import CLASS, DEFINITIONS, IMPORTS, SIMPLE, Statement, may_bind_dynamically
 
 # Names the module starts with. These follow the case at hand whatever the student's own values were.
 SUPPLIED = frozenset({"x", "BATCH_SIZE", "SEQ_LEN", "EMB_SIZE", "H_SIZE"})
@@ -80,10 +70,9 @@ def plan_with(tree: ast.Module, statements: list[Statement], also: Iterable[int]
 
 class _Planner:
     def __init__(self, tree: ast.Module, statements: list[Statement], is_script: bool) -> None:
-        all_nodes = list(ast.walk(tree))
-        hiding = hiding_imports(statements)
-        self.plan = Plan(statements, Imports(all_nodes), hiding=hiding)
-        self._tree_nodes = all_nodes
+        self._tree_nodes = list(ast.walk(tree))
+        hiding = rules.hiding_imports(statements)
+        self.plan = Plan(statements, Imports(self._tree_nodes), hiding=hiding)
         self._is_script = is_script
         self._needed: set[str] = set()
         self._binders: dict[str, list[int]] = defaultdict(list)
@@ -138,11 +127,11 @@ class _Planner:
     def _own_reason(self, statement: Statement) -> str | None:
         if statement.is_import():
             return "import"
-        if is_configuration(statement, self.plan.imports):
+        if rules.is_configuration(statement, self.plan.imports):
             return "configuration"
-        if is_patch(statement, self.plan.imports, self._defined):
+        if rules.is_patch(statement, self.plan.imports, self._defined):
             return "patch"
-        return script_effect(statement, self.plan.imports) if self._is_script else None
+        return rules.script_effect(statement, self.plan.imports) if self._is_script else None
 
     def _select(self, index: int, reason: str, *, core: bool = False) -> None:
         self.plan.reasons.setdefault(index, reason)
@@ -196,14 +185,13 @@ class _Planner:
 
     def _names_in_strings(self, statement: Statement) -> list[str]:
         """List names of the module in the strings of a statement that looks names up while it runs."""
-        strings = (
-            n.value for n in ast.walk(statement.node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-        )
+        constants = (node.value for node in ast.walk(statement.node) if isinstance(node, ast.Constant))
+        strings = (value for value in constants if isinstance(value, str))
         return [word for text in strings for word in re.findall(r"\w+", text) if word in self._binders]
 
     def _select_dynamic(self) -> bool:
         """Select statements with ``exec`` and the like that may bind needed names; return whether any was new."""
-        found = False
+        before = len(self.plan.reasons)
         for index in self._runs_anyway:
             statement = self.plan.statements[index]
             if index in self.plan.reasons or statement.is_main_guard():
@@ -211,17 +199,13 @@ class _Planner:
             if may_bind_dynamically(statement.uses.nodes, self._needed, self.plan.imports):
                 self._select(index, "may_bind", core=True)
                 self._follow(statement.uses.all_reads())
-                found = True
-        return found
+        return len(self.plan.reasons) > before
 
     def _select_definitions(self) -> None:
         """Select definitions that the class does not need too, unless they need something that is not run."""
         statements = self.plan.statements
-        rest = [
-            index
-            for index in self._runs_anyway
-            if index not in self.plan.reasons and isinstance(statements[index].node, DEFINITIONS)
-        ]
+        others = (index for index in self._runs_anyway if index not in self.plan.reasons)
+        rest = [index for index in others if isinstance(statements[index].node, DEFINITIONS)]
         running = Counter(name for index in [*self.plan.reasons, *rest] for name in statements[index].uses.binds)
         readers: dict[str, list[int]] = defaultdict(list)
         for index in rest:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from scopes import NameUses, name_uses, names_bound_by, root_name
+from scopes import NameUses, is_main_guard, name_uses, names_bound_by, root_name
 
 from reader.plan.imports import Imports, is_from_keras, may_bring
 
@@ -23,6 +23,7 @@ CONFIGURES = re.compile(
     r"|clear_session)"
     r"|tensorflow\.(?:config|compat\.v1|keras\.backend|keras\.config|keras\.mixed_precision)\..*|keras\.(?:backend|config)\..*"
 )
+SETTERS = frozenset({"setattr", "delattr"})
 NAMESPACES = frozenset({"globals", "locals", "vars"})
 EXITS = re.compile(r"sys\.exit|os\._exit|os\.abort|os\.kill|os\.killpg|signal\.raise_signal")
 ACTS_ON_SYSTEM = re.compile(
@@ -64,9 +65,7 @@ class Statement:
         return isinstance(self.node, IMPORTS)
 
     def is_main_guard(self) -> bool:
-        return isinstance(self.node, ast.If) and any(
-            isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(self.node.test)
-        )
+        return is_main_guard(self.node)
 
     def has_no_effect(self) -> bool:
         if isinstance(self.node, ast.Expr):
@@ -83,16 +82,13 @@ class Statement:
 
     def shell_code(self) -> tuple[str, str] | None:
         """Return ``shell_line`` or ``magic``, and its text, when IPython made the statement from one."""
-        value = getattr(self.node, "value", None)
-        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
-            return None
-        shell = value.func.value
-        if not (isinstance(shell, ast.Call) and isinstance(shell.func, ast.Name) and shell.func.id == "get_ipython"):
-            return None
-        texts = [a.value for a in value.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-        if value.func.attr in ("system", "getoutput"):
-            return "shell_line", "!" + "".join(texts[:1])
-        return "magic", "%" + "".join(texts[:1]) if texts else "?"
+        match getattr(self.node, "value", None):
+            case ast.Call(ast.Attribute(ast.Call(ast.Name("get_ipython")), name), args):
+                texts = [each.value for each in args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+                if name in ("system", "getoutput"):
+                    return "shell_line", "!" + "".join(texts[:1])
+                return "magic", "%" + texts[0] if texts else "?"
+        return None
 
 
 def statements_of(tree: ast.Module) -> list[Statement]:
@@ -104,11 +100,9 @@ def statements_of(tree: ast.Module) -> list[Statement]:
     }
     for statement in found:
         alone = {id(node.value) for node in statement.uses.nodes if isinstance(node, ast.Expr)}
+        statement.stores_into = _stored_into(statement.uses.nodes)
         for node in statement.uses.nodes:
-            if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-                if (root := root_name(node)) is not None:
-                    statement.stores_into.add(root)
-            elif isinstance(node, ast.Call):
+            if isinstance(node, ast.Call):
                 statement.calls.append(node)
                 statement.changes |= _changed_by(node, mutators, alone=id(node) in alone)
                 if isinstance(node.func, ast.Name):
@@ -130,6 +124,12 @@ def hiding_imports(statements: Sequence[Statement]) -> set[int]:
     return hiding
 
 
+def _stored_into(nodes: Iterable[ast.AST]) -> set[str]:
+    """Collect the roots of ``a.b = ...`` and ``a[0] = ...``."""
+    places = (node for node in nodes if isinstance(node, ast.Attribute | ast.Subscript))
+    return {root for node in places if not isinstance(node.ctx, ast.Load) and (root := root_name(node)) is not None}
+
+
 def _changed_by(call: ast.Call, mutators: set[str], *, alone: bool) -> set[str]:
     """Collect names whose objects a call may change: of the object that owns the method, or of the arguments.
 
@@ -144,7 +144,7 @@ def _changed_by(call: ast.Call, mutators: set[str], *, alone: bool) -> set[str]:
             return roots
         changes = MUTATING.fullmatch(function.attr) or (alone and not USING.fullmatch(function.attr))
         return {owner} if owner is not None and changes else set()
-    if isinstance(function, ast.Name) and function.id in {"setattr", "delattr"}:
+    if isinstance(function, ast.Name) and function.id in SETTERS:
         first = root_name(call.args[0]) if call.args else None
         return {first} if first is not None else set()
     return roots if isinstance(function, ast.Name) and function.id in mutators else set()
@@ -152,20 +152,11 @@ def _changed_by(call: ast.Call, mutators: set[str], *, alone: bool) -> set[str]:
 
 def _changes_a_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     arguments = function.args
-    parameters = {a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            if root_name(node) in parameters:
-                return True
-        elif isinstance(node, ast.Call):
-            owner = (
-                node.func.value if isinstance(node.func, ast.Attribute) and MUTATING.fullmatch(node.func.attr) else None
-            )
-            if isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
-                owner = node.args[0]
-            if owner is not None and root_name(owner) in parameters:
-                return True
-    return False
+    nodes = list(ast.walk(function))
+    changed = _stored_into(nodes)
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
+        changed |= _changed_by(call, set(), alone=False)
+    return any(each.arg in changed for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs))
 
 
 def is_configuration(statement: Statement, imports: Imports) -> bool:
@@ -173,23 +164,16 @@ def is_configuration(statement: Statement, imports: Imports) -> bool:
     call = getattr(statement.node, "value", None)
     if not isinstance(statement.node, ast.Expr) or not isinstance(call, ast.Call):
         return False
-    dotted, root = imports.dotted(call.func), root_name(call.func)
-    return (
-        dotted is not None and root is not None and imports.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
-    )
+    dotted, root = imports.dotted(call.func) or "", root_name(call.func) or ""
+    return imports.is_core(root) and CONFIGURES.fullmatch(dotted) is not None
 
 
 def is_patch(statement: Statement, imports: Imports, defined: set[str]) -> bool:
     """Return whether it stores into a class, a function or a module: ``LSTM.call = f``, ``np.abs = g``."""
     if statement.is_main_guard():
         return False
-    roots = statement.stores_into | {
-        root
-        for call in statement.calls
-        if isinstance(call.func, ast.Name) and call.func.id in ("setattr", "delattr") and call.args
-        for root in [root_name(call.args[0])]
-        if root is not None
-    }
+    setters = (call for call in statement.calls if isinstance(call.func, ast.Name) and call.func.id in SETTERS)
+    roots = statement.stores_into | {root_name(call.args[0]) or "" for call in setters if call.args}
     return any(root in defined or (root in imports and imports.is_core(root)) for root in roots)
 
 
@@ -200,16 +184,14 @@ def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imports: Imp
             case ast.Call(func=ast.Name(id="exec" | "eval"), args=[first, *others]):
                 if not _has_own_names(others) and (not isinstance(first, ast.Constant) or _mentions(first, names)):
                     return True
-            case ast.Subscript(value=ast.Call(func=ast.Name(id=name)), slice=key, ctx=ast.Store()) if (
-                name in NAMESPACES
-            ):
-                if not isinstance(key, ast.Constant) or key.value in names:
+            case ast.Subscript(value=ast.Call(func=ast.Name(id=name)), slice=key, ctx=ast.Store()):
+                if name in NAMESPACES and _may_be_one(key, names):
                     return True
             case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=name)), attr="update" | "setdefault")):
                 if name in NAMESPACES:
                     return True
             case ast.Call(func=ast.Name(id="setattr"), args=[target, key, *_]):
-                if _is_module_itself(target, imports) and (not isinstance(key, ast.Constant) or key.value in names):
+                if _is_module_itself(target, imports) and _may_be_one(key, names):
                     return True
             case ast.Attribute(value=target, attr=name, ctx=ast.Store()):
                 if name in names and _is_module_itself(target, imports):
@@ -217,11 +199,14 @@ def may_bind_dynamically(nodes: Iterable[ast.AST], names: set[str], imports: Imp
     return False
 
 
+def _may_be_one(key: ast.expr, names: set[str]) -> bool:
+    return not isinstance(key, ast.Constant) or key.value in names
+
+
 def _has_own_names(others: Sequence[ast.expr]) -> bool:
     """Return whether these arguments of ``exec`` begin with a new empty dictionary: it then binds nothing here."""
     names = others[0] if others else None
-    if isinstance(names, ast.NamedExpr):
-        names = names.value
+    names = names.value if isinstance(names, ast.NamedExpr) else names
     return isinstance(names, ast.Dict) and not names.keys
 
 
@@ -246,11 +231,13 @@ def script_effect(statement: Statement, imports: Imports) -> str | None:
     dotted = {imports.dotted(n) or "" for n in statement.uses.nodes if isinstance(n, ast.Attribute | ast.Name)}
     if any(TF1_ONLY.fullmatch(name) for name in dotted):
         return "tf1_api"
-    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call | ast.Name):
-        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        return "exits" if isinstance(raised, ast.Name) and raised.id == "SystemExit" else None
-    if not isinstance(node, ast.Expr | ast.Assign):
-        return None
+    match node:
+        case ast.Raise(exc=ast.Call(func=ast.Name(id="SystemExit")) | ast.Name(id="SystemExit")):
+            return "exits"
+        case ast.Expr() | ast.Assign():
+            pass
+        case _:
+            return None
     called = {imports.dotted(call.func) or "" for call in statement.calls}
     if any(EXITS.fullmatch(name) for name in called) or not {"exit", "quit"}.isdisjoint(statement.called_functions):
         return "exits"

@@ -9,12 +9,7 @@ import re
 import warnings
 from typing import Any
 
-from IPython.core.inputtransformer2 import (
-    TransformerManager,
-    classic_prompt,
-    ipython_prompt,
-    leading_indent,
-)
+from IPython.core.inputtransformer2 import TransformerManager, classic_prompt, ipython_prompt, leading_indent
 
 from reader.text.lexical import pieces
 

@@ -11,6 +11,7 @@ from reader.tracing.traces import CollectedOutput, Loop, Trace
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
 
 Held = TypeVar("Held", Seq, Map, Obj)
+Made = TypeVar("Made", Node, Obj)
 
 MOST_STEPS, MOST_DEPTH, MOST_KEPT, MOST_ITEMS = 12_000, 14, 2_000, 256
 # Honest classes take a hundredth of it.
@@ -111,22 +112,22 @@ class Calls(ABC):
         return self.attribute(owner, name, owner.span) if owner.kind.find(name) else None
 
     def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj:
-        made = self.on_heap(Obj(kind, {}, span))
-        self._note(made)
+        made = self._note(self.on_heap(Obj(kind, {}, span)))
         self._making += 1
         if isinstance(init := self._method(made, "__init__"), Func):
             self.call(init, arguments, keywords, span)
         self._making -= 1
         return made
 
-    def _note(self, made: Node | Obj) -> None:
+    def _note(self, made: Made) -> Made:
         """Note a layer or object that is made while the class answers, or repeatedly; its parts are not noted."""
         if self._making > 1 or (self._making and self.is_answering) or self.is_trial:
-            return
+            return made
         if self.is_answering:
             self.trace.created_in_call.append(made)
         elif self.is_repeated and isinstance(made, Obj):
             self.trace.created_repeatedly.append(made)
+        return made
 
     def _enter(self, function: Func, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
         if len(self._stack) >= MOST_DEPTH or self._stack.count(function.node) > 1:
@@ -179,22 +180,18 @@ class Calls(ABC):
         if name in TRANSPARENT and arguments and isinstance(arguments[0], Node | Seq):
             return arguments[0]
         if name in WEIGHTS:
-            return self._note_node(Node("weight", tuple(arguments), span, name, keywords))
+            return self._note(Node("weight", tuple(arguments), span, name, keywords))
         if name in ("scan", "while_loop", "map_fn") and arguments:
             return self.over_time(name, arguments, keywords, span)
         if name == "get" and arguments and isinstance(arguments[0], Const) and isinstance(arguments[0].value, str):
             return Node("name", (), span, arguments[0].value[:60])
         if name[:1].isupper() and name not in SAME and name != "TensorArray":
-            return self._note_node(Node("layer", tuple(arguments), span, name, keywords))
+            return self._note(Node("layer", tuple(arguments), span, name, keywords))
         if name in JOINS:
             return Node("layer", tuple(arguments), span, name, keywords)
         if name == "add_n" and arguments and isinstance(arguments[0], Seq):
             arguments = list(arguments[0].items)
         return _operation(name, arguments, keywords, span)
-
-    def _note_node(self, node: Node) -> Node:
-        self._note(node)
-        return node
 
     @abstractmethod
     def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value: ...

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from scopes import defaults_of, last_name
+
 from reader.tracing import iteration
 from reader.tracing.calls import Calls
 from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scope, Seq, Span, Super, Value
@@ -84,7 +86,7 @@ class Expressions(Calls):
         value, home = found
         if not isinstance(value, Func):
             return value
-        kinds = {getattr(each, "id", getattr(each, "attr", "")) for each in getattr(value.node, "decorator_list", [])}
+        kinds = set(map(last_name, getattr(value.node, "decorator_list", [])))
         if "staticmethod" in kinds:
             return value
         bound = replace(value, owner=owner, home=home)
@@ -99,11 +101,15 @@ class Expressions(Calls):
         return Node("slice", bounds, span_of(node))
 
     def _tuple(self, node: ast.Tuple | ast.List, scope: Scope) -> Value:
-        items: list[Value] = []
-        for element in node.elts:
-            value = self.value(element.value if isinstance(element, ast.Starred) else element, scope)
-            items += value.items if isinstance(element, ast.Starred) and isinstance(value, Seq) else [value]
-        return self.on_heap(Seq(items, span_of(node)))
+        return self.on_heap(Seq(self._spread(node.elts, scope), span_of(node)))
+
+    def _spread(self, elements: list[ast.expr], scope: Scope) -> list[Value]:
+        """Return values in their order, those behind a star one by one."""
+        values: list[Value] = []
+        for element in elements:
+            value = self.value(element, scope)
+            values += value.items if isinstance(element, ast.Starred) and isinstance(value, Seq) else [value]
+        return values
 
     _list = _tuple
     _set = _tuple
@@ -168,9 +174,7 @@ class Expressions(Calls):
                 return value
             if known is None:
                 values.append(value)
-        if not values:
-            return value
-        return Node("either", tuple(values), span_of(node))
+        return Node("either", tuple(values), span_of(node)) if values else value
 
     def _ifexp(self, node: ast.IfExp, scope: Scope) -> Value:
         test = self.value(node.test, scope)
@@ -188,20 +192,16 @@ class Expressions(Calls):
             text += str(value.value)[:LONGEST]
         return Const(text[:LONGEST])
 
-    def _lambda(self, node: ast.Lambda, scope: Scope) -> Value:
-        return self.function(node, scope)
-
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Value:
         """Return a function, with its defaults as they are now, in the decorators of the file."""
-        given = node.args
-        defaults = zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False)
-        by_name = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-        found = {part.arg: self.value(each, scope) for part, each in (*defaults, *by_name) if each is not None}
-        made: Value = Func(node, scope, found)
+        defaults = {name: self.value(default, scope) for name, default in defaults_of(node.args)}
+        made: Value = Func(node, scope, defaults)
         for each in reversed(getattr(node, "decorator_list", [])):
             if isinstance(decorator := self.value(each, scope), Func | Class | Obj):
                 made = self.call(decorator, [made], {}, span_of(each))
         return made
+
+    _lambda = function
 
     def _namedexpr(self, node: ast.NamedExpr, scope: Scope) -> Value:
         value = self.value(node.value, scope)
@@ -241,13 +241,7 @@ class Expressions(Calls):
 
     def _call(self, node: ast.Call, scope: Scope) -> Value:
         function = self.value(node.func, scope)
-        arguments: list[Value] = []
-        for each in node.args:
-            value = self.value(each, scope)
-            if isinstance(each, ast.Starred):
-                arguments += value.items if isinstance(value, Seq) else [value]
-            else:
-                arguments.append(value)
+        arguments = self._spread(node.args, scope)
         keywords: dict[str, Value] = {}
         for keyword in node.keywords:
             value = self.value(keyword.value, scope)

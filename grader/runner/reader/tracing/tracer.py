@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from box_requests import ACTIVATIONS
-from scopes import root_name
+from scopes import defaults_of, root_name
 from supplied_cell import CELL, SUPPLIED_CELL
 
 from reader.plan.statement_plan import Plan
@@ -48,7 +48,9 @@ def trace(plan: Plan) -> Trace | None:
     calls = [call for statement in plan.statements for call in statement.calls if root_name(call.func) == CLASS]
     model = tracer.make(kind, [], _open_parameters(kind, calls), (0, 0))
     tracer.is_answering = True
-    tracer.begin()
+    # Those of the module's own statements and of the constructor.
+    tracer.trace.loops.clear()
+    tracer.trace.answers.clear()
     tracer.call(model, [tracer.trace.x], {}, (0, 0))
     return tracer.trace
 
@@ -59,22 +61,15 @@ def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
     if found is None or not isinstance(found[0], Func):
         return {}
     given = found[0].node.args
-    defaults = [
-        *zip(reversed([*given.posonlyargs, *given.args]), reversed(given.defaults), strict=False),
-        *zip(given.kwonlyargs, given.kw_defaults, strict=True),
-    ]
     names = [part.arg for part in (*given.posonlyargs, *given.args)][1:]
     pairs = [pair for call in calls for pair in zip(names, call.args, strict=False)]
     pairs += [(str(keyword.arg), keyword.value) for call in calls for keyword in call.keywords]
     others = {(name, ast.dump(value)) for name, value in pairs}
     return {
-        part.arg: Node("parameter", label=part.arg)
-        for part, default in defaults
-        if default is not None
-        and (
-            (isinstance(default, ast.Constant) and type(default.value) is int)
-            or any(name == part.arg and value != ast.dump(default) for name, value in others)
-        )
+        part: Node("parameter", label=part)
+        for part, default in defaults_of(given)
+        if (isinstance(default, ast.Constant) and type(default.value) is int)
+        or any(name == part and value != ast.dump(default) for name, value in others)
     }
 
 
@@ -85,11 +80,6 @@ class Tracer(Loops):
         super().__init__()
         self.trace = Trace(Node("x"))
         self._is_unrolled = False
-
-    def begin(self) -> None:
-        """Forget what the module's own statements and the constructor did."""
-        self.trace.loops.clear()
-        self.trace.answers.clear()
 
     def run(self, body: list[ast.stmt], scope: Scope) -> Value | None:
         """Follow statements, and return the value that they return, if they do."""
@@ -105,13 +95,7 @@ class Tracer(Loops):
                     break
                 if isinstance(statement, ast.If) and self._always_returns(statement):
                     break
-        if len(found) > 1:
-            return Node("either", tuple(found), self._last_span(found))
-        return found[0] if found else None
-
-    @staticmethod
-    def _last_span(found: list[Value]) -> Span:
-        return next((value.span for value in reversed(found) if isinstance(value, Node | Seq)), (0, 0))
+        return _either(found)
 
     @staticmethod
     def _always_returns(statement: ast.If) -> bool:
@@ -143,9 +127,8 @@ class Tracer(Loops):
                 value = self.value(given.value, scope)
                 self.collect(value, span_of(node), NONE)
                 if not self.is_trial:
-                    self.trace.answers.append(
-                        ReturnedValue(Node("yield", (value,), span_of(node)), span_of(node), True)
-                    )
+                    yielded = Node("yield", (value,), span_of(node))
+                    self.trace.answers.append(ReturnedValue(yielded, yielded.span, True))
             case ast.Expr():
                 value = self.value(node.value, scope)
                 # NumPy can write what it computes into an argument.
@@ -270,30 +253,28 @@ class Tracer(Loops):
         found = [value for value in (first, second) if value not in (None, BREAK, CONTINUE)]
         if self._is_unrolled and (BREAK in (first, second) or CONTINUE in (first, second)):
             self.doubt()
-        return Node("either", tuple(found), self._last_span(found)) if len(found) > 1 else found[0] if found else None
+        return _either(found)
 
     def _merge(self, before: Snapshot, changed: Snapshot, span: Span) -> None:
         """Merge two branches: a value that one changed is either that, or as the other one left it."""
         for (holder, _), (_, after) in zip(before, changed, strict=False):
-            now = holder if isinstance(holder, dict) else None
-            if now is None:
-                if len(after) > len(holder):
-                    holder[:] = after
-                continue
-            for name, value in after.items():
-                other = now.get(name)
+            if isinstance(holder, list) and len(after) > len(holder):
+                holder[:] = after
+            for name, value in after.items() if isinstance(holder, dict) else ():
+                other = holder.get(name)
                 if other is value:
                     continue
                 if other is None or (isinstance(other, Const) and other.value is None and not isinstance(value, Const)):
-                    now[name] = value
+                    holder[name] = value
                 elif not isinstance(value, Const) or value.value is not None:
-                    now[name] = iteration.labelled(Node("either", (value, other), span), str(name))
+                    holder[name] = iteration.labelled(Node("either", (value, other), span), str(name))
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> Value | None:
         over = self.value(node.iter, scope)
         known = iteration.elements(over)
         returned: list[Value] = []
-        if known is not None and not (isinstance(over, Seq) and self._holds_steps(over)):
+        # One element may stand for all of them.
+        if known is not None and not (isinstance(over, Seq) and len(known) == 1 and isinstance(known[0], Node)):
             outer, self._is_unrolled = self._is_unrolled, True
             value = None
             for each in known:
@@ -315,10 +296,6 @@ class Tracer(Loops):
 
         self.repeat(over, scope, node.iter, node, body)
         return returned[0] if returned else self.run(node.orelse, scope)
-
-    @staticmethod
-    def _holds_steps(over: Seq) -> bool:
-        return len(over.items) == 1 and isinstance(over.items[0], Node)
 
     def generate(self, generators: list[ast.comprehension], scope: Scope, found: Callable[[Scope], None]) -> None:
         if not generators:
@@ -344,3 +321,9 @@ class Tracer(Loops):
             if False not in tests:
                 self.generate(rest, scope, found)
         self.is_repeated = outer
+
+
+def _either(found: list[Value]) -> Value | None:
+    """Return the one value, or what stands for several."""
+    span = next((value.span for value in reversed(found) if isinstance(value, Node | Seq)), (0, 0))
+    return Node("either", tuple(found), span) if len(found) > 1 else found[0] if found else None
