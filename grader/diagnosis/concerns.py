@@ -5,11 +5,13 @@ for the words that would explain it: a sum with a product in it, a loop that run
 there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LINE`.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grader.execution.reading import Part
+from grader.report.finding import Finding
 from grader.sandbox.requests import ACTIVATIONS
 
 STATES = ("passed_on", "collected", "returned", "stacking", "update_c", "update_h")
@@ -33,10 +35,11 @@ class Look:
     is_certain: bool = False
 
     def describes(self, part: Part) -> bool:
-        """Return whether a part is one to look for, whatever its gate."""
+        """Return whether a part is one to look for, whatever gates a finding has."""
         words = set(part.what)
         is_said = not self.words or bool(words & self.words)
-        return part.part in self.parts and is_said and not words & self.without
+        of_gate = not isinstance(self.gates, str) or (part.gate is not None and part.gate in self.gates)
+        return part.part in self.parts and of_gate and is_said and not words & self.without
 
 
 def _look(parts: str, words: str = "", *, without: str = "", gates: bool | str = False) -> Look:
@@ -51,7 +54,7 @@ def _gate(part: str, words: str = "", *, without: str = "") -> Look:
 _ANSWER = _look("returned", "answer")
 _UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
 _TREATED = " ".join(STATES)
-_NORMS = "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm"
+_NORMS = "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm l2_normalize"
 _SWAPPED = (
     _look("update_c update_h", "swapped"),
     _gate("sum", "other_name"),
@@ -70,7 +73,7 @@ _WRITTEN = (_look("update_c update_h", "odd swapped"), _gate("sum activation", _
 CONCERNS: Mapping[str, tuple[Look, ...]] = {
     # Gates
     **dict.fromkeys(("gates_swapped_if", "gates_swapped_io", "gates_swapped_fo", "gates_swapped_co"), _SWAPPED),
-    "gate_layers_mixed": (_gate("sum", "mixed"), _gate("sum", "other_name")),
+    "gate_layers_mixed": (_gate("sum", "mixed"), _gate("sum", "other_name"), _gate("sum", "shared")),
     "wrong_gate_activation": (_gate("activation", without="sigmoid none"), _gate("sum", "number")),
     "missing_gate_activation": (_gate("activation", "none"),),
     "double_activation": (
@@ -99,7 +102,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
         _gate("sum", "product sub number factor inner clip_by_value clip round"),
         _gate("activation", "sqrt square pow"),
     ),
-    "gate_hears_other": (_gate("sum", "mixed sees_c new_state"),),
+    "gate_hears_other": (_gate("sum", "mixed sees_c new_state hears_gate"),),
     # Updates
     "no_tanh_output": (_UPDATE_H,),
     "sigmoid_output": (_UPDATE_H,),
@@ -128,6 +131,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "state_init_random": (_look("initial_state", "random"),),
     "state_init_not_zero": (_look("initial_state", "number ones"),),
     "cell_called_twice": (_look("passed_on", "twice"),),
+    "third_state": (_look("passed_on", "third"),),
     # Steps and the loop
     "time_reversed": (_look("loop stacking step_input collected passed_on returned", "reversed"),),
     "off_by_one": (_look("collected", "old_state"), _look("step_input", "other_step"), _look("loop", "late short")),
@@ -190,7 +194,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
 VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     **{(code, "output"): (_UPDATE_H,) for code in ("c_sum_not_product", "coupled_gate", "c_as_candidate")},
     ("no_tanh_output", "gate"): (_look("passed_on", "gate"), _UPDATE_H),
-    ("other_formula", "h"): (_UPDATE_H, _look("passed_on collected", "add sub mul")),
+    ("other_formula", "h"): (_UPDATE_H, _look("passed_on collected", "add sub mul"), _look("update_h")),
     ("other_formula", "gate"): (_gate("sum activation", _ODD_GATE), _gate("sum")),
     **{("other_formula", variant): _WRITTEN for variant in ("several", "read")},
     ("activation_before_sum", "bias"): (_gate("sum", "no_bias_added"),),
@@ -236,7 +240,8 @@ NO_LINE = frozenset(
         *("comparison_not_found", "crash", "differs_on_second_call", "disk_full", "dtype_float64"),
         *("empty_file", "equivalence_not_earned", "file_too_large", "gate_weights_missing"),
         *("gradient_failed", "internal_error", "invalid_notebook", "invalid_notebook_json"),
-        *("invalid_output", "known_by_heart", "link_only", "memory", "no_file", "no_numbers", "no_own_answer"),
+        *("invalid_output", "known_by_heart", "link_only", "memory", "no_file", "no_loop", "no_numbers"),
+        "no_own_answer",
         *("not_python", "not_run", "not_text", "only_form_differs", "output_flood", "own_work_failed"),
         *("parts_not_found", "returns_global", "same_form_on_hidden_cases"),
         *("second_call_failed", "several_files", "steps_missing", "t2_different_inputs", "t2_shape_only"),
@@ -246,20 +251,37 @@ NO_LINE = frozenset(
 )
 
 
+_NO_GATE = " ".join(sorted(ACTIVATIONS - {"sigmoid", "tanh", "exp", "abs", "square", "sqrt"}))
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
     "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),
+    "third_state": CONCERNS["third_state"][0],
+    "wrong_gate_activation": _look("activation", _NO_GATE, gates="IFO"),
+    "wrong_candidate_activation": _look("activation", _NO_GATE, gates="C"),
 }
 
 
-def first_oddity(parts: Iterable[Part]) -> str | None:
-    """Return the code of the first such treatment."""
-    found = list(parts)
-    return next((code for code, look in ODD_ANYWHERE.items() if any(map(look.describes, found))), None)
+def first_oddity(parts: Sequence[Part]) -> Finding | None:
+    """Return the first such treatment, with its gates."""
+    has_update = any(part.part == "update_c" for part in parts)
+    for code, look in ODD_ANYWHERE.items():
+        found = [part for part in parts if look.describes(part)]
+        # Where no update of c was recognised, an addition may be the one in it.
+        if found and (has_update or code != "residual"):
+            gates = {part.gate: None for part in found if part.part == "activation"}
+            return Finding.of(code, {"gates": list(gates)} if gates else {})
+    return None
+
+
+def has_no_loop(parts: Iterable[Part]) -> bool:
+    return any("no_loop" in part.what for part in parts)
 
 
 def looks_of(code: str, params: Mapping[str, Any]) -> tuple[Look, ...]:
     """Return the places to look in for a cause."""
-    return VARIANTS.get((code, str(params.get("variant"))), CONCERNS.get(code, ()))
+    variant = str(params.get("variant"))
+    if variant in ("several", "read") and not re.search(r"\b[ch] = ", str(params.get("formula"))):
+        variant = "gate"
+    return VARIANTS.get((code, variant), CONCERNS.get(code, ()))

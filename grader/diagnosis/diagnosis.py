@@ -5,13 +5,14 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 """
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from grader.assignment import TASK2, CaseEntry, CheckId
-from grader.diagnosis.concerns import first_oddity
+from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
@@ -39,6 +40,8 @@ Array = NDArray[np.floating]
 
 # Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
+# Under @tf.function the array that `write` returns is another one.
+LOST_WRITE = re.compile(r"@tf\.function[\s\S]*^[ \t]+\w+\.write\(", re.MULTILINE)
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
@@ -135,8 +138,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
         yield from known_mistakes(evidence)
+    no_loop = understanding.explanation is None and has_no_loop(reading.parts)
     counted = (
-        other_number_of_weights(answer.output, exercise.timesteps)
+        (Finding.of("no_loop") if no_loop else None)
+        or other_number_of_weights(answer.output, exercise.timesteps)
         or late_lambda(execution, reading)
         or other_cell(execution.parts, reading, exercise)
     )
@@ -165,8 +170,8 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         compared: Params = {"unexplained": True} if is_placed and not rest else {}
         params = {**written.mistake.params, "variant": "read", **compared}
         yield Diagnosis.likely(Finding.of(written.mistake.code, params))
-    elif nothing_known and of_weights is None and (code := first_oddity(reading.parts)):
-        yield Diagnosis.likely(Finding.of(code))
+    elif nothing_known and of_weights is None and (oddity := first_oddity(reading.parts)):
+        yield Diagnosis.likely(oddity)
     # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
     if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):
@@ -228,7 +233,9 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
     whole = any(evidence.execution.answers[id].output.dtype not in FLOATS for id in answers)
     if not whole and all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
-        yield Diagnosis.exact(Finding.of("constant_output", value=values[0]))
+        lost = LOST_WRITE.search(evidence.reading.source)
+        variant = {"variant": "write"} if lost and values == [0.0] else {}
+        yield Diagnosis.exact(Finding.of("constant_output", {"value": values[0], **variant}))
         return
     yield from _from_calls(evidence)
     kept = evidence.execution.parts and evidence.execution.parts.states

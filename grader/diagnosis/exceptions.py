@@ -18,7 +18,8 @@ OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
 TF1_NAMES = re.compile(
-    r"module '[\w.]*' has no attribute '(placeholder|Session|get_variable|global_variables_initializer|contrib|layers)'"
+    r"module '[\w.]*' has no attribute '(?:placeholder|Session|get_variable|global_variables_initializer|contrib|layers"
+    r"|rnn_cell|\w*dynamic_rnn|static_rnn|assign|variable_scope)'"
 )
 TENSOR_ITEM = re.compile(r"(?:Tensor|Variable)' object does not support item assignment")
 # Keras 3 on Python 3.11 and later, Keras 3 for `layers`, Keras 2.
@@ -58,6 +59,8 @@ IN_GRAPH = re.compile(
 )
 #: Kind of error -> how to recognise it by its message, and by the line that raised it. They come before `VARIANTS`.
 VARIANTS_OF_LINE = {
+    "axis_first": (re.compile(""), re.compile(r"\btf\.(?:concat|split|stack)\(\s*\d+\s*,")),
+    "widths": (re.compile(r"Shapes of all inputs must match"), re.compile(r"\bstack\(\s*[(\[]\s*\w[^()]*,")),
     # A product of matrices where two shapes are equal, as those of a gate and a state are.
     "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
     "empty": (
@@ -81,6 +84,20 @@ VARIANTS = {
     for name, pattern in {
         "graph": IN_GRAPH.pattern,
         "no_return": r"cannot unpack non-iterable NoneType",
+        "super": r"super\(type, obj\)",
+        "variable": r"only supports singleton tf\.Variables|tried to create variables on non-first call",
+        "late_layer": r"cannot add new elements of state",
+        "keras_input": r"KerasTensor cannot be used",
+        "activation": r"Could not interpret activation function|Unknown activation function",
+        "whole_number": r"'float' object cannot be interpreted as an integer|positive integer.{0,40}=\d+\.\d",
+        "list_plus": r"Incompatible shapes: \[0\]",
+        "list_index": r"list indices must be integers or slices, not (?!str)",
+        "structure": r"same nested structure",
+        "joined": r"ConcatOp|dimensions except for the concatenation axis",
+        "number_as_state": r"(?:Only input|Inputs to a layer should be) tensors\b.*<class '(?:int|float)'>",
+        "uncalled": r"'(?:Dense|\w*(?:Layer|Cell|function|method))' object is not (?:subscriptable|iterable)"
+        r"|unsupported operand type\(s\).*'(?:Dense|\w*(?:Layer|Cell|function|method))'"
+        r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",
         "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
@@ -111,7 +128,18 @@ VARIANTS = {
 }
 # The ``...`` that stands for a line that is still to be written.
 UNWRITTEN = re.compile(r"value \(Ellipsis\)|'ellipsis'")
-INDENTATION = re.compile(r"unindent|expected an indented block|unexpected indent")
+#: Kind of syntax error -> how to recognise it by Python's words.
+SYNTAX_VARIANTS = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "tabs": r"inconsistent use of tabs",
+        "indent": r"unindent|expected an indented block|unexpected indent",
+        "outside": r"outside (?:function|loop)",
+        "assign": r"cannot assign to",
+        "character": r"invalid (?:non-printable )?character",
+        "print": r"Missing parentheses in call",
+    }.items()
+}
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
 
 
@@ -200,11 +228,9 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     return next(({"variant": name} for name, pattern in VARIANTS.items() if pattern.search(text)), {})
 
 
-def indentation(message: str) -> Params:
-    """Return whether a syntax error is one of indentation."""
-    if "inconsistent use of tabs" in message:
-        return {"variant": "tabs"}
-    return {"variant": "indent"} if INDENTATION.search(message) else {}
+def syntax_variant(message: str) -> Params:
+    """Choose the advice that fits a syntax error."""
+    return next(({"variant": name} for name, pattern in SYNTAX_VARIANTS.items() if pattern.search(message)), {})
 
 
 def once(lines: Sequence[int]) -> list[int]:
@@ -222,6 +248,8 @@ def _signature(raised: Raised, params: Params, reading: Reading | None) -> Findi
 def _missing_self(raised: Raised, message: str, source: str) -> Params | None:
     """Find the method that does not know `self`, or gets one argument more than it has parameters."""
     unknown, too_many = UNKNOWN_NAME.search(message), TOO_MANY.search(message)
+    if raised.lines and (found := without_self(source, at=raised.lines[-1])) and found.get("variant") == "order":
+        return found
     if unknown and unknown[1] == "self" and raised.lines:
         return without_self(source, at=raised.lines[-1])
     if too_many and (too_many[1] or too_many[3]):
@@ -255,9 +283,10 @@ def _attribute_variant(message: str, source: str) -> Params:
     if found is None:
         return {}
     owner = found[1].rpartition(".")[2]
+    of_list = found[2] in ("append", "extend", "insert")
     if owner.endswith("Tensor"):
-        return {"variant": "graph" if IN_GRAPH.search(message) else "tensor"}
-    if owner == "NoneType" and found[2] in ("append", "extend", "insert"):
+        return {"variant": "graph" if IN_GRAPH.search(message) else "no_list" if of_list else "tensor"}
+    if owner == "NoneType" and of_list:
         return {"variant": "append"}
     if owner in OTHER_OBJECTS:
         return {"variant": OTHER_OBJECTS[owner]}

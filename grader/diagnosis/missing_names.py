@@ -53,6 +53,8 @@ def behind_missing_module(failed: StatementFailed | Raised, name: str | None = N
         if module.partition(".")[0] in FAMILIAR:
             torch = {"variant": "torch"} if module.startswith("torch") else {}
             return Finding.of("missing_package", {"package": module, **where, **torch})
+        if module.startswith(("tensorflow.", "keras.")):
+            return Finding.of("tf1_api", {"message": module, **where}, variant="module")
         return Finding.of("other_file", {"module": module, **where})
     if "attempted relative import" in failed.message:
         module = failed.module if isinstance(failed, StatementFailed) else None

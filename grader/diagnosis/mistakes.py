@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from grader.diagnosis.concerns import has_no_loop
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.understanding import repeats_itself
 from grader.diagnosis.weights import unused_layers
-from grader.execution.reading import Reading
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
@@ -46,6 +46,7 @@ VARIANTS = {
     "c = f*c + (1 - i)*g": "itself",
     "h = o*relu(c)": "other",
     "h = o*softsign(c)": "other",
+    "h = o*clip(c)": "other",
     "h = c": "bare",
     "sums cut anew": "gates",
     "tanh(c) collected": "tanh",
@@ -72,7 +73,9 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         # Where nothing is random, a call can only start where an earlier one ended.
         is_kept = code == "state_init_random" and not (repeats or RANDOM.search(evidence.reading.source))
         code = "state_kept_between_calls" if is_kept else code
-        told = variant_of(mistakes) or _variant(code, params, evidence.reading)
+        if code == "state_reset_each_step" and has_no_loop(evidence.reading.parts):
+            code = "no_loop"
+        told = variant_of(mistakes) or _variant(code, params, evidence)
         yield Diagnosis(
             code=code,
             params={**params, **({"variant": told} if told else {})},
@@ -103,10 +106,14 @@ def variant_of(mistakes: Sequence[Mistake]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _variant(code: str, params: Params, reading: Reading) -> str | None:
-    # A class that adds weights one by one has no `use_bias`.
-    if code == "bias_missing" and "use_bias" not in reading.source:
-        return "weights"
+def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
+    if code == "bias_missing":
+        units, parts = evidence.assignment.cases[0].units, evidence.execution.parts
+        vectors = [weight for weight in parts.found if weight.endswith(",)")] if parts else []
+        if len(params["gates"]) == len(GATES) and len(vectors) == 1 and vectors[0].endswith(f"({units},)"):
+            return "shared"
+        # A class that adds weights one by one has no `use_bias`.
+        return None if "use_bias" in evidence.reading.source else "weights"
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
     return None

@@ -30,6 +30,13 @@ IN_TENSORFLOW = {
     }.items()
     for name in names.split()
 }
+#: Names of NumPy, PyTorch and TensorFlow 0 and 1 -> those of TensorFlow 2.
+RENAMED = {
+    "mul": "multiply", "sub": "subtract", "div": "divide", "neg": "negative", "pack": "stack", "unpack": "unstack",
+    "cat": "concat", "concatenate": "concat", "append": "concat", "hstack": "concat", "vstack": "concat",
+    "arange": "range", "sum": "reduce_sum", "mean": "reduce_mean", "dot": "matmul", "mm": "matmul", "bmm": "matmul",
+    "log": "math.log", "random_normal": "random.normal", "random_uniform": "random.uniform", "softmax": "nn.softmax",
+}  # fmt: skip
 # Two names this similar are probably meant to be one.
 ALIKE = 0.75
 MOST_WORDS = 5000
@@ -60,7 +67,7 @@ def guess_name(name: str, source: str) -> Params:
         return found
     if name in IN_TENSORFLOW:
         return {"variant": "prefix", "similar": IN_TENSORFLOW[name]}
-    return {}
+    return {"variant": "module"} if re.search(rf"\b{name}\.\w", source) else {}
 
 
 def guess_attribute(owner: str, name: str, source: str) -> Params:
@@ -70,6 +77,8 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
         owner: name of its class, or of the module.
     """
     if owner.startswith(("tensorflow", "keras")):
+        if name in RENAMED:
+            return {"variant": "renamed", "similar": f"tf.{RENAMED[name]}"}
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
         methods = {block.name for block in _blocks(source)[0] if block.is_method}
@@ -112,7 +121,9 @@ def without_self(source: str, *, method: str = "", owner: str | None = None, at:
         found = [block for block in last.values() if owner in (None, block.owner)]
     for block in found:
         if WITHOUT_SELF.match(source, block.start) and not block.is_static:
-            return {"method": block.name, "line": block.line}
+            head = source[block.start :].split("\n", 1)[0]
+            order = {"variant": "order"} if re.search(r"\bself\b", head) else {}
+            return {"method": block.name, "line": block.line, **order}
     return None
 
 

@@ -27,10 +27,18 @@ SLOTS = {"c_new": "update", "h_new": "show"}
 OF_SLOT = {
     "update": "c_new", "keep": "c_new", "show": "h_new", "hold": "h_new", "late_output": "o", "forget_bias": "f",
 }  # fmt: skip
+
+
+def log_sigmoid(z: Array) -> Array:
+    return -np.logaddexp(0.0, -z)
+
+
 #: Functions that may stand in a student's formula.
 WRITABLE: dict[str, Function] = {
     **FUNCTIONS, "silu": FUNCTIONS["swish"], "exp": np.exp, "cos": np.cos,
-    "sqrt": np.sqrt, "square": np.square, "abs": np.abs,
+    "sqrt": np.sqrt, "square": np.square, "abs": np.abs, "tan": np.tan, "atan": np.arctan, "arctan": np.arctan,
+    "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "arcsinh": np.arcsinh, "log1p": np.log1p, "expm1": np.expm1,
+    "sign": np.sign, "relu6": lambda z: np.clip(z, 0.0, 6.0), "log_sigmoid": log_sigmoid, "logsigmoid": log_sigmoid,
 }  # fmt: skip
 #: Numbers of any formula, far from each other, at which two are compared.
 PROBES = 64

@@ -29,6 +29,7 @@ def clean_message(message: str) -> str:
     message = OPERATION.sub("", GRAPH_NODE.sub("", ANSI.sub("", message)))
     if message.startswith(AROUND) and message.count("\n\n") >= 2:
         message = message.split("\n\n", 1)[1].rsplit("\n\n", 1)[0]
+    message = message.split(" Inputs received: [")[0]
     return without_server_paths(GRAPH_TRACEBACK.sub("", message)).strip()
 
 
@@ -37,7 +38,7 @@ def in_brief(message: str) -> str:
 
     Shorten a long one to its first sentences, or to the start of the first.
     """
-    text = " ".join(clean_message(message).split(" Inputs received:")[0].split())
+    text = " ".join(clean_message(message).split())
     if len(text) > MOST_CHARACTERS:
         ends = [end.start() for end in SENTENCE_END.finditer(text[:MOST_CHARACTERS])]
         words_end = text.rfind(" ", 0, MOST_CHARACTERS)

@@ -7,7 +7,7 @@ from grader.assignment import Assignment
 from grader.checks.registry import not_run
 from grader.diagnosis.diagnosis import diagnose
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.exceptions import indentation, is_out_of_memory, once
+from grader.diagnosis.exceptions import is_out_of_memory, once, syntax_variant
 from grader.diagnosis.outcomes import LIMITS_AT_IMPORT, ending_problem, missing_class
 from grader.execution.reading import Reading
 from grader.execution.stages import Stages
@@ -133,7 +133,7 @@ def unreadable(
     assert error is not None
     params = {**error.params, **({"line": error.line} if error.line is not None else {})}
     if error.code == "syntax_error":
-        params = indentation(str(error.params.get("message"))) | params
+        params = syntax_variant(str(error.params.get("message"))) | params
     places, finding = Places(reading, submission.filename), Finding.of(error.code, params)
     return _sealed(
         submission,

@@ -78,8 +78,7 @@ def _is_inside(span: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _fits(part: Part, look: Look, finding: Finding) -> bool:
-    gates = [look.gates] if isinstance(look.gates, str) else _gates(finding) if look.gates else [part.gate]
-    return look.describes(part) and part.gate in gates
+    return look.describes(part) and (look.gates is not True or part.gate in _gates(finding))
 
 
 def _gates(finding: Finding) -> list[object]:

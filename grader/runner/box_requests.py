@@ -19,7 +19,8 @@ ACTIVATIONS = frozenset(
     {
         *("sigmoid", "tanh", "hard_sigmoid", "relu", "leaky_relu", "elu", "selu", "softmax", "softplus"),
         *("softsign", "swish", "silu", "gelu", "sin", "cos", "exp", "hard_tanh", "relu6", "mish"),
-        *("sqrt", "square", "abs"),
+        *("sqrt", "square", "abs", "tan", "atan", "arctan", "sinh", "cosh", "asinh", "arcsinh", "erf", "log_sigmoid"),
+        *("logsigmoid", "hard_silu", "hard_swish", "log1p", "expm1", "sign"),
     }
 )
 

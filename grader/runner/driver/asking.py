@@ -95,6 +95,7 @@ class Driver:
                     self._ask_safely(question)
             self._ask_again()
             self._probe()
+            self._models.report_gaps()
         self._phases.end()
         self._channel.end(phases=self._phases.seconds, patched=originals.find_replaced()[:MOST_PATCHES_TOLD])
 
@@ -110,7 +111,7 @@ class Driver:
                 return False  # it fails even for the exercise: other questions would only repeat that
             self._models.report_construction()
             self._look_for_hard_coded_size(main)
-            self._models.report_gaps(main["sizes"])
+            self._models.find_gaps(main["sizes"])
         return True
 
     def _look_for_hard_coded_size(self, case: Question) -> None:

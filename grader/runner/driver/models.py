@@ -66,6 +66,7 @@ class Models:
         self._unused: frozenset[str] = frozenset()
         self._uses: dict[str, Use] = {}
         self.states: list[str] = []
+        self._gaps: dict[str, Any] = {}
 
     def get(self, case: Question) -> BuiltModel | None:
         return self._models.get((case["sizes"]["features"], case["sizes"]["units"]))
@@ -119,14 +120,17 @@ class Models:
             self._construction_reported = True
             self._channel.send("constructed", **self._builder.description())
 
-    def report_gaps(self, sizes: Sizes) -> None:
-        """Report misshapen weights of a model that raised when it was called."""
-        model = self._builder.unfinished
-        leaves = [] if model is None or self._models else find_leaves(model, self._module.names)
-        if misshapen := gaps(leaves, sizes["features"], sizes["units"])["misshapen"]:
-            self._channel.send(
-                "parts", roles={}, evidence=None, candidates=0, found=_listed(leaves), misshapen=misshapen
-            )
+    def find_gaps(self, sizes: Sizes) -> None:
+        """Keep the misshapen weights of a model that raised when it was called."""
+        if (model := self._builder.unfinished) is not None:
+            leaves = find_leaves(model, self._module.names)
+            found = gaps(leaves, sizes["features"], sizes["units"])["misshapen"]
+            self._gaps = {"found": _listed(leaves), "misshapen": found} if found else {}
+
+    def report_gaps(self) -> None:
+        """Report them, unless a question of another shape got a model that works: that one reported its parts."""
+        if self._gaps and not self._models:
+            self._channel.send("parts", roles={}, evidence=None, candidates=0, **self._gaps)
 
     def _find_parts(self, sizes: Sizes, built: BuiltModel, x: tf.Tensor) -> None:
         """Find the weights of a new model, and report their roles for the first one."""

@@ -103,9 +103,19 @@ def code_cell(index: int, text: str, *, in_notebook: bool = False) -> CodeCell:
     if magic is not None:
         return CodeCell(index, text, blank, foreign_magic=magic)
     python, problem = repair(python)
-    if problem and (stripped := magics.strip_prompts(FENCE.sub("", python))) != python:
-        python, problem = repair(stripped)
+    for code in (FENCE.sub("", python), _between_fences(python)) if problem else ():
+        if problem and (stripped := magics.strip_prompts(code)) != python:
+            python, problem = repair(stripped)
     return CodeCell(index, text, blank if problem else python, problem)
+
+
+def _between_fences(text: str) -> str:
+    """Return a chat's answer without the sentences around its code, in as many lines."""
+    if FENCE.search(text) is None:
+        return text
+    # The odd pieces stand between two fences.
+    pieces = FENCE.split(text)
+    return "".join(piece if at % 2 else "\n" * piece.count("\n") for at, piece in enumerate(pieces))
 
 
 def _joined(texts: Sequence[str]) -> str:

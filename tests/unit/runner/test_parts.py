@@ -104,6 +104,42 @@ def test_a_gate_is_known_by_the_name_of_its_sum() -> None:
     assert places_of(split.replace("f * c", "tf.sigmoid(f + 1.0) * c"), "sum", "number") == [("F", 11)]
 
 
+@pytest.mark.parametrize(
+    ("body", "is_told"),
+    [
+        ("return tf.tanh(self.fc(x))", True),
+        ("return tf.stack([self.fc(x[:, t]) for t in range(x.shape[1])])", False),
+        ("return tf.map_fn(self.fc, x)", False),
+        ("return self.call(x[:, 1:]) + self.fc(x)", False),
+        ("exec('for t in x: pass')\n        return self.fc(x)", False),
+    ],
+)
+def test_a_class_that_repeats_nothing_is_told_so(body: str, is_told: bool) -> None:
+    source = f"{HEAD}        self.fc = tf.keras.layers.Dense(units)\n    def call(self, x):\n        {body}\n"
+    assert bool(places_of(source, "returned", "no_loop")) == is_told
+
+
+def test_the_name_that_a_loop_gives_to_each_layer_belongs_to_no_gate() -> None:
+    source = """class LSTM(tf.keras.Model):
+    def __init__(self, n):
+        self.of_x = [tf.keras.layers.Dense(n) for _ in range(4)]
+        self.of_h = [tf.keras.layers.Dense(n) for _ in range(4)]
+    def call(self, x):
+        h = c = tf.zeros((2, 3))
+        hs = []
+        for t in range(x.shape[1]):
+            s = [fx(x[:, t]) + fh(h) for fx, fh in zip(self.of_x, self.of_h)]
+            i, f, g = tf.sigmoid(s[0]), tf.sigmoid(s[1]), tf.tanh(s[2])
+            o = tf.sigmoid(s[1])
+            c = f * c + i * g
+            h = o * tf.tanh(c)
+            hs.append(h)
+        return tf.stack(hs, axis=1)
+"""
+    assert sorted(places_of(source, "activation")) == [("C", 10), ("F", 10), ("I", 10), ("O", 11)]
+    assert places_of(source, "sum", "shared") == [("O", 11), ("F", 10)]
+
+
 def test_return_of_nothing_is_found() -> None:
     assert places_of(CELL.replace("tf.stack(hs, axis=1)", "hs.append(h)"), "returned", "none") == [(None, 23)]
     assert places_of(CELL.replace("return tf.stack(hs, axis=1)", "pass"), "returned") == []
@@ -114,6 +150,9 @@ def test_return_statement_is_found_whatever_it_returns(answer: str) -> None:
     assert places_of(CELL.replace("tf.stack(hs, axis=1)", answer), "returned", "answer") == [(None, 23)]
 
 
+STEP = """hs = []
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], h, c)"""
 F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
 
 
@@ -130,6 +169,7 @@ F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
         (F_GATE, "1 / (1 + tf.exp(self.fcXF(x) + self.fcHF(h)))", "activation", "exp", [("F", 8)]),
         ("f = tf.sigmoid(", "f = 0.5 * tf.sqrt(", "activation", "sqrt", [("F", 8)]),
         ("self.fcXF(x) +", "2 * self.fcXF(x) +", "sum", "factor", [("F", 8)]),
+        ("self.fcHO(h)", "self.fcHO(ch)", "sum", "hears_gate", [("O", 10)]),
         (F_GATE, f"tf.clip_by_value({F_GATE}, 0.1, 1)", "sum", "clip_by_value", [("F", 8)]),
         ("x[:, t]", "(x[:, t] + x[:, t - 1] if t > 0 else x[:, t])", "step_input", "other_step", [(None, 21)]),
         ("x[:, t]", "tf.cast(x[:, t], tf.int32)", "step_input", "cast", [(None, 21)]),
@@ -139,6 +179,10 @@ F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
         ("x[:, t], h, c)", "x[:, t], c, h)", "passed_on", "swapped", [(None, 21)]),
         ("h, c = self.cell(", "h, _ = self.cell(", "passed_on", "c_lost", [(None, 21)]),
         ("x[:, t]", "x[:, 0]", "step_input", "fixed_step", [(None, 21)]),
+        (STEP, STEP.replace("x[:, t]", "z").replace("            h", "            z += x[:, t]\n            h")
+         .replace("hs = []", "hs, z = [], 0.0"), "passed_on", "third", [(None, 21)]),
+        (STEP, STEP.replace("x[:, t]", "x[:, n]").replace("            h", "            n += 1\n            h")
+         .replace("hs = []", "hs, n = [], -1"), "passed_on", "third", []),
         ("hs.append(h)", "hs.append(c)", "collected", "c", [(None, 22)]),
         ("stack(hs, ", "stack(hs[::-1], ", "stacking", "reversed", [(None, 23)]),
         ("return tf.stack", "return h, tf.stack", "returned", "sequence", [(None, 23)]),

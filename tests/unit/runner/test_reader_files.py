@@ -164,8 +164,9 @@ PROMPTED = "".join(f"{'>>>' if line[0] == 'c' else '...'} {line}" for line in CL
         (f"  ```{{python}}\n{INDENTED}\n  ```\n\n```\n    !ls\n```", 2),
         (f"\n{INDENTED}", 2),
         (PROMPTED, 1),
+        (f"Sure! Here's a layer:\n```python\n{CLASS}```\nCall it like any other.\n", 3),
     ],
-    ids=["fences", "spaces", "indented fences", "indentation", "prompts"],
+    ids=["fences", "spaces", "indented fences", "indentation", "prompts", "a chat"],
 )
 def test_surroundings_copied_along_with_code_are_left_out(read, text: str, line: int) -> None:
     reading = read(text, "a.ipynb")

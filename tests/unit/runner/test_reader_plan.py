@@ -252,6 +252,10 @@ LOOP = "  def call(self, x):\n    for t in range(9): h = self.cell(x[:, t])\n"
             f"from keras.layers import LSTMCell\nclass MyLSTM(tf.keras.Model):\n{LOOP}  cell = LSTMCell(4)\n",
             {"found": "MyLSTM", "variant": "other_class"},
         ),
+        (
+            f"class LSTMScratch(d2l.Module): pass\n@d2l.add_to_class(LSTMScratch)\n{LOOP.lstrip()}",
+            {"found": "LSTMScratch", "variant": "other_name"},
+        ),
         ("class LSTMModel(nn.Module): pass\n", {"found": "LSTMModel", "variant": "torch"}),
         ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM", "variant": "letter"}),
         ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),

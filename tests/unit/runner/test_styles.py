@@ -47,12 +47,23 @@ BY_NAME = 'i, f, g, o = z["i"], z["f"], z["g"], z["o"]'
 
 #: After ``##`` a name, and then what cannot be read, or what is said; before ``--`` what stands before the classes.
 STYLES = """
-## an exponential of its own ## all
+## an exponential of its own
 def sig(z):
     e = tf.exp(z)
     return e / (1 + e)
 --
 i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
+## a sigmoid made of tanh
+def sig(z):
+    return 0.5 * (tf.tanh(z / 2) + 1)
+--
+i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
+## one function for several
+i, f, o = map(tf.sigmoid, (zi, zf, zo))
+g = tf.tanh(zg)
+## wrong: tan ## ch = tan(fcXC(x) + fcHC(h))
+PLAIN
+g = tf.tan(zg)
 ## sigmoid for tanh
 PLAIN
 g = 2 * tf.sigmoid(2 * zg) - 1
@@ -396,7 +407,7 @@ class Model:
 
 #: As much of TensorFlow as the classes use, in NumPy.
 TF = SimpleNamespace(
-    **{name: getattr(np, name) for name in ("tanh", "exp", "einsum", "zeros", "stack")},
+    **{name: getattr(np, name) for name in ("tan", "tanh", "exp", "einsum", "zeros", "stack")},
     sigmoid=sigmoid,
     subtract=lambda x, y: x - y,
     multiply=lambda x, y: x * y,

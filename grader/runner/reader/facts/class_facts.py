@@ -174,8 +174,14 @@ def kind_of_class(tree: ast.Module, line: int) -> str | None:
     found = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.lineno == line)
     if any(ast.unparse(base).rpartition(".")[0] in ("nn", "torch.nn") for base in found.bases):
         return "torch"
-    nodes = list(ast.walk(found))
-    has_call = any(isinstance(node, ast.FunctionDef) and node.name == "call" for node in nodes)
+    # A decorator may add a method from outside, as in Dive into Deep Learning.
+    added = [
+        each
+        for each in tree.body
+        if isinstance(each, ast.FunctionDef) and any(found.name in ast.unparse(mark) for mark in each.decorator_list)
+    ]
+    nodes = [node for part in (found, *added) for node in ast.walk(part)]
+    has_call = any(isinstance(node, ast.FunctionDef) and node.name in ("call", "forward") for node in nodes)
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     supplied = frozenset() if CELL in Imports(ast.walk(tree)) else {CELL}
     names |= {node.id for node in nodes if isinstance(node, ast.Name)} - supplied

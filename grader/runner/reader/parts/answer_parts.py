@@ -16,6 +16,10 @@ JOINING = frozenset(
 )
 
 
+#: Functions that may repeat steps without a loop that is followed; ``call`` is a recursion.
+REPEATING = frozenset({"call", "map", "reduce", "accumulate", "foldl", "foldr", "vectorized_map", "vectorize", "rnn"})
+
+
 def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
     if step is not None:
         yield Part.at("loop", step.loop.span, *_of_loop(step.loop.over))
@@ -26,11 +30,13 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
             yield Part.at("line", created.span, "made")
     for repeated in trace.created_repeatedly:
         yield Part.at("line", repeated.span, "made_often")
-    for node in reachable_nodes([answer.value for answer in trace.answers]):
+    everything = reachable_nodes([answer.value for answer in trace.answers])
+    for node in everything:
         if "dropout" in node.op or node.op == "stop_gradient":
             yield Part.at("line", node.span, "stop_gradient" if node.op == "stop_gradient" else "dropout")
+    has_loop = trace.loops or trace.is_doubtful or any(node.op in REPEATING for node in everything)
     for answer in trace.answers:
-        where = ["in_loop"] if answer.in_loop else []
+        where = ["in_loop"] if answer.in_loop else [] if has_loop else ["no_loop"]
         yield Part.at("returned", answer.span, "answer", *_form(answer.value, step), *where)
         if isinstance(answer.value, Node):
             span = answer.value.span if any(answer.value.span) else answer.span

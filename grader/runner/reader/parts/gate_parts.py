@@ -83,6 +83,8 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
             yield "sees_c", product
         if any(value.op in ARITHMETIC or peeled(value) in (step.c, step.h) for value in inputs):
             yield "new_state", product
+        if any(recognised.gate(value) is not None for value in inputs):
+            yield "hears_gate", product
     if (seeing and len(products) > 2) or any(
         _touches_c(term, step, of_c) for term in terms if not recognised.is_sum(term)
     ):
@@ -92,6 +94,8 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
         yield "no_x", gate.node
     if not any(node.op == "state" for node in below):
         yield "no_h", gate.node
+    if any(other is not gate and _argument(other) is _argument(gate) is not None for other in step.gates):
+        yield "shared", gate.activations[0]
     if len({letter for made in recognised.weights_in(gate.sum) for letter in letters_in(made.names)[:1]}) > 1:
         yield "mixed", gate.sum
 
@@ -110,6 +114,10 @@ def _biases(products: list[Node], terms: list[Node], step: Step) -> Iterator[tup
 
 def _is_bias(value: Value, step: Step) -> bool:
     return isinstance(value, Node) and is_weight(value) and not step.recognised.is_sum(value)
+
+
+def _argument(gate: Gate) -> Value | None:
+    return gate.activations[-1].args[0] if gate.activations else None
 
 
 def _terms(node: Node, step: Step) -> list[Node]:

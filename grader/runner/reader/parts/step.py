@@ -46,6 +46,11 @@ class Step:
         has_state = any(each.op == "state" for inner in inside for each in inner.inputs())
         return not has_state and [each.node for each in gates] == [gate.node]
 
+    def is_one_gate(self, node: Node) -> bool:
+        """Return whether a value is a gate, or made of one and numbers alone: ``0.5 * (tanh(z) + 1)``."""
+        gates = _walk(node, self.recognised)[0]
+        return self.recognised.gate(node) is not None or (len(gates) == 1 and self.is_made_of(node, gates[0]))
+
 
 def step_of(loop: Loop) -> Step | None:
     """Return the step of a loop that computes gates; None for other loops."""
@@ -138,7 +143,7 @@ def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
     if node.op not in ("mul", "matmul") or len(sides) != 2:
         return None
     for gate, other in (sides, sides[::-1]):
-        if step.recognised.gate(gate) is None or step.recognised.gate(other) is not None:
+        if not step.is_one_gate(gate) or step.is_one_gate(other):
             continue
         inner = peeled(other)
         if inner.op in ARITHMETIC and _walk(inner, step.recognised)[0]:

@@ -240,6 +240,8 @@ class Calls(ABC):
                 return self.on_heap(Seq(list(first.items), span))
             case "list" | "tuple" if not arguments:
                 return self.on_heap(Seq([], span))
+            case "map" if len(arguments) == 2 and (known := iteration.elements(arguments[1])) is not None:
+                return self.on_heap(Seq([self.call(first, [each], {}, span) for each in known], span))
             case "dict":
                 return self.on_heap(Map({**(first.items if isinstance(first, Map) else {}), **keywords}))
             case "isinstance":

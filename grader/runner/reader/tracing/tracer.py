@@ -198,10 +198,11 @@ class Tracer(Loops):
             return
         self._assign(node.target, self.operation(node.op, before, value, span_of(node)), scope)
 
-    def _assign(self, target: ast.expr, value: Value, scope: Scope) -> None:
+    def _assign(self, target: ast.expr, value: Value, scope: Scope, *, is_one_of: int = 1) -> None:
+        """Follow an assignment. A name that each of several elements gets in its turn says nothing about them."""
         match target:
             case ast.Name(id=name):
-                scope.names[name] = iteration.labelled(value, name)
+                scope.names[name] = iteration.labelled(value, name) if is_one_of == 1 else value
             case ast.Attribute(attr=name):
                 owner = self.value(target.value, scope)
                 if isinstance(owner, Obj):
@@ -210,7 +211,7 @@ class Tracer(Loops):
                     owner.attributes[name] = iteration.labelled(value, name)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 for part, each in zip(parts, self._parts(parts, value, span_of(target)), strict=False):
-                    self._assign(part, each, scope)
+                    self._assign(part, each, scope, is_one_of=is_one_of)
             case ast.Starred():
                 self._assign(target.value, value, scope)
             case ast.Subscript():
@@ -278,7 +279,7 @@ class Tracer(Loops):
             outer, self._is_unrolled = self._is_unrolled, True
             value = None
             for each in known:
-                self._assign(node.target, each, scope)
+                self._assign(node.target, each, scope, is_one_of=len(known))
                 if (value := self.run(node.body, scope)) not in (None, CONTINUE):
                     break
             self._is_unrolled = outer
@@ -314,7 +315,7 @@ class Tracer(Loops):
             return
         outer, self.is_repeated = self.is_repeated, self.is_repeated or known is None
         for each in [iteration.element(over)] if known is None else known:
-            self._assign(first.target, each, scope)
+            self._assign(first.target, each, scope, is_one_of=len(known or [each]))
             tests = [iteration.truth(self.value(test, scope)) for test in first.ifs]
             if None in tests:
                 self.doubt()

@@ -160,17 +160,37 @@ def test_weights_that_do_not_fit_or_are_missing_are_named(evidence_of, parts, co
     assert _params(evidence_of(_odd, parts=parts)) == {f"gate_weights_{code}": params}
 
 
+@pytest.mark.parametrize(("bias", "variant"), [("b (32,)", "shared"), ("b (128,)", "weights")])
+def test_one_bias_that_the_gates_share_is_told_from_one_that_is_not_added(evidence_of, bias, variant):
+    told = _params(evidence_of(_making("no bias in ifgo"), parts={"found": [bias]}))
+    assert told["bias_missing"]["variant"] == variant
+
+
 def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of):
-    for part, word, code in (
-        ("step_input", "div", "input_transformed"),
-        ("passed_on", "add", "residual"),
-        ("initial_state", "random", "state_init_random"),
-        ("step_input", "transpose", None),
-        ("returned", "apply", None),
+    for words, code in (
+        ({"step_input": "div"}, "input_transformed"),
+        ({"passed_on": "add", "update_c": "usual"}, "residual"),
+        # The sum may be in an update that was not recognised.
+        ({"passed_on": "add"}, None),
+        ({"initial_state": "random"}, "state_init_random"),
+        ({"activation": "softmax"}, "wrong_gate_activation"),
+        ({"passed_on": "third"}, "third_state"),
+        ({"returned": "no_loop"}, "no_loop"),
+        ({"step_input": "transpose"}, None),
+        ({"returned": "apply"}, None),
     ):
-        part = {"part": part, "gate": None, "first_line": 3, "last_line": 3, "what": [word]}
+        parts = [
+            {
+                "part": part,
+                "gate": "F" if part == "activation" else None,
+                "first_line": 3,
+                "last_line": 3,
+                "what": [word],
+            }
+            for part, word in words.items()
+        ]
         for respond, found in ((_odd, code), (_making("c collected"), "returns_c")):
-            told = _diagnosed(evidence_of(respond, reading={"parts": [part]}))
+            told = _diagnosed(evidence_of(respond, reading={"parts": parts}))
             assert [(each.code, each.confidence == "exact") for each in told] == (
                 [(found, respond is not _odd)] if found else []
             )

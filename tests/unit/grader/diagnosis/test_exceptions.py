@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.diagnosis.exceptions import error_variant, exception_problem, indentation, is_out_of_memory, once
+from grader.diagnosis.exceptions import error_variant, exception_problem, is_out_of_memory, once, syntax_variant
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.outcomes import structural_problem
 from grader.execution.reading import Reading
@@ -36,6 +36,8 @@ def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
         ("ModuleNotFoundError", "No module named 'torch'", "missing_package"),
         ("ModuleNotFoundError", "No module named 'lstm_solution'", "imports_solution"),
         ("ModuleNotFoundError", "No module named 'appdirs'", "other_file"),
+        ("ModuleNotFoundError", "No module named 'keras.layers.recurrent'", "tf1_api"),
+        ("AttributeError", "module 'tensorflow._api.v2.nn' has no attribute 'dynamic_rnn'", "tf1_api"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: 'w.npy'", "reads_files"),
         ("SystemExit", "0", "exits"),
         ("RuntimeError", "can't start new thread", "too_many_threads"),
@@ -185,6 +187,28 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("OperatorNotAllowedInGraphError", "Iterating over a symbolic `tf.Tensor` is not allowed", "graph"),
         ("InvalidArgumentError", "Shapes of all inputs must match: values[0].shape = [2,32] != values[5].shape = [5,8]",
          "kept_list"),
+        ("TypeError", "super(type, obj): obj must be an instance or subtype of type", "super"),
+        ("ValueError", "tf.function only supports singleton tf.Variables created on the first call.", "variable"),
+        ("ValueError", "You cannot add new elements of state (variables or sub-layers) to a layer", "late_layer"),
+        ("ValueError", "A KerasTensor cannot be used as input to a TensorFlow function.", "keras_input"),
+        ("ValueError", "Could not interpret activation function identifier: 32", "activation"),
+        ("TypeError", "'float' object cannot be interpreted as an integer", "whole_number"),
+        ("ValueError", "Received an invalid value for `units`, expected a positive integer. Received: units=16.0",
+         "whole_number"),
+        ("InvalidArgumentError", "Incompatible shapes: [0] vs. [2,32]", "list_plus"),
+        ("TypeError", "list indices must be integers or slices, not tuple", "list_index"),
+        ("TypeError", "list indices must be integers or slices, not str", None),
+        ("InvalidArgumentError", "ConcatOp : Dimension 1 in both shapes must be equal: [2,16] vs. [2,32]", "joined"),
+        ("ValueError", "The two structures don't have the same nested structure.", "structure"),
+        ("ValueError", "Only input tensors may be passed as positional arguments. 0 (of type <class 'int'>)",
+         "number_as_state"),
+        ("ValueError", "positional arguments. The following argument value should be: [1] (of type <class 'list'>)",
+         "arguments"),
+        ("TypeError", "'Dense' object is not subscriptable", "uncalled"),
+        ("TypeError", "'NoneType' object is not subscriptable", "none"),
+        ("TypeError", "'generator' object is not subscriptable", None),
+        ("TypeError", "unsupported operand type(s) for +: 'Dense' and 'Dense'", "uncalled"),
+        ("ValueError", "a value with an unsupported type (<class 'keras.src.layers.core.dense.Dense'>)", "uncalled"),
         ("RuntimeError", "something else", None),
     ],
 )  # fmt: skip
@@ -202,6 +226,9 @@ def test_advice_fits_the_error(type, message, variant):
         ("return tf.stack([hs[t] for t in range(9)])", "list index out of range", "index"),
         ("h = tf.zeros(x.shape[0], self.units)", "Error while casting from dtype int64 to uint2.", "size_as_dtype"),
         ("h = np.zeros(tf.shape(x)[0], 32)", "Cannot interpret '32' as a data type", "size_as_dtype"),
+        ("z = tf.concat(1, [x, h])", "Shapes of all inputs must match: values[0].shape = [2,16]", "axis_first"),
+        ("z = tf.stack([x, h], axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "widths"),
+        ("z = tf.stack(hs, axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "kept_list"),
         ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
         # It raises the error itself.
         ("raise ValueError('bad shape')", "bad shape", "own"),
@@ -251,6 +278,9 @@ SOURCE = """class LSTMCell(tf.keras.Model):
     @staticmethod
     def gate(z, b):
         return z
+
+    def show(z, self):
+        return K.sum(z.gates)
 """
 
 
@@ -267,6 +297,7 @@ def _told(message, type, *, lines=(8,), source=SOURCE):
         ("hsize", "similar", "h_size"),
         ("sigmoid", "prefix", "tf.sigmoid"),
         ("Layer", "prefix", "tf.keras.layers.Layer"),
+        ("K", "module", None),
         ("qwertz", None, None),
     ],
 )
@@ -295,12 +326,14 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
         ("'LSTMCell' object has no attribute 'qwertz'", "own", None),
         ("'LSTMCell' object has no attribute 'fcXI'", "own", None),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
+        ("module 'tensorflow' has no attribute 'cat'", "renamed", "tf.concat"),
         ("module 'tensorflow' has no attribute 'qwertz'", None, None),
         ("'int' object has no attribute 'shape'", "number", None),
         ("'list' object has no attribute 'shape'", "list", None),
         ("'NoneType' object has no attribute 'shape'", "none", None),
         ("'SymbolicTensor' object has no attribute 'view'", "tensor", None),
         ("'tensorflow.python.framework.ops.EagerTensor' object has no attribute 'view'", "tensor", None),
+        ("'tensorflow.python.framework.ops.EagerTensor' object has no attribute 'append'", "no_list", None),
         ("no words of Python", None, None),
     ],
 )
@@ -308,6 +341,11 @@ def test_advice_on_an_attribute_fits_the_object_that_lacks_it(message, variant, 
     found = _told(message, "AttributeError")
     assert found.code == "attribute_error"
     assert (found.params.get("variant"), found.params.get("similar")) == (variant, similar)
+
+
+def test_a_method_that_names_self_too_late_is_told_its_order():
+    found = _told("'LSTMCell' object has no attribute 'gates'", "AttributeError", lines=(15,))
+    assert (found.code, found.params["variant"], found.params["method"]) == ("missing_self", "order", "show")
 
 
 def _forgot_self(message, lines, source=SOURCE):
@@ -428,11 +466,15 @@ def test_a_cell_that_returns_h_alone_gives_two_rows_where_two_states_are_taken()
         ("expected an indented block after 'for' statement on line 3", "indent"),
         ("unexpected indent", "indent"),
         ("inconsistent use of tabs and spaces in indentation", "tabs"),
+        ("'return' outside function", "outside"),
+        ("cannot assign to expression here. Maybe you meant '==' instead of '='?", "assign"),
+        ("invalid character '“' (U+201C)", "character"),
+        ("Missing parentheses in call to 'print'. Did you mean print(...)?", "print"),
         ("invalid syntax", None),
     ],
 )
-def test_errors_of_indentation_are_told_from_other_errors_of_syntax(message, variant):
-    assert indentation(message).get("variant") == variant
+def test_advice_fits_an_error_of_syntax(message, variant):
+    assert syntax_variant(message).get("variant") == variant
 
 
 def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():
