@@ -114,10 +114,9 @@ def _name(value: str) -> str:
 
 
 def _email(address: str) -> str:
-    address = addresses.comparable(address)
-    if not addresses.is_address(address):
+    if addresses.address_of(address) is None:
         raise PydanticCustomError("email", "expected an address such as ivanov@example.org")
-    return address
+    return addresses.comparable(address)
 
 
 def _written_out(value: object) -> object:

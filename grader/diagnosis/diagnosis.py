@@ -138,20 +138,21 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
         yield from known_mistakes(evidence)
-    no_loop = understanding.explanation is None and has_no_loop(reading.parts)
+    from_numbers = comparison.same_shape and understanding.explanation is None
+    rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
+    reached = list(reached_for(execution))
+    is_told = understanding.explanation is not None or reached or any(each.confidence == "exact" for each in rest)
     counted = (
-        (Finding.of("no_loop") if no_loop else None)
+        (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)
         or other_number_of_weights(answer.output, exercise.timesteps)
         or late_lambda(execution, reading)
         or other_cell(execution.parts, reading, exercise)
     )
     if counted is not None:
         yield Diagnosis.likely(counted)
-    yield from map(Diagnosis.likely, reached_for(execution))
+    yield from map(Diagnosis.likely, reached)
     for line in reading.result_files[:1]:
         yield Diagnosis.likely(Finding.of("forged_result", line=line))
-    from_numbers = comparison.same_shape and understanding.explanation is None
-    rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
     if understanding.explanation and understanding.explanation.after_start:
         # Only the state that a call begins with changes.
         begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]

@@ -28,7 +28,7 @@ if pid := os.fork():
 user = 61183 if os.geteuid() == 0 else None
 if user:
     os.chown({folder!r}, user, user)
-wall.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {folder!r}, {limits!r}, user, parent)
+wall.apply(dict([(1, null), (2, null), (3, result), (4, null)]), {folder!r}, {limits!r}, user, parent, yields=True)
 
 libc = ctypes.CDLL(None, use_errno=True)
 def call(name, *arguments):

