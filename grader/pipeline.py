@@ -106,8 +106,6 @@ def grade(
 def best(judgements: Sequence[Judgement]) -> Judgement:
     """Choose the run that earns most; among equals the one that got further, which says more about the mistake.
 
-    Where both stop with an error, the student, who runs Keras 3, sees that of Keras 3.
-
     Args:
         judgements: the one under Keras 3, and another one under Keras 2 where Keras 3 may be the problem.
     """
@@ -116,6 +114,4 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
         return run.points, run.evidence.execution.progress()
 
     first, chosen = judgements[0], max(judgements, key=worth)
-    if chosen.points <= first.points and first.evidence.execution.raised and chosen.evidence.execution.raised:
-        return first
     return chosen if chosen is first else replace(chosen, instead_of=first.evidence)

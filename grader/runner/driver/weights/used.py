@@ -62,7 +62,9 @@ def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
 
 
 def may_be_starts(found: Sorted) -> list[Leaf]:
-    """Return the vectors of no layer that are as wide as h and not zero."""
+    """Return the vectors of no layer that are as wide as h and not zero, unless each gate can have as many of them."""
+    if len(found.unit_biases) % len(GATES) == 0:
+        return []
     return [leaf for leaf in found.unit_biases if leaf.layer is None and np.any(leaf.variable)]
 
 

@@ -12,7 +12,6 @@ from grader.pipeline import best
 from grader.report.finding import Finding, Verdict
 from grader.sandbox.events import Constructed, Trial
 from reference import search_case
-from tests.unit.grader.diagnosis.events import raised_event
 
 
 def _run(evidence, **changes):
@@ -31,10 +30,6 @@ def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evi
     assert best([further, furthest]).evidence is furthest.evidence
     assert best([furthest, first]).evidence is furthest.evidence
     assert best([first, _run(nothing, parts=None)]) is first
-    # The student sees the error of Keras 3.
-    stopped = replace(first, evidence=replace(nothing, execution=replace(nothing.execution, raised=(raised_event(),))))
-    assert best([stopped, further]).evidence is further.evidence
-    assert best([stopped, _run(nothing, constructed=constructed, raised=(raised_event("other"),))]) is stopped
 
 
 def _noise(seed):
