@@ -124,7 +124,7 @@ class _Finder:
     def is_left_out(self, statement: Statement) -> bool:
         """Return whether a statement trains, fetches (``np.load``, ``load_model``) or waits.
 
-        What the notebook writes into a file and reads again is not fetched.
+        A file that the notebook itself has written is not fetched.
         """
         calls = [call for call in statement.calls if LEFT_OUT.fullmatch(last_name(call.func) or "")]
         return any(self._own_files.isdisjoint(_texts([call], "save|load")) for call in calls)
