@@ -106,12 +106,12 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(sandbox
     ],
 )
 def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(sandbox, graded, written, monkeypatch, waiting):
-    """Not once more under Keras 2, nor because something killed them."""
+    """Not once more under Keras 2, nor because something killed them; without the time in which they had no core."""
     seconds, once = [], sandbox._try
 
     def try_once(*arguments, **options):
         outcome = once(*arguments, **options)
-        seconds.append(outcome.wall_seconds)
+        seconds.append(outcome.idle_seconds)
         return outcome
 
     monkeypatch.setattr(sandbox, "_try", try_once)
@@ -119,8 +119,8 @@ def test_runs_that_only_wait_hold_a_slot_no_longer_than_one_of_them_may(sandbox,
     assert WALL - 1 < sum(seconds) < 2 * WALL - 1
 
 
-def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit_too(graded, written, caplog):
-    """Each of them waits for a core most of the time, and the run as a whole for nothing."""
+def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit_too(graded, written):
+    """Each of them waits for a core most of the time, and the run as a whole for nothing, or once on a busy host."""
     call = """
         import hashlib
         def burst():
@@ -131,7 +131,6 @@ def test_a_run_whose_threads_keep_each_other_from_running_is_over_the_time_limit
         time.sleep(1000)"""
     report = graded(written(call=call), wall_seconds=2.0)
     assert (report.status, report.points) == ("time_limit", 0)
-    assert _logged(caplog) == []
 
 
 def test_the_time_in_which_everything_was_stopped_does_not_count(graded, written, asleep, caplog):
