@@ -13,7 +13,7 @@ from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus, Finding
 from grader.report.model import Check, Place, Source
 from grader.report.source import pack
-from grader.reporting.places import Places
+from grader.reporting.places import Places, line_of
 from grader.sandbox.events import Gate
 from reference.lstm.weights import DENSE_LETTERS
 
@@ -41,7 +41,7 @@ def marks_of(findings: Iterable[Finding]) -> list[Mark]:
     return [
         Mark(finding.code, "line", line, line, is_certain=True)
         for finding in findings
-        if isinstance(line := finding.params.get("line"), int) and not isinstance(line, bool)
+        if (line := line_of(finding)) is not None
     ]
 
 

@@ -11,7 +11,7 @@ Where nothing moves, more runs find the reason: with every call spoiled (an old 
 made equal (exact equality was asked for), with each call spoiled differently (an answer is compared with itself).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import ModelCall
@@ -303,13 +303,9 @@ class _Comparison:
                 return Verdict.failed(Finding.of("t2_self_compare", self._where([place])))
             elif is_claim(item):
                 return Verdict.failed(Finding.of("t2_faked", self._where([place])))
-        if shapes or any(self._compares_shapes()):
+        if shapes or any(use.shape_only and len(use.sides) == 2 for use in self._clean.reading.uses):
             return Verdict.failed(Finding.of("t2_shape_only"))
         return Verdict.failed(Finding.of("comparison_not_found"))
-
-    def _compares_shapes(self) -> Iterator[bool]:
-        for use in self._clean.reading.uses:
-            yield use.shape_only and len(use.sides) == 2
 
     def _without_both(self) -> Verdict:
         """Report that one of the two models was not called, or neither was."""
