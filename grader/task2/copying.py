@@ -3,8 +3,8 @@
 Both directions count, and any moment counts: training the model afterwards does not undo the copying. A kernel counts
 if one model took over the other's numbers, and only numbers that show their place count: the same constant in every
 gate could have come from anywhere. The box gives each Keras layer numbers of its own
-(`grader/runner/driver/notebook/watch.py`), so initializers alone never make two models equal. Biases may well be zeros;
-they count beside copied kernels.
+(`grader/runner/driver/notebook/model_weights.py`), so initializers alone never make two models equal. Biases may well
+be zeros; they count beside copied kernels.
 
 A wrong part is looked for in the Keras arrays, at the place of every gate and at every other place. The place where it
 is found names the mistake.

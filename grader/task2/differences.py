@@ -11,8 +11,8 @@ OutputPlace = tuple[int, str, int]
 Measure = tuple[float, float, float]
 
 SHIFT = 0.25
-# Values of a maximum without abs: the most that a shift of runner/driver/notebook/watch.py adds, and that its pattern
-# subtracts.
+# Values of a maximum without abs: the most that the shift of runner/driver/notebook/spoiling.py adds, and that the
+# pattern there subtracts.
 SHIFT_UP, PATTERN_DOWN = 1.4 * SHIFT, 0.15
 # Numbers that differ by less are the same: rounding of 1e-7, and its consequences.
 MOVED = 1e-4
