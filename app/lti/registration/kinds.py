@@ -83,3 +83,79 @@ def is_for_many_schools(platform: LtiPlatform) -> bool:
 def is_moodle(platform: LtiPlatform) -> bool:
     """Tell whether a platform is Moodle, whose address for tokens has the same path on every host."""
     return urlsplit(platform.token_url).path.endswith("/mod/lti/token.php")
+
+
+@dataclass(frozen=True)
+class Form:
+    """A platform's form for a tool.
+
+    Attributes:
+        menu: the way to it in the platform's menus.
+        document: our step-by-step instructions.
+        fields: their names, each with the key of its value in `Tool.values`.
+    """
+
+    menu: str
+    document: str
+    fields: Sequence[tuple[str, str]]
+
+
+#: The forms in which administrators enter our values.
+#: Source: Moodle 4.5, mod/lti/lang/en/lti.php; Canvas, "How do I add an app using JSON URL?" (guides.instructure.com);
+#: Anthology, "Registering and Managing a REST or LTI Application"; D2L, "Tool Registration, Deployment, and Links";
+#: lti-consumer-xblock 11, lti_consumer/lti_xblock.py.
+FORMS: Mapping[str, Form] = {
+    "Moodle": Form(
+        "Site administration → Plugins → Activity modules → External tool → Manage tools",
+        "docs/lms/moodle.md",
+        (
+            ("Tool URL", "target"),
+            ("Public keyset", "keys"),
+            ("Initiate login URL", "login"),
+            ("Redirection URI(s)", "launch"),
+        ),
+    ),
+    "Canvas": Form(
+        "Admin → Apps, or Admin → Developer Keys",
+        "docs/lms/canvas.md",
+        (
+            ("JSON URL", "canvas"),
+            ("Redirect URIs", "launch"),
+            ("Target Link URI", "target"),
+            ("OpenID Connect Initiation URL", "login"),
+            ("Public JWK URL", "keys"),
+        ),
+    ),
+    "Blackboard": Form(
+        "developer.anthology.com; then Administrator Tools → LTI Tool Providers",
+        "docs/lms/blackboard.md",
+        (
+            ("Domain(s)", "domain"),
+            ("Login Initiation URL", "login"),
+            ("Tool Redirect URL(s)", "launch"),
+            ("Tool JWKS URL", "keys"),
+            ("Target Link URI", "target"),
+        ),
+    ),
+    "D2L Brightspace": Form(
+        "Admin Tools → Manage Extensibility → LTI Advantage → Register Tool",
+        "docs/lms/brightspace.md",
+        (
+            ("Domain", "site"),
+            ("Redirect URLs", "launch"),
+            ("OpenID Connect Login URL", "login"),
+            ("Target Link URI", "target"),
+            ("Keyset URL", "keys"),
+        ),
+    ),
+    "Open edX": Form(
+        "Studio: a unit → Advanced → LTI Consumer → Edit",
+        "docs/lms/open-edx.md",
+        (
+            ("Tool Launch URL", "target"),
+            ("Tool Initiate Login URL", "login"),
+            ("Registered Redirect URIs", "launches"),
+            ("Tool Keyset URL", "keys"),
+        ),
+    ),
+}

@@ -49,7 +49,7 @@ class Tool:
 
     @property
     def values(self) -> Mapping[str, str]:
-        """The values that administrators enter into platforms' forms (`app/web/templates/lti/parts.html`)."""
+        """The values that administrators enter into platforms' forms (`kinds.FORMS`)."""
         addresses = self.addresses
         return {
             **addresses,

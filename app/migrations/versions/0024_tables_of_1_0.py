@@ -35,8 +35,7 @@ def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
 
 
 def _entity(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
-    created_at = Column("created_at", MOMENT, nullable=False)
-    return _table(name, Column("id", ID, primary_key=True), *items, created_at)
+    return _table(name, Column("id", ID, primary_key=True), Column("created_at", MOMENT, nullable=False), *items)
 
 
 COURSES = _entity(

@@ -12,7 +12,7 @@ from app.http.visits import PageFor, Pages, Visit
 from app.lti import keys, platforms
 from app.lti.grades import connection
 from app.lti.registration import checking, invitations
-from app.lti.registration.kinds import KINDS
+from app.lti.registration.kinds import FORMS, KINDS, Form
 from app.storage.models import LtiContext, LtiPlatform
 from app.web.lti.registering import tool_of
 
@@ -38,7 +38,7 @@ async def _list(visit: Visit, invitation: str | None = None) -> Response:
         "lti/platforms.html",
         platforms=rows,
         kinds=[(id, name) for id, (name, _) in KINDS.items()],
-        values=tool_of(visit.request).values,
+        forms=_forms(visit),
         invitation=invitation,
         invitation_days=invitations.LIFETIME.days,
     )
@@ -85,7 +85,7 @@ async def _one(visit: Visit, platform_id: str, faults: list[checking.Fault] | No
         faults=faults,
         same_client=checking.of_same_client(same_client) if same_client else None,
         waits=waits,
-        values=tool_of(visit.request).values,
+        forms=_forms(visit),
     )
 
 
@@ -126,3 +126,9 @@ def _sites(platform: LtiPlatform) -> dict[str, str]:
     """Return the sites of its addresses, by field, as browsers write them: letters of other alphabets look alike."""
     addresses = {name: str(getattr(platform, name)) for name in ADDRESSES}
     return {name: site for name, address in addresses.items() if (site := platforms.site_of(address))}
+
+
+def _forms(visit: Visit) -> dict[str, tuple[Form, list[tuple[str, str]]]]:
+    """Return, by platform, its form and our values for the fields."""
+    values = tool_of(visit.request).values
+    return {platform: (form, [(field, values[id]) for field, id in form.fields]) for platform, form in FORMS.items()}

@@ -43,36 +43,31 @@ class WatchedModel:
     digest: bytes = b""
 
 
+@dataclass(eq=False)
 class WatchedModels:
-    """The models that were called, numbered from 0, and the moments at which weights changed.
+    """The models that a notebook has called, numbered from 0, and the moments at which weights changed.
 
     Attributes:
+        names: the notebook's.
+        arrays: the request's.
         moment: the number of the last one; -1: there was none.
         in_call: a model computes, so nothing is noted.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        outputs: OutputRecorder,
-        names: dict[str, Any],
-        request: NotebookRequest,
-        arrays: dict[str, np.ndarray],
-    ) -> None:
-        self._channel = channel
-        self._outputs = outputs
-        self._names = names
-        self._request = request
-        self._arrays = arrays
-        self._models: list[WatchedModel] = []
-        self._moments_of_lines: Counter[tuple[int, int]] = Counter()
-        self._weights_bytes = 0
-        self.moment = -1
-        self.in_call = False
+    channel: Channel
+    outputs: OutputRecorder
+    names: dict[str, Any]
+    request: NotebookRequest
+    arrays: dict[str, np.ndarray]
+    moment: int = -1
+    in_call: bool = False
+    _models: list[WatchedModel] = field(default_factory=list)
+    _moments_of_lines: Counter[tuple[int, int]] = field(default_factory=Counter)
+    _weights_bytes: int = 0
 
     def start(self) -> None:
         """Give fresh Keras layers their numbers, and note weights that a model is given at once."""
-        _randomise_weights(self._request["source"])
+        _randomise_weights(self.request["source"])
         original: Any = tf.keras.layers.Layer.set_weights
 
         @functools.wraps(original)
@@ -104,9 +99,9 @@ class WatchedModels:
     def place(self) -> tuple[int, int]:
         """Return the statement that runs, and the line in it, or in a function of the notebook's, where it is."""
         frame: types.FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_globals is not self._names:
+        while frame is not None and frame.f_globals is not self.names:
             frame = frame.f_back
-        return self._outputs.statement, frame.f_lineno if frame is not None else 0
+        return self.outputs.statement, frame.f_lineno if frame is not None else 0
 
     def note_weights(self) -> None:
         """Note a new moment whenever a weight of a watched model has changed, with the weights of that model."""
@@ -123,7 +118,7 @@ class WatchedModels:
             self._weights_bytes += sum(array.nbytes for array in changed.values())
             self.moment += 1
             self._moments_of_lines[place] += 1
-            self._channel.send("weights", changed, moment=self.moment, statement=self._outputs.statement)
+            self.channel.send("weights", changed, moment=self.moment, statement=self.outputs.statement)
 
     def _weights_of(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         try:
@@ -134,13 +129,13 @@ class WatchedModels:
     def _own_weights(self, watched: WatchedModel) -> dict[str, np.ndarray]:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
-        leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units
+        leaves, features, units = find_leaves(watched.model, self.names), watched.features, watched.units
         held = [np.asarray(leaf.variable) for leaf in leaves if leaf.variable is not None]
         before, watched.digest = watched.digest, hashlib.sha256(b"".join(array.tobytes() for array in held)).digest()
         if before == watched.digest:
             return watched.weights
-        request, names = self._request, self._request["unpack_names"]
-        if known := recognition.placement_of(leaves, self._arrays, features, units, names):
+        request, names = self.request, self.request["unpack_names"]
+        if known := recognition.placement_of(leaves, self.arrays, features, units, names):
             return placements.collect(known, features, units)
         found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])
         chosen = min(request["candidate"] or 0, len(found) - 1)

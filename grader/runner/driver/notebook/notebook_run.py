@@ -20,6 +20,7 @@ from box_requests import NotebookRequest
 from channel import Channel
 from scopes import is_main_guard
 
+from driver.notebook.model_weights import WatchedModels
 from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
 from driver.reaches import noticing
@@ -43,7 +44,7 @@ class NotebookModule(StudentModule):
         # ``unittest.main()`` looks for tests here.
         sys.modules["__main__"] = self.module
         self.outputs = OutputRecorder(lambda **record: channel.send("shown", **record))
-        self.watch = Watch(channel, self.outputs, self.names, request, arrays)
+        self.watch = Watch(WatchedModels(channel, self.outputs, self.names, request, arrays))
         self.outputs.listen(self.names)
         self.watch.start()
         if request["supply_layer"]:

@@ -14,12 +14,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from box_requests import NotebookRequest
-from channel import Channel
 
 from driver.built_in import no_recurrence
 from driver.notebook.model_weights import KERAS, STUDENT, WatchedModels
-from driver.notebook.outputs import OutputRecorder
 from driver.notebook.spoiling import spoiled
 from driver.short_ways import plain_dense
 from driver.short_ways.untraced_build import untraced
@@ -35,22 +32,17 @@ Call = functools.partial[Any]
 
 
 class Watch:
-    """A watch on the calls of models. Args: spoils: call number -> ``by`` (shift, pattern, keras) and ``amount``."""
+    """A watch on the calls of a notebook's models."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        outputs: OutputRecorder,
-        names: dict[str, Any],
-        request: NotebookRequest,
-        arrays: dict[str, np.ndarray],
-    ) -> None:
-        self._channel = channel
-        self._outputs = outputs
-        self._names = names
+    def __init__(self, models: WatchedModels) -> None:
+        self._models = models
+        self._channel = models.channel
+        self._outputs = models.outputs
+        self._names = models.names
+        request = models.request
         self._only_computes = request["prepared"] and request["only_computes"]
+        # By the number of the call.
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
-        self._models = WatchedModels(channel, outputs, names, request, arrays)
         # The numbers of calls of one model with the same weights from one line.
         self._alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         self._calls = 0
