@@ -237,8 +237,8 @@ def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str
     for number, part in enumerate(parts):
         if match := MOODLE.fullmatch(part):
             is_file = number == len(parts) - 1
-            named = (match["file"] if is_file else None) or filename
-            return Student(match["name"], "moodle", match["id"]), named, number
+            own_name = (match["file"] if is_file else None) or filename
+            return Student(match["name"], "moodle", match["id"]), own_name, number
     for folder, name in _handed_in(parts):
         if folder in from_canvas and (match := CANVAS.fullmatch(name)):
             student = Student(match["name"], "canvas", match["id"], late=match["late"] is not None)

@@ -84,10 +84,10 @@ def strip(report: Mapping[str, Any]) -> list[Segment]:
         if not check["max_points"]:
             continue
         width = 100 * check["max_points"] / whole
-        seen = max(width - STRIP_GAP, width / 2)
-        earned = seen * check["points"] / check["max_points"]
-        middle = start + seen / 2
-        numbers = (round(number, 2) for number in (start, seen, earned, middle))
+        visible_width = max(width - STRIP_GAP, width / 2)
+        earned = visible_width * check["points"] / check["max_points"]
+        middle = start + visible_width / 2
+        numbers = (round(number, 2) for number in (start, visible_width, earned, middle))
         segments.append(Segment(check["id"], check["status"], *numbers))
         start += width
     return segments

@@ -63,12 +63,12 @@ def marks_on(reading: Reading, findings: Sequence[Finding]) -> list[Mark]:
 
 def _marks_of_parts(reading: Reading, finding: Finding) -> list[Mark]:
     for look in looks_of(finding.code, finding.params):
-        found = [part for part in reading.parts if _fits(part, look, finding)]
+        matching = [part for part in reading.parts if _fits(part, look, finding)]
         lines: dict[tuple[int, int], list[Part]] = {}
-        for part in found:
+        for part in matching:
             lines.setdefault((part.first_line, part.last_line), []).append(part)
         outer = {span: parts for span, parts in lines.items() if not any(_is_inside(span, other) for other in lines)}
-        if found and len(outer) <= MOST_LINES:
+        if matching and len(outer) <= MOST_LINES:
             return [_mark(finding.code, parts, look.is_certain) for _, parts in sorted(outer.items())]
     return []
 

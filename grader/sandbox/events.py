@@ -112,8 +112,8 @@ class Parts(Event):
 
     def untracked_of(self, kind: str) -> list[str]:
         """List those of one kind, for a report."""
-        found = [name for name, each in self.untracked.items() if each == kind]
-        return [*found, "…"] if found and self.more_untracked else found
+        names = [name for name, each in self.untracked.items() if each == kind]
+        return [*names, "…"] if names and self.more_untracked else names
 
 
 # For each array of a container: the places of its items.

@@ -150,7 +150,7 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
     """
     frames, cut_off = split_frames(raw, EVENTS)
     decoded: list[tuple[events.AnyEvent, Arrays]] = []
-    seen: Counter[type[events.Event]] = Counter()
+    counts: Counter[type[events.Event]] = Counter()
     for text, block in frames:
         try:
             event = _EVENTS.validate_python(decode_json(text))
@@ -159,8 +159,8 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
             raise RunnerOutputInvalid(f"the box sent an event that does not exist, by {exc.error_count()}") from exc
         if decoded and isinstance(decoded[-1][0], events.Done):
             raise RunnerOutputForged("the box sent more after its last event")
-        seen[type(event)] += 1
-        if seen[type(event)] > event.MOST:
+        counts[type(event)] += 1
+        if counts[type(event)] > event.MOST:
             raise RunnerOutputForged(f"the box sent more than {event.MOST} events {event.event!r}")
         decoded.append((event, _decode_arrays(event, block)))
     complete = bool(decoded) and isinstance(decoded[-1][0], events.Done)

@@ -120,8 +120,8 @@ def _was_taken_over(
     """Return whether one model took over the other's numbers; if both got new ones together, neither did."""
     if before is None:
         return True
-    held = [_equal(part.of(model), part.of(weights)) for model in before]
-    return was_copied if all(held) else any(held)
+    matches = [_equal(part.of(model), part.of(weights)) for model in before]
+    return was_copied if all(matches) else any(matches)
 
 
 def _equal(first: Array, second: Array) -> bool:

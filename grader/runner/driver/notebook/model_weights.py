@@ -130,13 +130,13 @@ class WatchedModels:
         if not 0 < watched.features * watched.units < 1 << 20:
             return {}
         leaves, features, units = find_leaves(watched.model, self.names), watched.features, watched.units
-        held = [np.asarray(leaf.variable) for leaf in leaves if leaf.variable is not None]
-        before, watched.digest = watched.digest, hashlib.sha256(b"".join(array.tobytes() for array in held)).digest()
+        arrays = [np.asarray(leaf.variable) for leaf in leaves if leaf.variable is not None]
+        before, watched.digest = watched.digest, hashlib.sha256(b"".join(array.tobytes() for array in arrays)).digest()
         if before == watched.digest:
             return watched.weights
         request, names = self.request, self.request["unpack_names"]
-        if known := recognition.placement_of(leaves, self.arrays, features, units, names):
-            return placements.collect(known, features, units)
+        if placement := recognition.placement_of(leaves, self.arrays, features, units, names):
+            return placements.collect(placement, features, units)
         found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])
         chosen = min(request["candidate"] or 0, len(found) - 1)
         return placements.collect(found[chosen], features, units) if found else {}
@@ -150,8 +150,8 @@ def _are_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bo
 
 def _keras_weights(layer: Any) -> dict[str, np.ndarray]:
     cell = getattr(layer, "cell", None)
-    found = {name: getattr(cell, name, None) for name in ("kernel", "recurrent_kernel", "bias")}
-    return {name: np.asarray(value, np.float32) for name, value in found.items() if value is not None}
+    weights = {name: getattr(cell, name, None) for name in ("kernel", "recurrent_kernel", "bias")}
+    return {name: np.asarray(value, np.float32) for name, value in weights.items() if value is not None}
 
 
 def _randomise_weights(source: str) -> None:

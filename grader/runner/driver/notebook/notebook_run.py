@@ -85,9 +85,9 @@ def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channe
 
     def on_failure(statement: ast.stmt, exc: BaseException) -> None:
         if next(failures) <= MAX_FAILURES:
-            found = failure(statement, exc, 1000)
-            channel.send("statement_failed", **found)
-            module.outputs.note("raised", f"{found['type']}: {found['message']}")
+            record = failure(statement, exc, 1000)
+            channel.send("statement_failed", **record)
+            module.outputs.note("raised", f"{record['type']}: {record['message']}")
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
     channel.end(phases={"notebook": time.monotonic() - started})

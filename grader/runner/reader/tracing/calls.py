@@ -112,12 +112,12 @@ class Calls(ABC):
         return self.attribute(owner, name, owner.span) if owner.kind.find(name) else None
 
     def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj:
-        made = self._note(self.on_heap(Obj(kind, {}, span)))
+        instance = self._note(self.on_heap(Obj(kind, {}, span)))
         self._making += 1
-        if isinstance(init := self._method(made, "__init__"), Func):
+        if isinstance(init := self._method(instance, "__init__"), Func):
             self.call(init, arguments, keywords, span)
         self._making -= 1
-        return made
+        return instance
 
     def _note(self, made: Made) -> Made:
         """Note a layer or object that is made while the class answers, or repeatedly; its parts are not noted."""
@@ -139,24 +139,24 @@ class Calls(ABC):
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, scope)
-            found = self.run(function.node.body, scope)
-            return NONE if found is None else found
+            answer = self.run(function.node.body, scope)
+            return NONE if answer is None else answer
         finally:
             self._stack.pop()
 
     def _bound(self, function: Func, arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
-        given = function.node.args
-        plain = [*given.posonlyargs, *given.args]
+        parameters = function.node.args
+        plain = [*parameters.posonlyargs, *parameters.args]
         if function.owner is not None:
             arguments = [function.owner, *arguments]
         found: dict[str, Value] = {part.arg: value for part, value in zip(plain, arguments, strict=False)}
-        names = {part.arg for part in (*plain, *given.kwonlyargs)}
+        names = {part.arg for part in (*plain, *parameters.kwonlyargs)}
         found |= {name: value for name, value in keywords.items() if name in names}
-        if given.vararg:
-            found[given.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
-        if given.kwarg:
+        if parameters.vararg:
+            found[parameters.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
+        if parameters.kwarg:
             rest: dict[Any, Value] = {name: value for name, value in keywords.items() if name not in names}
-            found[given.kwarg.arg] = self.on_heap(Map(rest))
+            found[parameters.kwarg.arg] = self.on_heap(Map(rest))
         unknown: dict[str, Value] = {name: Node("parameter", label=name) for name in names}
         return {**unknown, **function.defaults, **found}
 
@@ -214,9 +214,9 @@ class Calls(ABC):
             return Node(SAME[kind], (Seq(list(parts)),) if kind == "Concatenate" else tuple(parts), span)
         if kind != "Dense":
             return Node(kind.lower() if kind != "EinsumDense" else "apply", (*inputs, layer), span)
-        made = Node("apply", (layer, *inputs), span)
+        product = Node("apply", (layer, *inputs), span)
         function = layer.keywords.get("activation", layer.args[1] if len(layer.args) > 1 else NONE)
-        return self._activated(function, (made,), layer.span)
+        return self._activated(function, (product,), layer.span)
 
     def _activated(self, function: Value, inputs: tuple[Value, ...], span: Span) -> Value:
         if isinstance(function, Const):
