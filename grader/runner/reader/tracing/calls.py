@@ -149,16 +149,16 @@ class Calls(ABC):
         plain = [*parameters.posonlyargs, *parameters.args]
         if function.owner is not None:
             arguments = [function.owner, *arguments]
-        found: dict[str, Value] = {part.arg: value for part, value in zip(plain, arguments, strict=False)}
+        values: dict[str, Value] = {part.arg: value for part, value in zip(plain, arguments, strict=False)}
         names = {part.arg for part in (*plain, *parameters.kwonlyargs)}
-        found |= {name: value for name, value in keywords.items() if name in names}
+        values |= {name: value for name, value in keywords.items() if name in names}
         if parameters.vararg:
-            found[parameters.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
+            values[parameters.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
         if parameters.kwarg:
             rest: dict[Any, Value] = {name: value for name, value in keywords.items() if name not in names}
-            found[parameters.kwarg.arg] = self.on_heap(Map(rest))
+            values[parameters.kwarg.arg] = self.on_heap(Map(rest))
         unknown: dict[str, Value] = {name: Node("parameter", label=name) for name in names}
-        return {**unknown, **function.defaults, **found}
+        return {**unknown, **function.defaults, **values}
 
     def _outside(self, function: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
         if function.op == "layer":
@@ -282,9 +282,9 @@ class Calls(ABC):
         if isinstance(owner, Map) and name in ("get", "pop") and arguments and isinstance(arguments[0], Const):
             take = owner.items.get if name == "get" else owner.items.pop
             return take(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
-        given = arguments[0] if arguments else Map({})
-        if isinstance(owner, Map) and name == "update" and isinstance(given, Map):
-            owner.items |= {**given.items, **keywords}
+        values = arguments[0] if arguments else Map({})
+        if isinstance(owner, Map) and name == "update" and isinstance(values, Map):
+            owner.items |= {**values.items, **keywords}
             return NONE
         if isinstance(owner, Seq) and name == "pop" and -len(owner.items) <= _index(arguments, -1) < len(owner.items):
             # One element may stand for all.
@@ -292,8 +292,8 @@ class Calls(ABC):
         if isinstance(owner, Seq | Map) and name not in HARMLESS:
             self.doubt()
         if isinstance(owner, Const) and isinstance(owner.value, str) and name in ("lower", "upper", "strip", "split"):
-            found = getattr(owner.value, name)()
-            return Const(found) if isinstance(found, str) else Seq([Const(part) for part in found[:16]])
+            changed = getattr(owner.value, name)()
+            return Const(changed) if isinstance(changed, str) else Seq([Const(part) for part in changed[:16]])
         if name == "write" and len(arguments) == 2:
             self.collect(arguments[1], span, owner)
         return _operation(name, [owner, *arguments], keywords, span)
