@@ -212,7 +212,7 @@ def assignments_schema() -> None:
 def _submission(file: Path, assignment: Assignment) -> Submission:
     # One byte more than allowed is enough to know that the file is too large.
     limit = assignment.upload.upload_bytes + 1
-    with shell.wrong_usage(OSError):
+    with shell.wrong_usage(OSError, place=file):
         if str(file) == "-":
             return Submission("stdin.py", sys.stdin.buffer.read(limit))
         if file.is_dir():
@@ -223,7 +223,7 @@ def _submission(file: Path, assignment: Assignment) -> Submission:
 
 def _report(file: Path) -> Report:
     try:
-        with shell.wrong_usage(OSError):
+        with shell.wrong_usage(OSError, place=file):
             return read_report(file.read_bytes())
     except NotAReport as exc:
         raise shell.usage(f"{file} is no report that `grade --format json` wrote: {exc}") from exc
@@ -241,7 +241,7 @@ def _progress(language: str) -> Iterator[Progress | None]:
 
 
 def _write(view: View, format: str, output: Path | None) -> None:
-    with shell.wrong_usage(OSError):
+    with shell.wrong_usage(OSError, place=output or "standard output"):
         if output is not None:
             output.write_text(FORMATS[format].write(view), encoding="utf-8")
         elif format == "text" and sys.stdout.isatty():

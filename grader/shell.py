@@ -79,20 +79,22 @@ def usage(message: str) -> typer.Exit:
     return typer.Exit(USAGE)
 
 
-def failure(error: Exception) -> str:
-    """Describe an error in words; an error of the system without its number."""
+def failure(error: Exception, place: Path | str | None = None) -> str:
+    """Describe an error in words; an error of the system without its number, but with its place."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
-    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    # Opening a file names it in the error, reading and writing do not.
+    where = error.filename or place
+    return f"{where}: {error.strerror}" if where is not None else error.strerror
 
 
 @contextlib.contextmanager
-def wrong_usage(*errors: type[Exception]) -> Iterator[None]:
+def wrong_usage(*errors: type[Exception], place: Path | str | None = None) -> Iterator[None]:
     """Turn these errors, which the user of a command can mend, into a sentence and `USAGE`."""
     try:
         yield
     except errors as exc:
-        raise usage(failure(exc)) from exc
+        raise usage(failure(exc, place)) from exc
 
 
 @contextlib.contextmanager
