@@ -302,9 +302,6 @@ class View:
         message: str = part["message"]
         return f"{message}\n{self.ui('what_to_do')}: {part['hint']}" if part["hint"] else message
 
-    def summary(self) -> str:
-        return summary(self.report, self.language)
-
     def remarks(self) -> list[str]:
         """Return the advisories."""
         return [advisory["message"] for advisory in self.report["advisories"]]
