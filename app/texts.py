@@ -18,3 +18,8 @@ def text(id: str, language: str, /, **params: object) -> str:
 
 def title_of(assignment: Assignment, language: str) -> str:
     return assignment.title_in(language)
+
+
+def one_line(text: str, most: int) -> str | None:
+    """Return the printable part of a stranger's text in one line, shortened; None: nothing is left."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most] or None

@@ -17,7 +17,7 @@ import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from grader.errors import AssignmentError, UnknownAssignment, sentence_of
+from grader.errors import AssignmentError, sentence_of
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Use
 from reference import CaseSpec
@@ -280,14 +280,13 @@ def pick_assignment(assignments: dict[str, Assignment], name: str) -> Assignment
     """Return the assignment with the id `name`, or the one in the file that `name` names.
 
     Raises:
-        UnknownAssignment: there is none; the message lists the known ones.
-        AssignmentError: the named file has a mistake.
+        AssignmentError: there is none, and the message lists the known ones; or the named file has a mistake.
     """
     if name in assignments:
         return assignments[name]
     if name.endswith(".toml") or os.sep in name:
         return read_assignment(Path(name))
-    raise UnknownAssignment(f"no assignment {name!r}; there are: {', '.join(sorted(assignments))}")
+    raise AssignmentError(f"no assignment {name!r}; there are: {', '.join(sorted(assignments))}")
 
 
 def assignment_schema() -> dict[str, Any]:

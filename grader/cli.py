@@ -106,12 +106,10 @@ def grade_command(
             show_default=False,
         ),
     ],
-    assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
+    assignment: shell.ForAssignment = "lstm-layer",
     format: Annotated[FormatName, typer.Option(help="How the report is written.")] = TEXT,
-    lang: Annotated[
-        shell.Language | None, typer.Option(help="Language of the report; default: the locale's.", show_default=False)
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the report here.", show_default=False)] = None,
+    lang: shell.Lang = None,
+    output: shell.Output = None,
     fail_under: Annotated[
         float, typer.Option(help="Exit with 1 when the submission gets fewer points than this.")
     ] = 0.0,
@@ -164,9 +162,7 @@ def diff_command(
     before: Annotated[Path, typer.Argument(help="A JSON report.", show_default=False)],
     after: Annotated[Path, typer.Argument(help="Another one, of the same submission.", show_default=False)],
     format: Annotated[DiffFormat, typer.Option(help="How the difference is written.")] = DiffFormat.TEXT,
-    lang: Annotated[
-        shell.Language | None, typer.Option(help="Language of the text; default: the locale's.", show_default=False)
-    ] = None,
+    lang: shell.Lang = None,
 ) -> None:
     """Say what differs between two reports of one submission.
 
@@ -202,10 +198,8 @@ def assignments_check(file: Annotated[Path, typer.Argument(help="A TOML file.")]
 
     When something is wrong with it, the exit code is 2, and a sentence says what.
     """
-    try:
+    with shell.wrong_usage(AssignmentError):
         assignment = read_assignment(file)
-    except AssignmentError as exc:
-        raise shell.usage(str(exc)) from exc
     typer.echo(f"{assignment.id}: {assignment.max_points:g} points, {len(assignment.cases)} cases, {assignment.digest}")
 
 
@@ -218,22 +212,19 @@ def assignments_schema() -> None:
 def _submission(file: Path, assignment: Assignment) -> Submission:
     # One byte more than allowed is enough to know that the file is too large.
     limit = assignment.upload.upload_bytes + 1
-    try:
+    with shell.wrong_usage(OSError, place=file):
         if str(file) == "-":
             return Submission("stdin.py", sys.stdin.buffer.read(limit))
         if file.is_dir():
             return in_folder(file, limit)
         with file.open("rb") as stream:
             return Submission(file.name, stream.read(limit))
-    except OSError as exc:
-        raise shell.usage(f"{file}: {exc.strerror or exc}") from exc
 
 
 def _report(file: Path) -> Report:
     try:
-        return read_report(file.read_bytes())
-    except OSError as exc:
-        raise shell.usage(f"{file}: {exc.strerror or exc}") from exc
+        with shell.wrong_usage(OSError, place=file):
+            return read_report(file.read_bytes())
     except NotAReport as exc:
         raise shell.usage(f"{file} is no report that `grade --format json` wrote: {exc}") from exc
 
@@ -250,14 +241,10 @@ def _progress(language: str) -> Iterator[Progress | None]:
 
 
 def _write(view: View, format: str, output: Path | None) -> None:
-    try:
-        if output is None and format == "text" and sys.stdout.isatty():
+    with shell.wrong_usage(OSError, place=output or "standard output"):
+        if output is not None:
+            output.write_text(FORMATS[format].write(view), encoding="utf-8")
+        elif format == "text" and sys.stdout.isatty():
             print_report(view, Console(highlight=False))
-            return
-        text = FORMATS[format].write(view)
-        if output is None:
-            sys.stdout.write(text)
         else:
-            output.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise shell.usage(f"{output}: {exc.strerror or exc}") from exc
+            sys.stdout.write(FORMATS[format].write(view))

@@ -3,11 +3,9 @@
 A fault of the student's code is a value (`grader.report.model.Status`); an error that stops *us* is an exception::
 
     GraderError
-      SubmissionError         the student
-        RunnerOutputInvalid   the box answered with other bytes than it was asked for
-          RunnerOutputForged  ... and somebody wrote them in the form of answers
+      RunnerOutputInvalid     the student: the box answered with other bytes than it was asked for
+        RunnerOutputForged    ... and somebody wrote them in the form of answers
       AssignmentError         the author of the assignment file
-        UnknownAssignment     no assignment has this id
       SandboxError            the operator; worth another try
         SandboxUnavailable    this host cannot run the box as it is configured
         SandboxClosed         the process is stopping, and has closed the box
@@ -34,11 +32,7 @@ class GraderError(Exception):
     """Base of everything that `grader` raises on purpose."""
 
 
-class SubmissionError(GraderError):
-    """The submission cannot be graded as it was handed in."""
-
-
-class RunnerOutputInvalid(SubmissionError):
+class RunnerOutputInvalid(GraderError):
     """The bytes from the box are not an answer to what it was asked."""
 
 
@@ -47,11 +41,7 @@ class RunnerOutputForged(RunnerOutputInvalid):
 
 
 class AssignmentError(GraderError):
-    """An assignment file is wrong; the message names the file, the key, the value and what was expected."""
-
-
-class UnknownAssignment(AssignmentError):
-    """No assignment has this id."""
+    """An assignment file is wrong, or no assignment has this id; the message says what was expected."""
 
 
 class SandboxError(GraderError):

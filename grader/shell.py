@@ -39,7 +39,12 @@ class Language(StrEnum):
     EN = "en"
 
 
-#: The option of the commands that grade.
+#: Options that several commands have.
+Lang = Annotated[
+    Language | None, typer.Option(help="Language of the texts; default: the locale's.", show_default=False)
+]
+Output = Annotated[Path | None, typer.Option(help="Write it into this file.", show_default=False)]
+ForAssignment = Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")]
 Seed = Annotated[
     str | None,
     typer.Option(
@@ -74,11 +79,22 @@ def usage(message: str) -> typer.Exit:
     return typer.Exit(USAGE)
 
 
-def failure(error: Exception) -> str:
-    """Describe an error in words; an error of the system without its number."""
+def failure(error: Exception, place: Path | str | None = None) -> str:
+    """Describe an error in words; an error of the system without its number, but with its place."""
     if not isinstance(error, OSError) or error.strerror is None:
         return str(error)
-    return f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror
+    # Opening a file names it in the error, reading and writing do not.
+    where = error.filename or place
+    return f"{where}: {error.strerror}" if where is not None else error.strerror
+
+
+@contextlib.contextmanager
+def wrong_usage(*errors: type[Exception], place: Path | str | None = None) -> Iterator[None]:
+    """Turn these errors, which the user of a command can mend, into a sentence and `USAGE`."""
+    try:
+        yield
+    except errors as exc:
+        raise usage(failure(exc, place)) from exc
 
 
 @contextlib.contextmanager
@@ -190,18 +206,14 @@ def wrong_settings(error: ValidationError) -> typer.Exit:
 
 def all_assignments() -> dict[str, Assignment]:
     """Return all assignments by id. Raises: typer.Exit: one of the operator's files has a mistake."""
-    try:
+    with wrong_usage(AssignmentError):
         return load_assignments(grading_settings().assignments_dir)
-    except AssignmentError as exc:
-        raise usage(str(exc)) from exc
 
 
 def find_assignment(name: str) -> Assignment:
     """Find an assignment by its id or its TOML file. Raises: typer.Exit: there is none, or it has a mistake."""
-    try:
+    with wrong_usage(AssignmentError):
         return pick_assignment(all_assignments(), name)
-    except AssignmentError as exc:
-        raise usage(str(exc)) from exc
 
 
 def reference_store(settings: GradingSettings) -> ReferenceStore:

@@ -18,7 +18,7 @@ maps each to its answer. Their texts are in app/locale, under ``problem.<slug>.t
 `params` fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 
 class AppError(Exception):
@@ -31,3 +31,13 @@ class AppError(Exception):
 
 class AccessDenied(AppError):
     """Base of errors about a missing right."""
+
+
+T = TypeVar("T")
+
+
+def existing(row: T | None, error: AppError | type[AppError]) -> T:
+    """Return a row that was looked up. Raises: AppError: this error: there is none."""
+    if row is None:
+        raise error
+    return row

@@ -7,10 +7,12 @@ another site, a grade to the column of another course, or another course's list 
 """
 
 import re
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 import httpx
 
+from app.errors.outgoing import TargetRefused
 from app.lti.registration.kinds import is_for_many_schools, is_moodle
 from app.storage.models import LtiPlatform
 
@@ -65,3 +67,17 @@ def _site(address: str) -> tuple[str, str, int | None] | None:
         return url.scheme, url.host, url.port
     except (ValueError, httpx.InvalidURL):
         return None
+
+
+def parts_of(address: str) -> SplitResult:
+    """Take an address apart. Raises: TargetRefused: it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError as exc:
+        raise TargetRefused(reason=f"{address[:100]!a} is no address") from exc
+
+
+def with_query(address: str, parameters: Mapping[str, str]) -> str:
+    """Add parameters to an address that may have some. Raises: TargetRefused: it is no address."""
+    parts = parts_of(address)
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(parameters))))))

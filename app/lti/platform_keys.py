@@ -76,18 +76,21 @@ class PlatformKeys:
             raise PlatformUnavailable  # The reason was logged.
         self._asked[url] = self._clock()
         try:
-            answer = await self._outgoing.send(
-                "GET", url, headers={"Accept": "application/json"}, most_bytes=ANSWER_BYTES
-            )
-            if not answer.is_success:
-                raise AnswerUnusable(reason=f"answered {answer.status}")
-            keys = read_keys(answer.json())
+            keys = await fetch_keys(self._outgoing, url)
         except (AnswerUnusable, TargetRefused) as exc:
             self._failed[url] = self._clock()
             logger.warning("lti_keys_unavailable", extra={"url": url, "reason": exc.params["reason"]})
             raise PlatformUnavailable from exc
         self._caches[url] = _CachedKeys(keys, self._clock())
         return keys
+
+
+async def fetch_keys(outgoing: Outgoing, url: str) -> Mapping[str, RSAKey]:
+    """Fetch the keys that a platform publishes at this address. Raises: AnswerUnusable, TargetRefused"""
+    answer = await outgoing.send("GET", url, headers={"Accept": "application/json"}, most_bytes=ANSWER_BYTES)
+    if not answer.is_success:
+        raise AnswerUnusable(reason=f"answered {answer.status}")
+    return read_keys(answer.json())
 
 
 def read_keys(document: object) -> Mapping[str, RSAKey]:

@@ -25,6 +25,7 @@ from app.outgoing.targets import check_url
 from app.storage.database import Database
 from app.storage.models import LtiPlatform, new_id
 from app.storage.passback import GONE, tokens_given
+from app.texts import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -286,7 +287,7 @@ def words_of(answer: Answer) -> str:
     elif is_page(answer):
         title = _TITLE.search(text)
         text = unescape(title[1]) if title else ""
-    words = " ".join("".join(char if char.isprintable() else " " for char in text[: WORDS * 4]).split())[:WORDS]
+    words = one_line(text[: WORDS * 4], WORDS) or ""
     # Moodle sometimes answers `[]`.
     return words if any(map(str.isalnum, words)) else responses.get(answer.status, "")
 

@@ -1,12 +1,13 @@
 """Registered platforms, and the changes to them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import httpx
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import existing
 from app.errors.lti import PlatformInUse, PlatformKnown, PlatformNotFound, PlatformUnknown, RegistrationRefused
 from app.storage import passback
 from app.storage.models import (
@@ -69,10 +70,7 @@ async def list_platforms(session: AsyncSession) -> Sequence[LtiPlatform]:
 
 async def find(session: AsyncSession, platform_id: str) -> LtiPlatform:
     """Raises: PlatformNotFound"""
-    platform = await session.get(LtiPlatform, platform_id)
-    if platform is None:
-        raise PlatformNotFound
-    return platform
+    return existing(await session.get(LtiPlatform, platform_id), PlatformNotFound)
 
 
 async def add(session: AsyncSession, registration: Registration, *, made_by: str, confirmed: bool) -> LtiPlatform:
@@ -90,21 +88,13 @@ async def add(session: AsyncSession, registration: Registration, *, made_by: str
         raise PlatformKnown(platform=other.id)
     if not confirmed and await _of_client(session, registration.client_id):
         raise RegistrationRefused(reason="the client id is that of another platform here")
-    platform = LtiPlatform(
-        name=registration.name,
-        issuer=registration.issuer,
-        client_id=registration.client_id,
-        login_url=registration.login_url,
-        token_url=registration.token_url,
-        keys_url=registration.keys_url,
-        token_audience=registration.token_audience,
-        origins=" ".join(registration.origins),
-        made_by=made_by,
-        confirmed_at=utc_now() if confirmed else None,
-    )
+    facts = asdict(registration)
+    deployments, origins = facts.pop("deployments"), " ".join(facts.pop("origins"))
+    confirmed_at = utc_now() if confirmed else None
+    platform = LtiPlatform(**facts, origins=origins, made_by=made_by, confirmed_at=confirmed_at)
     session.add(platform)
     await session.flush()
-    for deployment in dict.fromkeys(registration.deployments):
+    for deployment in dict.fromkeys(deployments):
         session.add(LtiDeployment(platform_id=platform.id, deployment_id=deployment))
     await session.flush()
     return platform

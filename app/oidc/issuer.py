@@ -27,6 +27,7 @@ from app.mail.addresses import address_of
 from app.oidc.flow import Flow
 from app.oidc.registration import Registration
 from app.oidc.urls import is_safe_url
+from app.texts import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -322,10 +323,7 @@ def _keys(document: Mapping[str, Any]) -> KeySet:
 
 
 def _a_name(value: object) -> str | None:
-    """Return the name without unprintable characters; None: nothing is left."""
-    if not isinstance(value, str):
-        return None
-    return " ".join("".join(char if char.isprintable() else " " for char in value).split())[:NAME_CHARACTERS] or None
+    return one_line(value, NAME_CHARACTERS) if isinstance(value, str) else None
 
 
 def _a_word(value: object) -> str:

@@ -42,10 +42,10 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """The seconds that the server asks us to wait, by its own clock (RFC 9110, section 10.2.3), or None."""
-        asked = self.headers.get("retry-after", "").strip()
-        if asked.isascii() and asked.isdecimal():
-            return float(asked[:9])
-        until = moment_of(asked)
+        header = self.headers.get("retry-after", "").strip()
+        if header.isascii() and header.isdecimal():
+            return float(header[:9])
+        until = moment_of(header)
         now = moment_of(self.headers.get("date", "")) or time.time()
         return None if until is None else max(0.0, until - now)
 

@@ -9,17 +9,12 @@ twice, as after a crash. The rest of the service sees the queue as `Jobs`. There
     PostgreSQLJobs    many processes: `Worker`s on any machine grade, and their `Heartbeat`s show which are alive
 """
 
-import asyncio
-import contextlib
-from typing import Protocol
-
 from app.queue.embedded import EmbeddedJobs, hold_data_dir
-from app.queue.grading import MAX_CLAIMS, MAX_TRIES, Engine, Grading
+from app.queue.grading import Engine, Grading
+from app.queue.jobs import Jobs
 from app.queue.postgresql import PostgreSQLJobs, Worker
 
 __all__ = [
-    "MAX_CLAIMS",
-    "MAX_TRIES",
     "EmbeddedJobs",
     "Engine",
     "Grading",
@@ -28,24 +23,3 @@ __all__ = [
     "Worker",
     "hold_data_dir",
 ]
-
-
-class Jobs(Protocol):
-    """A queue of submissions."""
-
-    def wake(self) -> None:
-        """Look for work now. Call this after committing a transaction that has queued something."""
-
-    def watch(self, submission_id: str) -> contextlib.AbstractContextManager[asyncio.Event]:
-        """Yield an event that is set when the submission may have changed. Read the submission before you wait."""
-
-    @property
-    def is_working(self) -> bool:
-        """Whether this process does its part of the work."""
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the service is about to stop."""
-
-    def stop_watching(self) -> None:
-        """Set all events, because the service is about to stop."""

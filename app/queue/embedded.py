@@ -14,14 +14,14 @@ from typing import Self
 from app.errors.commands import DataDirInUse
 from app.queue import claims
 from app.queue.grading import Grading
+from app.queue.jobs import Jobs
 from app.queue.slots import Slots
-from app.queue.watchers import Watchers
 from app.storage.database import Database
 
 logger = logging.getLogger(__name__)
 
 
-class EmbeddedJobs(Watchers):
+class EmbeddedJobs(Jobs):
     """Queue and worker; they run while the async context is entered.
 
     The caller holds the data folder (`hold_data_dir`) before entering, and stops the engine after leaving.

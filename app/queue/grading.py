@@ -146,8 +146,8 @@ class Grading:
                 return await asyncio.get_running_loop().run_in_executor(self._threads, in_context, grade)
         except Exception as exc:  # The one place where a fault of ours becomes a report (and not the student's zero).
             logger.exception("grading_failed")
-            asked = assignment.beforehand() if assignment and claim.is_check else assignment
-            return internal_error(submission, claim.assignment_id, asked, exc)
+            rules = assignment.beforehand() if assignment and claim.is_check else assignment
+            return internal_error(submission, claim.assignment_id, rules, exc)
 
     async def _store(self, claim: Claim, report: Report, artefacts: Mapping[str, bytes]) -> None:
         kept = await self.persist(lambda session: claims.finish(session, claim, report, artefacts))

@@ -80,11 +80,11 @@ class Heartbeat(Background):
             self._seen = {}
         async with self._database.write() as session:
             others = await claims.beat(session, self._worker, self._claims(), self._about())
-            seen = {other: self._seen.get(other, now) for other in others}
-            for other, since in seen.items():
+            since_when = {other: self._seen.get(other, now) for other in others}
+            for other, since in since_when.items():
                 if now - since >= STALLED_SECONDS and await claims.requeue_silent(session, other):
                     logger.warning("job_rescued", extra={"submission_id": other.submission_id})
-        self._seen = seen
+        self._seen = since_when
         self._beaten_at = self._clock()
 
     async def leave(self) -> None:

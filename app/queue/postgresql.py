@@ -6,7 +6,6 @@ looks at intervals.
 """
 
 import contextlib
-import logging
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -15,16 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.queue import claims
 from app.queue.grading import Grading
 from app.queue.heartbeat import STALLED_SECONDS, Heartbeat
+from app.queue.jobs import Jobs
 from app.queue.listener import Listener
 from app.queue.slots import Slots
-from app.queue.watchers import Watchers
 from app.storage.announcements import CHANNEL, QUEUED_CHANNEL
 from app.storage.database import Database
 
-logger = logging.getLogger(__name__)
 
-
-class PostgreSQLJobs(Watchers):
+class PostgreSQLJobs(Jobs):
     """The queue in a web process; it is notified of the workers' progress while the async context is entered."""
 
     def __init__(self, database: Database) -> None:

@@ -1,7 +1,5 @@
 """Announces a transaction's changes to other processes when it is committed."""
 
-from collections.abc import Collection
-
 from sqlalchemy import ARRAY, String, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,16 +9,11 @@ CHANNEL = "lstm_grader_submission"
 QUEUED_CHANNEL = "lstm_grader_queued"
 
 
-async def announce(session: AsyncSession, submission_id: str) -> None:
-    """Notify the submission's watchers of a change, when this transaction is committed.
+async def announce(session: AsyncSession, *submission_ids: str) -> None:
+    """Notify the submissions' watchers of a change, when this transaction is committed.
 
     On PostgreSQL this reaches all processes, on SQLite only this one (`Database.announced`).
     """
-    await announce_all(session, [submission_id])
-
-
-async def announce_all(session: AsyncSession, submission_ids: Collection[str]) -> None:
-    """Announce the changes of all these submissions."""
     if is_postgresql(session):
         id = func.unnest(bindparam("ids", list(submission_ids), ARRAY(String))).column_valued("id")
         await session.execute(select(func.pg_notify(CHANNEL, id)))

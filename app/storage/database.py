@@ -220,10 +220,7 @@ class Database:
     async def _compact(self) -> None:
         """Rewrite SQLite's file, because data that earlier versions deleted is still in its free pages."""
         try:
-            async with self._engine.connect() as connection:
-                raw = (await connection.get_raw_connection()).driver_connection
-                assert raw is not None
-                await (await raw.execute("VACUUM")).close()
+            await self._run_alone("VACUUM")
             await self.empty_log()
         except (SQLAlchemyError, sqlite3.Error) as exc:  # For example, a disk without room for a copy.
             logger.warning("database_not_compacted", extra={"reason": str(exc)})
@@ -279,13 +276,17 @@ class Database:
             OperationalError: the log could not be emptied.
         """
         if self.is_sqlite:
-            async with self._engine.connect() as connection:
-                raw = (await connection.get_raw_connection()).driver_connection
-                assert raw is not None
-                try:
-                    await (await raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
-                except sqlite3.Error as exc:
-                    raise OperationalError("PRAGMA wal_checkpoint", None, exc) from exc
+            try:
+                await self._run_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as exc:
+                raise OperationalError("PRAGMA wal_checkpoint", None, exc) from exc
+
+    async def _run_alone(self, statement: str) -> None:
+        """Run a statement of SQLite's outside any transaction. Raises: sqlite3.Error"""
+        async with self._engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            await (await raw.execute(statement)).close()
 
     async def close(self) -> None:
         await self._engine.dispose()

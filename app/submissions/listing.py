@@ -38,14 +38,14 @@ class Selection:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions for a query that joins `Submission` with its counting report."""
-        given = [
+        filters = [
             (Submission.course_id, self.course),
             (Submission.student, self.student),
             (Submission.assignment_id, self.assignment),
             (Submission.job_status, self.job_status),
             (StoredReport.status, self.status),
         ]
-        conditions = [column == value for column, value in given if value is not None]
+        conditions = [column == value for column, value in filters if value is not None]
         if self.held is not None:
             conditions.append(waits_for_decision() if self.held else ~waits_for_decision())
         return conditions if self.since is None else [*conditions, Submission.created_at >= self.since]

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import is_valid
-from app.storage.announcements import announce_all
+from app.storage.announcements import announce
 from app.storage.due import database_now
 from app.storage.models import Delivery, MemberRole, Membership, Role, StoredReport, Submission, Token, Webhook, utc_now
 from app.storage.passback import attempts_changed
@@ -50,7 +50,7 @@ async def tell(session: AsyncSession, submissions: Collection[str], reports: Col
     if reports:
         await _add_deliveries(session, reports)
     await attempts_changed(session, submissions)
-    await announce_all(session, submissions)
+    await announce(session, *submissions)
 
 
 async def _add_deliveries(session: AsyncSession, reports: Collection[int]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import undefer
 from app.access.tokens import Principal
 from app.courses import assignments, members
 from app.courses.assignments import Use
+from app.errors import existing
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.storage.announcements import announce, announce_queued
 from app.storage.models import (
@@ -192,10 +193,7 @@ async def existing_submission(session: AsyncSession, submission_id: str, viewer:
     Raises:
         SubmissionNotFound: there is none, or `viewer` may not see it.
     """
-    submission = await find_submission(session, submission_id, viewer)
-    if submission is None:
-        raise SubmissionNotFound
-    return submission
+    return existing(await find_submission(session, submission_id, viewer), SubmissionNotFound)
 
 
 async def submission_content(session: AsyncSession, submission_id: str, viewer: Principal) -> Submission | None:
@@ -236,9 +234,7 @@ async def existing_report(
         stored = await reports.find_report(session, submission_id, report_id, viewer)
     else:
         stored = await reports.newest_report(session, submission_id)
-    if stored is None:
-        raise ReportNotReady if report_id is None else ReportNotFound
-    return submission, stored
+    return submission, existing(stored, ReportNotReady if report_id is None else ReportNotFound)
 
 
 def waits_for_decision() -> ColumnElement[bool]:

@@ -76,8 +76,8 @@ def check_upload(
     own = None if submitter.hands_in_for_others else submitter.external_id
     student = student or own
     if file is None or not student:
-        given = {"file": file, "student": student}
-        raise FieldsMissing(missing=[name for name, value in given.items() if not value])
+        fields = {"file": file, "student": student}
+        raise FieldsMissing(missing=[name for name, value in fields.items() if not value])
     if assignment_id not in assignments:
         raise AssignmentUnknown(came=assignment_id[:100], known=sorted(assignments))
     if submitter.assignment_id not in (None, assignment_id):

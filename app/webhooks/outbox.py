@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal, is_valid
+from app.errors import existing
 from app.errors.outgoing import TooManyWebhooks, WebhookNotFound
 from app.storage.due import database_now, is_due
 from app.storage.models import (
@@ -75,10 +76,8 @@ async def list_webhooks(session: AsyncSession, viewer: Principal) -> Sequence[We
 
 async def existing_webhook(session: AsyncSession, webhook_id: str, viewer: Principal) -> Webhook:
     """Raises: WebhookNotFound: there is none, or `viewer` may not see it."""
-    webhook = await session.scalar(select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer)))
-    if webhook is None:
-        raise WebhookNotFound
-    return webhook
+    query = select(Webhook).where(Webhook.id == webhook_id, _visible_to(viewer))
+    return existing(await session.scalar(query), WebhookNotFound)
 
 
 async def delete_webhook(session: AsyncSession, webhook_id: str) -> None:

@@ -39,19 +39,26 @@ class Unreadable(Exception):
 
 
 @contextlib.contextmanager
+def readable() -> Iterator[None]:
+    """Raises: Unreadable: reading in this block fails, or finds an archive damaged."""
+    try:
+        yield
+    except BROKEN as exc:
+        raise Unreadable("damaged") from exc
+    except OSError as exc:
+        raise Unreadable("unreadable") from exc
+
+
+@contextlib.contextmanager
 def open_archive(source: Path | bytes) -> Iterator[zipfile.ZipFile]:
     """Open an archive. Raises: Unreadable: it is not one, it is damaged, or its directory is absurdly large."""
     with contextlib.ExitStack() as stack:
-        try:
+        with readable():
             file: IO[bytes] = stack.enter_context(source.open("rb") if isinstance(source, Path) else io.BytesIO(source))
             # `ZipFile` reads and keeps the whole directory at once.
             if _directory_bytes(file) > DIRECTORY_BYTES:
                 raise Unreadable("too_many_files")
             archive = stack.enter_context(zipfile.ZipFile(file))
-        except BROKEN as exc:
-            raise Unreadable("damaged") from exc
-        except OSError as exc:
-            raise Unreadable("unreadable") from exc
         yield archive
 
 
@@ -91,13 +98,8 @@ def read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> b
         raise Unreadable("link")
     if info.compress_type not in METHODS:
         raise Unreadable("unusual_packing")
-    try:
-        with archive.open(info) as file:
-            return file.read(limit)
-    except BROKEN as exc:
-        raise Unreadable("damaged") from exc
-    except OSError as exc:
-        raise Unreadable("unreadable") from exc
+    with readable(), archive.open(info) as file:
+        return file.read(limit)
 
 
 def _path(info: zipfile.ZipInfo) -> PurePosixPath:

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 from zipfile import ZipFile, ZipInfo
 
-from grader.batch.archives import Unreadable, entries, open_archive, read_entry
+from grader.batch.archives import Unreadable, entries, open_archive, read_entry, readable
 from grader.submission import CODE_SUFFIXES, NAMED_FILES, is_leftover, readable_name
 
 ARCHIVE_SUFFIX = ".zip"
@@ -72,7 +72,10 @@ class _File:
 
     @property
     def is_code(self) -> bool:
-        return self.parts[-1].lower().endswith(CODE_SUFFIXES)
+        return self.has_suffix(*CODE_SUFFIXES)
+
+    def has_suffix(self, *suffixes: str) -> bool:
+        return self.parts[-1].lower().endswith(suffixes)
 
 
 @contextlib.contextmanager
@@ -161,11 +164,8 @@ def _nested_reader(archive: ZipFile, info: ZipInfo, number: int) -> Callable[[in
 
 
 def _read_file(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit)
-    except OSError as exc:
-        raise Unreadable("unreadable") from exc
+    with readable(), path.open("rb") as file:
+        return file.read(limit)
 
 
 def _unreadable_file(parts: tuple[str, ...], reason: Unreadable) -> _File:
@@ -188,7 +188,7 @@ def _students(files: Sequence[_File], prefix: str, *, alone: bool) -> Iterator[S
         code = [(file, name) for file, name in handed_in if file.is_code]
         # A student who handed in only a picture or a Word file still gets an answer, and a row in the grade book.
         is_asked = student.platform is not None or alone
-        kept = code or (handed_in if is_asked else [pair for pair in handed_in if _is_archive(pair[0])])
+        kept = code or (handed_in if is_asked else [pair for pair in handed_in if pair[0].has_suffix(ARCHIVE_SUFFIX)])
         for file, filename in _one_per_archive(kept):
             path = prefix if alone else "/".join((prefix, *file.parts))
             yield StudentFile(path, student, filename, file.read)
@@ -203,11 +203,8 @@ def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File
         else:
             yield file, name
     for archive, inside in archives.items():
-        fitting = next(
-            of_kind
-            for suffix in CODE_SUFFIXES
-            if (of_kind := [pair for pair in inside if pair[0].parts[-1].lower().endswith(suffix)])
-        )
+        kinds = ([pair for pair in inside if pair[0].has_suffix(suffix)] for suffix in CODE_SUFFIXES)
+        fitting = next(filter(None, kinds))
         newest = max(file.changed for file, _ in fitting)
         latest = [pair for pair in fitting if pair[0].changed == newest]
         if len(latest) == 1:
@@ -216,10 +213,6 @@ def _one_per_archive(files: Sequence[tuple[_File, str]]) -> Iterator[tuple[_File
             names = ", ".join("/".join(file.parts[len(archive) :]) for file, _ in latest[:NAMED_FILES])
             more = ", ..." if len(latest) > NAMED_FILES else ""
             yield _unreadable_file((*archive, f"{{{names}{more}}}"), Unreadable("several_files")), archive[-1]
-
-
-def _is_archive(file: _File) -> bool:
-    return file.parts[-1].lower().endswith(ARCHIVE_SUFFIX)
 
 
 def _handed_in(parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -244,8 +237,8 @@ def _owner(file: _File, from_canvas: set[tuple[str, ...]]) -> tuple[Student, str
     for number, part in enumerate(parts):
         if match := MOODLE.fullmatch(part):
             is_file = number == len(parts) - 1
-            named = (match["file"] if is_file else None) or filename
-            return Student(match["name"], "moodle", match["id"]), named, number
+            own_name = (match["file"] if is_file else None) or filename
+            return Student(match["name"], "moodle", match["id"]), own_name, number
     for folder, name in _handed_in(parts):
         if folder in from_canvas and (match := CANVAS.fullmatch(name)):
             student = Student(match["name"], "canvas", match["id"], late=match["late"] is not None)

@@ -34,12 +34,10 @@ def batch_command(
         list[Path],
         typer.Argument(help="Folders, files, or the archives that Moodle and Canvas make of a whole course."),
     ],
-    assignment: Annotated[str, typer.Option(help="Id of an assignment, or a TOML file.")] = "lstm-layer",
+    assignment: shell.ForAssignment = "lstm-layer",
     format: Annotated[BatchFormat, typer.Option(help="How the results are written.")] = BatchFormat.JSONL,
-    lang: Annotated[
-        shell.Language | None, typer.Option(help="Language of the texts; default: the locale's.", show_default=False)
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the results here.", show_default=False)] = None,
+    lang: shell.Lang = None,
+    output: shell.Output = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="So many at a time; default: one per core.", show_default=False)
     ] = None,
@@ -102,11 +100,8 @@ def _open_output(output: Path | None, stack: contextlib.ExitStack, *, bom: bool)
     """Open standard output, or a new file; a spreadsheet needs the mark at its start to recognise UTF-8."""
     if output is None:
         return sys.stdout
-    try:
-        encoding = "utf-8-sig" if bom else "utf-8"
-        return stack.enter_context(output.open("w", encoding=encoding, newline=""))
-    except OSError as exc:
-        raise shell.usage(f"{output}: {exc.strerror or exc}") from exc
+    with shell.wrong_usage(OSError):
+        return stack.enter_context(output.open("w", encoding="utf-8-sig" if bom else "utf-8", newline=""))
 
 
 @contextlib.contextmanager

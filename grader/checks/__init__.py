@@ -1,1 +1,1 @@
-"""One module per check; `registry.py` maps a name in the assignment to a check."""
+"""The checks; `registry.py` maps a name in the assignment to a check."""

@@ -55,8 +55,8 @@ def equivalence(evidence: Evidence) -> Verdict:
         return Verdict.failed(Finding.of("only_form_differs", form), details, earned=earned)
     parts = evidence.execution.parts
     if (parts is None or not parts.roles) and repeats_itself(evidence.execution):
-        found = _weights_found(parts.found if parts else [], answer.output)
-        return Verdict.failed(Finding.of("parts_not_found", found), {"roles_from": None})
+        params_of_weights = _weights_found(parts.found if parts else [], answer.output)
+        return Verdict.failed(Finding.of("parts_not_found", params_of_weights), {"roles_from": None})
     if not comparison.same_shape:
         params = {"actual": answer.output.shape, "expected": [case.batch, case.timesteps, case.units]}
         # Right numbers of a whole sequence that another input does not confirm prove nothing.

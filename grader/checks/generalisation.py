@@ -34,39 +34,39 @@ def generalisation(evidence: Evidence) -> Verdict:
         if problem is not None:
             return Verdict.failed(problem, details)
     answered = any(case.id in evidence.execution.answers for case in wrong)
-    found = Finding.of(
+    cause = Finding.of(
         "wrong_on_hidden_cases",
         categories=[case.category for case in wrong],
         call=_own_call(evidence.reading),
         variant="try" if answered else "raises",
     )
-    return Verdict.failed(found, details)
+    return Verdict.failed(cause, details)
 
 
 def _at_the_edges(evidence: Evidence, categories: dict[str, bool]) -> Verdict:
     """Judge answers to zeros, very large numbers, one row and one step, where all else is right."""
     # A model that is right only while fresh has a mistake of its own, and is no longer fresh here.
-    asked = () if evidence.execution.fresh_only else evidence.execution.edges
+    edges = () if evidence.execution.fresh_only else evidence.execution.edges
     wrong = [
         (case, answer)
-        for case, answer in asked
+        for case, answer in edges
         if answer is None or not answer.compare(case, evidence.assignment.tolerance).close
     ]
     if not wrong:
         return Verdict.passed(categories=categories)
     names = [case.spec.category for case, _ in wrong]
-    found = Finding.of(
+    cause = Finding.of(
         "wrong_on_hidden_cases",
         categories=names,
         variant="edges" if all(answer is not None for _, answer in wrong) else "edges_raise",
     )
-    return Verdict.failed(found, {"categories": {**categories, **dict.fromkeys(names, False)}})
+    return Verdict.failed(cause, {"categories": {**categories, **dict.fromkeys(names, False)}})
 
 
 def _own_call(reading: Reading) -> str:
     """Write the student's own call of the class with other sizes."""
     if reading.call_site is None:
         return "LSTM(11)"
-    named = (f"{name}={value}" for name, value in reading.call_site.kwargs.items())
-    arguments = ", ".join([*reading.call_site.args, *named])
+    keywords = (f"{name}={value}" for name, value in reading.call_site.kwargs.items())
+    arguments = ", ".join([*reading.call_site.args, *keywords])
     return f"LSTM({SIZES.sub(lambda size: OTHERS[size[0]], arguments)})"

@@ -30,8 +30,8 @@ def own_work(evidence: Evidence) -> Verdict:
 
 def _computes(execution: Execution) -> bool:
     """Return whether there are numbers that layers or weights of the model can have contributed to."""
-    found = execution.parts.found if execution.parts is not None else []
-    unused = bool(found) and all(weight.endswith(NO_SHAPE) for weight in found)
+    weights = execution.parts.found if execution.parts is not None else []
+    unused = bool(weights) and all(weight.endswith(NO_SHAPE) for weight in weights)
     # A model that makes new layers in every call uses none of those it holds.
     unused = unused and repeats_itself(execution)
     return not unused and any(

@@ -7,14 +7,13 @@ mean nothing where `equivalence` earned nothing.
 from collections.abc import Callable, Mapping
 
 from grader.assignment import TASK2, CheckId
-from grader.checks.comparison import comparison
 from grader.checks.contract import contract
 from grader.checks.equivalence import equivalence
 from grader.checks.generalisation import generalisation
 from grader.checks.own_work import own_work
 from grader.checks.statelessness import statelessness
+from grader.checks.task2 import comparison, weights_copied
 from grader.checks.trainability import trainability
-from grader.checks.weights_copied import weights_copied
 from grader.diagnosis.evidence import Evidence, Judgement
 from grader.report.finding import CheckStatus, Finding, Verdict
 from grader.report.model import Check

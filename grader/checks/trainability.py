@@ -41,7 +41,7 @@ def trainability(evidence: Evidence) -> Verdict:
 
 def _are_frozen(weights: Sequence[str], parts: Parts | None) -> bool:
     """Return whether the model says of these weights, ``path (array GATES)``, that they are not to be trained."""
-    told = parts.untracked.items() if parts is not None else ()
-    frozen = {name.removeprefix("self.") for name, kind in told if kind == "frozen"}
+    untracked = parts.untracked.items() if parts is not None else ()
+    frozen = {name.removeprefix("self.") for name, kind in untracked if kind == "frozen"}
     others = {weight.rpartition(" (")[0] for weight in weights} - frozen
     return parts is not None and bool(frozen) and (parts.more_untracked or not others)

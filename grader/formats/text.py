@@ -104,8 +104,8 @@ def _divergence(view: views.View) -> list[RenderableType]:
         return view.name("report.not_finite") if value is None else number(value, view.language)
 
     numbers = f"{ui('expected')} {shown(first['expected'])}, {ui('got')} {shown(first['actual'])}"
-    seen = [Text(picture.text) for picture in pictures(case, view.language, {})]
-    return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}"), *seen]
+    picture_texts = [Text(picture.text) for picture in pictures(case, view.language, {})]
+    return ["", Text(f"{ui('first_divergence')}: {where}: {numbers}"), *picture_texts]
 
 
 def _error(report: dict[str, Any], view: views.View) -> list[RenderableType]:

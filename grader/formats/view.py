@@ -84,10 +84,10 @@ def strip(report: Mapping[str, Any]) -> list[Segment]:
         if not check["max_points"]:
             continue
         width = 100 * check["max_points"] / whole
-        seen = max(width - STRIP_GAP, width / 2)
-        earned = seen * check["points"] / check["max_points"]
-        middle = start + seen / 2
-        numbers = (round(number, 2) for number in (start, seen, earned, middle))
+        visible_width = max(width - STRIP_GAP, width / 2)
+        earned = visible_width * check["points"] / check["max_points"]
+        middle = start + visible_width / 2
+        numbers = (round(number, 2) for number in (start, visible_width, earned, middle))
         segments.append(Segment(check["id"], check["status"], *numbers))
         start += width
     return segments
@@ -301,9 +301,6 @@ class View:
         """Return the message of a diagnosis or a check, and the advice below it."""
         message: str = part["message"]
         return f"{message}\n{self.ui('what_to_do')}: {part['hint']}" if part["hint"] else message
-
-    def summary(self) -> str:
-        return summary(self.report, self.language)
 
     def remarks(self) -> list[str]:
         """Return the advisories."""

@@ -174,8 +174,8 @@ class _Names:
         if isinstance(value, float):
             return number(value, self._language)
         if isinstance(value, list):
-            named = key in ("diagnoses", "advisories")
-            return ", ".join(self._title(code, variants) if named else str(code) for code in value)
+            are_codes = key in ("diagnoses", "advisories")
+            return ", ".join(self._title(code, variants) if are_codes else str(code) for code in value)
         if key.endswith(".code"):
             return self._title(value, variants)
         # The first characters are enough to tell digests apart.

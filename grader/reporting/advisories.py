@@ -38,7 +38,7 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
     evidence = judgement.evidence
     reading, execution = evidence.reading, evidence.execution
     diagnosed = {diagnosis.code for diagnosis in diagnoses}
-    found = [
+    remarks = [
         *attacks(execution, reading.source, evidence.notebook.reaches if evidence.notebook is not None else ()),
         *reading.advisories,
         *(Remark(code="global_x_shape", line=use.line) for use in reading.global_x if use.shape_only),
@@ -46,19 +46,19 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
     ][:MOST_ADVISORIES]
     limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
     if execution.complete and spent > SLOW_SHARE * limit:
-        found.append(Remark(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
+        remarks.append(Remark(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
     if judgement.instead_of is not None:
         params = {"generation": execution.generation, **_stopped_by(judgement.instead_of)}
-        found.append(Remark(code="keras_generation_used", params=params))
+        remarks.append(Remark(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.answers and (unknown := _by_kind(execution.parts)):
-        found.append(Remark(code="untracked_weights", params=unknown))
+        remarks.append(Remark(code="untracked_weights", params=unknown))
     if execution.parts is not None and (crossed := _crossed(execution.parts)):
-        found.append(Remark(code="layers_crossed", params={"layers": crossed}))
+        remarks.append(Remark(code="layers_crossed", params={"layers": crossed}))
     if execution.answers and (lost := _replaced_cell(evidence)) is not None:
-        found.append(lost)
+        remarks.append(lost)
     if execution.fresh_only:
-        found.append(Remark(code="not_fresh_instance"))
-    return found
+        remarks.append(Remark(code="not_fresh_instance"))
+    return remarks
 
 
 def _crossed(parts: Parts) -> list[str]:
@@ -102,6 +102,6 @@ def _stopped_by(evidence: Evidence) -> Params:
 
 def _by_kind(parts: Parts) -> Params:
     """Group the variables that Keras does not know of by how they are held."""
-    found = {f"{kind}s": parts.untracked_of(kind) for kind in ("holder", "variable")}
-    params = {kind: names for kind, names in found.items() if names}
+    by_kind = {f"{kind}s": parts.untracked_of(kind) for kind in ("holder", "variable")}
+    params = {kind: names for kind, names in by_kind.items() if names}
     return {"variant": "all", **params} if params and parts.knows_none else params

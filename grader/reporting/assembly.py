@@ -31,10 +31,10 @@ def _status(judgement: Judgement) -> model.Status:
     execution = judgement.evidence.execution
     if ending := ending_problem(execution):
         return ending[0]
-    found = execution.class_found
-    if found is None or not found.found:
+    entry_class = execution.class_found
+    if entry_class is None or not entry_class.found:
         return LIMITS_AT_IMPORT.get(missing_class(execution).code, model.Status.INVALID_SUBMISSION)
-    if not found.is_class:
+    if not entry_class.is_class:
         return model.Status.INVALID_SUBMISSION
     if any(is_out_of_memory(raised) for raised in execution.raised):
         return model.Status.MEMORY_LIMIT
@@ -93,8 +93,8 @@ def _case_results(judgement: Judgement, artefacts: Sink | None) -> list[model.Ca
     results = []
     # More cases are asked than reported.
     for entry, case in zip(evidence.assignment.cases, evidence.execution.cases, strict=False):
-        found = evidence.comparison(entry.id)
-        result = (found if comparable else found.without_numbers()).result(
+        comparison = evidence.comparison(entry.id)
+        result = (comparison if comparable else comparison.without_numbers()).result(
             id=entry.id, visibility=entry.visibility, category=entry.category, atol=tolerance.atol, rtol=tolerance.rtol
         )
         arrays = _stored_arrays(evidence, case, artefacts) if artefacts and comparable else None

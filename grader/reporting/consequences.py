@@ -30,13 +30,13 @@ def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Ch
     checks, evidence = judgement.checks, judgement.evidence
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
     causes = {id: list(_causes(check, failed, diagnoses, evidence)) for id, check in failed.items()}
-    told = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
-    named = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
-    if "equivalence" in failed and named:
+    params = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
+    codes = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
+    if "equivalence" in failed and codes:
         # A named cause is known. One that changes the answer from call to call says so itself.
-        doubled = ("unexplained", "wrong", *(("changes", "variant") if named & CHANGING else ()))
-        told.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
-    return [check.model_copy(update={"params": told[check.id]}) if check.id in told else check for check in checks]
+        doubled = ("unexplained", "wrong", *(("changes", "variant") if codes & CHANGING else ()))
+        params.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
+    return [check.model_copy(update={"params": params[check.id]}) if check.id in params else check for check in checks]
 
 
 def _without(params: Params, *names: str) -> Params:
@@ -118,8 +118,8 @@ def _behind_gradient(check: Check, contract: Check | None, evidence: Evidence) -
         lost = frozenset(array.rpartition(" ")[2] for array in arrays)
     if explanation is None or not lost or lost & explanation.right_parts:
         return []
-    named = [mistake.code for mistake in mistakes if lost & mistake.wrong]
-    return named or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])
+    codes = [mistake.code for mistake in mistakes if lost & mistake.wrong]
+    return codes or ([str(contract.code)] if contract and _lacks_steps(evidence) else [])
 
 
 def _is_later(array: str) -> bool:

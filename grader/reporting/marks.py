@@ -13,7 +13,7 @@ from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus, Finding
 from grader.report.model import Check, Place, Source
 from grader.report.source import pack
-from grader.reporting.places import Places
+from grader.reporting.places import Places, line_of
 from grader.sandbox.events import Gate
 from reference.lstm.weights import DENSE_LETTERS
 
@@ -41,7 +41,7 @@ def marks_of(findings: Iterable[Finding]) -> list[Mark]:
     return [
         Mark(finding.code, "line", line, line, is_certain=True)
         for finding in findings
-        if isinstance(line := finding.params.get("line"), int) and not isinstance(line, bool)
+        if (line := line_of(finding)) is not None
     ]
 
 
@@ -63,12 +63,12 @@ def marks_on(reading: Reading, findings: Sequence[Finding]) -> list[Mark]:
 
 def _marks_of_parts(reading: Reading, finding: Finding) -> list[Mark]:
     for look in looks_of(finding.code, finding.params):
-        found = [part for part in reading.parts if _fits(part, look, finding)]
+        matching = [part for part in reading.parts if _fits(part, look, finding)]
         lines: dict[tuple[int, int], list[Part]] = {}
-        for part in found:
+        for part in matching:
             lines.setdefault((part.first_line, part.last_line), []).append(part)
         outer = {span: parts for span, parts in lines.items() if not any(_is_inside(span, other) for other in lines)}
-        if found and len(outer) <= MOST_LINES:
+        if matching and len(outer) <= MOST_LINES:
             return [_mark(finding.code, parts, look.is_certain) for _, parts in sorted(outer.items())]
     return []
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from grader.execution.reading import Reading
-from grader.report.finding import Params, Remark
+from grader.report.finding import Finding, Params, Remark
 from grader.report.model import Advisory, Check, Diagnosis, Frame, SkippedCell
 
 HasLine = TypeVar("HasLine", Check, Diagnosis)
@@ -26,21 +26,13 @@ class Places:
 
     def findings(self, items: Iterable[HasLine]) -> list[HasLine]:
         """Convert the parameter ``line`` of each, if there is one."""
-        return [
-            item.model_copy(update={"params": self._params(item.params, line)})
-            if isinstance(line := item.params.get("line"), int) and not isinstance(line, bool)
-            else item
-            for item in items
-        ]
+        return [item.model_copy(update={"params": self._params(item.params, line_of(item))}) for item in items]
 
     def advisories(self, remarks: Iterable[Remark]) -> list[Advisory]:
+        placed = [(remark, self._params(remark.params, remark.line)) for remark in remarks]
         return [
-            Advisory(code=remark.code, params=remark.params)
-            if remark.line is None
-            else Advisory(
-                code=remark.code, params=self._params(remark.params, remark.line), line=self.frame(remark.line).line
-            )
-            for remark in remarks
+            Advisory(code=remark.code, params=params, line=None if remark.line is None else params["line"])
+            for remark, params in placed
         ]
 
     def cell(self, failure: Remark) -> SkippedCell:
@@ -51,9 +43,17 @@ class Places:
         params = {"line": self.frame(line).line, **params}
         return SkippedCell(index=self._reading.cell_of(line), code=failure.code, params=params)
 
-    def _params(self, params: Params, line: int) -> Params:
+    def _params(self, params: Params, line: int | None) -> Params:
+        if line is None:
+            return params
         frame = self.frame(line)
         return {**params, "line": frame.line, "file": frame.file}
+
+
+def line_of(item: Finding | Check) -> int | None:
+    """Return the line of the module text that a finding's parameters name."""
+    line = item.params.get("line")
+    return line if type(line) is int else None
 
 
 def _ranges(lines: Sequence[int]) -> list[list[int]]:

@@ -67,9 +67,9 @@ def _of_keras(case: Case, position: Position) -> dict[str, float]:
     trace = lstm_forward(case.x, case.weights)
     before = Position(position.batch, position.timestep - 1, position.unit)
     states = {"h": trace.h, "c": trace.c}
-    found = {f"{name}_before": float(state[before]) if position.timestep else 0.0 for name, state in states.items()}
-    found |= {name: float(array[position]) for name, array in (*trace.gates.items(), *states.items())}
-    return {name: (found | {"answer": found["h"]})[name] for name in QUANTITIES}
+    numbers = {f"{name}_before": float(state[before]) if position.timestep else 0.0 for name, state in states.items()}
+    numbers |= {name: float(array[position]) for name, array in (*trace.gates.items(), *states.items())}
+    return {name: (numbers | {"answer": numbers["h"]})[name] for name in QUANTITIES}
 
 
 def _compared(

@@ -3,7 +3,7 @@
 Everything in them is the student's. Unknown fields are refused, and texts and lists have limits.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,11 +21,15 @@ PhaseName = Literal[
 
 
 class Event(BaseModel):
+    """An event. Attributes: MOST: so many of a kind may come in one run; those of a case have room for twenty cases."""
+
     # Unknown fields are refused: both halves always have one version.
     model_config = ConfigDict(frozen=True, extra="forbid")
+    MOST: ClassVar[int] = 1
 
 
 class Phase(Event):
+    MOST = 1000
     event: Literal["phase"]
     name: PhaseName
 
@@ -33,6 +37,7 @@ class Phase(Event):
 class Reach(Event):
     """A thing that the code reached for, though the exercise does not need it, on this line of the student's."""
 
+    MOST = 25
     event: Literal["reach"]
     code: (
         Literal["network", "subprocess", "gc_reference", "frame_walk", "write_outside", "reads_files"]
@@ -43,6 +48,7 @@ class Reach(Event):
 
 
 class StatementFailed(Event):
+    MOST = 100  # the driver's own limit
     event: Literal["statement_failed"]
     line: Count
     code: Literal["cell_failed", "cell_timed_out", "input_call"]
@@ -106,8 +112,8 @@ class Parts(Event):
 
     def untracked_of(self, kind: str) -> list[str]:
         """List those of one kind, for a report."""
-        found = [name for name, each in self.untracked.items() if each == kind]
-        return [*found, "…"] if found and self.more_untracked else found
+        names = [name for name, each in self.untracked.items() if each == kind]
+        return [*names, "…"] if names and self.more_untracked else names
 
 
 # For each array of a container: the places of its items.
@@ -126,6 +132,7 @@ class Trial(Event):
 class Equal(Event):
     """The gradients of every number of the weights, in one array, where all weights have one value."""
 
+    MOST = 20
     event: Literal["equal"]
     case: Name
 
@@ -142,6 +149,7 @@ class BuiltIn(BaseModel):
 
 
 class CaseOutput(Event):
+    MOST = 200
     event: Literal["output"]
     case: Name
     call: Literal[0, 1]
@@ -163,6 +171,7 @@ class CaseOutput(Event):
 class Gradients(Event):
     """Gradients of a sum of the answer times factors, with the arrays of `GRADIENTS` if the answer's shape is right."""
 
+    MOST = 20
     event: Literal["gradients"]
     case: Name
     reach: Annotated[dict[Name, float | None], Field(max_length=1000)]
@@ -170,6 +179,7 @@ class Gradients(Event):
 
 
 class Raised(Event):
+    MOST = 100
     event: Literal["raised"]
     phase: PhaseName | None
     case: Name | None
@@ -193,6 +203,7 @@ class ModelCall(Event):
     `reacts`: the change of the answer with other weights, as a share of its largest number, where that was asked.
     """
 
+    MOST = 400
     event: Literal["called"]
     call: Count
     model: Count
@@ -207,6 +218,7 @@ class ModelCall(Event):
 class Weights(Event):
     """The weights of those models of the notebook whose weights changed."""
 
+    MOST = 100
     event: Literal["weights"]
     moment: Annotated[int, Field(ge=0, lt=1000)]
     statement: Count
@@ -215,6 +227,7 @@ class Weights(Event):
 class NotebookOutput(Event):
     """An output of the notebook, or a number that it bound to a name."""
 
+    MOST = 400
     event: Literal["shown"]
     statement: Count
     via: Literal["print", "write", "value", "bound", "call", "raised"]

@@ -39,27 +39,7 @@ T = TypeVar("T", bound="events.Event")
 Arrays = dict[str, NDArray[Any]]
 _EVENTS: TypeAdapter[events.AnyEvent] = TypeAdapter(events.AnyEvent)
 
-# Most events of a kind in one run. For failed statements this is the driver's own limit. Kinds that come once for
-# each case have room for twenty.
-MAX_EVENTS: dict[type[events.Event], int] = {
-    events.Phase: 1000,
-    events.Reach: 25,
-    events.StatementFailed: 100,
-    events.ClassFound: 1,
-    events.Constructed: 1,
-    events.Parts: 1,
-    events.Trial: 1,
-    events.Equal: 20,
-    events.CaseOutput: 200,
-    events.Gradients: 20,
-    events.Raised: 100,
-    events.HardCoded: 1,
-    events.ModelCall: 400,
-    events.Weights: 100,
-    events.NotebookOutput: 400,
-    events.Done: 1,
-}
-MAX_FRAMES = sum(MAX_EVENTS.values())
+MAX_FRAMES = sum(kind.MOST for kind in events.Event.__subclasses__())
 
 
 class Bounds(NamedTuple):
@@ -170,7 +150,7 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
     """
     frames, cut_off = split_frames(raw, EVENTS)
     decoded: list[tuple[events.AnyEvent, Arrays]] = []
-    seen: Counter[type[events.Event]] = Counter()
+    counts: Counter[type[events.Event]] = Counter()
     for text, block in frames:
         try:
             event = _EVENTS.validate_python(decode_json(text))
@@ -179,9 +159,9 @@ def decode_events(raw: bytes, *, ended_by_itself: bool = False) -> tuple[list[tu
             raise RunnerOutputInvalid(f"the box sent an event that does not exist, by {exc.error_count()}") from exc
         if decoded and isinstance(decoded[-1][0], events.Done):
             raise RunnerOutputForged("the box sent more after its last event")
-        seen[type(event)] += 1
-        if seen[type(event)] > MAX_EVENTS[type(event)]:
-            raise RunnerOutputForged(f"the box sent more than {MAX_EVENTS[type(event)]} events {event.event!r}")
+        counts[type(event)] += 1
+        if counts[type(event)] > event.MOST:
+            raise RunnerOutputForged(f"the box sent more than {event.MOST} events {event.event!r}")
         decoded.append((event, _decode_arrays(event, block)))
     complete = bool(decoded) and isinstance(decoded[-1][0], events.Done)
     if cut_off and (complete or ended_by_itself):

@@ -187,7 +187,7 @@ class Zygote:
         caps = dict.fromkeys(("stdout", "stderr"), limits.log_bytes)
         caps |= {"result": limits.result_bytes, "status": STATUS_BYTES}
         kept = {name: bytearray() for name in readers}
-        seen = dict.fromkeys(readers, 0)
+        totals = dict.fromkeys(readers, 0)
         frames = protocol.Frames(protocol.READING if self.kind is Kind.READER else protocol.EVENTS)
         pulse = Pulse(self.pid)
         flooded = False
@@ -209,7 +209,7 @@ class Zygote:
                     self._kill()
                     raise self._run_lost("does not answer")
                 looks += 1
-                before = sum(seen.values())
+                before = sum(totals.values())
                 for key, _ in events:
                     name: str = key.data
                     chunk = os.read(key.fd, READ_SIZE)
@@ -217,15 +217,15 @@ class Zygote:
                         selector.unregister(key.fd)
                         verdict_in = verdict_in or name == "status"
                         continue
-                    seen[name] += len(chunk)
+                    totals[name] += len(chunk)
                     kept[name] += chunk[: max(0, caps[name] - len(kept[name]))]
                     if name == "result" and ended_at is None and _has_ended(frames, kept["result"]):
                         ended_at = time.monotonic()
                     limit = limits.result_bytes if name == "result" else limits.flood_bytes
-                    if seen[name] > limit and not flooded:
+                    if totals[name] > limit and not flooded:
                         flooded = True
                         self._send({"kill": run_id, "reason": "output"}, [])
-                if looks > FREE_LOOKS and not verdict_in and sum(seen.values()) - before < LITTLE:
+                if looks > FREE_LOOKS and not verdict_in and sum(totals.values()) - before < LITTLE:
                     time.sleep(GATHERING_SECONDS)
                 if ended_at is not None and not verdict_in and time.monotonic() - ended_at > ENDING_SECONDS:
                     self._send({"kill": run_id, "reason": ENDED}, [])
@@ -248,7 +248,7 @@ class Zygote:
             result=bytes(kept["result"]),
             stdout=bytes(kept["stdout"]),
             stderr=bytes(kept["stderr"]),
-            truncated=any(seen[name] > caps[name] for name in ("stdout", "stderr")),
+            truncated=any(totals[name] > caps[name] for name in ("stdout", "stderr")),
             facts=self.facts,
             wall=[name for name, mechanism in self.wall.items() if mechanism.enforced],
             **verdict,

@@ -11,7 +11,7 @@ Where nothing moves, more runs find the reason: with every call spoiled (an old 
 made equal (exact equality was asked for), with each call spoiled differently (an answer is compared with itself).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import ModelCall
@@ -62,10 +62,10 @@ class _Comparison:
     def finding(self) -> Verdict:
         if not self._student or not self._keras:
             return self._without_both()
-        found = self._of_copied()
-        if found is None:
+        verdict = self._of_copied()
+        if verdict is None:
             return self._why_nothing_moves()
-        return self._on_equal_inputs(found)
+        return self._on_equal_inputs(verdict)
 
     # --- runs ------------------------------------------------------------------------------------------------
 
@@ -225,11 +225,11 @@ class _Comparison:
 
     def _exact(self, places: Iterable[OutputPlace]) -> Verdict | None:
         """Check whether the output would change if the answers agreed to the last bit."""
-        asked = set(places)
-        equal = self._raised(0.0, alike=True) if asked else None
+        wanted_places = set(places)
+        equal = self._raised(0.0, alike=True) if wanted_places else None
         if equal is None or self._pair is None or not self._pair.complete:
             return None
-        moved = asked & places_moved(self._clean, equal)
+        moved = wanted_places & places_moved(self._clean, equal)
         return Verdict.failed(Finding.of("t2_exact_equality", self._where(moved))) if moved else None
 
     def _equality(self, place: OutputPlace) -> bool:
@@ -251,15 +251,15 @@ class _Comparison:
         clean = self._clean
         equal = self._raised(0.0, alike=True)
         if equal is not None:
-            found = self._of_copied(alike=True)
-            if found is not None and found.code in ("t2_exact_equality", "t2_part_only"):
-                return found
-            if found is not None and found.earned:
+            verdict = self._of_copied(alike=True)
+            if verdict is not None and verdict.code in ("t2_exact_equality", "t2_part_only"):
+                return verdict
+            if verdict is not None and verdict.earned:
                 places = places_moved(clean, equal)
                 close = self._pair is not None and self._pair.complete
                 if close and any(self._equality(place) for place in places):
                     return Verdict.failed(Finding.of("t2_exact_equality", self._where(places)))
-                return self._on_equal_inputs(found)
+                return self._on_equal_inputs(verdict)
         old, old_keras = self._spoil_each_differently(self._student), self._spoil_each_differently(self._keras)
         if stale := places_moved(clean, old) & places_moved(clean, old_keras):
             return self._stale(stale)
@@ -303,13 +303,9 @@ class _Comparison:
                 return Verdict.failed(Finding.of("t2_self_compare", self._where([place])))
             elif is_claim(item):
                 return Verdict.failed(Finding.of("t2_faked", self._where([place])))
-        if shapes or any(self._compares_shapes()):
+        if shapes or any(use.shape_only and len(use.sides) == 2 for use in self._clean.reading.uses):
             return Verdict.failed(Finding.of("t2_shape_only"))
         return Verdict.failed(Finding.of("comparison_not_found"))
-
-    def _compares_shapes(self) -> Iterator[bool]:
-        for use in self._clean.reading.uses:
-            yield use.shape_only and len(use.sides) == 2
 
     def _without_both(self) -> Verdict:
         """Report that one of the two models was not called, or neither was."""

@@ -3,8 +3,8 @@
 Both directions count, and any moment counts: training the model afterwards does not undo the copying. A kernel counts
 if one model took over the other's numbers, and only numbers that show their place count: the same constant in every
 gate could have come from anywhere. The box gives each Keras layer numbers of its own
-(`grader/runner/driver/notebook/watch.py`), so initializers alone never make two models equal. Biases may well be zeros;
-they count beside copied kernels.
+(`grader/runner/driver/notebook/model_weights.py`), so initializers alone never make two models equal. Biases may well
+be zeros; they count beside copied kernels.
 
 A wrong part is looked for in the Keras arrays, at the place of every gate and at every other place. The place where it
 is found names the mistake.
@@ -120,8 +120,8 @@ def _was_taken_over(
     """Return whether one model took over the other's numbers; if both got new ones together, neither did."""
     if before is None:
         return True
-    held = [_equal(part.of(model), part.of(weights)) for model in before]
-    return was_copied if all(held) else any(held)
+    matches = [_equal(part.of(model), part.of(weights)) for model in before]
+    return was_copied if all(matches) else any(matches)
 
 
 def _equal(first: Array, second: Array) -> bool:
@@ -134,9 +134,7 @@ def judge_copying(run: NotebookRun) -> Verdict:
     pair = best_pair(run)
     failure = _failure(run)
     if pair is None:
-        if failure is not None:
-            return Verdict.failed(failure)
-        return Verdict.failed(Finding.of("weights_not_copied"))
+        return Verdict.failed(failure or Finding.of("weights_not_copied"))
     details: Params = {"parts_right": len(pair.right), "parts": len(PARTS)}
     if pair.complete:
         return Verdict.passed(**details)
@@ -195,8 +193,7 @@ def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | N
         if any(_equal(values, piece) for piece in [*strided, *pieces, *rows, *transposed]):
             return "t2_slices_wrong"
         # Most columns come from one gate and some from elsewhere: the border is off by a few.
-        shared = [_shared_columns(values, whole) for whole in (whole,)]
-        if max(shared) >= units // 2:
+        if _shared_columns(values, whole) >= units // 2:
             return "t2_slices_wrong"
     return None
 

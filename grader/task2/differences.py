@@ -11,8 +11,8 @@ OutputPlace = tuple[int, str, int]
 Measure = tuple[float, float, float]
 
 SHIFT = 0.25
-# Values of a maximum without abs: the most that a shift of runner/driver/notebook/watch.py adds, and that its pattern
-# subtracts.
+# Values of a maximum without abs: the most that the shift of runner/driver/notebook/spoiling.py adds, and that the
+# pattern there subtracts.
 SHIFT_UP, PATTERN_DOWN = 1.4 * SHIFT, 0.15
 # Numbers that differ by less are the same: rounding of 1e-7, and its consequences.
 MOVED = 1e-4
@@ -42,31 +42,18 @@ def kind_of(run: NotebookRun, place: OutputPlace) -> str:
 
 
 def _differ(first: NotebookOutput, second: NotebookOutput | None) -> bool:
-    if second is None:
+    if second is None or (first.kind, first.size) != (second.kind, second.size):
         return True
-    if (first.kind, first.size) != (second.kind, second.size):
+    if first.kind == "text" and NUMBER.sub("", first.text) != NUMBER.sub("", second.text):
         return True
-    if first.kind == "text":
-        if NUMBER.sub("", first.text) != NUMBER.sub("", second.text):
-            return True
-        return _numbers_differ(_in_text(first), _in_text(second))
-    return _numbers_differ(first.values, second.values)
-
-
-def _numbers_differ(first: list[float], second: list[float]) -> bool:
-    if len(first) != len(second):
-        return True
-    return any(not _same(a, b) for a, b in zip(first, second, strict=True))
+    numbers, others = _all_numbers(first), _all_numbers(second)
+    return len(numbers) != len(others) or not all(map(_same, numbers, others))
 
 
 def _same(a: float, b: float) -> bool:
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or abs(a - b) <= MOVED * max(1.0, abs(a))
-
-
-def _in_text(item: NotebookOutput) -> list[float]:
-    return [float(number) for number in NUMBER.findall(item.text)]
 
 
 def measures_of(place: OutputPlace, *runs: NotebookRun) -> list[Measure]:
@@ -98,7 +85,7 @@ def numbers_in(item: NotebookOutput | None) -> list[float]:
 def _all_numbers(item: NotebookOutput | None) -> list[float]:
     if item is None:
         return []
-    return _in_text(item) if item.kind == "text" else item.values
+    return [float(number) for number in NUMBER.findall(item.text)] if item.kind == "text" else item.values
 
 
 def is_proper(base: float, student: float, keras: float) -> bool:
@@ -130,11 +117,7 @@ def shows_several(base: NotebookRun, spoiled: NotebookRun) -> bool:
 
 def is_claim(item: NotebookOutput) -> bool:
     """Return whether something that never moves reads like the result of a comparison."""
-    if item.kind == "bool":
+    if item.kind == "bool" or (item.kind == "text" and CLAIM.search(item.text)):
         return True
-    if item.kind == "number":
-        return abs(item.values[0]) < 1e-2
-    if item.kind == "text":
-        numbers = _in_text(item)
-        return CLAIM.search(item.text) is not None or (len(numbers) == 1 and abs(numbers[0]) < 1e-2)
-    return False
+    numbers = numbers_in(item)
+    return len(numbers) == 1 and abs(numbers[0]) < 1e-2

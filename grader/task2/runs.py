@@ -44,13 +44,13 @@ class NotebookRun:
     @cached_property
     def by_place(self) -> dict[tuple[int, str, int], NotebookOutput]:
         """Index the output by statement, way and order; the same thing has the same place in every run."""
-        found: dict[tuple[int, str, int], NotebookOutput] = {}
+        by_place: dict[tuple[int, str, int], NotebookOutput] = {}
         counts: dict[tuple[int, str], int] = {}
         for item in self.outputs:
             place = item.statement, item.via
             counts[place] = counts.get(place, -1) + 1
-            found[*place, counts[place]] = item
-        return found
+            by_place[*place, counts[place]] = item
+        return by_place
 
     def use(self, statement: int) -> Use | None:
         return next((use for use in self.reading.uses if use.statement == statement), None)

@@ -24,7 +24,7 @@ REASONS = {
     """,
     "the contract: the class has this name, and the course's cell has the other": """
         grader/checks/contract.py grader/checks/generalisation.py grader/diagnosis/outcomes.py
-        grader/report/reproduction.py grader/reporting/advisories.py
+        grader/reporting/advisories.py
         grader/runner/driver/construction/objects.py grader/runner/driver/construction/other_kinds.py
         grader/runner/driver/construction/student_definition.py grader/runner/driver/importing.py
         grader/runner/driver/notebook/watch.py grader/runner/driver/student/student_module.py
@@ -34,7 +34,8 @@ REASONS = {
     """,
     "the ready-made layer, which is compared with, taken away, or looked for": """
         grader/diagnosis/near_names.py grader/runner/driver/built_in/no_kernels.py
-        grader/runner/driver/notebook/notebook_run.py grader/runner/driver/warming.py
+        grader/runner/driver/notebook/model_weights.py grader/runner/driver/notebook/notebook_run.py
+        grader/runner/driver/warming.py
         grader/runner/reader/facts/call_effects.py grader/runner/reader/facts/gradient_paths.py
         grader/runner/reader/use_plan.py
     """,

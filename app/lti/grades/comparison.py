@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -25,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
+from app.lti.addresses import with_query
 from app.lti.grades import lineitems
 from app.lti.grades.expected import is_settled
 from app.lti.grades.scores import below
@@ -102,11 +102,10 @@ async def shown_to(
     """Ask for the grade that a column shows one person; None: the platform does not say."""
     if RESULT_SCOPE not in link.scopes.get("granted", []):
         return None
-    url = urlsplit(below(lineitem, "results"))
-    query = urlencode([*parse_qsl(url.query, keep_blank_values=True), ("user_id", user_id)])
     try:
+        url = with_query(below(lineitem, "results"), {"user_id": user_id})
         async with asyncio.timeout(SHOWN_SECONDS):
-            grades = await _read_results(services, platform, urlunsplit(url._replace(query=query)))
+            grades = await _read_results(services, platform, url)
     except (PlatformRefused, AnswerUnusable, TargetRefused, TimeoutError) as exc:
         # The score has arrived; the night asks again.
         logger.info("lti_result_unknown", extra={"platform": platform.id, "reason": type(exc).__name__})

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager
 
+from app.errors import existing
 from app.errors.lti import LinkNotFound
 from app.lti.grades import outbox
 from app.lti.grades.expected import is_settled
@@ -227,9 +228,8 @@ async def find_context(session: AsyncSession, course_id: str, context_id: str) -
         .join(LtiPlatform, LtiPlatform.id == LtiContext.platform_id)
         .where(LtiContext.id == context_id, LtiContext.course_id == course_id)
     )
-    if (row := rows.one_or_none()) is None:
-        raise LinkNotFound
-    return row[0], row[1]
+    context, platform = existing(rows.one_or_none(), LinkNotFound)
+    return context, platform
 
 
 async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiLink:
@@ -239,9 +239,7 @@ async def find_link(session: AsyncSession, course_id: str, link_id: str) -> LtiL
         .join(LtiContext, LtiContext.id == LtiLink.lti_context_id)
         .where(LtiLink.id == link_id, LtiContext.course_id == course_id)
     )
-    if link is None:
-        raise LinkNotFound
-    return link
+    return existing(link, LinkNotFound)
 
 
 async def passback_of(session: AsyncSession, membership_id: str, course_assignment_id: str) -> Passback | None:

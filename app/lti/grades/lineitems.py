@@ -10,13 +10,12 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.lti.addresses import is_below, is_of_platform
+from app.errors.outgoing import AnswerUnusable
+from app.lti.addresses import is_below, is_of_platform, with_query
 from app.lti.arguments import TAG
 from app.lti.pages import pages
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, may_pass, refusal
@@ -203,7 +202,7 @@ async def _find_or_make(
     scope = _read_scope(link)
     if scope is None:
         raise PlatformRefused(status=403, words="line items are not granted")
-    url = _with(link.lineitems_url, {"resource_link_id": link.resource_link_id, "limit": "100"})
+    url = with_query(link.lineitems_url, {"resource_link_id": link.resource_link_id, "limit": "100"})
     async for page in pages(services, platform, url, scope=scope, accept=LINEITEMS):
         if not isinstance(page, list):
             # If it were read as an empty list, we would create a second column.
@@ -254,12 +253,3 @@ def _is_ours(item: Mapping[str, Any], link: LtiLink, resource: str) -> bool:
     if item.get("resourceLinkId") is not None:
         return bool(item["resourceLinkId"] == link.resource_link_id)
     return bool(item.get("resourceId") == resource and item.get("tag") == TAG)
-
-
-def _with(address: str, parameters: Mapping[str, str]) -> str:
-    """Raises: TargetRefused: it is no address."""
-    try:
-        parts = urlsplit(address)
-    except ValueError as exc:
-        raise TargetRefused(reason="the platform's list of line items has no usable one") from exc
-    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, urlencode(parameters))))))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm import join as orm_join
@@ -229,7 +229,3 @@ async def put_off(session: AsyncSession, due: DueScore, wait: timedelta, words: 
     reason = {"last_error": words, "last_status": None, "token_refused": False} if words else {}
     later = {"waits_since": now, "next_at": now + wait, "attempts": LtiScore.attempts - 1}
     await update_rows(session, LtiScore, LtiScore.id == due.score.id, **later, **reason)
-
-
-async def count_waiting(session: AsyncSession) -> int:
-    return await session.scalar(select(func.count()).where(LtiScore.next_at.is_not(None))) or 0

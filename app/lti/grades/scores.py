@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
-from app.errors.outgoing import TargetRefused
+from app.lti.addresses import parts_of
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
 from app.outgoing.client import Answer
 from app.storage.models import LtiPlatform
@@ -36,10 +36,7 @@ def score_of(
         stamp: in whole seconds; a platform refuses a stamp that is not later than the last one.
         is_new: whether Canvas should show another attempt; None: for other platforms.
     """
-    score: dict[str, Any] = {
-        "userId": user_id,
-        "timestamp": _timestamp(stamp),
-    }
+    score: dict[str, Any] = {"userId": user_id, "timestamp": _timestamp(stamp)}
     if comment is not None:
         score["comment"] = comment[:COMMENT_CHARACTERS]
     if is_new is not None:
@@ -63,10 +60,7 @@ def below(lineitem: str, name: str) -> str:
     Raises:
         TargetRefused: the line item has no valid address.
     """
-    try:
-        parts = urlsplit(lineitem)
-    except ValueError as exc:
-        raise TargetRefused(reason="the platform's line item has no usable one") from exc
+    parts = parts_of(lineitem)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.orm import aliased
 from app.access import identities
 from app.access.tokens import hash_secret
 from app.courses import changes, course
+from app.errors import existing
 from app.errors.courses import CourseNotFound
 from app.errors.lti import CodeUnusable, LaunchOutdated
 from app.lti import platforms
@@ -170,9 +171,7 @@ async def _take_code(session: AsyncSession, code: str) -> str:
         .returning(LtiCode.course_id)
         .execution_options(synchronize_session=False)
     )
-    if course_id is None:
-        raise CodeUnusable
-    return course_id
+    return existing(course_id, CodeUnusable)
 
 
 def _plain(code: str) -> str:

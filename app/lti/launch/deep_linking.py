@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import existing
 from app.errors.lti import SelectionNotFound
 from app.lti import keys
 from app.lti.arguments import ASSIGNMENT, TAG
@@ -57,9 +58,8 @@ async def find(
             LtiPlatform.confirmed_at.is_not(None),
         )
     )
-    if (row := rows.one_or_none()) is None:
-        raise SelectionNotFound
-    return row[0], row[1], row[2]
+    selection, context, platform = existing(rows.one_or_none(), SelectionNotFound)
+    return selection, context, platform
 
 
 def item_of(assignment: Assignment, *, title: str, url: str, points: float, takes_lineitem: bool) -> dict[str, Any]:

@@ -14,13 +14,15 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
+from app.errors import existing
 from app.errors.lti import LaunchOutdated, LoginRefused
+from app.lti.addresses import with_query
 from app.storage.models import LtiLogin, LtiPlatform, utc_now
 
 LIFETIME = timedelta(minutes=10)
@@ -143,15 +145,12 @@ async def begin(
         "state": state,
         "nonce": nonce,
     }
-    return LaunchStart(_with(platform.login_url, parameters), state, nonce)
+    return LaunchStart(with_query(platform.login_url, parameters), state, nonce)
 
 
 async def find(session: AsyncSession, state: str) -> LtiLogin:
     """Find the launch with this state without using it up. Raises: LaunchOutdated: it is unknown or was used."""
-    login = await session.get(LtiLogin, hash_secret(state))
-    if login is None:
-        raise LaunchOutdated(reason="state")
-    return login
+    return existing(await session.get(LtiLogin, hash_secret(state)), LaunchOutdated(reason="state"))
 
 
 def request_of(login: LtiLogin) -> LoginRequest:
@@ -171,9 +170,7 @@ async def take(session: AsyncSession, state: str) -> None:
         .returning(LtiLogin.expires_at)
         .execution_options(synchronize_session=False)
     )
-    if ends_at is None:
-        raise LaunchOutdated(reason="state")
-    if ends_at <= utc_now():
+    if existing(ends_at, LaunchOutdated(reason="state")) <= utc_now():
         raise LaunchOutdated(reason="state_expired")
 
 
@@ -196,10 +193,3 @@ def is_ours(address: str, service: str) -> bool:
         return False
     inside = parts.path == ours.path or parts.path.startswith(f"{ours.path}/")
     return (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc) and inside
-
-
-def _with(address: str, parameters: Mapping[str, str]) -> str:
-    """Add parameters to an address that may have some."""
-    parts = urlsplit(address)
-    query = "&".join(filter(None, (parts.query, urlencode(parameters))))
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))

@@ -4,7 +4,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from joserfc import jws
@@ -24,6 +24,7 @@ from pydantic import (
 
 from app.errors.lti import LaunchAnonymous, LaunchOutdated, LaunchRefused
 from app.lti.launch.roles import Part, part_of
+from app.texts import one_line
 
 #: A signature that needs the platform's private key. The token has no say in the choice.
 ALGORITHM = "RS256"
@@ -35,12 +36,8 @@ LEEWAY_SECONDS = 60
 #: The greatest age of a message, which is made for immediate use.
 OLDEST_SECONDS = 3600
 CLAIM = "https://purl.imsglobal.org/spec/lti/claim/"
-RESOURCE_LINK, DEEP_LINKING, REVIEW = (
-    "LtiResourceLinkRequest",
-    "LtiDeepLinkingRequest",
-    "LtiSubmissionReviewRequest",
-)
 MessageType = Literal["LtiResourceLinkRequest", "LtiDeepLinkingRequest", "LtiSubmissionReviewRequest"]
+RESOURCE_LINK, DEEP_LINKING, REVIEW = get_args(MessageType)
 
 
 def _readable(address: str) -> str:
@@ -62,7 +59,7 @@ def _short(value: object) -> object:
 
 def printable(text: str) -> str | None:
     """Return the printable part of a text, shortened; None: nothing is left."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:200] or None
+    return one_line(text, 200)
 
 
 def full_name(name: str | None, given_name: str | None, family_name: str | None) -> str | None:

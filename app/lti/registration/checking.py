@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
-from app.lti.platform_keys import read_keys
+from app.lti.platform_keys import fetch_keys, read_keys
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
 from app.lti.registration.tool import addresses_of
 from app.outgoing.client import Answer, Outgoing
@@ -77,10 +77,7 @@ async def check(
         faults.append(Fault(Code.WRONG_DEPLOYMENT, {"deployment": platform.refused_deployment}))
     faults += await _of_our_address(public_url, seen_url, own_keys, outgoing)
     try:
-        answer = await outgoing.send("GET", platform.keys_url, headers={"Accept": "application/json"})
-        if not answer.is_success:
-            raise AnswerUnusable(reason=f"answered {answer.status}")
-        read_keys(answer.json())
+        await fetch_keys(outgoing, platform.keys_url)
     except (AnswerUnusable, TargetRefused) as exc:
         faults.append(Fault(Code.KEYS_UNREADABLE, {"url": platform.keys_url, "reason": exc.params["reason"]}))
     if platform.confirmed_at is not None:

@@ -61,9 +61,9 @@ class Offer:
         Raises:
             RegistrationRefused: a parameter is repeated or invalid.
         """
-        given = [(name, value) for name, value in parameters if name in NAMES]
-        by_name = dict(given)
-        if len(by_name) != len(given):
+        pairs = [(name, value) for name, value in parameters if name in NAMES]
+        by_name = dict(pairs)
+        if len(by_name) != len(pairs):
             raise RegistrationRefused(reason="a parameter came twice")
         url, token = by_name.get("openid_configuration"), by_name.get("registration_token") or None
         if url is None:
@@ -117,9 +117,9 @@ class Configuration(_PlatformDocument):
     @property
     def token_audience(self) -> str | None:
         """The audience of our assertions; None: the token's address. Canvas expects that but names a bare host here."""
-        named = self.authorization_server
-        is_address = isinstance(named, str) and len(named) <= ADDRESS_CHARACTERS and site_of(named) is not None
-        return str(named) if is_address else None
+        server = self.authorization_server
+        is_address = isinstance(server, str) and len(server) <= ADDRESS_CHARACTERS and site_of(server) is not None
+        return str(server) if is_address else None
 
     @property
     def name(self) -> str:

@@ -34,13 +34,15 @@ def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
     return sa.Table(name, METADATA, *items)
 
 
-COURSES = _table(
+def _entity(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
+    return _table(name, Column("id", ID, primary_key=True), Column("created_at", MOMENT, nullable=False), *items)
+
+
+COURSES = _entity(
     "courses",
-    Column("id", ID, primary_key=True),
     Column("title", NAME, nullable=False),
     Column("language", sa.String(2), nullable=False),
     Column("time_zone", HASH, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("archived_at", MOMENT),
     Column("retention_days", sa.Double()),
     Column("created_by", ID),
@@ -55,17 +57,14 @@ _table(
     Column("expires_at", MOMENT, nullable=False, index=True),
     Column("used_at", MOMENT),
 )
-_table(
+_entity(
     "lti_keys",
-    Column("id", ID, primary_key=True),
     Column("private_key", sa.Text(), nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("signs_since", MOMENT),
     Column("signed_until", MOMENT),
 )
-_table(
+_entity(
     "lti_platforms",
-    Column("id", ID, primary_key=True),
     Column("name", NAME, nullable=False),
     Column("issuer", sa.String(500), nullable=False),
     Column("client_id", LONG, nullable=False),
@@ -74,18 +73,15 @@ _table(
     Column("keys_url", URL, nullable=False),
     Column("token_audience", URL),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("confirmed_at", MOMENT),
     Column("refused_deployment", LONG),
     Column("origins", sa.Text(), nullable=False, server_default=""),
     sa.UniqueConstraint("issuer", "client_id"),
 )
-_table(
+_entity(
     "people",
-    Column("id", ID, primary_key=True),
     Column("name", NAME),
     Column("email", sa.String(254), index=True),
-    Column("created_at", MOMENT, nullable=False),
 )
 _table(
     "workers",
@@ -93,48 +89,40 @@ _table(
     Column("seen_at", MOMENT, nullable=False),
     Column("about", sa.JSON(), nullable=False),
 )
-_table(
+_entity(
     "batches",
-    Column("id", ID, primary_key=True),
     Column("course_id", ID, ForeignKey("courses.id"), nullable=False),
     Column("assignment_id", HASH, nullable=False),
     Column("filename", LONG, nullable=False),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("read_at", MOMENT),
     sa.Index(None, "course_id", "id"),
 )
-_table(
+_entity(
     "course_assignments",
-    Column("id", ID, primary_key=True),
     Column("course_id", ID, ForeignKey("courses.id"), nullable=False),
     Column("assignment_id", HASH, nullable=False),
     Column("title", NAME),
     Column("rules", sa.JSON(), nullable=False),
     Column("grade_book_points", sa.Double()),
-    Column("created_at", MOMENT, nullable=False),
     sa.UniqueConstraint("course_id", "assignment_id"),
 )
-_table(
+_entity(
     "identities",
-    Column("id", ID, primary_key=True),
     Column("person_id", ID, ForeignKey("people.id"), nullable=False, index=True),
     Column("issuer", sa.String(500), nullable=False),
     Column("subject", LONG, nullable=False),
     Column("email", sa.String(254)),
-    Column("created_at", MOMENT, nullable=False),
     sa.UniqueConstraint("issuer", "subject"),
 )
-_table(
+_entity(
     "join_links",
-    Column("id", ID, primary_key=True),
     Column("course_id", ID, ForeignKey("courses.id"), nullable=False, index=True),
     Column("sha256", HASH, nullable=False, unique=True),
     Column("group_name", sa.String(100)),
     Column("most_uses", sa.Integer()),
     Column("uses", sa.Integer(), nullable=False),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT),
     Column("revoked_at", MOMENT),
 )
@@ -145,9 +133,8 @@ _table(
     Column("made_by", NAME, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
 )
-_table(
+_entity(
     "lti_contexts",
-    Column("id", ID, primary_key=True),
     Column("platform_id", ID, ForeignKey("lti_platforms.id"), nullable=False),
     Column("deployment_id", LONG, nullable=False),
     Column("context_id", LONG, nullable=False),
@@ -155,7 +142,6 @@ _table(
     Column("title", NAME),
     Column("memberships_url", URL),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("waits_since", MOMENT),
     Column("next_at", MOMENT),
     Column("checked_at", MOMENT),
@@ -185,15 +171,13 @@ _table(
     Column("message", sa.JSON(), nullable=False),
     Column("expires_at", MOMENT, nullable=False, index=True),
 )
-_table(
+_entity(
     "memberships",
-    Column("id", ID, primary_key=True),
     Column("course_id", ID, ForeignKey("courses.id"), nullable=False),
     Column("person_id", ID, ForeignKey("people.id"), nullable=False, index=True),
     Column("role", sa.String(16), nullable=False),
     Column("external_id", NAME),
     Column("group_name", sa.String(100)),
-    Column("created_at", MOMENT, nullable=False),
     Column("confirmed_at", MOMENT),
     Column("removed_at", MOMENT),
     Column("join_link_id", ID),
@@ -203,11 +187,9 @@ _table(
     sa.UniqueConstraint("course_id", "person_id"),
     sa.UniqueConstraint("course_id", "external_id"),
 )
-_table(
+_entity(
     "regrades",
-    Column("id", ID, primary_key=True),
     Column("requested_by", ID, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("selection", sa.JSON(), nullable=False),
     Column("idempotency_key", LONG),
     Column("course_id", ID, ForeignKey("courses.id"), index=True),
@@ -216,13 +198,11 @@ _table(
     Column("dropped_at", MOMENT),
     sa.Index(None, "requested_by", "idempotency_key", unique=True),
 )
-_table(
+_entity(
     "adjustments",
-    Column("id", ID, primary_key=True),
     Column("membership_id", ID, ForeignKey("memberships.id"), nullable=False),
     Column("course_assignment_id", ID, ForeignKey("course_assignments.id"), nullable=False, index=True),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("delta", sa.Double()),
     Column("value", sa.Double()),
     Column("reason", sa.Text(), nullable=False),
@@ -244,22 +224,19 @@ _table(
     Column("after", sa.JSON(), nullable=False),
     sa.Index(None, "course_id", "id"),
 )
-_table(
+_entity(
     "extensions",
-    Column("id", ID, primary_key=True),
     Column("membership_id", ID, ForeignKey("memberships.id"), nullable=False),
     Column("course_assignment_id", ID, ForeignKey("course_assignments.id"), nullable=False, index=True),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("due", MOMENT),
     Column("closes", MOMENT),
     Column("more_attempts", sa.Integer(), nullable=False),
     Column("reason", sa.Text(), nullable=False),
     sa.UniqueConstraint("membership_id", "course_assignment_id"),
 )
-_table(
+_entity(
     "lti_links",
-    Column("id", ID, primary_key=True),
     Column("lti_context_id", ID, ForeignKey("lti_contexts.id"), nullable=False),
     Column("resource_link_id", LONG, nullable=False),
     Column("title", NAME),
@@ -267,7 +244,6 @@ _table(
     Column("lineitem_url", URL),
     Column("lineitems_url", URL),
     Column("scopes", sa.JSON(), nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("lineitem_at", MOMENT),
     Column("named", NAME),
     Column("lineitem_max", sa.Double()),
@@ -292,9 +268,8 @@ _table(
     Column("takes_lineitem", sa.Boolean(), nullable=False),
     Column("expires_at", MOMENT, nullable=False),
 )
-_table(
+_entity(
     "merges",
-    Column("id", ID, primary_key=True),
     Column("course_id", ID, ForeignKey("courses.id"), index=True),
     Column("kept_member_id", ID, ForeignKey("memberships.id"), index=True),
     Column("merged_member_id", ID, ForeignKey("memberships.id"), index=True),
@@ -302,12 +277,10 @@ _table(
     Column("merged_person_id", ID, ForeignKey("people.id"), index=True),
     Column("moved", sa.JSON(), nullable=False),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("undone_at", MOMENT),
 )
-_table(
+_entity(
     "submissions",
-    Column("id", ID, primary_key=True),
     Column("student", NAME, nullable=False, index=True),
     Column("assignment_id", HASH, nullable=False),
     Column("attempt", sa.Integer(), nullable=False),
@@ -315,7 +288,6 @@ _table(
     Column("sha256", HASH, nullable=False),
     Column("content", sa.LargeBinary(), nullable=False),
     Column("submitted_by", ID, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("job_status", sa.String(16), nullable=False),
     Column("tries", sa.Integer(), nullable=False),
     Column("claim", ID),
@@ -343,13 +315,11 @@ _table(
         "ix_submissions_running", "membership_id", unique=True, sqlite_where=IS_RUNNING, postgresql_where=IS_RUNNING
     ),
 )
-_table(
+_entity(
     "tokens",
-    Column("id", ID, primary_key=True),
     Column("name", NAME, nullable=False),
     Column("role", sa.String(16), nullable=False),
     Column("sha256", HASH, nullable=False, unique=True),
-    Column("created_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT),
     Column("revoked_at", MOMENT),
     Column("student", NAME),
@@ -379,13 +349,11 @@ _table(
     Column("submission_id", ID, ForeignKey("submissions.id"), index=True),
     sa.Index(None, "batch_id", "state", "id"),
 )
-_table(
+_entity(
     "comments",
-    Column("id", ID, primary_key=True),
     Column("membership_id", ID, ForeignKey("memberships.id"), nullable=False),
     Column("course_assignment_id", ID, ForeignKey("course_assignments.id"), nullable=False, index=True),
     Column("made_by", NAME, nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("submission_id", ID, ForeignKey("submissions.id"), index=True),
     Column("text", sa.Text(), nullable=False),
     sa.Index(None, "membership_id", "course_assignment_id", "id"),
@@ -432,12 +400,10 @@ _table(
     Column("assignment_digest", HASH),
     Column("grader_version", sa.String(100)),
 )
-_table(
+_entity(
     "review_requests",
-    Column("id", ID, primary_key=True),
     Column("submission_id", ID, ForeignKey("submissions.id"), nullable=False, index=True),
     Column("text", sa.Text(), nullable=False),
-    Column("created_at", MOMENT, nullable=False),
     Column("answer", sa.Text()),
     Column("answered_by", NAME),
     Column("answered_at", MOMENT),
@@ -462,13 +428,11 @@ _table(
     Column("created_at", MOMENT, nullable=False),
     sa.Index(None, "submission_id", "id"),
 )
-_table(
+_entity(
     "webhooks",
-    Column("id", ID, primary_key=True),
     Column("url", URL, nullable=False),
     Column("secret", sa.String(100), nullable=False),
     Column("created_by", ID, ForeignKey("tokens.id"), nullable=False, index=True),
-    Column("created_at", MOMENT, nullable=False),
     Column("idempotency_key", LONG),
     Column("course_id", ID, ForeignKey("courses.id"), nullable=False, index=True),
     sa.Index(None, "created_by", "idempotency_key", unique=True),
@@ -479,13 +443,11 @@ _table(
     Column("name", HASH, primary_key=True),
     Column("content", sa.LargeBinary(), nullable=False),
 )
-_table(
+_entity(
     "deliveries",
-    Column("id", ID, primary_key=True),
     Column("webhook_id", ID, ForeignKey("webhooks.id"), nullable=False),
     Column("event", sa.String(32), nullable=False),
     Column("report_id", sa.Integer(), ForeignKey("reports.id"), index=True),
-    Column("created_at", MOMENT, nullable=False),
     Column("attempts", sa.Integer(), nullable=False),
     Column("next_at", MOMENT, index=True),
     Column("delivered_at", MOMENT),

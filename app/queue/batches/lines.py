@@ -33,11 +33,6 @@ class BatchProgress:
     def handed_in(self) -> int:
         return self.states.get(BatchFileState.HANDED_IN, 0)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether all work that needs no teacher is done."""
-        return not self.states.get(BatchFileState.WAITING) and self.graded == self.handed_in
-
 
 @dataclass(frozen=True)
 class BatchLine:

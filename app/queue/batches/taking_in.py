@@ -21,7 +21,7 @@ from app.access.tokens import Principal
 from app.courses import course
 from app.courses.matching import Candidate, MatchedBy, Matcher
 from app.courses.uses import find_used
-from app.errors import AppError
+from app.errors import AppError, existing
 from app.errors.batches import ArchiveRefused, BatchNotFound
 from app.errors.courses import AssignmentNotFound, CourseArchived
 from app.errors.requests import TooManyRequests
@@ -175,10 +175,8 @@ async def leave_out(session: AsyncSession, course_id: str, batch_id: str) -> Non
 
 async def find_batch(session: AsyncSession, course_id: str, batch_id: str) -> Batch:
     """Raises: BatchNotFound"""
-    batch = await session.scalar(select(Batch).where(Batch.id == batch_id, Batch.course_id == course_id))
-    if batch is None:
-        raise BatchNotFound
-    return batch
+    query = select(Batch).where(Batch.id == batch_id, Batch.course_id == course_id)
+    return existing(await session.scalar(query), BatchNotFound)
 
 
 def _without_owner(batch_id: str) -> tuple[Any, ...]:

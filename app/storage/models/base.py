@@ -123,10 +123,28 @@ class Base(DeclarativeBase):
     }
 
 
-class Entity(Base):
-    """A row with one of our identifiers and the time of its creation."""
+class Row(Base):
+    """A row with one of our identifiers."""
 
     __abstract__ = True
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id, sort_order=-1)
+
+
+class Entity(Row):
+    """A row with the time of its creation."""
+
+    __abstract__ = True
+
     created_at: Mapped[datetime] = mapped_column(default=utc_now, sort_order=1)
+
+
+class Claimable(Base):
+    """A job. `claim` identifies the running try, and only that may store its result."""
+
+    __abstract__ = True
+
+    tries: Mapped[int] = mapped_column(default=0)
+    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    # Increases while the holder of the claim is alive: see `app.queue.heartbeat`.
+    beat: Mapped[int] = mapped_column(default=0)

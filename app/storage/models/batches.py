@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, Entity, enum_column, new_id
+from app.storage.models.base import Entity, Row, enum_column
 
 
 class BatchFileState(StrEnum):
@@ -43,13 +43,12 @@ class Batch(Entity):
     read_at: Mapped[datetime | None]
 
 
-class BatchFile(Base):
+class BatchFile(Row):
     """A file of a batch. It keeps its bytes until they are handed in, so that a restart loses none."""
 
     __tablename__ = "batch_files"
     __table_args__ = (Index(None, "batch_id", "state", "id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     batch_id: Mapped[str] = mapped_column(ForeignKey("batches.id"))
     # Its path in the archive, and its file name.
     path: Mapped[str] = mapped_column(String(500))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, Entity, MemberRole, new_id, utc_now
+from app.storage.models.base import Base, Entity, MemberRole, Row, utc_now
 
 #: The most characters in an address that a platform names.
 URL_LENGTH = 2000
@@ -54,13 +54,12 @@ class LtiPlatform(Entity):
     confirmed_at: Mapped[datetime | None]
 
 
-class LtiDeployment(Base):
+class LtiDeployment(Row):
     """A scope in which a platform has deployed this tool: the whole platform, an account or a course."""
 
     __tablename__ = "lti_deployments"
     __table_args__ = (UniqueConstraint("platform_id", "deployment_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     platform_id: Mapped[str] = mapped_column(ForeignKey("lti_platforms.id"))
     deployment_id: Mapped[str] = mapped_column(String(PLATFORM_ID_LENGTH))
 
@@ -137,13 +136,12 @@ class LtiCode(Base):
     expires_at: Mapped[datetime]
 
 
-class LtiMember(Base):
+class LtiMember(Row):
     """A member's role in a platform's course. Several such courses may be connected with one course here."""
 
     __tablename__ = "lti_members"
     __table_args__ = (UniqueConstraint("lti_context_id", "membership_id"),)
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"))
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     role: Mapped[MemberRole]
@@ -178,12 +176,11 @@ class LtiLink(Entity):
     scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
-class LtiSelection(Base):
+class LtiSelection(Row):
     """A platform's question which assignment a new link should open (Deep Linking), until somebody has chosen."""
 
     __tablename__ = "lti_selections"
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     lti_context_id: Mapped[str] = mapped_column(ForeignKey("lti_contexts.id"), index=True)
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     return_url: Mapped[str] = mapped_column(String(URL_LENGTH))
@@ -193,7 +190,7 @@ class LtiSelection(Base):
     expires_at: Mapped[datetime]
 
 
-class LtiScore(Base):
+class LtiScore(Row):
     """A person's grade in one column of a platform's grade book, with the state of its delivery."""
 
     __tablename__ = "lti_scores"
@@ -202,7 +199,6 @@ class LtiScore(Base):
         Index(None, "next_at"),
     )
 
-    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     lti_link_id: Mapped[str] = mapped_column(ForeignKey("lti_links.id"))
     membership_id: Mapped[str] = mapped_column(ForeignKey("memberships.id"), index=True)
     # The person there (`sub`).

@@ -15,6 +15,7 @@ from app.storage.models.base import (
     ID_LENGTH,
     IS_RUNNING,
     Base,
+    Claimable,
     Entity,
     HoldDecision,
     JobStatus,
@@ -23,7 +24,7 @@ from app.storage.models.base import (
 from reference import new_seed
 
 
-class Submission(Entity):
+class Submission(Claimable, Entity):
     """An attempt: the uploaded bytes, and their state in the queue."""
 
     __tablename__ = "submissions"
@@ -76,11 +77,6 @@ class Submission(Entity):
     # The highest is graded first. It is 0 for a student's first upload and one less for each upload already waiting, so
     # that students take turns; for a regrade it is far less.
     priority: Mapped[int] = mapped_column(default=0)
-    # The number of tries. `claim` identifies the running one, and only that may store its result.
-    tries: Mapped[int] = mapped_column(default=0)
-    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
-    # Increases while the holder of the claim is alive: see `app.queue.heartbeat`.
-    beat: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 
@@ -98,11 +94,8 @@ class Submission(Entity):
     hold_reason: Mapped[str | None] = mapped_column(Text)
 
 
-class Check(Entity):
-    """A check before handing in: no attempt, no grade, and nobody's but the student's, for a day.
-
-    It is its own job; `tries`, `claim` and `beat` are as in `Submission`.
-    """
+class Check(Claimable, Entity):
+    """A check before handing in: no attempt, no grade, and nobody's but the student's, for a day. It is its own job."""
 
     __tablename__ = "checks"
     __table_args__ = (
@@ -122,9 +115,6 @@ class Check(Entity):
     submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     job_status: Mapped[JobStatus] = mapped_column(default=JobStatus.QUEUED)
-    tries: Mapped[int] = mapped_column(default=0)
-    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
-    beat: Mapped[int] = mapped_column(default=0)
     # In the stored form of `grader.report.model.Report`, as the student may see it.
     report: Mapped[dict[str, Any] | None]
     # The artefact with the lines that the report marks.

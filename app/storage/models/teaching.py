@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import ID_LENGTH, Base, Entity, JobStatus
+from app.storage.models.base import ID_LENGTH, Claimable, Entity, JobStatus
 
 IS_UNANSWERED = text("answered_at IS NULL")
 
@@ -30,7 +30,7 @@ class Regrade(Entity):
     dropped_at: Mapped[datetime | None]
 
 
-class RegradeItem(Base):
+class RegradeItem(Claimable):
     """One submission of a regrade: the report that counted before, and the new one."""
 
     __tablename__ = "regrade_items"
@@ -42,11 +42,8 @@ class RegradeItem(Base):
     new_report_id: Mapped[int | None] = mapped_column(ForeignKey("reports.id"))
 
     # The job of a preview, separate from the submission's own, so that nobody notices it there. None: the submission's
-    # own job is used. `tries`, `claim` and `beat` are as in `Submission`.
+    # own job is used.
     job_status: Mapped[JobStatus | None]
-    tries: Mapped[int] = mapped_column(default=0)
-    claim: Mapped[str | None] = mapped_column(String(ID_LENGTH))
-    beat: Mapped[int] = mapped_column(default=0)
     # Whether the new report will hold the attempt when the preview is applied.
     is_held: Mapped[bool] = mapped_column(default=False)
 

@@ -65,8 +65,8 @@ def draw(keras: Array, yours: Array, named: Array | None, wrong: int) -> Curve:
     Args:
         wrong: the first wrong timestep.
     """
-    given = {"keras": keras, "yours": yours} | ({} if named is None else {"named": named})
-    values = {id: np.asarray(line, np.float64) for id, line in given.items()}
+    curves = {"keras": keras, "yours": yours} | ({} if named is None else {"named": named})
+    values = {id: np.asarray(line, np.float64) for id, line in curves.items()}
     low, high, is_cut = _limits(values)
     steps = len(keras)
 

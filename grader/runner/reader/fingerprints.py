@@ -58,14 +58,14 @@ def fingerprints(module: Module) -> list[dict[str, Any]]:
     globals = frozenset(name for each in plan.statements if not each.is_import() for name in each.uses.binds)
     if CELL not in plan.imports:
         globals |= {CELL}
-    found = []
+    prints = []
     for statement in core:
         form = _Form(plan.imports, attributes, globals - {CLASS} - SUPPLIED)
         block = form.block([statement.node])
         written = (" ".join(line.split()) for line in lines[statement.first_line - 1 : statement.last_line])
         text = _hash("\n".join(filter(None, written)).encode())
-        found.append({"text": text.hex(), "form": form.hash(block).hex(), "statements": len(form.steps)})
-    return found
+        prints.append({"text": text.hex(), "form": form.hash(block).hex(), "statements": len(form.steps)})
+    return prints
 
 
 def _is_given(statement: Statement) -> bool:

@@ -91,9 +91,9 @@ class _Colours:
                 self._found.update({(place, number): runs for number, runs in enumerate(coloured, start=first)})
 
     def of(self, place: int, number: int, text: str) -> list[Any]:
-        found = self._found.get((place, number))
-        if found is not None:
-            return found
+        runs = self._found.get((place, number))
+        if runs is not None:
+            return runs
         return [["c" if text.lstrip().startswith("#") else "", len(text)]] if text else []
 
 

@@ -142,8 +142,8 @@ def _read(content: bytes, extension: str, canonical: dict[str, int], result: Res
         # Nothing will be run: show the text as it was handed in.
         result["source"] = module.text_as_handed_in()
     elif extension != (".ipynb" if is_notebook else ".py"):
-        found = "notebook" if is_notebook else "python"
-        result["advisories"].append(_fact("wrong_extension", extension=extension, found=found))
+        kind_of_file = "notebook" if is_notebook else "python"
+        result["advisories"].append(_fact("wrong_extension", extension=extension, found=kind_of_file))
     return module
 
 
@@ -201,13 +201,13 @@ def _reason_not_run(statement: Statement, *, hides: bool) -> str:
 
 def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
     """Make one entry for each cell and code, with its ranges of lines. Lines count within the cell."""
-    found: dict[tuple[int, str], Fact] = {}
+    facts: dict[tuple[int, str], Fact] = {}
     for place, cell in enumerate(module.cells):
         if cell.problem is not None:
             params: Fact = {"line": cell.problem.line, "message": cell.problem.message, "text": cell.problem.text}
-            found[place, "syntax_error"] = params
+            facts[place, "syntax_error"] = params
         elif cell.foreign_magic is not None:
-            found[place, "cell_magic"] = {"magic": "%%" + cell.foreign_magic}
+            facts[place, "cell_magic"] = {"magic": "%%" + cell.foreign_magic}
     before: tuple[int, str] | None = None
     for index, (statement, place) in enumerate(zip(plan.statements, places, strict=True)):
         if statement.has_no_effect():
@@ -217,7 +217,7 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
             continue
         first, last = (line - module.first_lines[place] + 1 for line in (statement.first_line, statement.last_line))
         code, text = statement.shell_code() or ("not_needed", "")
-        params = found.setdefault((place, code), {"line": first, "statements": 0, "lines": []})
+        params = facts.setdefault((place, code), {"line": first, "statements": 0, "lines": []})
         params["statements"] += 1
         if before == (place, code):
             params["lines"][-1][1] = last
@@ -227,7 +227,7 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
         if text:
             params.setdefault("text" if code == "shell_line" else "magic", text[:MAX_TEXT])
     entries = [
-        {"index": module.cells[place].index, "code": code, "params": params} for (place, code), params in found.items()
+        {"index": module.cells[place].index, "code": code, "params": params} for (place, code), params in facts.items()
     ]
     return sorted(entries, key=lambda entry: (entry["index"], entry["code"]))
 

@@ -102,7 +102,7 @@ class _Finder:
 
     def choose(self) -> list[int]:
         """Choose statements that read the models, and below the first use of the class those that show anything."""
-        found: list[int] = []
+        indices: list[int] = []
         used = False
         for index, statement in enumerate(self._plan.statements):
             if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or index in self._plan.hiding:
@@ -112,8 +112,8 @@ class _Finder:
             sides = self._sides[index]
             used = used or STUDENT in sides
             if sides or (used and self._shows(statement)):
-                found.append(index)
-        return found if used else []
+                indices.append(index)
+        return indices if used else []
 
     @staticmethod
     def _shows(statement: Statement) -> bool:

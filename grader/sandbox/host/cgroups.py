@@ -23,12 +23,12 @@ def describe(root: Path = ROOT) -> str:
         return f"not known ({exc.strerror})"
     own = next((line.removeprefix("0::") for line in groups if line.startswith("0::")), None)
     # ID, parent, device, root of the mount, mount point, options, ..., "-", type, source, options.
-    found = [fields for line in mounts if " - cgroup2 " in line and len(fields := line.split()) > 4]
+    mount_fields = [fields for line in mounts if " - cgroup2 " in line and len(fields := line.split()) > 4]
     older = sorted({name for line in groups for name in line.split(":")[1].split(",") if name in WANTED})
     in_version_1 = f"; version 1 holds {', '.join(older)}" if older else ""
-    if own is None or not found:
+    if own is None or not mount_fields:
         return f"there is no cgroup v2 here{in_version_1}"
-    top, mount_point = found[0][3], found[0][4]
+    top, mount_point = mount_fields[0][3], mount_fields[0][4]
     folder = root / mount_point.lstrip("/") / os.path.relpath(own, top)
     try:
         there = (folder / "cgroup.controllers").read_text(encoding="ascii").split()

@@ -140,8 +140,8 @@ def _library_folder(root: Path) -> str | None:
         return ""
     if any((root / folder / DRIVER_LIBRARY).exists() for folder in LIBRARY_FOLDERS):
         return ""
-    found = (f"/{folder}" for folder in EXTRA_LIBRARY_FOLDERS if (root / folder / DRIVER_LIBRARY).exists())
-    return next(found, None)
+    places = (f"/{folder}" for folder in EXTRA_LIBRARY_FOLDERS if (root / folder / DRIVER_LIBRARY).exists())
+    return next(places, None)
 
 
 def _is_cuda_build(packages: Path | None) -> bool:

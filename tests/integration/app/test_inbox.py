@@ -15,9 +15,9 @@ from app.access.tokens import Principal
 from app.errors import AppError
 from app.errors.requests import TooManyRequests
 from app.errors.uploads import AttemptsUsedUp, IdempotencyKeyReused
+from app.queue import jobs
 from app.queue.backlog import Backlog
 from app.queue.inbox import TOGETHER_BYTES, Inbox
-from app.queue.watchers import Watchers
 from app.storage.database import Database
 from app.storage.models import JobStatus, Submission
 from app.submissions import positions, repository
@@ -27,7 +27,7 @@ from grader.assignment import Attempts
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 
 
-class Jobs(Watchers):
+class Jobs(jobs.Jobs):
     is_working = True
 
     def wake(self) -> None:

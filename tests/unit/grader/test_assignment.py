@@ -14,7 +14,7 @@ from grader.assignment import (
     pick_assignment,
     read_assignment,
 )
-from grader.errors import AssignmentError, UnknownAssignment
+from grader.errors import AssignmentError
 from grader.sandbox import Limits, Use
 
 DEFAULT = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
@@ -169,5 +169,5 @@ def test_an_assignment_is_picked_by_id_or_by_file(tmp_path):
     path = _write(tmp_path)
     assert pick_assignment(load_assignments(), "lstm-layer").id == "lstm-layer"
     assert pick_assignment(load_assignments(), str(path)).id == "mine"
-    with pytest.raises(UnknownAssignment, match="lstm-layer"):
+    with pytest.raises(AssignmentError, match="lstm-layer"):
         pick_assignment(load_assignments(), "lstm")

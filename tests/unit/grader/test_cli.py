@@ -2,21 +2,25 @@
 
 import contextlib
 import dataclasses
+import errno
 import io
 import logging
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
+import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli import cli
-from grader.cli import Sentences
+from grader.cli import Sentences, _write
 from grader.doctor import _keras_agrees
 from grader.errors import SandboxUnavailable
+from grader.formats.view import View
 from grader.report.model import Status
 from grader.sandbox import CAN_BE_MISSING, Device
 from grader.sandbox.outcome import Mechanism
@@ -220,6 +224,22 @@ def test_a_home_that_cannot_be_written_is_told_with_what_to_set(monkeypatch, tmp
     result = CliRunner().invoke(cli, command)
     assert (result.exit_code, result.stderr.count("\n")) == (USAGE, 1)
     assert "cannot be used: Not a directory. Set LSTM_GRADER_" in result.stderr
+
+
+@pytest.mark.parametrize(("output", "name"), [(Path("/dev/full"), "/dev/full"), (None, "standard output")])
+def test_a_report_for_which_there_is_no_room_names_the_place(monkeypatch, capsys, output, name):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr("sys.stdout", Mock(write=Mock(side_effect=full)))
+    with pytest.raises(typer.Exit) as refused:
+        _write(View.of(make_report(), "en"), "json", output)
+    assert refused.value.exit_code == USAGE
+    assert capsys.readouterr().err == f"lstm-grader: {name}: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", [["grade"], ["diff", "/proc/self/mem"]], ids=["grade", "diff"])
+def test_a_file_that_opens_and_cannot_be_read_is_named(command):
+    result = CliRunner().invoke(cli, [*command, "/proc/self/mem"])
+    assert (result.exit_code, result.stderr) == (USAGE, "lstm-grader: /proc/self/mem: Input/output error\n")
 
 
 def test_letters_that_the_terminal_lacks_end_no_command(monkeypatch):

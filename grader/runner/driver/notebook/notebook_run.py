@@ -20,6 +20,7 @@ from box_requests import NotebookRequest
 from channel import Channel
 from scopes import is_main_guard
 
+from driver.notebook.model_weights import WatchedModels
 from driver.notebook.outputs import OutputRecorder, numbers_of
 from driver.notebook.watch import Watch
 from driver.reaches import noticing
@@ -43,7 +44,7 @@ class NotebookModule(StudentModule):
         # ``unittest.main()`` looks for tests here.
         sys.modules["__main__"] = self.module
         self.outputs = OutputRecorder(lambda **record: channel.send("shown", **record))
-        self.watch = Watch(channel, self.outputs, self.names, request, arrays)
+        self.watch = Watch(WatchedModels(channel, self.outputs, self.names, request, arrays))
         self.outputs.listen(self.names)
         self.watch.start()
         if request["supply_layer"]:
@@ -84,9 +85,9 @@ def run(request: NotebookRequest, arrays: dict[str, np.ndarray], channel: Channe
 
     def on_failure(statement: ast.stmt, exc: BaseException) -> None:
         if next(failures) <= MAX_FAILURES:
-            found = failure(statement, exc, 1000)
-            channel.send("statement_failed", **found)
-            module.outputs.note("raised", f"{found['type']}: {found['message']}")
+            record = failure(statement, exc, 1000)
+            channel.send("statement_failed", **record)
+            module.outputs.note("raised", f"{record['type']}: {record['message']}")
 
     module.run(request["statements"], request["statement_seconds"], on_failure)
     channel.end(phases={"notebook": time.monotonic() - started})

@@ -8,86 +8,49 @@ import contextlib
 import functools
 import hashlib
 import re
-import sys
 import types
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from box_requests import NotebookRequest, Spoil
-from channel import Channel
 
 from driver.built_in import no_recurrence
-from driver.notebook.outputs import OutputRecorder
+from driver.notebook.model_weights import KERAS, STUDENT, WatchedModels
+from driver.notebook.spoiling import spoiled
 from driver.short_ways import plain_dense
 from driver.short_ways.untraced_build import untraced
 from driver.student.student_module import MODULE_NAME
-from driver.weights import placements, recognition, roles
 from driver.weights.leaves import find_leaves
 
-# The trusted side takes no more (sandbox/protocol.py).
-MAX_MODELS, MAX_MOMENTS, MAX_CALLS = 40, 100, 400
-# From one line of code: a loop that trains or takes times leaves room for what comes after it.
-MAX_MOMENTS_OF_A_LINE, MAX_ALIKE = 40, 20
-MAX_WEIGHTS_BYTES = 32 << 20
-STUDENT, KERAS = "student", "keras"
+# The trusted side takes no more (sandbox/events.py).
+MAX_CALLS = 400
+# With the same weights from one line of code: a loop that takes times leaves room for what comes after it.
+MAX_ALIKE = 20
 #: A call that is to be made: the first of its arguments is the layer.
 Call = functools.partial[Any]
-# Added to an answer. A shift has the same sign everywhere but not the same size: a correlation does not notice a
-# constant. The pattern takes most elements a little down and one in ten far up, and its mean is next to nothing: a
-# measure that lets signs cancel reveals itself. No element gets both, unless the request says so.
-SHIFT = np.array([0.6, 1.4, 0.8, 1.2], np.float32)
-PATTERN = np.array([1.1, -0.15, -0.15, -0.15, -0.1, -0.1, -0.1, -0.1, -0.1, -0.1], np.float32)
-
-
-@dataclass
-class WatchedModel:
-    """A model that was called: the student's with its sizes at that call, or a layer of Keras.
-
-    `weights` are the last known ones as the Keras layer would hold them; `digest` is that of the student's own.
-    """
-
-    side: str
-    model: Any
-    features: int = 0
-    units: int = 0
-    weights: dict[str, np.ndarray] = field(default_factory=dict)
-    digest: bytes = b""
 
 
 class Watch:
-    """A watch on the calls of models. Args: spoils: call number -> ``by`` (shift, pattern, keras) and ``amount``."""
+    """A watch on the calls of a notebook's models."""
 
-    def __init__(
-        self,
-        channel: Channel,
-        outputs: OutputRecorder,
-        names: dict[str, Any],
-        request: NotebookRequest,
-        arrays: dict[str, np.ndarray],
-    ) -> None:
-        self._channel = channel
-        self._outputs = outputs
-        self._names = names
-        self._request = request
-        self._arrays = arrays
+    def __init__(self, models: WatchedModels) -> None:
+        self._models = models
+        self._channel = models.channel
+        self._outputs = models.outputs
+        self._names = models.names
+        request = models.request
         self._only_computes = request["prepared"] and request["only_computes"]
+        # By the number of the call.
         self._spoils = {int(call): spoil for call, spoil in request["spoils"].items()}
-        self._models: list[WatchedModel] = []
-        self._moment = -1
-        self._moments_of_lines: Counter[tuple[int, int]] = Counter()
-        self._weights_bytes = 0
         # The numbers of calls of one model with the same weights from one line.
         self._alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         self._calls = 0
-        self._inside = False
         self._watching: set[Any] = set()
         self._own_call = re.search(r"(?<!super\(\))\.call\(", request["source"]) is not None
 
     def start(self) -> None:
-        _randomise_weights(self._request["source"])
+        self._models.start()
         original, watch = tf.keras.layers.Layer.__call__, self
 
         @functools.wraps(original)
@@ -96,24 +59,10 @@ class Watch:
 
         tf.keras.layers.Layer.__call__ = call
         plain_dense.expect((tf.keras.layers.Layer, "__call__"))  # a plain Dense is never watched
-        self._note_set_weights()
-
-    def _note_set_weights(self) -> None:
-        """Note the weights that a watched model was given at once: the next line may copy them."""
-        original: Any = tf.keras.layers.Layer.set_weights
-
-        @functools.wraps(original)
-        def set_weights(layer: Any, *args: Any, **kwargs: Any) -> Any:
-            result = original(layer, *args, **kwargs)
-            if any(watched.model is layer for watched in self._models):
-                self.note_weights()
-            return result
-
-        tf.keras.layers.Layer.set_weights = set_weights
 
     def after_statement(self) -> None:
         self._wrap_own_methods()
-        self.note_weights()
+        self._models.note_weights()
 
     # --- whose call it is ------------------------------------------------------------------------------------
 
@@ -154,10 +103,10 @@ class Watch:
 
     def _watched_call(self, call: Call) -> Any:
         layer = call.args[0]
-        side = None if self._inside else self._side(layer)
+        side = None if self._models.in_call else self._side(layer)
         if side is None:
             return call()
-        self._inside = True
+        self._models.in_call = True
         try:
             if side == STUDENT:
                 output, array = self._answer_of_student(call)
@@ -166,15 +115,15 @@ class Watch:
                 output, built_in = call(), []
                 array = _as_array(output)
         finally:
-            self._inside = False
+            self._models.in_call = False
         if array is None:  # a symbolic call: part of building a functional model
             return output
         x = _as_array(_input(call))
-        model = self._watched(side, layer, x, array)
+        model = self._models.number_of(side, layer, x, array)
         if model is None:
             return output
-        self.note_weights()
-        alike = self._alike[*self._place(), model, self._moment]
+        self._models.note_weights()
+        alike = self._alike[*self._models.place(), model, self._models.moment]
         is_new = len(alike) < MAX_ALIKE
         if is_new:
             alike.append(self._calls)
@@ -189,12 +138,15 @@ class Watch:
                 model=model,
                 side=side,
                 statement=self._outputs.statement,
-                moment=self._moment,
+                moment=self._models.moment,
                 input=None if x is None else _digest(x),
                 built_in=built_in,
                 reacts=self._reaction(call) if changes else None,
             )
-        return output if spoil is None or changes else self._spoil(output, array, spoil, _input(call))
+        if spoil is None or changes:
+            return output
+        instead = self._answer_of_keras(spoil["model"], _input(call)) if spoil["by"] == "keras" else None
+        return spoiled(output, array, spoil, instead)
 
     def _answer_of_student(self, call: Call) -> tuple[Any, np.ndarray | None]:
         """Call the student's class, which finds no recurrent code of Keras meanwhile; return its answer and numbers."""
@@ -212,7 +164,7 @@ class Watch:
         """Return the change of the student's answer when all its weights change, as a share of the largest number."""
         leaves = [leaf.variable for leaf in find_leaves(call.args[0], self._names) if leaf.variable is not None]
         before = [np.array(variable) for variable in leaves]
-        random, self._inside = np.random.default_rng(0), True
+        random, self._models.in_call = np.random.default_rng(0), True
         quiet, self._outputs.quiet = self._outputs.quiet, True
         answers: list[np.ndarray] = []
         try:
@@ -226,7 +178,7 @@ class Watch:
         finally:
             for variable, value in zip(leaves, before, strict=True):
                 variable.assign(value)
-            self._inside, self._outputs.quiet = False, quiet
+            self._models.in_call, self._outputs.quiet = False, quiet
         first, second, changed = answers
         if not first.size or not first.shape == second.shape == changed.shape:
             return None
@@ -249,135 +201,23 @@ class Watch:
         finally:
             self._outputs.quiet = quiet
 
-    def _spoil(self, output: Any, array: np.ndarray, spoil: Spoil, x: Any) -> Any:
-        other = np.array(array)
-        if spoil["by"] == "keras":
-            instead = self._answer_of_keras(spoil["model"], x)
-            other = other if instead is None or instead.shape != array.shape else np.array(instead)
-        is_pattern, everywhere = spoil["by"] == "pattern", spoil.get("everywhere") or array.size == 1
-        elements = _every_other(array.shape, second=is_pattern) | everywhere
-        numbers = np.resize(PATTERN if is_pattern else SHIFT, elements.sum())
-        if is_pattern and numbers.size > PATTERN.size:
-            rest = numbers.size % PATTERN.size  # a part of a period has another mean
-            numbers[:rest] = np.resize([0.1, -0.1], rest)
-        other[elements] += spoil["amount"] * numbers
-        changed = other.astype(array.dtype)
-        if isinstance(output, (list, tuple)):
-            return type(output)([tf.constant(changed), *output[1:]])
-        return changed if isinstance(output, np.ndarray) else tf.constant(changed)
-
     def _answer_of_keras(self, model: int, x: Any) -> np.ndarray | None:
-        if model >= len(self._models):
-            return None
-        self._inside = True
+        self._models.in_call = True
         try:
-            return _as_array(self._models[model].model(x))
-        except Exception:  # its input is one that the student's model takes
+            return _as_array(self._models.model(model)(x))
+        except Exception:  # there is none, or its input is one that the student's model takes
             return None
         finally:
-            self._inside = False
-
-    # --- weights ---------------------------------------------------------------------------------------------
-
-    def _watched(self, side: str, layer: Any, x: np.ndarray | None, output: np.ndarray) -> int | None:
-        for index, watched in enumerate(self._models):
-            if watched.model is layer:
-                return index
-        if len(self._models) == MAX_MODELS:
-            return None
-        features = x.shape[-1] if x is not None and x.ndim else 0
-        units = output.shape[-1] if output.ndim else 0
-        self._models.append(WatchedModel(side, layer, features, units))
-        return len(self._models) - 1
-
-    def _place(self) -> tuple[int, int]:
-        """Return the statement that runs, and the line in it, or in a function of the notebook's, where it is."""
-        frame: types.FrameType | None = sys._getframe(1)
-        while frame is not None and frame.f_globals is not self._names:
-            frame = frame.f_back
-        return self._outputs.statement, frame.f_lineno if frame is not None else 0
-
-    def note_weights(self) -> None:
-        """Note a new moment whenever a weight of a watched model has changed, with the weights of that model."""
-        place = self._place()
-        is_full = self._moment + 1 >= MAX_MOMENTS or self._weights_bytes > MAX_WEIGHTS_BYTES
-        if self._inside or is_full or self._moments_of_lines[place] >= MAX_MOMENTS_OF_A_LINE:
-            return
-        changed: dict[str, np.ndarray] = {}
-        for index, watched in enumerate(self._models):
-            before, watched.weights = watched.weights, self._weights_of(watched)
-            if not _are_same(before, watched.weights):
-                changed.update({f"{index}/{name}": array for name, array in watched.weights.items()})
-        if changed or (self._models and self._moment < 0):
-            self._weights_bytes += sum(array.nbytes for array in changed.values())
-            self._moment += 1
-            self._moments_of_lines[place] += 1
-            self._channel.send("weights", changed, moment=self._moment, statement=self._outputs.statement)
-
-    def _weights_of(self, watched: WatchedModel) -> dict[str, np.ndarray]:
-        try:
-            return _keras_weights(watched.model) if watched.side == KERAS else self._own_weights(watched)
-        except Exception:  # the student may have put anything in place of a weight
-            return {}
-
-    def _own_weights(self, watched: WatchedModel) -> dict[str, np.ndarray]:
-        if not 0 < watched.features * watched.units < 1 << 20:
-            return {}
-        leaves, features, units = find_leaves(watched.model, self._names), watched.features, watched.units
-        held = [np.asarray(leaf.variable) for leaf in leaves if leaf.variable is not None]
-        before, watched.digest = watched.digest, hashlib.sha256(b"".join(array.tobytes() for array in held)).digest()
-        if before == watched.digest:
-            return watched.weights
-        request, names = self._request, self._request["unpack_names"]
-        if known := recognition.placement_of(leaves, self._arrays, features, units, names):
-            return placements.collect(known, features, units)
-        found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])
-        chosen = min(request["candidate"] or 0, len(found) - 1)
-        return placements.collect(found[chosen], features, units) if found else {}
+            self._models.in_call = False
 
 
 def _input(call: Call) -> Any:
     return call.args[1] if len(call.args) > 1 else next(iter(call.keywords.values()), None)
 
 
-def _are_same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
-    return first.keys() == second.keys() and all(
-        np.array_equal(first[name], second[name], equal_nan=True) for name in first
-    )
-
-
 def _is_recurrent(layer: Any) -> bool:
     recurrent: Any = tf.keras.layers.RNN
     return isinstance(layer, recurrent)
-
-
-def _keras_weights(layer: Any) -> dict[str, np.ndarray]:
-    cell = getattr(layer, "cell", None)
-    found = {name: getattr(cell, name, None) for name in ("kernel", "recurrent_kernel", "bias")}
-    return {name: np.asarray(value, np.float32) for name, value in found.items() if value is not None}
-
-
-def _randomise_weights(source: str) -> None:
-    """Give each fresh Keras layer numbers that nothing else has: uncopied ones would look copied.
-
-    Biases start at zero (forget: one), and any weight at whatever an initializer says. The source seeds the numbers, so
-    that they are the same in every run of a notebook and others in the next one.
-    """
-    cell: Any = tf.keras.layers.LSTMCell
-    original = cell.build
-    random = np.random.default_rng([*hashlib.sha256(source.encode("utf-8", "replace")).digest()])
-
-    @functools.wraps(original)
-    def build(self: Any, *args: Any, **kwargs: Any) -> Any:
-        result = original(self, *args, **kwargs)
-        for name in ("kernel", "recurrent_kernel", "bias"):
-            if (weight := getattr(self, name, None)) is not None:
-                # As small as Glorot's for kernels: with larger ones rounding would grow from step to step.
-                size = 0.5 if name == "bias" else (6 / sum(weight.shape)) ** 0.5
-                weight.assign(random.uniform(-size, size, weight.shape).astype(np.float32))
-        return result
-
-    cell.build = build
 
 
 def _as_array(value: Any) -> np.ndarray | None:
@@ -389,14 +229,6 @@ def _as_array(value: Any) -> np.ndarray | None:
     except Exception:  # symbolic
         return None
     return array if array.dtype.kind == "f" else array.astype(np.float32) if array.dtype.kind in "iu" else None
-
-
-def _every_other(shape: tuple[int, ...], *, second: bool) -> np.ndarray:
-    """Mark one colour of a chessboard: from the end, so that a last step alone has the same."""
-    marked = np.array(not second)
-    for size in shape:
-        marked = ~np.logical_xor.outer(marked, np.arange(size)[::-1] % 2 == 0)
-    return marked
 
 
 def _digest(x: np.ndarray) -> str:

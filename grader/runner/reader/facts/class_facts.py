@@ -112,12 +112,12 @@ def _names_a_size(call: ast.Call, numbers: set[int]) -> bool:
 
 def _constants_in(function: ast.AST | None) -> dict[str, str]:
     """Map local names of a function that stand for one number: the module has no such names."""
-    found: dict[str, str] = {}
+    constants: dict[str, str] = {}
     for node in ast.walk(function) if function is not None else ():
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number))):
-                found[name] = str(number)
-    return found
+                constants[name] = str(number)
+    return constants
 
 
 def global_x(plan: Plan) -> list[dict[str, object]]:
@@ -171,20 +171,20 @@ def kind_of_class(tree: ast.Module, line: int) -> str | None:
     Returns: ``torch`` for one of PyTorch; ``other_class`` for one without a `call`, or without any loop in it and the
     classes beside it, or around a ready-made recurrent layer.
     """
-    found = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.lineno == line)
-    if any(ast.unparse(base).rpartition(".")[0] in ("nn", "torch.nn") for base in found.bases):
+    kind = next(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.lineno == line)
+    if any(ast.unparse(base).rpartition(".")[0] in ("nn", "torch.nn") for base in kind.bases):
         return "torch"
     # A decorator may add a method from outside, as in Dive into Deep Learning.
     added = [
         each
         for each in tree.body
-        if isinstance(each, ast.FunctionDef) and any(found.name in ast.unparse(mark) for mark in each.decorator_list)
+        if isinstance(each, ast.FunctionDef) and any(kind.name in ast.unparse(mark) for mark in each.decorator_list)
     ]
-    nodes = [node for part in (found, *added) for node in ast.walk(part)]
+    nodes = [node for part in (kind, *added) for node in ast.walk(part)]
     has_call = any(isinstance(node, ast.FunctionDef) and node.name in ("call", "forward") for node in nodes)
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     supplied = frozenset() if CELL in Imports(ast.walk(tree)) else {CELL}
     names |= {node.id for node in nodes if isinstance(node, ast.Name)} - supplied
     has_loop = any(isinstance(node, ast.For | ast.While | ast.comprehension) for node in nodes) or names & LOOPS
-    is_misspelt = found.name.lower() == "lstm"
+    is_misspelt = kind.name.lower() == "lstm"
     return None if is_misspelt or (has_call and has_loop and not names & READY_MADE) else "other_class"

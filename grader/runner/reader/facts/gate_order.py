@@ -26,16 +26,16 @@ SIZES = frozenset({"shape", "range", "int_shape", "get_shape", "as_list", "size"
 def unpack_names(plan: Plan) -> list[list[str]]:
     """List names of four-way splits in the class and the code it uses, each in the order of the parts."""
     nodes = (node for statement in effective_statements(plan) for node in ast.walk(statement.node))
-    found: list[list[str]] = []
+    splits: list[list[str]] = []
     for function in (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
         assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
         assignments.sort(key=lambda node: node.lineno)
         activated = _activated(assignments)
         for names in [*_unpacked(assignments), *_sliced(assignments)]:
             named = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
-            if named not in found and len(found) < MAX_SPLITS:
-                found.append(named)
-    return found
+            if named not in splits and len(splits) < MAX_SPLITS:
+                splits.append(named)
+    return splits
 
 
 def joined_order(plan: Plan) -> str | None:
@@ -166,10 +166,10 @@ def _number(node: ast.expr | None) -> float | None:
 
 def _activated(assignments: Iterable[ast.Assign]) -> dict[str, str]:
     """Map opaque names to the names that replace them: ``i = tf.sigmoid(z0)``."""
-    found: dict[str, str] = {}
+    replacements: dict[str, str] = {}
     for node in assignments:
         match node:
             case ast.Assign(targets=[target], value=ast.Call(args=[ast.Name(id=name)])):
                 if new_name := last_name(target):
-                    found.setdefault(name, new_name)
-    return found
+                    replacements.setdefault(name, new_name)
+    return replacements

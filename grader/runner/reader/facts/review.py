@@ -64,17 +64,17 @@ WRITING = frozenset({"dump", "write", "write_text", "writelines", "savetxt", "to
 
 def advisories(plan: Plan, source: str) -> list[dict[str, Any]]:
     """List advisories ``review_suggested`` and ``prompt_injection``, each at most once, with its first line."""
-    found = []
+    notes = []
     first_lines = _unusual_names(plan)
     if first_lines:
         evidence = ", ".join(list(first_lines)[:MOST_NAMED])
-        found.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(first_lines.values())})
+        notes.append({"code": "review_suggested", "params": {"evidence": evidence}, "line": min(first_lines.values())})
     for number, line in enumerate(source.split("\n"), start=1):
         # In code such words are names; words addressed to somebody stand in a comment or in a text.
         if ("#" in line or '"' in line or "'" in line) and TO_A_GRADER.search(line[:LONGEST_LINE]):
-            found.append({"code": "prompt_injection", "params": {}, "line": number})
+            notes.append({"code": "prompt_injection", "params": {}, "line": number})
             break
-    return found
+    return notes
 
 
 def result_files(statements: Sequence[Statement]) -> list[int]:

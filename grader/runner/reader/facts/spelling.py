@@ -38,10 +38,10 @@ def homoglyphs(plan: Plan) -> list[dict[str, object]]:
     lines = _first_lines(nodes)
     if all(name.isascii() for name in lines):
         return []
-    found = dict([*_mixed_names(plan, nodes), *_mixed_attributes(nodes), *_mixed_keywords(nodes)])
+    lookalikes = dict([*_mixed_names(plan, nodes), *_mixed_attributes(nodes), *_mixed_keywords(nodes)])
     return [
         {"name": name, "looks_like": looks_like, "line": lines.get(name, 1)}
-        for name, looks_like in sorted(found.items(), key=lambda pair: lines.get(pair[0], 1))
+        for name, looks_like in sorted(lookalikes.items(), key=lambda pair: lines.get(pair[0], 1))
     ]
 
 

@@ -28,7 +28,7 @@ def parts(plan: Plan) -> dict[str, Any]:
     Returns:
         ``parts``, each `Part` as a dictionary; ``formulas``, see `reader.parts.formulas`.
     """
-    found: dict[Part, None] = {}
+    all_parts: dict[Part, None] = {}
     nothing: dict[str, Any] = {"parts": [], "formulas": {}}
     deadline = time.process_time() + SECONDS
     try:
@@ -39,14 +39,14 @@ def parts(plan: Plan) -> dict[str, Any]:
         # Where two loops have cells, nothing says which one a mistake is in.
         step = steps[0] if len(steps) == 1 else None
         for part in _parts(class_trace, step):
-            found[part] = None
-            if len(found) > MOST_PARTS or time.process_time() > deadline:
+            all_parts[part] = None
+            if len(all_parts) > MOST_PARTS or time.process_time() > deadline:
                 return nothing
         written = formulas(step, class_trace) if step is not None else {}
     except (TooMuchError, RecursionError):
         return nothing
     return {
-        "parts": [{**vars(each), "what": list(each.what)} for each in found if each.first_line > 0],
+        "parts": [{**vars(each), "what": list(each.what)} for each in all_parts if each.first_line > 0],
         "formulas": written,
     }
 

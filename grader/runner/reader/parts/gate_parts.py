@@ -122,14 +122,14 @@ def _argument(gate: Gate) -> Value | None:
 
 def _terms(node: Node, step: Step) -> list[Node]:
     """Return a sum's own nodes, products not opened."""
-    found: list[Node] = []
+    terms: list[Node] = []
     waiting = [node]
-    while waiting and len(found) < 64:
+    while waiting and len(terms) < 64:
         each = waiting.pop()
-        found.append(each)
+        terms.append(each)
         if not step.recognised.is_product(each) and (step.recognised.is_sum(each) or each.op in ARITHMETIC):
             waiting += each.inputs()
-    return found
+    return terms
 
 
 def _touches_c(term: Node, step: Step, of_c: set[int]) -> bool:
@@ -137,14 +137,14 @@ def _touches_c(term: Node, step: Step, of_c: set[int]) -> bool:
 
 
 def _of_weights(made: Node) -> list[str]:
-    found = [str(made.label).lower()] if made.label else []
+    words = [str(made.label).lower()] if made.label else []
     bias = made.keywords.get("use_bias")
     if isinstance(bias, Const) and bias.value is False:
-        found.append("no_bias")
+        words.append("no_bias")
     function = made.keywords.get("activation")
     if function is not None and not (isinstance(function, Const) and function.value in (None, "linear")):
-        found.append("activation")
-    return found
+        words.append("activation")
+    return words
 
 
 def _input_of(product: Node, trace: Trace) -> Iterator[Part]:

@@ -122,11 +122,11 @@ class Gates:
             names += inner.names
         else:
             return None
-        found = letters_in(names)
+        letters = letters_in(names)
         # A sum without a name: ``f`` in ``sigmoid(f + 1.0)``.
         summed = letters_in(name for each in inner.inputs() if self.is_sum(each) for name in each.names)
         # A value that is named after two gates belongs to neither.
-        by_names = None if len(set(letters_in(node.names))) > 1 else only_gate(found[:1] or summed)
+        by_names = None if len(set(letters_in(node.names))) > 1 else only_gate(letters[:1] or summed)
         by_layers = only_gate(letters_in(name for made in self.weights_in(inner) for name in made.names))
         return Gate(node, activations, self._enclosing_sum(inner), by_layers, by_names)
 
@@ -143,7 +143,7 @@ class Gates:
         return self._products[id(node)]
 
     def _products_of(self, node: Node) -> list[Node]:
-        found: list[Node] = []
+        products: list[Node] = []
         waiting, seen = [node], set[int]()
         while waiting:
             each = waiting.pop(0)
@@ -151,10 +151,10 @@ class Gates:
                 continue
             seen.add(id(each))
             if self.is_product(each):
-                found.append(each)
+                products.append(each)
             elif self.is_sum(each) or self._is_activated_product(each):
                 waiting = [*each.inputs(), *waiting]
-        return found
+        return products
 
     def weights_in(self, node: Node) -> list[Node]:
         layers = (_layer(value) for product in self.products(node) for value in product.args)

@@ -45,12 +45,12 @@ def operations(part: str, nodes: Iterable[Node]) -> Iterator[Part]:
 
 def words(node: Node) -> list[str]:
     """Describe an operation, in the words of `Part.what`."""
-    found = [operation(node)]
+    parts = [operation(node)]
     if node.op in TURNING or any(turns(each) for each in node.args if isinstance(each, Node | Seq)):
-        found.append("reversed")
+        parts.append("reversed")
     if _has_number(node):
-        found.append("number")
-    return found
+        parts.append("number")
+    return parts
 
 
 def operation(node: Node) -> str:

@@ -77,17 +77,17 @@ def _start(before: Value) -> Iterator[Part]:
     if not isinstance(before, Node | Seq):
         return
     sized = [node for node in reachable_nodes([before]) if node.op in ZEROS | ONES | FILLED | RANDOM]
-    made = [node for node in sized if node.op not in ZEROS]
+    rest = [node for node in sized if node.op not in ZEROS]
     for node in sized:
         for place, size in enumerate(_sizes(node)):
             if isinstance(size, Const) and type(size.value) is int and size.span != (0, 0) and size.value > 1:
                 yield Part.at("line", size.span, "fixed_batch" if place == 0 else "fixed_units")
-    if isinstance(before, Node) and before.op not in ZEROS and made:
-        words = ["random"] if any(node.op in RANDOM for node in made) else ["ones"] if before in made else ["number"]
+    if isinstance(before, Node) and before.op not in ZEROS and rest:
+        words = ["random"] if any(node.op in RANDOM for node in rest) else ["ones"] if before in rest else ["number"]
         if before.op in FILLED:
             words = ["ones", "number"]
         # A state that is tiled or scaled is wrong where its numbers are made.
-        where = before if before.op in ("mul", "add", "sub", "div") else made[0]
+        where = before if before.op in ("mul", "add", "sub", "div") else rest[0]
         yield Part.at("initial_state", where.span, *words)
 
 

@@ -76,9 +76,9 @@ def step_of(loop: Loop) -> Step | None:
 
 def _own_letters(gates: list[Gate], recognised: Gates) -> list[Gate]:
     """Take the letters of layers from gates that share their layers: they are one product in parts."""
-    made = [frozenset(id(each) for each in recognised.products(gate.sum)) for gate in gates]
-    for gate, products in zip(gates, made, strict=True):
-        if made.count(products) > 2:
+    all_products = [frozenset(id(each) for each in recognised.products(gate.sum)) for gate in gates]
+    for gate, products in zip(gates, all_products, strict=True):
+        if all_products.count(products) > 2:
             gate.by_layers = None
     return gates
 
@@ -168,9 +168,9 @@ def _with_number(node: Node) -> bool:
 
 
 def _by_name(step: Step, names: re.Pattern[str]) -> Node | None:
-    named = (node for node in step.region if any(map(names.fullmatch, node.names)))
-    found = [node for node in named if node.op in ARITHMETIC or activation(node) is not None]
-    return found[0] if len(found) == 1 else None
+    same_names = (node for node in step.region if any(map(names.fullmatch, node.names)))
+    candidates = [node for node in same_names if node.op in ARITHMETIC or activation(node) is not None]
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def path(outer: Value, inner: Node, *, through_states: bool = True) -> list[Node] | None:

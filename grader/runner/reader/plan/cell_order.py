@@ -51,9 +51,9 @@ def _late_binders(plan: Plan, cell_of: Sequence[int]) -> list[tuple[int, int]]:
     pairs = []
     for index in sorted(plan.reasons):
         for name in plan.statements[index].uses.reads:
-            found = binders.get(name, [])
-            if found and found[0] > index and name not in SUPPLIED and name not in ("np", "tf"):
-                pairs.append((cell_of[found[0]], cell_of[index]))
+            places = binders.get(name, [])
+            if places and places[0] > index and name not in SUPPLIED and name not in ("np", "tf"):
+                pairs.append((cell_of[places[0]], cell_of[index]))
     return pairs
 
 

@@ -92,13 +92,13 @@ class Statement:
 
 
 def statements_of(tree: ast.Module) -> list[Statement]:
-    found = [Statement(node, name_uses(node)) for node in tree.body]
+    statements = [Statement(node, name_uses(node)) for node in tree.body]
     mutators = {
         s.node.name
-        for s in found
+        for s in statements
         if isinstance(s.node, ast.FunctionDef | ast.AsyncFunctionDef) and _changes_a_parameter(s.node)
     }
-    for statement in found:
+    for statement in statements:
         alone = {id(node.value) for node in statement.uses.nodes if isinstance(node, ast.Expr)}
         statement.stores_into = _stored_into(statement.uses.nodes)
         for node in statement.uses.nodes:
@@ -107,7 +107,7 @@ def statements_of(tree: ast.Module) -> list[Statement]:
                 statement.changes |= _changed_by(node, mutators, alone=id(node) in alone)
                 if isinstance(node.func, ast.Name):
                     statement.called_functions.add(node.func.id)
-    return found
+    return statements
 
 
 def hiding_imports(statements: Sequence[Statement]) -> set[int]:

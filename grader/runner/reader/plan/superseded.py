@@ -39,7 +39,7 @@ def _superseded(plan: Plan) -> set[int]:
     for _, statement in running:
         if isinstance(statement.node, DEFINITIONS):
             defined[statement.node.name] |= statement.uses.all_reads()
-    found: set[int] = set()
+    places: set[int] = set()
     unused: dict[str, int] = {}
     for index, statement in running:
         if unused:
@@ -47,10 +47,10 @@ def _superseded(plan: Plan) -> set[int]:
                 unused.pop(name, None)
         if isinstance(statement.node, DEFINITIONS):
             if (replaced := unused.pop(statement.node.name, None)) is not None:
-                found.add(replaced)
+                places.add(replaced)
             if not statement.node.decorator_list:  # a decorator may keep the definition anywhere
                 unused[statement.node.name] = index
-    return found
+    return places
 
 
 def _may_be_used_by(statement: Statement, defined: Mapping[str, set[str]]) -> set[str]:
@@ -61,14 +61,14 @@ def _may_be_used_by(statement: Statement, defined: Mapping[str, set[str]]) -> se
     """
     if isinstance(statement.node, DEFINITIONS):
         return set(statement.uses.reads)
-    found: set[str] = set()
+    names: set[str] = set()
     waiting = [*statement.uses.all_reads()]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in names:
+            names.add(name)
             waiting += defined.get(name, ())
-    return found
+    return names
 
 
 def _names_read_outside(statement: Statement) -> set[str]:

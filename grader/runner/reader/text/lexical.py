@@ -37,15 +37,15 @@ def pieces(text: str, rewrite: Callable[[str], str | None] | None = None) -> lis
         rewrite: called for every line that begins a logical line (so never inside a string or brackets, nor after a
             backslash), with the lines that backslashes join to it. Its answer replaces the line; None leaves it alone.
     """
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     position = code_start = depth = 0
     at_start = True
 
     def take(kind: Literal["string", "comment", "line"], start: int, end: int, replacement: str | None = None) -> None:
         nonlocal position, code_start
         if start > code_start:
-            found.append(Piece("code", text[code_start:start]))
-        found.append(Piece(kind, text[start:end] if replacement is None else replacement))
+            pieces.append(Piece("code", text[code_start:start]))
+        pieces.append(Piece(kind, text[start:end] if replacement is None else replacement))
         position = code_start = end
 
     while position < len(text):
@@ -78,5 +78,5 @@ def pieces(text: str, rewrite: Callable[[str], str | None] | None = None) -> lis
             case _:
                 take("comment", token.start(), token.end())
     if code_start < len(text):
-        found.append(Piece("code", text[code_start:]))
-    return found
+        pieces.append(Piece("code", text[code_start:]))
+    return pieces

@@ -112,12 +112,12 @@ class Calls(ABC):
         return self.attribute(owner, name, owner.span) if owner.kind.find(name) else None
 
     def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj:
-        made = self._note(self.on_heap(Obj(kind, {}, span)))
+        instance = self._note(self.on_heap(Obj(kind, {}, span)))
         self._making += 1
-        if isinstance(init := self._method(made, "__init__"), Func):
+        if isinstance(init := self._method(instance, "__init__"), Func):
             self.call(init, arguments, keywords, span)
         self._making -= 1
-        return made
+        return instance
 
     def _note(self, made: Made) -> Made:
         """Note a layer or object that is made while the class answers, or repeatedly; its parts are not noted."""
@@ -139,26 +139,26 @@ class Calls(ABC):
         try:
             if isinstance(function.node, ast.Lambda):
                 return self.value(function.node.body, scope)
-            found = self.run(function.node.body, scope)
-            return NONE if found is None else found
+            answer = self.run(function.node.body, scope)
+            return NONE if answer is None else answer
         finally:
             self._stack.pop()
 
     def _bound(self, function: Func, arguments: list[Value], keywords: dict[str, Value]) -> dict[str, Value]:
-        given = function.node.args
-        plain = [*given.posonlyargs, *given.args]
+        parameters = function.node.args
+        plain = [*parameters.posonlyargs, *parameters.args]
         if function.owner is not None:
             arguments = [function.owner, *arguments]
-        found: dict[str, Value] = {part.arg: value for part, value in zip(plain, arguments, strict=False)}
-        names = {part.arg for part in (*plain, *given.kwonlyargs)}
-        found |= {name: value for name, value in keywords.items() if name in names}
-        if given.vararg:
-            found[given.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
-        if given.kwarg:
+        values: dict[str, Value] = {part.arg: value for part, value in zip(plain, arguments, strict=False)}
+        names = {part.arg for part in (*plain, *parameters.kwonlyargs)}
+        values |= {name: value for name, value in keywords.items() if name in names}
+        if parameters.vararg:
+            values[parameters.vararg.arg] = self.on_heap(Seq(arguments[len(plain) :]))
+        if parameters.kwarg:
             rest: dict[Any, Value] = {name: value for name, value in keywords.items() if name not in names}
-            found[given.kwarg.arg] = self.on_heap(Map(rest))
+            values[parameters.kwarg.arg] = self.on_heap(Map(rest))
         unknown: dict[str, Value] = {name: Node("parameter", label=name) for name in names}
-        return {**unknown, **function.defaults, **found}
+        return {**unknown, **function.defaults, **values}
 
     def _outside(self, function: Node, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
         if function.op == "layer":
@@ -214,9 +214,9 @@ class Calls(ABC):
             return Node(SAME[kind], (Seq(list(parts)),) if kind == "Concatenate" else tuple(parts), span)
         if kind != "Dense":
             return Node(kind.lower() if kind != "EinsumDense" else "apply", (*inputs, layer), span)
-        made = Node("apply", (layer, *inputs), span)
+        product = Node("apply", (layer, *inputs), span)
         function = layer.keywords.get("activation", layer.args[1] if len(layer.args) > 1 else NONE)
-        return self._activated(function, (made,), layer.span)
+        return self._activated(function, (product,), layer.span)
 
     def _activated(self, function: Value, inputs: tuple[Value, ...], span: Span) -> Value:
         if isinstance(function, Const):
@@ -282,9 +282,9 @@ class Calls(ABC):
         if isinstance(owner, Map) and name in ("get", "pop") and arguments and isinstance(arguments[0], Const):
             take = owner.items.get if name == "get" else owner.items.pop
             return take(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
-        given = arguments[0] if arguments else Map({})
-        if isinstance(owner, Map) and name == "update" and isinstance(given, Map):
-            owner.items |= {**given.items, **keywords}
+        values = arguments[0] if arguments else Map({})
+        if isinstance(owner, Map) and name == "update" and isinstance(values, Map):
+            owner.items |= {**values.items, **keywords}
             return NONE
         if isinstance(owner, Seq) and name == "pop" and -len(owner.items) <= _index(arguments, -1) < len(owner.items):
             # One element may stand for all.
@@ -292,8 +292,8 @@ class Calls(ABC):
         if isinstance(owner, Seq | Map) and name not in HARMLESS:
             self.doubt()
         if isinstance(owner, Const) and isinstance(owner.value, str) and name in ("lower", "upper", "strip", "split"):
-            found = getattr(owner.value, name)()
-            return Const(found) if isinstance(found, str) else Seq([Const(part) for part in found[:16]])
+            changed = getattr(owner.value, name)()
+            return Const(changed) if isinstance(changed, str) else Seq([Const(part) for part in changed[:16]])
         if name == "write" and len(arguments) == 2:
             self.collect(arguments[1], span, owner)
         return _operation(name, [owner, *arguments], keywords, span)

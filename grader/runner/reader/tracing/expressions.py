@@ -43,11 +43,11 @@ class Expressions(Calls):
         self.spend()
         if node is None:
             return NONE
-        found = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if found is None:
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is None:
             parts = [self.value(part, scope) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
             return Node(type(node).__name__.lower(), tuple(parts), span_of(node))
-        value: Value = found(node, scope)
+        value: Value = method(node, scope)
         return value
 
     def _constant(self, node: ast.Constant, _scope: Scope) -> Value:
@@ -56,8 +56,8 @@ class Expressions(Calls):
         return Const(node.value, span_of(node))
 
     def _name(self, node: ast.Name, scope: Scope) -> Value:
-        found = scope.find(node.id)
-        return Node("name", (), span_of(node), node.id) if found is None else found
+        value = scope.find(node.id)
+        return Node("name", (), span_of(node), node.id) if value is None else value
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> Value:
         return self.attribute(self.value(node.value, scope), node.attr, span_of(node))
@@ -115,14 +115,14 @@ class Expressions(Calls):
     _set = _tuple
 
     def _dict(self, node: ast.Dict, scope: Scope) -> Value:
-        found: dict[Any, Value] = {}
+        items: dict[Any, Value] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             name, held = self.value(key, scope), self.value(value, scope)
             if key is None and isinstance(held, Map):
-                found |= held.items
+                items |= held.items
             elif isinstance(name, Const):
-                found[name.value] = iteration.labelled(held, str(name.value))
-        return self.on_heap(Map(found))
+                items[name.value] = iteration.labelled(held, str(name.value))
+        return self.on_heap(Map(items))
 
     def _binop(self, node: ast.BinOp, scope: Scope) -> Value:
         return self.operation(node.op, self.value(node.left, scope), self.value(node.right, scope), span_of(node))
@@ -143,11 +143,11 @@ class Expressions(Calls):
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if numbers or (isinstance(left, str) and isinstance(right, str) and compute is operator.add):
             try:
-                found = compute(left, right)
+                result = compute(left, right)
             except (ArithmeticError, TypeError, ValueError):
                 return Node("number", (), span)
-            if (numbers and abs(found) < LARGEST) or (not numbers and len(found) < LONGEST):
-                return Const(found)
+            if (numbers and abs(result) < LARGEST) or (not numbers and len(result) < LONGEST):
+                return Const(result)
         return Node("number", (Const(left), Const(right)), span)
 
     def _unaryop(self, node: ast.UnaryOp, scope: Scope) -> Value:
@@ -195,11 +195,11 @@ class Expressions(Calls):
     def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, scope: Scope) -> Value:
         """Return a function, with its defaults as they are now, in the decorators of the file."""
         defaults = {name: self.value(default, scope) for name, default in defaults_of(node.args)}
-        made: Value = Func(node, scope, defaults)
+        function: Value = Func(node, scope, defaults)
         for each in reversed(getattr(node, "decorator_list", [])):
             if isinstance(decorator := self.value(each, scope), Func | Class | Obj):
-                made = self.call(decorator, [made], {}, span_of(each))
-        return made
+                function = self.call(decorator, [function], {}, span_of(each))
+        return function
 
     _lambda = function
 
@@ -212,32 +212,32 @@ class Expressions(Calls):
         return self.value(node.value, scope)
 
     def _listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp, scope: Scope) -> Value:
-        found: list[Value] = []
+        values: list[Value] = []
 
         def add(inner: Scope) -> None:
             # A loop that is followed twice gives its element twice.
             value = self.value(node.elt, inner)
             if self.loops and self.loops[-1].span == span_of(node.generators[-1].iter):
-                found.clear()
+                values.clear()
                 self.collect(value, span_of(node.elt), NONE)
-            found.append(value)
+            values.append(value)
 
         self.generate(node.generators, Scope({}, scope), add)
-        return self.on_heap(Seq(found, span_of(node)))
+        return self.on_heap(Seq(values, span_of(node)))
 
     _generatorexp = _listcomp
     _setcomp = _listcomp
 
     def _dictcomp(self, node: ast.DictComp, scope: Scope) -> Value:
-        found: dict[Any, Value] = {}
+        items: dict[Any, Value] = {}
 
         def add(inner: Scope) -> None:
             key, value = self.value(node.key, inner), self.value(node.value, inner)
             if isinstance(key, Const):
-                found[key.value] = iteration.labelled(value, str(key.value))
+                items[key.value] = iteration.labelled(value, str(key.value))
 
         self.generate(node.generators, Scope({}, scope), add)
-        return self.on_heap(Map(found))
+        return self.on_heap(Map(items))
 
     def _call(self, node: ast.Call, scope: Scope) -> Value:
         function = self.value(node.func, scope)

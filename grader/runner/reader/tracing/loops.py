@@ -79,9 +79,9 @@ class Loops(Expressions):
         while each is not None:
             scopes.append(each.names)
             each = each.outer
-        held = [_content(value) for value in self.heap]
-        self.spend(1 + len(held) // 16)
-        return [(holder, holder.copy()) for holder in [*scopes, *held]]
+        contents = [_content(value) for value in self.heap]
+        self.spend(1 + len(contents) // 16)
+        return [(holder, holder.copy()) for holder in [*scopes, *contents]]
 
     @staticmethod
     def restore(before: Snapshot) -> None:
@@ -94,7 +94,7 @@ class Loops(Expressions):
 
     @staticmethod
     def _changed_slots(before: Snapshot) -> list[tuple[Any, Any, Value]]:
-        found: list[tuple[Any, Any, Value]] = []
+        slots: list[tuple[Any, Any, Value]] = []
         for holder, content in before:
             keys = content if isinstance(content, dict) else range(min(len(content), len(holder)))
             for key in keys:
@@ -103,8 +103,8 @@ class Loops(Expressions):
                     continue
                 now = holder.get(key) if isinstance(holder, dict) else holder[key]
                 if now is not old and not (isinstance(old, Seq) and not old.items):
-                    found.append((holder, key, old))
-        return found
+                    slots.append((holder, key, old))
+        return slots
 
     def _symbols(self, value: Value, name: str) -> Value:
         """Return what stands for a value in a step: a list of states has a symbol for each."""

@@ -57,17 +57,17 @@ def trace(plan: Plan) -> Trace | None:
 
 def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
     """Return arguments for the parameters whose default says nothing: a number, or one of which a call has another."""
-    found = kind.find("__init__")
-    if found is None or not isinstance(found[0], Func):
+    init = kind.find("__init__")
+    if init is None or not isinstance(init[0], Func):
         return {}
-    given = found[0].node.args
-    names = [part.arg for part in (*given.posonlyargs, *given.args)][1:]
+    parameters = init[0].node.args
+    names = [part.arg for part in (*parameters.posonlyargs, *parameters.args)][1:]
     pairs = [pair for call in calls for pair in zip(names, call.args, strict=False)]
     pairs += [(str(keyword.arg), keyword.value) for call in calls for keyword in call.keywords]
     others = {(name, ast.dump(value)) for name, value in pairs}
     return {
         part: Node("parameter", label=part)
-        for part, default in defaults_of(given)
+        for part, default in defaults_of(parameters)
         if (isinstance(default, ast.Constant) and type(default.value) is int)
         or any(name == part and value != ast.dump(default) for name, value in others)
     }
@@ -83,19 +83,19 @@ class Tracer(Loops):
 
     def run(self, body: list[ast.stmt], scope: Scope) -> Value | None:
         """Follow statements, and return the value that they return, if they do."""
-        found: list[Value] = []
+        values: list[Value] = []
         for statement in body:
             self.spend()
             value = self._statement(statement, scope)
             if value is BREAK or value is CONTINUE:
                 return value
             if value is not None:
-                found.append(value)
+                values.append(value)
                 if not isinstance(statement, ast.If | ast.For | ast.While | ast.Try):
                     break
                 if isinstance(statement, ast.If) and self._always_returns(statement):
                     break
-        return _either(found)
+        return _either(values)
 
     @staticmethod
     def _always_returns(statement: ast.If) -> bool:
@@ -178,13 +178,13 @@ class Tracer(Loops):
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope({}, scope)
         bases = [found for base in node.bases if isinstance(found := self.value(base, scope), Class)]
-        made = Class(node.name, inner.names, bases)
+        kind = Class(node.name, inner.names, bases)
         self.run(node.body, inner)
         # Methods do not see the names of the class.
         for name, value in inner.names.items():
             if isinstance(value, Func) and value.scope is inner:
-                inner.names[name] = replace(value, scope=scope, home=made)
-        scope.names[node.name] = made
+                inner.names[name] = replace(value, scope=scope, home=kind)
+        scope.names[node.name] = kind
 
     def _changed(self, node: ast.AugAssign, scope: Scope) -> None:
         target: Any = node.target
@@ -251,10 +251,10 @@ class Tracer(Loops):
         self.restore(before)
         second = self.run(node.orelse, scope)
         self._merge(before, changed, span_of(node))
-        found = [value for value in (first, second) if value not in (None, BREAK, CONTINUE)]
+        values = [value for value in (first, second) if value not in (None, BREAK, CONTINUE)]
         if self._is_unrolled and (BREAK in (first, second) or CONTINUE in (first, second)):
             self.doubt()
-        return _either(found)
+        return _either(values)
 
     def _merge(self, before: Snapshot, changed: Snapshot, span: Span) -> None:
         """Merge two branches: a value that one changed is either that, or as the other one left it."""

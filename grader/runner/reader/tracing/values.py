@@ -136,14 +136,14 @@ def nodes_in(values: Iterable[Value]) -> Iterator[Node]:
 
 def reachable_nodes(roots: Iterable[Value]) -> list[Node]:
     """Return the nodes that values are made of, themselves included, each once."""
-    found: dict[int, Node] = {}
+    nodes: dict[int, Node] = {}
     waiting = list(nodes_in(roots))
     while waiting:
         node = waiting.pop()
-        if id(node) not in found:
-            found[id(node)] = node
+        if id(node) not in nodes:
+            nodes[id(node)] = node
             waiting += node.inputs()
-    return list(found.values())
+    return list(nodes.values())
 
 
 def add_name(value: Value, name: str) -> None:

@@ -273,7 +273,7 @@ async def test_endless_lists_are_given_up(
 async def test_line_item_without_a_usable_address_is_noted(service: Service, score: LtiScore, nightly: Nightly) -> None:
     await store(service, LtiLink, lineitem_url="https://[x")
     context = await night(service, nightly)
-    assert context.check_error == "the address is refused: the platform's line item has no usable one"
+    assert context.check_error == "the address is refused: 'https://[x' is no address"
 
 
 async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_job(

@@ -10,7 +10,8 @@ from sqlalchemy import delete
 from app.access import tokens
 from app.access.tokens import Principal
 from app.errors.commands import DataDirInUse
-from app.queue import MAX_CLAIMS, MAX_TRIES, hold_data_dir
+from app.queue import hold_data_dir
+from app.queue.grading import MAX_CLAIMS, MAX_TRIES
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import reports, repository

@@ -78,7 +78,7 @@ async def test_a_new_grade_is_announced_again(owner: Browser) -> None:
 
 async def test_a_watcher_that_is_not_told_looks_again(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it is when another process grades, and its word does not get through."""
-    monkeypatch.setattr("app.queue.watchers.Watchers.tell", lambda *_: None)
+    monkeypatch.setattr("app.queue.jobs.Jobs.tell", lambda *_: None)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
     monkeypatch.setattr("app.http.watching.POSITION_SECONDS", 0.2)
     body = await submit(owner, wait=0)
