@@ -3,8 +3,8 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cached_property, wraps
 from inspect import Parameter, getdoc, signature
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
@@ -48,6 +48,13 @@ class Asking:
         return self.database.write()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Changing(Asking):
+    """Somebody who asks for an action, and the transaction in which it is carried out."""
+
+    session: AsyncSession
+
+
 @dataclass(frozen=True)
 class Action(Generic[P, R]):
     """A function that changes something for a holder of its right. Doors name it, and so ask for the same right.
@@ -84,3 +91,20 @@ def action(
 ) -> Callable[[Callable[Concatenate[Asking, P], Awaitable[R]]], Action[P, R]]:
     """Make a function an action, for holders of this right."""
     return lambda do: Action(do, right, archived_too)
+
+
+def change(
+    right: Right, *, archived_too: bool = False
+) -> Callable[[Callable[Concatenate[Changing, P], Awaitable[R]]], Action[P, R]]:
+    """Make a function an action that is one transaction."""
+
+    def in_transaction(do: Callable[Concatenate[Changing, P], Awaitable[R]]) -> Action[P, R]:
+        @wraps(do)
+        async def carry_out(asking: Asking, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            async with asking.write() as session:
+                parts = {each.name: getattr(asking, each.name) for each in fields(Asking)}
+                return await do(Changing(**parts, session=session), *args, **kwargs)
+
+        return Action(carry_out, right, archived_too)
+
+    return in_transaction

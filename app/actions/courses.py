@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.asking import Asking, Changing, action, change
 from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
 from app.courses import changes, copying, uses
 from app.courses import course as courses
@@ -84,8 +84,8 @@ async def make_course(
     return course
 
 
-@action(Right.MANAGE_COURSE)
-async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
+@change(Right.MANAGE_COURSE)
+async def change_course(asking: Changing, wanted: ChangeCourse) -> Course:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it.
 
@@ -94,8 +94,7 @@ async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
     given = wanted.set_values()
     if "retention_days" in given:
         asking.holder.check(Right.DELETE_STUDENTS)
-    async with asking.write() as session:
-        return await courses.change(session, asking.course_id, given, asking.name)
+    return await courses.change(asking.session, asking.course_id, given, asking.name)
 
 
 @action(Right.MANAGE_COURSE)
@@ -205,52 +204,49 @@ class ChangeAssignment(ActionRequest):
     )
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def add_assignment(asking: Asking, assignment_id: str) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def add_assignment(asking: Changing, assignment_id: str) -> None:
     """Have the course use an assignment as its file says. An assignment that it already uses keeps its dates.
 
     Raises: AssignmentUnknown
     """
-    async with asking.write() as session:
-        used = await uses.list_used(session, asking.course_id, asking.assignments)
-        if assignment_id not in {each.use.assignment_id for each in used}:
-            await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
+    used = await uses.list_used(asking.session, asking.course_id, asking.assignments)
+    if assignment_id not in {each.use.assignment_id for each in used}:
+        await uses.put(asking.session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def use_assignment(asking: Asking, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def use_assignment(asking: Changing, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
     """Have the course use an assignment, with these dates and rules and no others.
 
     Raises: AssignmentUnknown, RulesContradictory, LateWithoutDue
     """
-    async with asking.write() as session:
-        return await uses.put(
-            session, asking.course_id, assignment_id, asking.assignments, wanted.set_values(), asking.name
-        )
+    return await uses.put(
+        asking.session, asking.course_id, assignment_id, asking.assignments, wanted.set_values(), asking.name
+    )
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def change_assignment(asking: Changing, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
     """Change what is given. Dates count at once, also for earlier attempts.
 
     Raises:
         AssignmentNotFound: the course does not use it.
         RulesContradictory, LateWithoutDue
     """
-    async with asking.write() as session:
-        return await uses.change(
-            session,
-            asking.course_id,
-            assignment_id,
-            asking.assignments,
-            wanted.set_values(),
-            asking.name,
-            wanted.as_in_file,
-        )
+    return await uses.change(
+        asking.session,
+        asking.course_id,
+        assignment_id,
+        asking.assignments,
+        wanted.set_values(),
+        asking.name,
+        wanted.as_in_file,
+    )
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def remove_assignment(asking: Asking, assignment_id: str) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def remove_assignment(asking: Changing, assignment_id: str) -> None:
     """Let the course use an assignment no more. Refused while there are submissions to it. In the course Default the
     file's own dates and rules hold again.
 
@@ -258,5 +254,4 @@ async def remove_assignment(asking: Asking, assignment_id: str) -> None:
         AssignmentInUse: there are submissions to it, or decisions about somebody's.
         AssignmentNotFound: the course does not use it.
     """
-    async with asking.write() as session:
-        await uses.remove(session, asking.course_id, assignment_id, asking.name)
+    await uses.remove(asking.session, asking.course_id, assignment_id, asking.name)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.asking import Asking, Changing, action, change
 from app.actions.fields import ActionRequest
 from app.courses import course as courses
 from app.courses import members
@@ -116,19 +116,18 @@ async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn, *, key:
     return check
 
 
-@action(Right.CANCEL, archived_too=True)
-async def cancel_submission(asking: Asking, submission_id: str) -> None:
+@change(Right.CANCEL, archived_too=True)
+async def cancel_submission(asking: Changing, submission_id: str) -> None:
     """Take an attempt that still waits for its first report out of the queue. Cancelling it twice changes nothing.
 
     Raises:
         SubmissionNotFound, CourseArchived
         NotCancellable: it is being graded, or is done.
     """
-    async with asking.write() as session:
-        submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await courses.keep_open(session, submission.course_id)
-        if not await repository.cancel(session, submission_id):
-            raise NotCancellable(job_status=submission.job_status)
+    submission = await repository.existing_submission(asking.session, submission_id, asking.holder)
+    await courses.keep_open(asking.session, submission.course_id)
+    if not await repository.cancel(asking.session, submission_id):
+        raise NotCancellable(job_status=submission.job_status)
 
 
 # --- everybody's files in one archive ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Asking, action
+from app.actions.asking import Asking, Changing, action, change
 from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import uses
@@ -40,11 +40,10 @@ async def read_members(asking: Asking, context_id: str, services: PlatformServic
     return await memberships.apply(asking.database, platform, context, listed, asked_at, asked_by=asker)
 
 
-@action(Right.MANAGE_MEMBERS)
-async def make_code(asking: Asking) -> binding.NewCode:
+@change(Right.MANAGE_MEMBERS)
+async def make_code(asking: Changing) -> binding.NewCode:
     """Make a code that connects one more course of a platform with this course."""
-    async with asking.write() as session:
-        return await binding.make_code(session, asking.course_id, asking.name)
+    return await binding.make_code(asking.session, asking.course_id, asking.name)
 
 
 @action(Right.MANAGE_MEMBERS, archived_too=True)
@@ -59,22 +58,20 @@ def roles_that_go(holder: Principal) -> Collection[MemberRole]:
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def choose_assignment(asking: Asking, link_id: str, assignment_id: str) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def choose_assignment(asking: Changing, link_id: str, assignment_id: str) -> None:
     """Let a link lead to an assignment. Raises: LinkNotFound, AssignmentUnknown"""
-    async with asking.write() as session:
-        link = await connection.find_link(session, asking.course_id, link_id)
-        await arrival.choose(session, link, asking.course_id, assignment_id, asking.assignments, asking.name)
+    link = await connection.find_link(asking.session, asking.course_id, link_id)
+    await arrival.choose(asking.session, link, asking.course_id, assignment_id, asking.assignments, asking.name)
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def send_grades_again(asking: Asking, link_id: str, score_id: str | None) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def send_grades_again(asking: Changing, link_id: str, score_id: str | None) -> None:
     """Send all grades of a link that could not be delivered again, or this one. Raises: LinkNotFound"""
     if score_id is not None and not ID.fullmatch(score_id):
         raise LinkNotFound
-    async with asking.write() as session:
-        link = await connection.find_link(session, asking.course_id, link_id)
-        await send_again(session, link.id, score_id)
+    link = await connection.find_link(asking.session, asking.course_id, link_id)
+    await send_again(asking.session, link.id, score_id)
 
 
 @dataclass(frozen=True)
@@ -88,13 +85,12 @@ class LinkSelection:
     used: UsedAssignment
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def select_assignment(asking: Asking, selection_id: str, assignment_id: str) -> LinkSelection:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def select_assignment(asking: Changing, selection_id: str, assignment_id: str) -> LinkSelection:
     """Have the course use the assignment of a platform's new link. Raises: SelectionNotFound, AssignmentUnknown"""
-    async with asking.write() as session:
-        place = await deep_linking.find(session, selection_id, asking.holder.membership_id)
-        known = await uses.list_used(session, asking.course_id, asking.assignments)
-        used = next((each for each in known if each.use.assignment_id == assignment_id), None)
-        if used is None or used.effective is None:
-            used = await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
-        return LinkSelection(*place, await courses.existing(session, asking.course_id), used)
+    place = await deep_linking.find(asking.session, selection_id, asking.holder.membership_id)
+    known = await uses.list_used(asking.session, asking.course_id, asking.assignments)
+    used = next((each for each in known if each.use.assignment_id == assignment_id), None)
+    if used is None or used.effective is None:
+        used = await uses.put(asking.session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
+    return LinkSelection(*place, await courses.existing(asking.session, asking.course_id), used)

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.access import identities, persons
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Asking, action
+from app.actions.asking import Asking, Changing, action, change
 from app.actions.fields import ActionRequest, Email, Group, Id, Name
 from app.courses import membership, people
 from app.errors.courses import DeletionUnconfirmed
@@ -55,22 +55,21 @@ def manageable_roles(holder: Principal) -> Collection[MemberRole]:
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.may(Right.MANAGE_TEACHERS)]
 
 
-@action(Right.MANAGE_MEMBERS)
-async def add_member(asking: Asking, wanted: AddMember) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def add_member(asking: Changing, wanted: AddMember) -> Membership:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     Raises:
         NotPermitted: the role is not the holder's to give.
         ExternalIdTaken, EmailTaken
     """
-    async with asking.write() as session:
-        return await membership.add(
-            session, asking.course_id, **dict(wanted), manages=manageable_roles(asking.holder), made_by=asking.name
-        )
+    return await membership.add(
+        asking.session, asking.course_id, **dict(wanted), manages=manageable_roles(asking.holder), made_by=asking.name
+    )
 
 
-@action(Right.MANAGE_MEMBERS)
-async def change_member(asking: Asking, member_id: str, wanted: ChangeMember) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def change_member(asking: Changing, member_id: str, wanted: ChangeMember) -> Membership:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one.
 
@@ -90,13 +89,13 @@ async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
     confirmed = 0
     for member_id in member_ids:
         with contextlib.suppress(EmailTaken, MemberNotFound):
-            await _change(asking, member_id, {"confirmed": True})
+            await change_member(asking, member_id, ChangeMember(confirmed=True))
             confirmed += 1
     return confirmed
 
 
-@action(Right.MANAGE_MEMBERS)
-async def remove_member(asking: Asking, member_id: str) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def remove_member(asking: Changing, member_id: str) -> Membership:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays.
 
     Raises:
@@ -106,8 +105,8 @@ async def remove_member(asking: Asking, member_id: str) -> Membership:
     return await _change(asking, member_id, {"removed": True})
 
 
-@action(Right.MANAGE_MEMBERS)
-async def restore_member(asking: Asking, member_id: str) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def restore_member(asking: Changing, member_id: str) -> Membership:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again.
 
     Raises:
@@ -132,18 +131,17 @@ async def delete_student(asking: Asking, student: str) -> DeletedRows:
     return await deletion.delete_student(asking.database, student, asking.course_id)
 
 
-@action(Right.MANAGE_MEMBERS)
-async def join_members(asking: Asking, member_id: str, wanted: JoinMembers) -> Merge:
+@change(Right.MANAGE_MEMBERS)
+async def join_members(asking: Changing, member_id: str, wanted: JoinMembers) -> Merge:
     """Give a member everything that another one has, and remove the other: both are the same student.
 
     Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """
-    async with asking.write() as session:
-        return await joins.join(session, asking.course_id, member_id, wanted.member, asking.name)
+    return await joins.join(asking.session, asking.course_id, member_id, wanted.member, asking.name)
 
 
-@action(Right.MANAGE_MEMBERS)
-async def undo_join(asking: Asking, join_id: str) -> Merge:
+@change(Right.MANAGE_MEMBERS)
+async def undo_join(asking: Changing, join_id: str) -> Merge:
     """Give each of two joined members its own again; everything since the join stays with the kept one.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
@@ -152,21 +150,19 @@ async def undo_join(asking: Asking, join_id: str) -> Merge:
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
-    async with asking.write() as session:
-        return await joins.undo(session, asking.course_id, join_id, asking.name)
+    return await joins.undo(asking.session, asking.course_id, join_id, asking.name)
 
 
-async def _change(asking: Asking, member_id: str, given: Mapping[str, Any]) -> Membership:
-    async with asking.write() as session:
-        return await membership.change(
-            session,
-            asking.course_id,
-            member_id,
-            given,
-            manages=manageable_roles(asking.holder),
-            may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
-            made_by=asking.name,
-        )
+async def _change(asking: Changing, member_id: str, given: Mapping[str, Any]) -> Membership:
+    return await membership.change(
+        asking.session,
+        asking.course_id,
+        member_id,
+        given,
+        manages=manageable_roles(asking.holder),
+        may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
+        made_by=asking.name,
+    )
 
 
 # --- people across courses, for admins --------------------------------------------------------------------------------
@@ -176,8 +172,8 @@ class MergePeople(ActionRequest):
     person: Id = Field(description="the `person` of a member who is the same human being; nothing is left of it")
 
 
-@action(Right.MERGE_PEOPLE)
-async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
+@change(Right.MERGE_PEOPLE)
+async def merge_people(asking: Changing, person_id: str, wanted: MergePeople) -> Merge:
     """Give a person all members and accounts of single sign-on that another one has. Nothing else changes in a course.
     The other one's browsers that came by single sign-on have to sign in again.
 
@@ -185,12 +181,11 @@ async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> M
 
     Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
-    async with asking.write() as session:
-        return await persons.merge(session, person_id, wanted.person, asking.name)
+    return await persons.merge(asking.session, person_id, wanted.person, asking.name)
 
 
-@action(Right.MERGE_PEOPLE)
-async def undo_merge(asking: Asking, merge_id: str) -> Merge:
+@change(Right.MERGE_PEOPLE)
+async def undo_merge(asking: Changing, merge_id: str) -> Merge:
     """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
 
     Refused when a later merge of one of the two has to be undone first, or when something that moved is another
@@ -198,19 +193,17 @@ async def undo_merge(asking: Asking, merge_id: str) -> Merge:
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
-    async with asking.write() as session:
-        return await persons.undo(session, merge_id, asking.name)
+    return await persons.undo(asking.session, merge_id, asking.name)
 
 
-@action(Right.MERGE_PEOPLE)
-async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
+@change(Right.MERGE_PEOPLE)
+async def detach_identity(asking: Changing, person_id: str, identity_id: str) -> None:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
     again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
 
     Raises: PersonNotFound, IdentityNotFound
     """
-    async with asking.write() as session:
-        await identities.detach(session, person_id, identity_id, asking.name)
+    await identities.detach(asking.session, person_id, identity_id, asking.name)
 
 
 @action(Right.DELETE_PEOPLE)

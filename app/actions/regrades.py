@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.asking import Asking, Changing, action, change
 from app.actions.fields import ActionRequest, Id, Moment, Name
 from app.storage.models import JobStatus, Regrade
 from app.submissions import repository
@@ -94,32 +94,32 @@ async def begin_regrade(
         return await regrades.find_regrade(session, regrade.id)
 
 
-@action(Right.REGRADE)
-async def regrade_attempt(asking: Asking, submission_id: str) -> None:
+@change(Right.REGRADE)
+async def regrade_attempt(asking: Changing, submission_id: str) -> None:
     """Grade an attempt again. Its report stays until the new one is there.
 
     Raises: SubmissionNotFound, CourseArchived
     """
-    async with asking.write() as session:
-        submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await _begin(session, asking, submission.course_id, [submission.id])
+    submission = await repository.existing_submission(asking.session, submission_id, asking.holder)
+    await _begin(asking, submission.course_id, [submission.id])
 
 
-@action(Right.REGRADE)
-async def regrade_failed(asking: Asking) -> None:
+@change(Right.REGRADE)
+async def regrade_failed(asking: Changing) -> None:
     """Grade all attempts of the course again that we failed to grade. Raises: CourseArchived"""
-    async with asking.write() as session:
-        if ids := await failed_ids(session, asking.course_id):
-            await _begin(session, asking, asking.course_id, ids)
+    if ids := await failed_ids(asking.session, asking.course_id):
+        await _begin(asking, asking.course_id, ids)
 
 
-async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Sequence[str]) -> None:
+async def _begin(asking: Changing, course_id: str, ids: Sequence[str]) -> None:
     selection = {"submissions": ids}
-    await regrades.begin(session, requested_by=asking.holder.id, choice=ids, selection=selection, course=course_id)
+    await regrades.begin(
+        asking.session, requested_by=asking.holder.id, choice=ids, selection=selection, course=course_id
+    )
 
 
-@action(Right.REGRADE)
-async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
+@change(Right.REGRADE)
+async def apply_preview(asking: Changing, regrade_id: str) -> RegradeProgress:
     """Let all reports of a preview count from now on, as after any regrade: attempts are held and webhooks are sent
     now.
 
@@ -128,9 +128,8 @@ async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
 
     Raises: RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
     """
-    async with asking.write() as session:
-        await previews.apply(session, regrade_id, asking.holder.course)
-        return await regrades.find_regrade(session, regrade_id)
+    await previews.apply(asking.session, regrade_id, asking.holder.course)
+    return await regrades.find_regrade(asking.session, regrade_id)
 
 
 @action(Right.REGRADE)

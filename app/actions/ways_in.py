@@ -20,8 +20,8 @@ from app.access.idempotency import make_once
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
-from app.actions.asking import Asking, action
-from app.actions.fields import ID, NO_NAME, WHOLE, ActionRequest, Group, Id, Moment, Name, both, has_property, not_
+from app.actions.asking import Asking, Changing, action, change
+from app.actions.fields import NO_NAME, WHOLE, ActionRequest, Group, Id, Moment, Name, both, has_property, not_
 from app.courses import course as courses
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
@@ -29,7 +29,6 @@ from app.courses.roster.reading import Roster, read
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import TokenMadeBefore, TokenNotFound
 from app.errors.rosters import RosterChanged
-from app.errors.ways_in import JoinLinkNotFound
 from app.storage.models import Course, JoinLink, MemberRole, Role, Token, utc_now
 
 # --- tokens -----------------------------------------------------------------------------------------------------------
@@ -102,16 +101,15 @@ async def make_token(
     return token, secret
 
 
-@action(Right.MANAGE_TOKENS)
-async def revoke_token(asking: Asking, token_id: str) -> None:
+@change(Right.MANAGE_TOKENS)
+async def revoke_token(asking: Changing, token_id: str) -> None:
     """End the token at once, and sign out its browsers. Its submissions stay.
 
     Raises:
         TokenNotFound: there is none that the holder manages.
     """
-    async with asking.write() as session:
-        if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, asking.holder):
-            raise TokenNotFound
+    if not await tokens.revoke_token(asking.session, token_id, asking.holder):
+        raise TokenNotFound
 
 
 # --- personal links ---------------------------------------------------------------------------------------------------
@@ -155,8 +153,8 @@ async def make_links(
     return [_mail(asking, link, course) for link in new_links] if by_mail else new_links
 
 
-@action(Right.MANAGE_LINKS)
-async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
+@change(Right.MANAGE_LINKS)
+async def revoke_links(asking: Changing, member_id: str | None = None) -> int:
     """End the links of a member, or all of the course, and sign out the browsers that came by them.
 
     Args:
@@ -166,8 +164,7 @@ async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
     Raises:
         NotPermitted: only an admin ends links of teachers.
     """
-    async with asking.write() as session:
-        return await links.revoke(session, asking.holder, member_id)
+    return await links.revoke(asking.session, asking.holder, member_id)
 
 
 def _check_mail(asking: Asking, *, by_mail: bool) -> None:
@@ -213,13 +210,10 @@ async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str 
     return link, joining.address(asking.url, secret)
 
 
-@action(Right.MANAGE_LINKS)
-async def revoke_join_link(asking: Asking, join_link_id: str) -> None:
+@change(Right.MANAGE_LINKS)
+async def revoke_join_link(asking: Changing, join_link_id: str) -> None:
     """End a join link at once. Those who came by it stay members. Raises: JoinLinkNotFound"""
-    if not ID.fullmatch(join_link_id):
-        raise JoinLinkNotFound
-    async with asking.write() as session:
-        await joining.revoke(session, asking.course_id, join_link_id)
+    await joining.revoke(asking.session, asking.course_id, join_link_id)
 
 
 # --- rosters ----------------------------------------------------------------------------------------------------------

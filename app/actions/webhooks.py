@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.asking import Asking, Changing, action, change
 from app.actions.fields import ActionRequest
 from app.outgoing.targets import check_url
 from app.storage.models import Delivery, Webhook
@@ -42,17 +42,15 @@ async def make_webhook(
     return webhook
 
 
-@action(Right.MANAGE_WEBHOOKS)
-async def delete_webhook(asking: Asking, webhook_id: str) -> None:
+@change(Right.MANAGE_WEBHOOKS)
+async def delete_webhook(asking: Changing, webhook_id: str) -> None:
     """Delete the webhook and its unsent deliveries. Raises: WebhookNotFound"""
-    async with asking.write() as session:
-        await outbox.existing_webhook(session, webhook_id, asking.holder)
-        await outbox.delete_webhook(session, webhook_id)
+    await outbox.existing_webhook(asking.session, webhook_id, asking.holder)
+    await outbox.delete_webhook(asking.session, webhook_id)
 
 
-@action(Right.MANAGE_WEBHOOKS)
-async def ping_webhook(asking: Asking, webhook_id: str) -> Delivery:
+@change(Right.MANAGE_WEBHOOKS)
+async def ping_webhook(asking: Changing, webhook_id: str) -> Delivery:
     """Send a message of type `ping`. Its outcome appears in the list of deliveries. Raises: WebhookNotFound"""
-    async with asking.write() as session:
-        await outbox.existing_webhook(session, webhook_id, asking.holder)
-        return await outbox.add_ping(session, webhook_id)
+    await outbox.existing_webhook(asking.session, webhook_id, asking.holder)
+    return await outbox.add_ping(asking.session, webhook_id)

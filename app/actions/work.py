@@ -1,15 +1,12 @@
 """A student's work: decisions of the staff, comments, and requests for review."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.asking import Changing, change
 from app.actions.fields import MOST_ATTEMPTS, MOST_POINTS, WHOLE, ActionRequest, Id, Moment, Number, Words
 from app.courses import course as courses
 from app.courses import extensions
@@ -97,123 +94,119 @@ class WorkId:
     assignment_id: str
 
 
-@contextlib.asynccontextmanager
-async def _work(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, StudentWork]]:
-    """Begin the transaction of an action in the student's turn."""
-    async with asking.write() as session:
-        yield (
-            session,
-            await take_student_work(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
-        )
+async def _take(asking: Changing, at: WorkId) -> StudentWork:
+    """Find the work, and take the student's turn."""
+    return await take_student_work(asking.session, asking.assignments, asking.course_id, at.member_id, at.assignment_id)
 
 
-@action(Right.ADJUST)
-async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjustment:
+@change(Right.ADJUST)
+async def adjust_grade(asking: Changing, at: WorkId, wanted: AdjustGrade) -> Adjustment:
     """Adjust the grade instead of the adjustment that applies. The same request sent again changes nothing.
 
     Raises:
         AdjustmentReplaced: the adjustment that the request names no longer applies.
     """
-    async with _work(asking, at) as (session, work):
-        return await adjustments.adjust(session, asking.assignments, work, **wanted.set_values(), made_by=asking.name)
+    work = await _take(asking, at)
+    return await adjustments.adjust(
+        asking.session, asking.assignments, work, **wanted.set_values(), made_by=asking.name
+    )
 
 
-@action(Right.ADJUST)
-async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
+@change(Right.ADJUST)
+async def withdraw_adjustment(asking: Changing, at: WorkId, adjustment_id: str) -> None:
     """Let an adjustment apply no more. It stays in the history. Asking twice changes nothing.
 
     Raises: AdjustmentNotFound
     """
-    async with _work(asking, at) as (session, work):
-        await adjustments.withdraw(session, work, adjustment_id, made_by=asking.name)
+    work = await _take(asking, at)
+    await adjustments.withdraw(asking.session, work, adjustment_id, made_by=asking.name)
 
 
-@action(Right.EXTEND)
-async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
+@change(Right.EXTEND)
+async def extend_work(asking: Changing, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
     """Give more time, or more attempts, instead of an earlier extension. It counts at once."""
-    async with _work(asking, at) as (session, work):
-        values = wanted.model_dump()
-        return await extensions.put(session, work.member, work.use, made_by=asking.name, **values), work
+    work = await _take(asking, at)
+    values = wanted.model_dump()
+    return await extensions.put(asking.session, work.member, work.use, made_by=asking.name, **values), work
 
 
-@action(Right.EXTEND)
-async def take_back_extension(asking: Asking, at: WorkId) -> None:
+@change(Right.EXTEND)
+async def take_back_extension(asking: Changing, at: WorkId) -> None:
     """Let the dates and the limit of the course hold again, for what was handed in, too. Raises: ExtensionNotFound"""
-    async with _work(asking, at) as (session, work):
-        await extensions.remove(session, work.member, work.use, made_by=asking.name)
+    work = await _take(asking, at)
+    await extensions.remove(asking.session, work.member, work.use, made_by=asking.name)
 
 
-@action(Right.COMMENT)
-async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comment:
+@change(Right.COMMENT)
+async def add_comment(asking: Changing, at: WorkId, wanted: CommentOnWork) -> Comment:
     """Write a comment for the student to read. Sending the newest one again adds nothing.
 
     Raises:
         SubmissionNotFound: the work has no such attempt.
     """
-    async with _work(asking, at) as (session, work):
-        return await comments.add(session, work, wanted.text, submission_id=wanted.submission, made_by=asking.name)
+    work = await _take(asking, at)
+    return await comments.add(asking.session, work, wanted.text, submission_id=wanted.submission, made_by=asking.name)
 
 
-@action(Right.COMMENT)
-async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
+@change(Right.COMMENT)
+async def delete_comment(asking: Changing, at: WorkId, comment_id: str) -> None:
     """Delete a comment for good. A teacher deletes any, an assistant their own.
 
     Raises: CommentNotFound, NotPermitted
     """
-    async with _work(asking, at) as (session, work):
-        await comments.delete(session, work, comment_id, asking.holder)
+    work = await _take(asking, at)
+    await comments.delete(asking.session, work, comment_id, asking.holder)
 
 
 # --- about an attempt -------------------------------------------------------------------------------------------------
 
 
-async def _attempt(session: AsyncSession, asking: Asking, submission_id: str) -> Submission:
+async def _attempt(asking: Changing, submission_id: str) -> Submission:
     """Find an attempt, in a course that nobody archives until the transaction ends.
 
     Raises:
         SubmissionNotFound: the holder may see none with this id.
         CourseArchived
     """
-    submission = await repository.existing_submission(session, submission_id, asking.holder)
-    await courses.keep_open(session, submission.course_id)
+    submission = await repository.existing_submission(asking.session, submission_id, asking.holder)
+    await courses.keep_open(asking.session, submission.course_id)
     return submission
 
 
-@action(Right.DECIDE)
-async def decide_attempt(asking: Asking, submission_id: str, wanted: DecideAttempt) -> None:
+@change(Right.DECIDE)
+async def decide_attempt(asking: Changing, submission_id: str, wanted: DecideAttempt) -> None:
     """Decide whether a held attempt counts. A later decision replaces an earlier one.
 
     Raises:
         SubmissionNotFound, CourseArchived
         NotHeld
     """
-    async with asking.write() as session:
-        submission = await _attempt(session, asking, submission_id)
-        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=asking.name):
-            raise NotHeld
+    submission = await _attempt(asking, submission_id)
+    if not await holds.decide(asking.session, submission, **wanted.model_dump(), decided_by=asking.name):
+        raise NotHeld
 
 
 # A student must not learn from somebody else's attempt that its course is archived.
-@action(Right.ASK_FOR_REVIEW, archived_too=True)
-async def ask_for_review(asking: Asking, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
+@change(Right.ASK_FOR_REVIEW, archived_too=True)
+async def ask_for_review(
+    asking: Changing, submission_id: str, wanted: AskForReview
+) -> tuple[ReviewRequest, Submission]:
     """Ask the staff whether an attempt was graded correctly. The same words sent again are the same request.
 
     Raises:
         SubmissionNotFound, CourseArchived, ReportNotReady
         ReviewOpen: an earlier request waits for an answer.
     """
-    async with asking.write() as session:
-        submission = await _attempt(session, asking, submission_id)
-        return await reviews.ask(session, submission, wanted.text), submission
+    submission = await _attempt(asking, submission_id)
+    return await reviews.ask(asking.session, submission, wanted.text), submission
 
 
-@action(Right.ANSWER_REVIEWS)
-async def answer_review(asking: Asking, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
+@change(Right.ANSWER_REVIEWS)
+async def answer_review(asking: Changing, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
     """Answer, for the student to read. The grade stays.
 
     Raises:
         CourseArchived, ReviewNotFound
         ReviewAnswered: it has another answer.
     """
-    async with asking.write() as session:
-        return await reviews.answer(session, asking.course_id, review_id, wanted.answer, answered_by=asking.name)
+    return await reviews.answer(asking.session, asking.course_id, review_id, wanted.answer, answered_by=asking.name)

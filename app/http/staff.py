@@ -1,16 +1,13 @@
 """Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Request
 
-from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses.uses import UsedAssignment
 from app.http.texts import language_of
-from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
 from app.services import service_url, services
 from app.storage.models import CourseAssignment, StoredReport
@@ -22,12 +19,6 @@ from grader.report.server_paths import clean
 
 #: Rows of a list on one page.
 ROWS = 50
-
-Staff = Annotated[Visit, Depends(PageFor(Right.SEE_MEMBERS, archived_too=True))]
-Grader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES))]
-GradeReader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES, archived_too=True))]
-MemberManager = Annotated[Visit, Depends(PageFor(Right.MANAGE_MEMBERS))]
-CourseManager = Annotated[Visit, Depends(PageFor(Right.MANAGE_COURSE))]
 
 
 def only_here(request: Request) -> str | None:

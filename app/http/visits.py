@@ -101,9 +101,6 @@ async def visit_of(request: Request, holder: SessionHolder) -> Visit:
     return Visit(**vars(asking(request, holder)), request=request)
 
 
-Anybody = Annotated[Visit, Depends(visit_of)]
-
-
 @dataclass(frozen=True)
 class PageFor:
     """A dependency that gives the visit of a page, if its reader has this right in the course of the page.
@@ -139,11 +136,37 @@ class FormAsks(AsksFor):
         return replace(visit, data=data, fields=Fields(fields_of(data)))
 
 
+def _with_visit(endpoint: Page, like: Page, visited: Callable[..., Any]) -> Page:
+    """Give an endpoint the parameters of the function `like`, and the dependency that makes its visit."""
+    first, *others = signature(like, eval_str=True).parameters.values()
+    visit = first.replace(name="visit", annotation=Annotated[Visit, Depends(visited)])
+    # FastAPI reads the dependencies of a route from its signature.
+    endpoint.__signature__ = Signature([visit, *others])  # type: ignore[attr-defined]
+    return endpoint
+
+
 class Pages(APIRouter):
     """The routes of pages and their forms."""
 
     def __init__(self, prefix: str = "") -> None:
         super().__init__(prefix=prefix, include_in_schema=False)
+
+    def page(
+        self, path: str, right: Right | None = None, *, archived_too: bool = False, method: str = "GET"
+    ) -> Callable[[Page], Page]:
+        """Add a page. Its function takes the `Visit`, and parameters of the address.
+
+        Args:
+            right: of its readers; None: whoever is signed in reads it.
+            archived_too: see `PageFor`.
+        """
+
+        def add(answer: Page) -> Page:
+            visited = visit_of if right is None else PageFor(right, archived_too)
+            self.api_route(path, methods=[method])(_with_visit(answer, answer, visited))
+            return answer
+
+        return add
 
     def form(
         self,
@@ -164,8 +187,8 @@ class Pages(APIRouter):
         """
 
         def add(answer: Page) -> Page:
-            first, *others = signature(answer, eval_str=True).parameters.values()
-            taken = {each.name for each in others} & (signature(again).parameters.keys() if again else set())
+            path_names = signature(answer).parameters.keys()
+            taken = (path_names & signature(again).parameters.keys() if again else set()) - {"visit"}
 
             @wraps(answer)
             async def endpoint(visit: Visit, **path: Any) -> Response:
@@ -177,10 +200,7 @@ class Pages(APIRouter):
                         raise
                     return await again(replace(visit, refusal=refusal), **{name: path[name] for name in taken})
 
-            # FastAPI reads the dependencies of a route from its signature.
-            asks = first.replace(name="visit", annotation=Annotated[Visit, Depends(FormAsks(action, with_file))])
-            endpoint.__signature__ = Signature([asks, *others])  # type: ignore[attr-defined]
-            self.post(path)(endpoint)
+            self.post(path)(_with_visit(endpoint, answer, FormAsks(action, with_file)))
             return answer
 
         return add

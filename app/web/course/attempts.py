@@ -9,15 +9,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 from starlette.concurrency import run_in_threadpool
 
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
 from app.http.parameters import AssignmentId, SubmissionId
-from app.http.staff import Grader, reason_of_hold, titles_of
+from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
-from app.http.visits import Anybody, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.storage.models import CourseAssignment, StoredReport, Submission
 from app.submissions import grades, reports, repository
 from app.submissions.sources import difference_of_reports, sources_side_by_side
@@ -62,8 +63,8 @@ class Side:
         return {each["id"]: each for each in self.report["checks"]} if self.report else {}
 
 
-@router.get("/submissions/{submission_id}/beside/{other_id}")
-async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> Response:
+@router.page("/submissions/{submission_id}/beside/{other_id}")
+async def beside(visit: Visit, submission_id: SubmissionId, other_id: str) -> Response:
     """Compare two attempts of one course that the reader may see, the earlier one on the left."""
     viewer, ids = visit.holder, sorted((submission_id, other_id))
     if not ID.fullmatch(other_id):
@@ -144,8 +145,8 @@ def _most(side: Side, check_id: str) -> float:
 # --- the same code ----------------------------------------------------------------------------------------------------
 
 
-@router.get(f"{COURSE}/assignments/{{assignment_id}}/same-code")
-async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
+@router.page(f"{COURSE}/assignments/{{assignment_id}}/same-code", Right.SEE_GRADES)
+async def list_groups(visit: Visit, assignment_id: AssignmentId) -> Response:
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
         comparison = await same_code.same_code(session, uses[0].id)
@@ -155,8 +156,8 @@ async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
     )
 
 
-@router.get(f"{IN_COURSE}/same-code")
-async def group_page(visit: Grader, submission_id: SubmissionId) -> Response:
+@router.page(f"{IN_COURSE}/same-code", Right.SEE_GRADES)
+async def group_page(visit: Visit, submission_id: SubmissionId) -> Response:
     async with visit.database.read() as session:
         submission = await repository.existing_submission(session, submission_id, visit.holder)
         if submission.course_id != visit.course_id:

@@ -4,13 +4,14 @@ from math import isfinite
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions import mail as actions
 from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
 from app.http.parameters import AssignmentId
-from app.http.staff import MemberManager, titles_of
+from app.http.staff import titles_of
 from app.http.visits import Pages, Visit
 from app.teaching.grade_list import used_assignments
 from app.teaching.letters import recipients
@@ -23,10 +24,8 @@ PATH = "/courses/{course_id}/assignments/{assignment_id}/letter"
 router = Pages()
 
 
-@router.get(PATH)
-async def letter_page(
-    visit: MemberManager, assignment_id: AssignmentId, below: str = "", language: str = ""
-) -> Response:
+@router.page(PATH, Right.MANAGE_MEMBERS)
+async def letter_page(visit: Visit, assignment_id: AssignmentId, below: str = "", language: str = "") -> Response:
     """Show the recipients, and a text to begin with."""
     typed = visit.fields.typed
     least, language = _points(typed.get("below", below)), typed.get("language", language)

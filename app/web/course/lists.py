@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from app.access.rights import Right
 from app.actions import work as actions
 from app.courses import extensions, membership
 from app.courses.membership import Members
 from app.errors.teaching import ExtensionNotFound
 from app.http.parameters import ReviewId
-from app.http.staff import ROWS, Grader, GradeReader, cursor_of, search_of, titles_of
-from app.http.visits import Pages
+from app.http.staff import ROWS, cursor_of, search_of, titles_of
+from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching import adjustments, reviews
 from app.teaching.grade_list import used_assignments
@@ -28,8 +29,8 @@ EXTENSION = "/extensions/{member_id}/{assignment_id}"
 router = Pages("/courses/{course_id}")
 
 
-@router.get("/reviews")
-async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Response:
+@router.page("/reviews", Right.SEE_GRADES)
+async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Response:
     """List the requests for review that wait for an answer, or those that have one."""
     answered = show == "answered"
     async with visit.database.read() as session:
@@ -50,8 +51,8 @@ async def list_reviews(visit: Grader, show: str = "", before: From = None) -> Re
     )
 
 
-@router.get("/reviews/{review_id}")
-async def review_page(visit: Grader, review_id: ReviewId) -> Response:
+@router.page("/reviews/{review_id}", Right.SEE_GRADES)
+async def review_page(visit: Visit, review_id: ReviewId) -> Response:
     async with visit.database.read() as session:
         review, submission = await reviews.find(session, visit.course_id, review_id)
         names = await names_of(session, [submission])
@@ -69,8 +70,8 @@ async def review_page(visit: Grader, review_id: ReviewId) -> Response:
 router.act("/reviews/{review_id}", actions.answer_review, "/reviews", "review.answered", again=review_page)
 
 
-@router.get("/extensions")
-async def list_extensions(visit: GradeReader, page_from: str | None = None, search: str = "") -> Response:
+@router.page("/extensions", Right.SEE_GRADES)
+async def list_extensions(visit: Visit, page_from: str | None = None, search: str = "") -> Response:
     """List the extensions, and find the student for a new one."""
     search = search_of(search)
     async with visit.database.read() as session:
@@ -95,8 +96,8 @@ router.act(
 )
 
 
-@router.get("/adjustments")
-async def list_adjustments(visit: GradeReader, page_from: str | None = None, ended: str = "") -> Response:
+@router.page("/adjustments", Right.SEE_GRADES)
+async def list_adjustments(visit: Visit, page_from: str | None = None, ended: str = "") -> Response:
     """List the adjustments that apply, or all that ever did, with a mark where the points below have changed."""
     async with visit.database.read() as session:
         rows = await adjustments.list_of_course(

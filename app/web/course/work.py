@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
 from app.courses import extensions, membership
@@ -13,7 +14,7 @@ from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
 from app.http.parameters import AtWork, MemberId
-from app.http.staff import Grader, titles_of
+from app.http.staff import titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
@@ -27,8 +28,8 @@ WORK = "/members/{member_id}/assignments/{assignment_id}"
 router = Pages("/courses/{course_id}")
 
 
-@router.get("/members/{member_id}")
-async def member_page(visit: Grader, member_id: MemberId) -> Response:
+@router.page("/members/{member_id}", Right.SEE_GRADES)
+async def member_page(visit: Visit, member_id: MemberId) -> Response:
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)
         work = await work_of(session, visit.assignments, member)
@@ -45,8 +46,8 @@ async def member_page(visit: Grader, member_id: MemberId) -> Response:
     )
 
 
-@router.get(WORK)
-async def work_page(visit: Grader, at: AtWork) -> Response:
+@router.page(WORK, Right.SEE_GRADES)
+async def work_page(visit: Visit, at: AtWork) -> Response:
     """Show a student's work at one assignment, with the forms for an adjustment, an extension, a comment.
 
     Raises:

@@ -25,7 +25,7 @@ from app.http.forms import fields_of, read_page_form, refusal_context, see_other
 from app.http.frames import address_in_frame
 from app.http.pages import page
 from app.http.texts import LANGUAGE, keep_platform_language, language_of
-from app.http.visits import Anybody, Pages
+from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.lti.launch import binding
 from app.lti.launch.arrival import Arrival
@@ -157,8 +157,8 @@ def _destination(arrived: Arrival, message: Message) -> str:
 # --- from a frame to a window -----------------------------------------------------------------------------------------
 
 
-@router.post(WINDOW_PATH)
-async def lend(visit: Anybody) -> Response:
+@router.page(WINDOW_PATH, method="POST")
+async def lend(visit: Visit) -> Response:
     """Show a button that opens the page that was in the frame in a window."""
     form = await read_page_form(visit.request)
     secret = await visitor(visit.request).lend(session_sha256(visit.request))

@@ -1,8 +1,6 @@
 """The connection of a course with a learning platform: its page, and the choice for a new link of the platform."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.rights import Right
 from app.actions import lms as actions
@@ -11,8 +9,8 @@ from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
 from app.http.parameters import ContextId, LinkId, SelectionId
-from app.http.staff import GradeReader, every_title
-from app.http.visits import PageFor, Pages, Visit
+from app.http.staff import every_title
+from app.http.visits import Pages, Visit
 from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import binding, deep_linking
@@ -21,13 +19,11 @@ from app.lti.platforms import site_of
 from app.storage.models import LtiContext
 from app.texts import title_of
 
-Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
-
 router = Pages("/courses/{course_id}/lms")
 
 
-@router.get("")
-async def connection_page(visit: GradeReader) -> Response:
+@router.page("", Right.SEE_GRADES)
+async def connection_page(visit: Visit) -> Response:
     return await _page(visit)
 
 
@@ -97,8 +93,8 @@ async def send(visit: Visit, link_id: LinkId) -> Response:
 # --- Deep Linking: a teacher chooses where a new link of the platform leads to ----------------------------------------
 
 
-@router.get("/select/{selection_id}")
-async def selection_page(visit: Chooser, selection_id: SelectionId) -> Response:
+@router.page("/select/{selection_id}", Right.MANAGE_ASSIGNMENTS)
+async def selection_page(visit: Visit, selection_id: SelectionId) -> Response:
     async with visit.database.read() as session:
         _, context, platform = await deep_linking.find(session, selection_id, visit.holder.membership_id)
         used = await uses.list_used(session, visit.course_id, visit.assignments)

@@ -1,14 +1,12 @@
 """The pages of learning platforms, for admins: list, register, check, confirm and remove them."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.rights import Right
 from app.actions import platforms as actions
 from app.http.forms import read_page_form, see_other
 from app.http.parameters import PlatformId
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.lti import keys, platforms
 from app.lti.grades import connection
 from app.lti.registration import checking, invitations
@@ -21,13 +19,12 @@ OTHER = "other"
 ONE = "/{platform_id}"
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
-Admin = Annotated[Visit, Depends(PageFor(Right.MANAGE_PLATFORMS))]
 
 router = Pages("/platforms")
 
 
-@router.get("")
-async def platforms_page(visit: Admin) -> Response:
+@router.page("", Right.MANAGE_PLATFORMS)
+async def platforms_page(visit: Visit) -> Response:
     return await _list(visit)
 
 
@@ -64,8 +61,8 @@ async def invite(visit: Visit) -> Response:
     return await _list(visit, f"{visit.url}{invitation.path}")
 
 
-@router.get(ONE)
-async def platform_page(visit: Admin, platform_id: PlatformId) -> Response:
+@router.page(ONE, Right.MANAGE_PLATFORMS)
+async def platform_page(visit: Visit, platform_id: PlatformId) -> Response:
     return await _one(visit, platform_id)
 
 
@@ -89,8 +86,8 @@ async def _one(visit: Visit, platform_id: str, faults: list[checking.Fault] | No
     )
 
 
-@router.post(f"{ONE}/check")
-async def check(visit: Admin, platform_id: PlatformId) -> Response:
+@router.page(f"{ONE}/check", Right.MANAGE_PLATFORMS, method="POST")
+async def check(visit: Visit, platform_id: PlatformId) -> Response:
     """Look for what would keep launches and grades from working, and show it."""
     await read_page_form(visit.request)
     async with visit.database.read() as session:

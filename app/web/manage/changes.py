@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses import changes
 from app.courses.changes import LINKS, NAMES, Subjects
 from app.http.pages import maker_in_words
-from app.http.staff import ROWS, Staff, every_title
-from app.http.visits import Pages
+from app.http.staff import ROWS, every_title
+from app.http.visits import Pages, Visit
 from app.storage.models import Change, Membership
 from app.texts import text
 from grader.report import numbers
@@ -70,9 +71,9 @@ class Entry:
     lines: Sequence[Line]
 
 
-@router.get("/changes")
+@router.page("/changes", Right.SEE_MEMBERS)
 async def list_changes(
-    visit: Staff, page_from: str = "", subject: str = "", by: str = "", member: str = ""
+    visit: Visit, page_from: str = "", subject: str = "", by: str = "", member: str = ""
 ) -> Response:
     by = by if by.isprintable() else ""
     before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None

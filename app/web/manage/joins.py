@@ -2,6 +2,7 @@
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions import members as actions
 from app.actions.asking import Asking
 from app.actions.fields import ID
@@ -11,7 +12,7 @@ from app.errors import AppError
 from app.errors.members import JoinUndone, MemberNotFound, MemberNotStudent
 from app.errors.uploads import MemberRemoved
 from app.http.parameters import MemberId
-from app.http.staff import ROWS, MemberManager, Staff, cursor_of, search_of
+from app.http.staff import ROWS, cursor_of, search_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
@@ -22,8 +23,8 @@ OFFERED = 20
 router = Pages("/courses/{course_id}")
 
 
-@router.get("/members/{member_id}/join")
-async def join_page(visit: MemberManager, member_id: MemberId, other: str = "", search: str = "") -> Response:
+@router.page("/members/{member_id}/join", Right.MANAGE_MEMBERS)
+async def join_page(visit: Visit, member_id: MemberId, other: str = "", search: str = "") -> Response:
     """Offer members who may be the same student, and show what a join with the chosen one would move."""
     search = search_of(search)
     async with visit.database.read() as session:
@@ -67,8 +68,8 @@ async def _is_joined(asking: Asking, member_id: str, other_id: str) -> bool:
     return join is not None and join.kept_member_id == member_id
 
 
-@router.get("/joins")
-async def list_joins(visit: Staff, page_from: str | None = None) -> Response:
+@router.page("/joins", Right.SEE_MEMBERS)
+async def list_joins(visit: Visit, page_from: str | None = None) -> Response:
     async with visit.database.read() as session:
         rows = await joins.list_joins(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
         ids = {id for each in rows for id in (each.kept_member_id, each.merged_member_id) if id}

@@ -17,7 +17,7 @@ from app.courses import membership
 from app.courses.membership import Members
 from app.errors.members import ExternalIdTaken
 from app.http.parameters import MemberId
-from app.http.staff import ROWS, MemberManager, Staff, only_here, search_of
+from app.http.staff import ROWS, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import MemberRole
@@ -36,8 +36,8 @@ ONE = "/{member_id}/edit"
 router = Pages("/courses/{course_id}/members")
 
 
-@router.get("")
-async def list_members(visit: Staff) -> Response:
+@router.page("", Right.SEE_MEMBERS)
+async def list_members(visit: Visit) -> Response:
     query = visit.request.query_params
     text, group = search_of(query.get("search", "")), search_of(query.get("group", ""))
     role, state = query.get("role", ""), query.get("state", "")
@@ -83,8 +83,8 @@ async def confirm_many(visit: Visit) -> Response:
     return visit.lead_to("/members?state=unconfirmed", said)
 
 
-@router.get("/new")
-async def new_member(visit: MemberManager) -> Response:
+@router.page("/new", Right.MANAGE_MEMBERS)
+async def new_member(visit: Visit) -> Response:
     async with visit.database.read() as session:
         groups = await membership.groups(session, visit.course_id)
     return visit.page("manage/member_new.html", "members", groups=groups, roles=actions.manageable_roles(visit.holder))
@@ -110,8 +110,8 @@ async def _is_same(asking: Asking, wanted: actions.AddMember, member_id: str) ->
     return all(stored[name] == value for name, value in wanted)
 
 
-@router.get(ONE)
-async def member_page(visit: Staff, member_id: MemberId) -> Response:
+@router.page(ONE, Right.SEE_MEMBERS)
+async def member_page(visit: Visit, member_id: MemberId) -> Response:
     holder = visit.holder
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)

@@ -1,8 +1,6 @@
 """People across courses, for the operator: find, merge, export and delete them."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access import persons
 from app.access.rights import Right
@@ -13,20 +11,18 @@ from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
 from app.http.parameters import PersonId
 from app.http.staff import ROWS, cursor_of, search_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 
 #: The most people that a search for a merge offers.
 OFFERED = 20
 #: The page of a person.
 ONE = "/{person_id}"
 
-Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_PEOPLE))]
-
 router = Pages("/people")
 
 
-@router.get("")
-async def list_people(visit: Viewer, search: str = "", page_from: str | None = None) -> Response:
+@router.page("", Right.SEE_PEOPLE)
+async def list_people(visit: Visit, search: str = "", page_from: str | None = None) -> Response:
     text = search_of(search)
     async with visit.database.read() as session:
         rows = await people.list_people(session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
@@ -40,8 +36,8 @@ async def list_people(visit: Viewer, search: str = "", page_from: str | None = N
     )
 
 
-@router.get(ONE)
-async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> Response:
+@router.page(ONE, Right.SEE_PEOPLE)
+async def person_page(visit: Visit, person_id: PersonId, search: str = "") -> Response:
     search = search_of(search)
     async with visit.database.read() as session:
         known = await people.find(session, person_id)
@@ -60,8 +56,8 @@ async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> R
     )
 
 
-@router.get("/{person_id}/export")
-async def export_person(visit: Viewer, person_id: PersonId) -> Response:
+@router.page("/{person_id}/export", Right.SEE_PEOPLE)
+async def export_person(visit: Visit, person_id: PersonId) -> Response:
     return await send_archive_of_person(visit.parts, person_id)
 
 

@@ -7,9 +7,8 @@ The import refuses any other plan (`RosterChanged`).
 import base64
 import zlib
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Response
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
@@ -24,7 +23,7 @@ from app.errors.uploads import FieldsMissing, FileTooLarge
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import file_in, form_with_file
 from app.http.forms import lines_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
@@ -35,9 +34,9 @@ ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outco
 router = Pages("/courses/{course_id}/roster")
 
 
-@router.get("")
+@router.page("", Right.MANAGE_MEMBERS, archived_too=True)
 async def roster_page(
-    visit: Annotated[Visit, Depends(PageFor(Right.MANAGE_MEMBERS, archived_too=True))],
+    visit: Visit,
 ) -> Response:
     return _page(visit)
 

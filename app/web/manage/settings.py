@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions import courses as actions
 from app.courses import course as courses
 from app.courses import uses
@@ -20,7 +21,6 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.requests import FieldsWrong
 from app.http.fields import Fields, local
 from app.http.parameters import AssignmentId
-from app.http.staff import Staff
 from app.http.visits import Pages, Visit
 
 MOST_PAUSE_MINUTES = 30 * 24 * 60
@@ -32,8 +32,8 @@ ONE = "/assignments/{assignment_id}"
 router = Pages("/courses/{course_id}/settings")
 
 
-@router.get("")
-async def settings_page(visit: Staff) -> Response:
+@router.page("", Right.SEE_MEMBERS)
+async def settings_page(visit: Visit) -> Response:
     async with visit.database.read() as session:
         used = await uses.list_used(session, visit.course_id, visit.assignments)
     ids = {each.use.assignment_id for each in used}
@@ -57,8 +57,8 @@ async def use_assignment(visit: Visit) -> Response:
     return visit.lead_to(f"/settings/assignments/{assignment_id}", "assignment.added")
 
 
-@router.get(ONE)
-async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
+@router.page(ONE, Right.SEE_MEMBERS)
+async def rules_page(visit: Visit, assignment_id: AssignmentId) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         in_use = await uses.in_use(session, used.use)

@@ -1,10 +1,9 @@
 """Ways into a course: personal links of many members, join links with their codes for a projector, tokens."""
 
 from datetime import timedelta
-from typing import Annotated
 
 import segno
-from fastapi import Depends, Response
+from fastapi import Response
 from markupsafe import Markup
 
 from app.access import joining, links, tokens
@@ -14,20 +13,17 @@ from app.courses import membership
 from app.http.archives import as_file
 from app.http.fields import local
 from app.http.staff import ROWS, cursor_of, only_here
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.storage.models import Role, utc_now
 
 #: The most join links in the list.
 JOIN_LINKS = 20
 
-LinkReader = Annotated[Visit, Depends(PageFor(Right.MANAGE_LINKS, archived_too=True))]
-TokenReader = Annotated[Visit, Depends(PageFor(Right.MANAGE_TOKENS, archived_too=True))]
-
 router = Pages("/courses/{course_id}")
 
 
-@router.get("/links")
-async def links_page(visit: LinkReader, page_from: str | None = None) -> Response:
+@router.page("/links", Right.MANAGE_LINKS)
+async def links_page(visit: Visit, page_from: str | None = None) -> Response:
     async with visit.database.read() as session:
         usage = await links.usage(session, visit.course_id)
         rows = await links.list_links(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
@@ -88,8 +84,8 @@ def _code(address: str) -> Markup:
     return Markup(picture)  # noqa: S704  It is drawn from bits, and holds no text.
 
 
-@router.get("/tokens")
-async def tokens_page(visit: TokenReader, page_from: str | None = None) -> Response:
+@router.page("/tokens", Right.MANAGE_TOKENS)
+async def tokens_page(visit: Visit, page_from: str | None = None) -> Response:
     async with visit.database.read() as session:
         rows = await tokens.list_tokens(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
     # Tokens of admins act in all courses, so they belong to none.

@@ -7,6 +7,7 @@ from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
+from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.actions.fields import ID
 from app.answers import answer_named
@@ -20,7 +21,7 @@ from app.http.bodies import form_with_file
 from app.http.forms import fields_of, refusal_context
 from app.http.parameters import BatchId
 from app.http.problems import problem
-from app.http.staff import Grader, cursor_of, offered, titles_of
+from app.http.staff import cursor_of, offered, titles_of
 from app.http.visits import Pages, Visit
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
@@ -38,8 +39,8 @@ DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICA
 router = Pages("/courses/{course_id}/batch")
 
 
-@router.get("")
-async def batches_page(visit: Grader) -> Response:
+@router.page("", Right.SEE_GRADES)
+async def batches_page(visit: Visit) -> Response:
     return await _list(visit)
 
 
@@ -63,8 +64,8 @@ async def upload(visit: Visit) -> Response:
     return visit.lead_to(f"/batch/{batch.id}")
 
 
-@router.get("/{batch_id}")
-async def batch_page(visit: Grader, batch_id: BatchId) -> Response:
+@router.page("/{batch_id}", Right.SEE_GRADES)
+async def batch_page(visit: Visit, batch_id: BatchId) -> Response:
     return await _show(visit, batch_id)
 
 

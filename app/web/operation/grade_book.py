@@ -10,6 +10,7 @@ from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from app.access.rights import Right
 from app.courses.uses import list_used
 from app.errors.rosters import RosterTooLong
 from app.errors.teaching import GradeBookRefused
@@ -18,7 +19,7 @@ from app.http.archives import as_file
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import read_form
 from app.http.forms import fields_of, refusal_context
-from app.http.staff import Grader, offered
+from app.http.staff import offered
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.submissions.uploads import clean_filename
@@ -49,13 +50,13 @@ async def _layout(format: str = "", assignment: str = "", missing: str = "", unc
 InAddress = Annotated[Layout, Depends(_layout)]
 
 
-@router.get("")
-async def grade_book_page(visit: Grader, layout: InAddress) -> Response:
+@router.page("", Right.SEE_GRADES)
+async def grade_book_page(visit: Visit, layout: InAddress) -> Response:
     return await _page(visit, layout)
 
 
-@router.post("/filled")
-async def fill(visit: Grader) -> Response:
+@router.page("/filled", Right.SEE_GRADES, method="POST")
+async def fill(visit: Visit) -> Response:
     """Write the grades into a file of Canvas or Moodle, and offer it with a summary."""
     fields: dict[str, str] = {}
     try:
@@ -109,8 +110,8 @@ async def _page(visit: Visit, layout: Layout, refused: Mapping[str, Any] | None 
     )
 
 
-@router.get("/file")
-async def download(visit: Grader, layout: InAddress) -> Response:
+@router.page("/file", Right.SEE_GRADES)
+async def download(visit: Visit, layout: InAddress) -> Response:
     book = await _book(visit, layout)
     return Response(book.content, media_type=book.media_type, headers=as_file(book.name))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Response
+from fastapi import Query, Response
 
 from app.access.rights import Right
 from app.actions import regrades as actions
@@ -10,7 +10,7 @@ from app.courses.uses import list_used
 from app.http.fields import KEY_FIELD
 from app.http.parameters import RegradeId
 from app.http.staff import cursor_of, offered, titles_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.teaching import regrades
 from app.teaching.outdated import outdated_of
 from app.teaching.regrade_changes import ChangeCounts, count_changes, counted_changes, list_changes
@@ -23,13 +23,11 @@ REFRESH_SECONDS = 3
 #: The page of a regrade.
 ONE = "/{regrade_id}"
 
-Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_STATISTICS))]
-
 router = Pages("/courses/{course_id}/regrades")
 
 
-@router.get("")
-async def regrades_page(visit: Viewer, before: str = "") -> Response:
+@router.page("", Right.SEE_STATISTICS)
+async def regrades_page(visit: Visit, before: str = "") -> Response:
     async with visit.database.read() as session:
         rows = await regrades.list_regrades(session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id)
         used = await list_used(session, visit.course_id, visit.assignments)
@@ -62,9 +60,9 @@ async def begin(visit: Visit) -> Response:
     return visit.lead_to(f"/regrades/{progress.regrade.id}")
 
 
-@router.get(ONE)
+@router.page(ONE, Right.SEE_STATISTICS)
 async def regrade_page(
-    visit: Viewer,
+    visit: Visit,
     regrade_id: RegradeId,
     show: str = "changed",
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
@@ -32,7 +32,7 @@ from app.http.frames import in_frame
 from app.http.notebook import notebook_cell
 from app.http.parameters import AssignmentId
 from app.http.staff import cursor_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.lti.grades.connection import passback_of
 from app.storage.models import Token, new_id, utc_now
 from app.submissions.derivation import steps_in_words
@@ -71,8 +71,6 @@ FIELD_OF: Mapping[str, str] = {
 
 router = Pages()
 
-Reader = Annotated[Visit, Depends(PageFor(Right.READ))]
-
 
 @dataclass(frozen=True)
 class Refusal:
@@ -86,8 +84,8 @@ class Refusal:
         return answer_for(self.error).slug
 
 
-@router.get(PATH)
-async def assignment_page(visit: Reader, assignment_id: AssignmentId) -> Response:
+@router.page(PATH, Right.READ)
+async def assignment_page(visit: Visit, assignment_id: AssignmentId) -> Response:
     return await show(visit, assignment_id)
 
 
@@ -132,8 +130,8 @@ async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
     return see_other(address)
 
 
-@router.get(f"{PATH}/template.{{form}}")
-async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
+@router.page(f"{PATH}/template.{{form}}", Right.READ)
+async def template(visit: Visit, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
     """Send the file to begin with, as a notebook that hands itself in, or as a module."""
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, visit.holder, assignment_id)
@@ -145,8 +143,8 @@ async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ip
     return Response(content, headers=as_file(f"{assignment_id}.{form}"), media_type=media_type)
 
 
-@router.get(f"{PATH}/attempts")
-async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
+@router.page(f"{PATH}/attempts", Right.READ)
+async def attempts_page(visit: Visit, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)

@@ -1,10 +1,10 @@
 """The pages of a submission, and of a check before handing in: the wait, then the report."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,7 +18,7 @@ from app.http.parameters import AssignmentId, CheckId, LastEventId, SubmissionId
 from app.http.staff import titles_of
 from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
-from app.http.visits import Anybody, PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.http.watching import event_stream, wait_until_done
 from app.queue import checks
 from app.services import operations, services
@@ -53,8 +53,8 @@ NUMBERS = "/submissions/{}/numbers/"
 router = Pages()
 
 
-@router.get(PATH)
-async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Response:
+@router.page(PATH)
+async def submission_page(visit: Visit, submission_id: SubmissionId) -> Response:
     """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
     request, viewer = visit.request, visit.holder
     await wait_until_done(visit.parts, submission_id, viewer, PATIENCE_SECONDS)
@@ -180,10 +180,8 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
 # --- a check before handing in ----------------------------------------------------------------------------------------
 
 
-@router.get(f"{assignment.PATH}/checks/{{check_id}}")
-async def check_page(
-    visit: Annotated[Visit, Depends(PageFor(Right.READ_SUBMISSIONS))], assignment_id: AssignmentId, check_id: CheckId
-) -> Response:
+@router.page(f"{assignment.PATH}/checks/{{check_id}}", Right.READ_SUBMISSIONS)
+async def check_page(visit: Visit, assignment_id: AssignmentId, check_id: CheckId) -> Response:
     """Show the result of the check, or a waiting page that reloads."""
     viewer = visit.holder
     await wait_until_done(visit.parts, check_id, viewer, PATIENCE_SECONDS, checks.existing)
