@@ -63,7 +63,7 @@ class CopyCourse(ActionRequest):
 async def make_course(
     asking: Asking, wanted: MakeCourse, *, uses_too: Collection[str] = (), key: str | None = None
 ) -> Course:
-    """Make a course, without people.
+    """Make a course. It has no people and uses no assignments yet.
 
     Args:
         uses_too: ids of the assignments that it uses from the beginning; another one raises AssignmentUnknown.
@@ -99,7 +99,8 @@ async def change_course(asking: Changing, wanted: ChangeCourse) -> Course:
 
 @action(Right.MANAGE_COURSE)
 async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = None) -> Course:
-    """Make a course with the same assignments, dates, rules and staff, without students and submissions.
+    """Make a course with the same assignments, dates and rules, and with the same teachers and assistants, without
+    students and submissions. An archived course can be copied, too.
 
     Args:
         key: the same request sent again with it makes no second copy.
@@ -123,7 +124,8 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
 
 @action(Right.MANAGE_COURSE)
 async def export_course(asking: Asking, language: str) -> AsyncIterator[bytes]:
-    """Write the course as one archive, piece by piece. The log of changes has a line for it before the first one.
+    """Write an archive of the course with all files, reports, grades, people, decisions and the log of changes, which
+    gets a line for it. It holds no secret, no hash of one, and no numbers that the next attempt is asked.
 
     Args:
         language: of the text that explains the archive.
@@ -136,7 +138,9 @@ async def export_course(asking: Asking, language: str) -> AsyncIterator[bytes]:
 
 @action(Right.DELETE_COURSE)
 async def delete_course(asking: Asking, *, title: str) -> DeletedCourse:
-    """Delete a course with everything in it, and the people who are in no other one. The course Default stays, empty.
+    """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
+
+    The course Default stays, empty, and so do the tokens of admins. Earlier backups still hold the data.
 
     Args:
         title: its exact title, as a confirmation.
@@ -217,7 +221,9 @@ async def add_assignment(asking: Changing, assignment_id: str) -> None:
 
 @change(Right.MANAGE_ASSIGNMENTS)
 async def use_assignment(asking: Changing, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
-    """Have the course use an assignment, with these dates and rules and no others.
+    """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
+
+    A course uses one file once. Dates count at once, for what was handed in, too; nothing is graded again.
 
     Raises: AssignmentUnknown, RulesContradictory, LateWithoutDue
     """
@@ -228,7 +234,7 @@ async def use_assignment(asking: Changing, assignment_id: str, wanted: UseAssign
 
 @change(Right.MANAGE_ASSIGNMENTS)
 async def change_assignment(asking: Changing, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
-    """Change what is given. Dates count at once, also for earlier attempts.
+    """Change what is given. `as_in_file` names the dates and rules for which the file holds again.
 
     Raises:
         AssignmentNotFound: the course does not use it.

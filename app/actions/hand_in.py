@@ -118,7 +118,8 @@ async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn, *, key:
 
 @change(Right.CANCEL, archived_too=True)
 async def cancel_submission(asking: Changing, submission_id: str) -> None:
-    """Take an attempt that still waits for its first report out of the queue. Cancelling it twice changes nothing.
+    """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
+    used.
 
     Raises:
         SubmissionNotFound, CourseArchived

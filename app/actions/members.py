@@ -59,6 +59,8 @@ def manageable_roles(holder: Principal) -> Collection[MemberRole]:
 async def add_member(asking: Changing, wanted: AddMember) -> Membership:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
+    The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
+
     Raises:
         NotPermitted: the role is not the holder's to give.
         ExternalIdTaken, EmailTaken
@@ -127,13 +129,23 @@ async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
 
 @action(Right.DELETE_STUDENTS)
 async def delete_student(asking: Asking, student: str) -> DeletedRows:
-    """Delete everything that the course keeps about the member with this id in the grade book."""
+    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
+
+    Asking again changes nothing. Earlier backups still hold the data.
+
+    Args:
+        student: the id in the grade book.
+    """
     return await deletion.delete_student(asking.database, student, asking.course_id)
 
 
 @change(Right.MANAGE_MEMBERS)
 async def join_members(asking: Changing, member_id: str, wanted: JoinMembers) -> Merge:
-    """Give a member everything that another one has, and remove the other: both are the same student.
+    """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
+    with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
+
+    Where both have an extension, the kept one gets the later dates and the larger number; of two adjustments the newer
+    one applies. `POST .../joins/{id}/undo` takes them apart again.
 
     Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """

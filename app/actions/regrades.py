@@ -64,7 +64,12 @@ class BeginRegrade(ActionRequest):
 async def begin_regrade(
     asking: Asking, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
 ) -> RegradeProgress:
-    """Grade submissions with a report again, behind all uploads. Their earlier reports stay.
+    """Grade again those of the selected submissions that have a report.
+
+    All uploads go before them. Each gets a new report, which counts from then on; the earlier ones stay.
+
+    With `preview` the new reports do not count: nobody but the staff sees them, nothing is sent and nothing is held,
+    until the preview is applied or dropped. Meanwhile uploads and other regrades go on as ever, and before it.
 
     Args:
         key: the same request sent again with it begins nothing.

@@ -198,7 +198,9 @@ class MakeJoinLink(ActionRequest):
 
 @action(Right.MAKE_LINKS)
 async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str | None = None) -> tuple[JoinLink, str]:
-    """Make a link through which anybody can join the course as a new, unconfirmed student.
+    """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
+
+    It never leads to an entry that is there, whatever they type: a teacher joins the two.
 
     Args:
         form_key: as for `make_token`.

@@ -25,7 +25,11 @@ class MakeWebhook(ActionRequest):
 async def make_webhook(
     asking: Asking, wanted: MakeWebhook, *, private_targets: bool, key: str | None = None
 ) -> Webhook:
-    """Register an address. Every report of the course that the holder may read is sent to it.
+    """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again
+    until the address answers with 2xx. An answer 410 ends the webhook.
+
+    The messages are described under `webhooks` in this document. They are signed as Standard Webhooks are: check
+    `webhook-signature`, refuse an old `webhook-timestamp`, and ignore a `webhook-id` that you have had before.
 
     Args:
         private_targets: whether it may lead into a private network.

@@ -101,7 +101,9 @@ async def _take(asking: Changing, at: WorkId) -> StudentWork:
 
 @change(Right.ADJUST)
 async def adjust_grade(asking: Changing, at: WorkId, wanted: AdjustGrade) -> Adjustment:
-    """Adjust the grade instead of the adjustment that applies. The same request sent again changes nothing.
+    """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
+
+    One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
 
     Raises:
         AdjustmentReplaced: the adjustment that the request names no longer applies.
@@ -124,7 +126,11 @@ async def withdraw_adjustment(asking: Changing, at: WorkId, adjustment_id: str) 
 
 @change(Right.EXTEND)
 async def extend_work(asking: Changing, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
-    """Give more time, or more attempts, instead of an earlier extension. It counts at once."""
+    """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
+
+    It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
+    holds. The log of the course's changes keeps earlier ones.
+    """
     work = await _take(asking, at)
     values = wanted.model_dump()
     return await extensions.put(asking.session, work.member, work.use, made_by=asking.name, **values), work
@@ -139,7 +145,7 @@ async def take_back_extension(asking: Changing, at: WorkId) -> None:
 
 @change(Right.COMMENT)
 async def add_comment(asking: Changing, at: WorkId, wanted: CommentOnWork) -> Comment:
-    """Write a comment for the student to read. Sending the newest one again adds nothing.
+    """Write a comment for the student to read. The newest one sent again is one comment.
 
     Raises:
         SubmissionNotFound: the work has no such attempt.
@@ -175,7 +181,9 @@ async def _attempt(asking: Changing, submission_id: str) -> Submission:
 
 @change(Right.DECIDE)
 async def decide_attempt(asking: Changing, submission_id: str, wanted: DecideAttempt) -> None:
-    """Decide whether a held attempt counts. A later decision replaces an earlier one.
+    """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
+
+    The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
 
     Raises:
         SubmissionNotFound, CourseArchived
@@ -191,7 +199,9 @@ async def decide_attempt(asking: Changing, submission_id: str, wanted: DecideAtt
 async def ask_for_review(
     asking: Changing, submission_id: str, wanted: AskForReview
 ) -> tuple[ReviewRequest, Submission]:
-    """Ask the staff whether an attempt was graded correctly. The same words sent again are the same request.
+    """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
+
+    The same words sent again are the same request.
 
     Raises:
         SubmissionNotFound, CourseArchived, ReportNotReady
@@ -203,7 +213,7 @@ async def ask_for_review(
 
 @change(Right.ANSWER_REVIEWS)
 async def answer_review(asking: Changing, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
-    """Answer, for the student to read. The grade stays.
+    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it.
 
     Raises:
         CourseArchived, ReviewNotFound

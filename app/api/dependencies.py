@@ -17,7 +17,7 @@ from app.actions.asking import Action, Asking
 from app.actions.fields import Id
 from app.api.schemas.base import Page
 from app.http.auth.holders import Asks, TokenFor
-from app.http.parameters import IDS, ids_in
+from app.http.parameters import IDS, IdempotencyKey, ids_in
 from app.http.texts import language_of
 from app.services import services
 from grader import Assignment
@@ -46,7 +46,7 @@ class Resource(APIRouter):
         status_code: int | None = None,
         **ids: Any,
     ) -> None:
-        """Add the route of an action that needs no function: the docstring of the action describes it.
+        """Add the route of an action that needs no function.
 
         Args:
             body: of the answer, filled from what the action returns; None: there is none.
@@ -55,12 +55,19 @@ class Resource(APIRouter):
         """
 
         async def endpoint(asking: Asking, **arguments: Any) -> Any:
+            if "idempotency_key" in arguments:
+                arguments["key"] = arguments.pop("idempotency_key")
             return await action(asking, **arguments)
 
+        given = action.parameters
         asked = Parameter("asking", Parameter.KEYWORD_ONLY, annotation=Annotated[Asking, asks(action)])
         parameters = [asked, *ids_in(self.prefix + path, action, {**IDS, **ids})]
-        if "wanted" in action.parameters:
-            parameters.append(action.parameters["wanted"].replace(kind=Parameter.KEYWORD_ONLY))
+        if "wanted" in given:
+            parameters.append(given["wanted"].replace(kind=Parameter.KEYWORD_ONLY))
+        if "key" in given:
+            parameters.append(
+                Parameter("idempotency_key", Parameter.KEYWORD_ONLY, default=None, annotation=IdempotencyKey)
+            )
         endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
         self.add_api_route(
             path,
@@ -70,7 +77,6 @@ class Resource(APIRouter):
             status_code=status_code or (200 if body else 204),
             summary=summary,
             name=name or action.do.__name__,
-            description=action.description,
         )
 
 

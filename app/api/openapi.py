@@ -238,6 +238,9 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
                 if isinstance(context.original_route, APIRoute) and context.include_in_schema:
                     for method in context.methods or ():
                         operation = document["paths"][context.path_format][method.lower()]
+                        for asks in context.dependant.dependencies:
+                            if isinstance(asks.call, AsksFor):
+                                operation.setdefault("description", asks.call.action.description)
                         if "{course_id}" in (context.path_format or ""):
                             operation["parameters"].insert(0, COURSE_ID)
                         responses = operation["responses"]

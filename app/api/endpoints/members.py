@@ -79,13 +79,15 @@ async def list_members(
     return paging.page(rows, MemberBody.model_validate)
 
 
-@members.post("/members", summary="Add a member to a course", status_code=201)
-async def create_member(asking: Annotated[Asking, asks(actions.add_member)], wanted: actions.AddMember) -> MemberBody:
-    """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
-
-    The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
-    """
-    return MemberBody.model_validate(await actions.add_member(asking, wanted))
+members.act(
+    "POST",
+    "/members",
+    actions.add_member,
+    MemberBody,
+    summary="Add a member to a course",
+    name="create_member",
+    status_code=201,
+)
 
 
 @members.get("/members/{member_id}", summary="Read a member")
@@ -106,24 +108,17 @@ async def delete_student(
     asking: Annotated[Asking, asks(actions.delete_student)],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
-    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
-
-    Asking again changes nothing. Earlier backups still hold the data.
-    """
     return DeletedBody.model_validate(await actions.delete_student(asking, student))
 
 
-@members.post("/members/{member_id}/join", summary="Join two members who are one student", status_code=201)
-async def join_members(
-    asking: Annotated[Asking, asks(actions.join_members)], member_id: MemberId, wanted: actions.JoinMembers
-) -> JoinBody:
-    """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
-    with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
-
-    Where both have an extension, the kept one gets the later dates and the larger number; of two adjustments the newer
-    one applies. `POST .../joins/{id}/undo` takes them apart again.
-    """
-    return JoinBody.model_validate(await actions.join_members(asking, member_id, wanted))
+members.act(
+    "POST",
+    "/members/{member_id}/join",
+    actions.join_members,
+    JoinBody,
+    summary="Join two members who are one student",
+    status_code=201,
+)
 
 
 @members.get("/joins", summary="List the joins of a course")

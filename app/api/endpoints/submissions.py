@@ -184,8 +184,6 @@ async def read_submission(
 async def cancel_submission(
     request: Request, asking: Annotated[Asking, asks(actions.cancel_submission)], submission_id: SubmissionId
 ) -> SubmissionBody:
-    """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
-    used."""
     await actions.cancel_submission(asking, submission_id)
     return await _body(request, submission_id, asking.holder)
 
@@ -197,10 +195,6 @@ async def decide_submission(
     submission_id: SubmissionId,
     wanted: work.DecideAttempt,
 ) -> SubmissionBody:
-    """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
-
-    The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
-    """
     await work.decide_attempt(asking, submission_id, wanted)
     return await _body(request, submission_id, asking.holder)
 

@@ -176,10 +176,6 @@ async def revoke_links(asking: LinkEnder) -> EndedLinks:
 async def create_join_link(
     asking: Annotated[Asking, asks(actions.make_join_link)], wanted: actions.MakeJoinLink
 ) -> NewJoinLinkBody:
-    """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
-
-    It never leads to an entry that is there, whatever they type: a teacher joins the two.
-    """
     link, url = await actions.make_join_link(asking, wanted)
     # Black on white, which cameras read in a dark page, too.
     code = segno.make_qr(url).svg_inline(scale=4, light="#fff")

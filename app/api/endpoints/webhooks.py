@@ -50,14 +50,6 @@ async def create_webhook(
     wanted: actions.MakeWebhook,
     idempotency_key: IdempotencyKey = None,
 ) -> NewWebhookBody:
-    """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again
-    until the address answers with 2xx. An answer 410 ends the webhook.
-
-    The messages are described under `webhooks` in this document. They are signed as Standard Webhooks are: check
-    `webhook-signature`, refuse an old `webhook-timestamp`, and ignore a `webhook-id` that you have had before.
-
-    With the header `Idempotency-Key` the same request sent again is answered with the same webhook.
-    """
     private = services(request).settings.webhook_private_targets
     webhook = await actions.make_webhook(asking, wanted, private_targets=private, key=idempotency_key)
     return NewWebhookBody.model_validate(webhook)

@@ -64,10 +64,6 @@ async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> P
 async def adjust_grade(
     asking: Annotated[Asking, asks(actions.adjust_grade)], at: AtWork, wanted: actions.AdjustGrade
 ) -> AdjustmentBody:
-    """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
-
-    One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
-    """
     adjustment = await actions.adjust_grade(asking, at, wanted)
     return AdjustmentBody.from_row(adjustment, assignment=at.assignment_id)
 
@@ -100,11 +96,6 @@ async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> 
 async def set_extension(
     request: Request, asking: Annotated[Asking, asks(actions.extend_work)], at: AtWork, wanted: actions.ExtendWork
 ) -> ExtensionBody:
-    """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
-
-    It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
-    holds. The log of the course's changes keeps earlier ones.
-    """
     extension, work = await actions.extend_work(asking, at, wanted)
     return _extension(request, extension, work.member, work.use)
 
@@ -130,7 +121,6 @@ async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page
 async def add_comment(
     asking: Annotated[Asking, asks(actions.add_comment)], at: AtWork, wanted: actions.CommentOnWork
 ) -> CommentBody:
-    """Write a comment for the student to read. The newest one sent again is one comment."""
     comment = await actions.add_comment(asking, at, wanted)
     return CommentBody.from_row(comment, assignment=at.assignment_id)
 
@@ -152,10 +142,6 @@ async def list_submission_reviews(reading: AnyReading, submission_id: Submission
 async def ask_for_review(
     asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: actions.AskForReview
 ) -> ReviewBody:
-    """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
-
-    The same words sent again are the same request.
-    """
     return review_body(*await actions.ask_for_review(asking, submission_id, wanted))
 
 
@@ -176,7 +162,6 @@ async def list_reviews(
 async def answer_review(
     asking: Annotated[Asking, asks(actions.answer_review)], review_id: ReviewId, wanted: actions.AnswerReview
 ) -> ReviewBody:
-    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
     return review_body(*await actions.answer_review(asking, review_id, wanted))
 
 
