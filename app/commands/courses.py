@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from app.actions.asking import Asking
     from app.storage.models import Course
 
-MOST_LISTED = 5000
-
 group = typer.Typer(help="Make, list, copy, archive and delete courses.", no_args_is_help=True)
 
 CourseId = Annotated[str, typer.Argument(metavar="ID", help="As `courses list` shows it.")]
@@ -30,7 +28,7 @@ def list_courses() -> None:
 
         async def read_courses(owner: Asking) -> Sequence[Course]:
             async with owner.database.read() as session:
-                return await courses.list_courses(session, limit=MOST_LISTED)
+                return await courses.list_courses(session)
 
         echo_list([_line(each) for each in ask(settings, read_courses)], none="there are no courses")
 

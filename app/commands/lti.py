@@ -58,7 +58,6 @@ def check(platform: Annotated[str, typer.Argument(metavar="ID", help="As `lti li
     Exit codes: 0 nothing, 1 something, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.lti import keys, platforms
         from app.lti.platform_services import PlatformServices
         from app.lti.registration import checking
         from app.outgoing.client import Outgoing
@@ -66,17 +65,11 @@ def check(platform: Annotated[str, typer.Argument(metavar="ID", help="As `lti li
 
         async def faults(owner: Asking) -> Sequence[Fault]:
             async with Outgoing(private=settings.lti_private_targets) as outgoing:
-                async with owner.database.read() as session:
-                    known = await platforms.find(session, platform)
-                    deployments = await platforms.deployments(session, platform)
-                    same_client = await platforms.same_client(session, known)
                 return await checking.check(
-                    known,
-                    deployments,
-                    same_client,
+                    owner.database,
+                    platform,
                     public_url=settings.public_url,
                     seen_url=None,
-                    own_keys=await keys.public_key_set(owner.database),
                     outgoing=outgoing,
                     services=PlatformServices(owner.database, outgoing),
                 )

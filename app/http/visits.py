@@ -42,12 +42,18 @@ class Visit(Asking):
     Attributes:
         data, fields: of the form.
         refusal: the reason why the page of the form is shown again.
+        shown: values for the page that an action has just returned.
     """
 
     request: Request
     data: FormData = field(default_factory=FormData)
     fields: Fields = field(default_factory=lambda: Fields({}))
     refusal: AppError | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+
+    def showing(self, **shown: Any) -> "Visit":
+        """Return the visit of a page that shows these values in place of its own."""
+        return replace(self, shown=shown)
 
     @property
     def parts(self) -> Services:
@@ -90,7 +96,8 @@ class Visit(Asking):
             "is_closed": self.holder.in_archived,
             **form_context(self.request, self.fields, self.refusal, stored),
         }
-        return page(self.request, template, viewer=self.holder, course=course, here=here, **common | context)
+        shown = common | context | self.shown
+        return page(self.request, template, viewer=self.holder, course=course, here=here, **shown)
 
     def lead_to(self, path: str, said: str | None = None) -> Response:
         """Send the browser to a page of the course after a change (`see_other`)."""

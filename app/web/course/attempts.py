@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import select
-from sqlalchemy.orm import defer
 from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
@@ -19,7 +17,7 @@ from app.http.parameters import AssignmentId, SubmissionId
 from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Pages, Visit
-from app.storage.models import CourseAssignment, StoredReport, Submission
+from app.storage.models import CourseAssignment, Submission
 from app.submissions import grades, reports, repository
 from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
@@ -165,13 +163,7 @@ async def group_page(visit: Visit, submission_id: SubmissionId) -> Response:
         uses = await used_assignments(session, visit.assignments, visit.course_id, submission.assignment_id)
         group = await same_code.group_of(session, submission)
         copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
-        rows = await session.execute(
-            select(Submission, StoredReport)
-            .outerjoin(StoredReport, StoredReport.id == reports.counting_report_id())
-            .where(Submission.id.in_(copies))
-            .options(defer(StoredReport.body))
-        )
-        listed = [(attempt, report) for attempt, report in rows]
+        listed = (await session.execute(reports.with_reports(Submission.id.in_(copies)))).all()
         points = await grades.points_of(session, visit.assignments, listed)
     return visit.page(
         "course/same_code_group.html",

@@ -11,7 +11,6 @@ from app.http.middleware import POLICY
 from app.http.parameters import ContextId, LinkId, SelectionId
 from app.http.staff import every_title
 from app.http.visits import Pages, Visit
-from app.lti import memberships
 from app.lti.grades import connection
 from app.lti.launch import binding, deep_linking
 from app.lti.launch.login import TARGET_PATH
@@ -24,12 +23,6 @@ router = Pages("/courses/{course_id}/lms")
 
 @router.page("", Right.SEE_GRADES)
 async def connection_page(visit: Visit) -> Response:
-    return await _page(visit)
-
-
-async def _page(
-    visit: Visit, read: memberships.ChangeCounts | None = None, code: binding.NewCode | None = None
-) -> Response:
     holder = visit.holder
     async with visit.database.read() as session:
         connections = await connection.connections_of(session, visit.course_id)
@@ -53,25 +46,25 @@ async def _page(
         may_read=holder.has(Right.MANAGE_MEMBERS),
         teachers_stay=not holder.has(Right.MANAGE_TEACHERS),
         going=going,
-        read=read,
-        code=code,
+        read=None,
+        code=None,
     )
 
 
 @router.form(
     "/contexts/{context_id}/members",
     actions.read_members,
-    again=_page,
+    again=connection_page,
     on=[PlatformRefused, AnswerUnusable, TargetRefused],
 )
 async def read_members(visit: Visit, context_id: ContextId) -> Response:
-    changed = await actions.read_members(visit, context_id, visit.parts.platform_services)
-    return await _page(visit, read=changed)
+    read = await actions.read_members(visit, context_id, visit.parts.platform_services)
+    return await connection_page(visit.showing(read=read))
 
 
 @router.form("/code", actions.make_code)
 async def make_code(visit: Visit) -> Response:
-    return await _page(visit, code=await actions.make_code(visit))
+    return await connection_page(visit.showing(code=await actions.make_code(visit)))
 
 
 router.act("/contexts/{context_id}/disconnect", actions.disconnect, "", "lms.disconnected", sure=True)

@@ -12,7 +12,6 @@ from app.actions import hand_in as actions
 from app.actions.fields import ID
 from app.answers import answer_named
 from app.courses.uses import list_used
-from app.errors import AppError
 from app.errors.batches import ArchiveRefused
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
@@ -41,7 +40,19 @@ router = Pages("/courses/{course_id}/batch")
 
 @router.page("", Right.SEE_GRADES)
 async def batches_page(visit: Visit) -> Response:
-    return await _list(visit)
+    before = _cursor(visit, "before")
+    async with visit.database.read() as session:
+        batches = await lines.list_batches(session, visit.course_id, limit=LISTED + 1, before=before)
+        used = await list_used(session, visit.course_id, visit.assignments)
+    return visit.page(
+        "operation/batches.html",
+        "batch",
+        batches=batches[:LISTED],
+        next=batches[LISTED - 1].batch.id if len(batches) > LISTED else None,
+        assignments=offered(visit.request, used),
+        titles=titles_of(visit.request, [each.use for each in used]),
+        limit_bytes=visit.parts.settings.batch_bytes,
+    )
 
 
 @router.form("", actions.hand_in_batch, with_file=True)
@@ -57,54 +68,14 @@ async def upload(visit: Visit) -> Response:
             batch = await actions.hand_in_batch(
                 visit, inbox, fields.get("assignment", ""), file.file, filename=file.filename, packed_bytes=most
             )
-    except FileTooLarge:
-        return await _list(visit, too_large(most), fields)
-    except (ArchiveRefused, UploadRefused, AssignmentNotFound) as refusal:
-        return await _list(visit, refusal, fields)
+    except (ArchiveRefused, UploadRefused, AssignmentNotFound) as exc:
+        refusal = too_large(most) if isinstance(exc, FileTooLarge) else exc
+        return await batches_page(visit.showing(fields=fields, **refusal_context(visit.request, refusal)))
     return visit.lead_to(f"/batch/{batch.id}")
 
 
 @router.page("/{batch_id}", Right.SEE_GRADES)
 async def batch_page(visit: Visit, batch_id: BatchId) -> Response:
-    return await _show(visit, batch_id)
-
-
-@router.form("/{batch_id}/owners", actions.give_files)
-async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
-    fields = {name: value for name, value in visit.fields.typed.items() if name.startswith(OWNER_FIELD) and value}
-    owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
-    if unknown := await actions.give_files(visit, visit.parts.inbox, batch_id, owners):
-        return await _show(visit, batch_id, unknown)
-    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
-
-
-@router.form("/{batch_id}/go-on", actions.hand_in_waiting)
-async def go_on(visit: Visit, batch_id: BatchId) -> Response:
-    await actions.hand_in_waiting(visit, visit.parts.inbox, batch_id)
-    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
-
-
-router.act("/{batch_id}/leave-out", actions.leave_out_files, "/{batch_id}", "batch.left_out")
-
-
-async def _list(visit: Visit, refusal: AppError | None = None, fields: dict[str, str] | None = None) -> Response:
-    before = _cursor(visit, "before")
-    async with visit.database.read() as session:
-        batches = await lines.list_batches(session, visit.course_id, limit=LISTED + 1, before=before)
-        used = await list_used(session, visit.course_id, visit.assignments)
-    return visit.page(
-        "operation/batches.html",
-        "batch",
-        batches=batches[:LISTED],
-        next=batches[LISTED - 1].batch.id if len(batches) > LISTED else None,
-        assignments=offered(visit.request, used),
-        titles=titles_of(visit.request, [each.use for each in used]),
-        limit_bytes=visit.parts.settings.batch_bytes,
-        **({"fields": fields, **refusal_context(visit.request, refusal)} if refusal else {}),
-    )
-
-
-async def _show(visit: Visit, batch_id: str, unknown: dict[str, str] | None = None) -> Response:
     """Show a batch. The query has the cursor of each of its lists.
 
     Raises: BatchNotFound
@@ -120,14 +91,13 @@ async def _show(visit: Visit, batch_id: str, unknown: dict[str, str] | None = No
     return visit.page(
         "operation/batch.html",
         "batch",
-        status_code=422 if unknown else 200,
         batch=batch,
         progress=progress,
         used=next((each for each in used if each.use.assignment_id == batch.assignment_id), None),
         unmatched=unmatched,
         next_unmatched=next_unmatched,
         unmatched_after=_cursor(visit, "unmatched"),
-        unknown=unknown or {},
+        unknown={},
         owner_field=OWNER_FIELD,
         students=sorted(students, key=lambda each: (each.name or each.external_id).casefold()),
         undone=[(line, _why(visit, line)) for line in undone],
@@ -136,8 +106,26 @@ async def _show(visit: Visit, batch_id: str, unknown: dict[str, str] | None = No
         next_done=next_done,
         waits=progress.states.get(BatchFileState.WAITING, 0),
         is_broken=batch.read_at is None,
-        refresh_seconds=REFRESH_SECONDS if progress.graded < progress.handed_in and not unknown else None,
+        refresh_seconds=REFRESH_SECONDS if progress.graded < progress.handed_in else None,
     )
+
+
+@router.form("/{batch_id}/owners", actions.give_files)
+async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
+    fields = {name: value for name, value in visit.fields.typed.items() if name.startswith(OWNER_FIELD) and value}
+    owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
+    if unknown := await actions.give_files(visit, visit.parts.inbox, batch_id, owners):
+        return await batch_page(visit.showing(unknown=unknown, refresh_seconds=None, status_code=422), batch_id)
+    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
+
+
+@router.form("/{batch_id}/go-on", actions.hand_in_waiting)
+async def go_on(visit: Visit, batch_id: BatchId) -> Response:
+    await actions.hand_in_waiting(visit, visit.parts.inbox, batch_id)
+    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
+
+
+router.act("/{batch_id}/leave-out", actions.leave_out_files, "/{batch_id}", "batch.left_out")
 
 
 async def _files(

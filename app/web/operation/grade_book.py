@@ -2,9 +2,8 @@
 
 import base64
 import codecs
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
@@ -52,7 +51,24 @@ InAddress = Annotated[Layout, Depends(_layout)]
 
 @router.page("", Right.SEE_GRADES)
 async def grade_book_page(visit: Visit, layout: InAddress) -> Response:
-    return await _page(visit, layout)
+    async with visit.database.read() as session:
+        used = await list_used(session, visit.course_id, visit.assignments)
+        platform = await platforms.name_for_course(session, visit.course_id)
+    book = await _book(visit, layout)
+    return visit.page(
+        "operation/grade_book.html",
+        "grade_book",
+        formats=[each.value for each in GradeBookFormat],
+        layout=layout,
+        assignments=offered(visit.request, used),
+        headings=book.lines[0],
+        lines=book.lines[1 : PREVIEWED + 1],
+        is_for_platform=layout.format in PLATFORMS,
+        platform=platform,
+        rest=len(book.lines[PREVIEWED + 1 :]),
+        changed=book.changed,
+        limit_bytes=filled_book.MOST_BYTES,
+    )
 
 
 @router.page("/filled", Right.SEE_GRADES, method="POST")
@@ -76,7 +92,8 @@ async def fill(visit: Visit) -> Response:
             missing_is_zero=fields.get("missing") == "zero",
         )
     except (UploadRefused, GradeBookRefused, RosterTooLong) as refusal:
-        return await _page(visit, Layout(), {"fields": fields, **refusal_context(visit.request, refusal)})
+        shown = visit.showing(fields=fields, **refusal_context(visit.request, refusal))
+        return await grade_book_page(shown, Layout())
     mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
     return visit.page(
         "operation/grade_book_filled.html",
@@ -85,28 +102,6 @@ async def fill(visit: Visit) -> Response:
         names_listed=filled_book.NAMES_LISTED,
         filename=filename,
         packed=base64.b64encode((mark + book.book.text).encode()).decode(),
-    )
-
-
-async def _page(visit: Visit, layout: Layout, refused: Mapping[str, Any] | None = None) -> Response:
-    async with visit.database.read() as session:
-        used = await list_used(session, visit.course_id, visit.assignments)
-        platform = await platforms.name_for_course(session, visit.course_id)
-    book = await _book(visit, layout)
-    return visit.page(
-        "operation/grade_book.html",
-        "grade_book",
-        formats=[each.value for each in GradeBookFormat],
-        layout=layout,
-        assignments=offered(visit.request, used),
-        headings=book.lines[0],
-        lines=book.lines[1 : PREVIEWED + 1],
-        is_for_platform=layout.format in PLATFORMS,
-        platform=platform,
-        rest=len(book.lines[PREVIEWED + 1 :]),
-        changed=book.changed,
-        limit_bytes=filled_book.MOST_BYTES,
-        **(refused or {}),
     )
 
 
