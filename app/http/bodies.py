@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from app.actions.asking import Asking
 from app.actions.hand_in import HandIn
-from app.errors.uploads import FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, UploadTooSlow
+from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, UploadTooSlow
 from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, PASTE_BYTES, File
@@ -168,6 +168,14 @@ async def file_in(form: FormData) -> File | None:
     if isinstance(file, UploadFile) and (file.filename or file.size):
         return File(file.filename or "", await file.read())
     return None
+
+
+def chosen_file(form: FormData) -> UploadFile:
+    """Return the file of a form that needs one. Raises: FieldsMissing"""
+    file = form.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise FieldsMissing(missing=["file"])
+    return file
 
 
 async def hand_in_of(form: FormData) -> HandIn:

@@ -4,7 +4,7 @@ A page is a function of a `Visit`. If its form is refused, the same function sho
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from http import HTTPStatus
@@ -21,8 +21,10 @@ from app.actions.fields import ActionRequest
 from app.answers import answer_for
 from app.errors import AppError
 from app.http.auth.holders import AsksFor, SessionHolder, asking
+from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import FORM_OVERHEAD_BYTES, form_with_file
 from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, read_page_form, see_other
+from app.http.forms import fields_of, lines_of, read_page_form, see_other
 from app.http.pages import page
 from app.http.parameters import ids_in
 from app.http.texts import language_of
@@ -98,6 +100,20 @@ class Visit(Asking):
         }
         shown = common | context | self.shown
         return page(self.request, template, viewer=self.holder, course=course, here=here, **shown)
+
+    @contextlib.asynccontextmanager
+    async def file_form(
+        self, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
+    ) -> AsyncIterator[tuple[FormData, "Visit"]]:
+        """Read the form with a file as `form_with_file` does, and check that one of our pages has sent it.
+
+        Its texts are in `fields` even if it is refused, with the lines as they were typed.
+        """
+        async with form_with_file(self.request, self, limit_bytes, text_bytes=text_bytes) as (form, visit):
+            texts = {name: lines_of(value) for name, value in form.items() if isinstance(value, str)}
+            self.fields.typed.update(texts)
+            await check_form_secret(self.request, form.get(FORM_FIELD))
+            yield form, visit
 
     def lead_to(self, path: str, said: str | None = None) -> Response:
         """Send the browser to a page of the course after a change (`see_other`)."""

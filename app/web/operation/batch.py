@@ -5,7 +5,6 @@ from typing import Any
 
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.datastructures import UploadFile
 
 from app.access.rights import Right
 from app.actions import hand_in as actions
@@ -14,10 +13,9 @@ from app.answers import answer_named
 from app.courses.uses import list_used
 from app.errors.batches import ArchiveRefused
 from app.errors.courses import AssignmentNotFound
-from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
-from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.bodies import form_with_file
-from app.http.forms import fields_of, refusal_context
+from app.errors.uploads import FileTooLarge, UploadRefused
+from app.http.bodies import chosen_file
+from app.http.forms import refusal_context
 from app.http.parameters import BatchId
 from app.http.problems import problem
 from app.http.staff import cursor_of, offered, titles_of
@@ -58,19 +56,15 @@ async def batches_page(visit: Visit) -> Response:
 @router.form("", actions.hand_in_batch, with_file=True)
 async def upload(visit: Visit) -> Response:
     inbox, most = visit.parts.inbox, visit.parts.settings.batch_bytes
-    fields: dict[str, str] = {}
     try:
-        async with form_with_file(visit.request, visit, most) as (form, visit):
-            await check_form_secret(visit.request, form.get(FORM_FIELD))
-            fields, file = fields_of(form), form.get("file")
-            if not isinstance(file, UploadFile) or not file.filename:
-                raise FieldsMissing(missing=["file"])
+        async with visit.file_form(most) as (form, visit):
+            file, assignment_id = chosen_file(form), visit.fields.typed.get("assignment", "")
             batch = await actions.hand_in_batch(
-                visit, inbox, fields.get("assignment", ""), file.file, filename=file.filename, packed_bytes=most
+                visit, inbox, assignment_id, file.file, filename=file.filename or "", packed_bytes=most
             )
     except (ArchiveRefused, UploadRefused, AssignmentNotFound) as exc:
         refusal = too_large(most) if isinstance(exc, FileTooLarge) else exc
-        return await batches_page(visit.showing(fields=fields, **refusal_context(visit.request, refusal)))
+        return await batches_page(visit.showing(**refusal_context(visit.request, refusal)))
     return visit.lead_to(f"/batch/{batch.id}")
 
 

@@ -7,17 +7,15 @@ from typing import Annotated
 
 from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
 from app.access.rights import Right
 from app.courses.uses import list_used
 from app.errors.rosters import RosterTooLong
 from app.errors.teaching import GradeBookRefused
-from app.errors.uploads import FieldsMissing, UploadRefused
+from app.errors.uploads import UploadRefused
 from app.http.archives import as_file
-from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.bodies import read_form
-from app.http.forms import fields_of, refusal_context
+from app.http.bodies import chosen_file
+from app.http.forms import refusal_context
 from app.http.staff import offered
 from app.http.visits import Pages, Visit
 from app.lti import platforms
@@ -74,26 +72,22 @@ async def grade_book_page(visit: Visit, layout: InAddress) -> Response:
 @router.page("/filled", Right.SEE_GRADES, method="POST")
 async def fill(visit: Visit) -> Response:
     """Write the grades into a file of Canvas or Moodle, and offer it with a summary."""
-    fields: dict[str, str] = {}
+    fields = visit.fields.typed
     try:
-        async with read_form(visit.request, filled_book.MOST_BYTES) as form:
-            await check_form_secret(visit.request, form.get(FORM_FIELD))
-            fields, file = fields_of(form), form.get("file")
-            if not isinstance(file, UploadFile) or not file.filename:
-                raise FieldsMissing(missing=["file"])
-            content, filename = await file.read(), clean_filename(file.filename)
+        async with visit.file_form(filled_book.MOST_BYTES) as (form, visit):
+            file = chosen_file(form)
+            content, filename = await file.read(), clean_filename(file.filename or "")
         book = await filled_book.fill(
             visit.database,
             visit.assignments,
             visit.course_id,
             content,
             only=fields.get("assignment") or None,
-            column=fields.get("column", ""),
+            column=fields.get("column", "").strip(),
             missing_is_zero=fields.get("missing") == "zero",
         )
     except (UploadRefused, GradeBookRefused, RosterTooLong) as refusal:
-        shown = visit.showing(fields=fields, **refusal_context(visit.request, refusal))
-        return await grade_book_page(shown, Layout())
+        return await grade_book_page(visit.showing(**refusal_context(visit.request, refusal)), Layout())
     mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
     return visit.page(
         "operation/grade_book_filled.html",

@@ -5,7 +5,7 @@ key in a cookie and, masked, in the form: so what is sent twice is one attempt.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -24,10 +24,10 @@ from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.archives import as_file
-from app.http.auth.proof import FORM_FIELD, check_form_secret, mask, unmask
-from app.http.bodies import file_in, form_with_file
+from app.http.auth.proof import mask, unmask
+from app.http.bodies import file_in
 from app.http.cookies import forget, keep, read
-from app.http.forms import lines_of, refusal_context, see_other
+from app.http.forms import refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.notebook import notebook_cell
 from app.http.parameters import AssignmentId
@@ -74,10 +74,9 @@ router = Pages()
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refusal of a form. Attributes: fields: its texts, to show it again."""
+    """A refusal of a form."""
 
     error: AppError
-    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
@@ -95,10 +94,9 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
 
     The page's script asks for JSON: the address of the new page, or a problem document.
     """
-    request = visit.request
-    fields: dict[str, str] = {}
+    request, fields = visit.request, visit.fields.typed
     try:
-        visit, wanted = await _read(visit, assignment_id, fields)
+        visit, wanted = await _read(visit, assignment_id)
         submission, _ = await actions.hand_in(
             visit,
             visit.parts.inbox,
@@ -108,7 +106,7 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
             asks_again=AGAIN_FIELD not in fields,
         )
     except AppError as error:
-        return await _refused(visit, assignment_id, error, fields)
+        return await _refused(visit, assignment_id, error)
     address = f"/submissions/{submission.id}"
     response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
@@ -118,12 +116,12 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
 @router.form(f"{PATH}/check", actions.check_beforehand, with_file=True)
 async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
     """Take what the same form holds for a check before handing in, and lead to its page."""
-    fields: dict[str, str] = {}
     try:
-        visit, wanted = await _read(visit, assignment_id, fields)
-        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted, key=_key(wanted, fields))
+        visit, wanted = await _read(visit, assignment_id)
+        key = _key(wanted, visit.fields.typed)
+        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted, key=key)
     except AppError as error:
-        return await _refused(visit, assignment_id, error, fields)
+        return await _refused(visit, assignment_id, error)
     address = f"/courses/{visit.course_id}/assignments/{assignment_id}/checks/{stored.id}"
     if _wants_json(visit.request):
         return JSONResponse({"address": in_frame(visit.request, address), "keeps_draft": True})
@@ -160,19 +158,10 @@ async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
 router.act(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook, PATH, "notebook.ended")
 
 
-async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, actions.HandIn]:
-    """Read the form that hands in.
-
-    Args:
-        fields: gets its texts, to show it again.
-    """
-    request, limit_bytes = visit.request, visit.parts.settings.upload_bytes
-    async with form_with_file(request, visit, limit_bytes, text_bytes=PASTE_BYTES) as (form, visit):
-        # The form that is shown again has its lines as they were typed.
-        texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        fields |= {name: lines_of(value) for name, value in texts.items()}
-        await check_form_secret(request, form.get(FORM_FIELD))
-        student = fields.get("student", "").strip() or None
+async def _read(visit: Visit, assignment_id: str) -> tuple[Visit, actions.HandIn]:
+    """Read the form that hands in."""
+    async with visit.file_form(visit.parts.settings.upload_bytes, text_bytes=PASTE_BYTES) as (form, visit):
+        student = visit.fields.typed.get("student", "").strip() or None
         return visit, actions.HandIn(file=await _file(form), student=student, assignment=assignment_id)
 
 
@@ -181,10 +170,10 @@ def _key(wanted: actions.HandIn, fields: Mapping[str, str]) -> str | None:
     return wanted.key(form_key) if form_key else None
 
 
-async def _refused(visit: Visit, assignment_id: str, error: AppError, fields: Mapping[str, str]) -> Response:
+async def _refused(visit: Visit, assignment_id: str, error: AppError) -> Response:
     if _wants_json(visit.request) or isinstance(error, NotAuthenticated):
         raise error
-    return await show(visit, assignment_id, Refusal(error, fields))
+    return await show(visit, assignment_id, Refusal(error))
 
 
 async def _file(form: FormData) -> File:
@@ -259,7 +248,7 @@ async def show(
         closed_when=_moments(closed, visit.zone),
         now=utc_now(),
         form_key=mask(form_key),
-        fields=refusal.fields if refusal else {},
+        fields=visit.fields.typed if refusal else {},
         wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
         refused_slug=refusal.slug if refusal else None,
         slugs_of={
