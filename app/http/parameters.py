@@ -76,21 +76,10 @@ CourseParameter = Annotated[
 SubmissionId = Annotated[str, Path(description="the `id` of a submission"), id_of(SubmissionNotFound)]
 CheckId = Annotated[str, Path(description="the `id` of a check"), id_of(CheckNotFound)]
 RegradeId = Annotated[str, Path(description=LISTED), id_of(RegradeNotFound)]
-JoinId = Annotated[str, Path(description=LISTED), id_of(JoinNotFound)]
 MemberId = Annotated[str, Path(description="the `id` of a member of the course"), id_of(MemberNotFound)]
-AdjustmentId = Annotated[str, Path(description=LISTED), id_of(AdjustmentNotFound)]
-CommentId = Annotated[str, Path(description=LISTED), id_of(CommentNotFound)]
 ReviewId = Annotated[str, Path(description=LISTED), id_of(ReviewNotFound)]
 PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
-IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
-TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
-JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
 WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
-PlatformId = Annotated[str, id_of(PlatformNotFound)]
-ContextId = Annotated[str, id_of(LinkNotFound)]
-LinkId = Annotated[str, id_of(LinkNotFound)]
-SelectionId = Annotated[str, id_of(SelectionNotFound)]
-BatchId = Annotated[str, id_of(BatchNotFound)]
 AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
 
 
@@ -101,23 +90,26 @@ async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
 AtWork = Annotated[WorkId, Depends(_work_id)]
 #: The ids in paths, by their names there.
 IDS: Mapping[str, Any] = {
-    "adjustment_id": AdjustmentId,
+    "adjustment_id": Annotated[str, Path(description=LISTED), id_of(AdjustmentNotFound)],
     "assignment_id": AssignmentId,
     "at": AtWork,
-    "batch_id": BatchId,
-    "comment_id": CommentId,
-    "context_id": ContextId,
-    "identity_id": IdentityId,
-    "join_id": JoinId,
-    "join_link_id": JoinLinkId,
+    "batch_id": Annotated[str, id_of(BatchNotFound)],
+    "comment_id": Annotated[str, Path(description=LISTED), id_of(CommentNotFound)],
+    "check_id": CheckId,
+    "context_id": Annotated[str, id_of(LinkNotFound)],
+    "identity_id": Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)],
+    "join_id": Annotated[str, Path(description=LISTED), id_of(JoinNotFound)],
+    "join_link_id": Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)],
+    "link_id": Annotated[str, id_of(LinkNotFound)],
     "member_id": MemberId,
-    "merge_id": JoinId,
+    "merge_id": Annotated[str, Path(description=LISTED), id_of(JoinNotFound)],
     "person_id": PersonId,
-    "platform_id": PlatformId,
+    "platform_id": Annotated[str, id_of(PlatformNotFound)],
     "regrade_id": RegradeId,
     "review_id": ReviewId,
+    "selection_id": Annotated[str, id_of(SelectionNotFound)],
     "submission_id": SubmissionId,
-    "token_id": TokenId,
+    "token_id": Annotated[str, Path(description=LISTED), id_of(TokenNotFound)],
     "webhook_id": WebhookId,
 }
 

@@ -26,7 +26,7 @@ from app.http.bodies import FORM_OVERHEAD_BYTES, form_with_file
 from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, lines_of, read_page_form, see_other
 from app.http.pages import page
-from app.http.parameters import ids_in
+from app.http.parameters import IDS, ids_in
 from app.http.texts import language_of
 from app.http.ways_in import asked_page
 from app.services import Services, services
@@ -160,11 +160,12 @@ class FormAsks(AsksFor):
 
 
 def _with_visit(endpoint: Page, like: Page, visited: Callable[..., Any]) -> Page:
-    """Give an endpoint the parameters of the function `like`, and the dependency that makes its visit."""
+    """Give an endpoint the parameters of the function `like`, ids with their checks, and what makes its visit."""
     first, *others = signature(like, eval_str=True).parameters.values()
     visit = first.replace(name="visit", annotation=Annotated[Visit, Depends(visited)])
+    checked = [each.replace(annotation=IDS.get(each.name, each.annotation)) for each in others]
     # FastAPI reads the dependencies of a route from its signature.
-    endpoint.__signature__ = Signature([visit, *others])  # type: ignore[attr-defined]
+    endpoint.__signature__ = Signature([visit, *checked])  # type: ignore[attr-defined]
     return endpoint
 
 

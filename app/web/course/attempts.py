@@ -13,7 +13,6 @@ from app.actions import regrades, work
 from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
-from app.http.parameters import AssignmentId, SubmissionId
 from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Pages, Visit
@@ -62,7 +61,7 @@ class Side:
 
 
 @router.page("/submissions/{submission_id}/beside/{other_id}")
-async def beside(visit: Visit, submission_id: SubmissionId, other_id: str) -> Response:
+async def beside(visit: Visit, submission_id: str, other_id: str) -> Response:
     """Compare two attempts of one course that the reader may see, the earlier one on the left."""
     viewer, ids = visit.holder, sorted((submission_id, other_id))
     if not ID.fullmatch(other_id):
@@ -144,7 +143,7 @@ def _most(side: Side, check_id: str) -> float:
 
 
 @router.page(f"{COURSE}/assignments/{{assignment_id}}/same-code", Right.SEE_GRADES)
-async def list_groups(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def list_groups(visit: Visit, assignment_id: str) -> Response:
     async with visit.database.read() as session:
         uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
         comparison = await same_code.same_code(session, uses[0].id)
@@ -155,7 +154,7 @@ async def list_groups(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 
 @router.page(f"{IN_COURSE}/same-code", Right.SEE_GRADES)
-async def group_page(visit: Visit, submission_id: SubmissionId) -> Response:
+async def group_page(visit: Visit, submission_id: str) -> Response:
     async with visit.database.read() as session:
         submission = await repository.existing_submission(session, submission_id, visit.holder)
         if submission.course_id != visit.course_id:

@@ -16,7 +16,6 @@ from app.courses import membership
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
-from app.http.parameters import AssignmentId
 from app.http.staff import reason_of_hold, titles_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
@@ -133,7 +132,7 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 
 
 @router.page("/courses/{course_id}/assignments/{assignment_id}/overview", Right.SEE_GRADES)
-async def overview(visit: Visit, assignment_id: AssignmentId, group: str = "") -> Response:
+async def overview(visit: Visit, assignment_id: str, group: str = "") -> Response:
     course_id, language = visit.course_id, visit.language
     async with visit.database.read() as session:
         (use,) = await used_assignments(session, visit.assignments, course_id, assignment_id)

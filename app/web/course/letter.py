@@ -10,7 +10,6 @@ from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
-from app.http.parameters import AssignmentId
 from app.http.staff import titles_of
 from app.http.visits import Pages, Visit
 from app.teaching.grade_list import used_assignments
@@ -25,7 +24,7 @@ router = Pages()
 
 
 @router.page(PATH, Right.MANAGE_MEMBERS)
-async def letter_page(visit: Visit, assignment_id: AssignmentId, below: str = "", language: str = "") -> Response:
+async def letter_page(visit: Visit, assignment_id: str, below: str = "", language: str = "") -> Response:
     """Show the recipients, and a text to begin with."""
     typed = visit.fields.typed
     least, language = _points(typed.get("below", below)), typed.get("language", language)
@@ -58,7 +57,7 @@ async def letter_page(visit: Visit, assignment_id: AssignmentId, below: str = ""
 
 
 @router.form(PATH, actions.write_to_students, again=letter_page)
-async def write(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def write(visit: Visit, assignment_id: str) -> Response:
     wanted = visit.fields.read(actions.WriteToStudents, members=visit.fields.typed.get("members", "").split())
     count = await actions.write_to_students(visit, assignment_id, wanted)
     return visit.lead_to(f"/assignments/{assignment_id}/overview", "letter.sent" if count else "letter.nobody")

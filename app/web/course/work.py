@@ -14,7 +14,6 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
-from app.http.parameters import AtWork, MemberId, ReviewId
 from app.http.staff import ROWS, cursor_of, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
@@ -41,7 +40,7 @@ router = Pages("/courses/{course_id}")
 
 
 @router.page("/members/{member_id}", Right.SEE_GRADES)
-async def member_page(visit: Visit, member_id: MemberId) -> Response:
+async def member_page(visit: Visit, member_id: str) -> Response:
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)
         work = await work_of(session, visit.assignments, member)
@@ -59,7 +58,7 @@ async def member_page(visit: Visit, member_id: MemberId) -> Response:
 
 
 @router.page(WORK, Right.SEE_GRADES)
-async def work_page(visit: Visit, at: AtWork) -> Response:
+async def work_page(visit: Visit, at: actions.WorkId) -> Response:
     """Show a student's work at one assignment, with the forms for an adjustment, an extension, a comment.
 
     Raises:
@@ -89,7 +88,7 @@ async def work_page(visit: Visit, at: AtWork) -> Response:
 
 
 @router.form(f"{WORK}/adjustment", actions.adjust_grade, again=work_page)
-async def adjust(visit: Visit, at: AtWork) -> Response:
+async def adjust(visit: Visit, at: actions.WorkId) -> Response:
     """Adjust the grade. If somebody else has adjusted it meanwhile, show that, and ask again."""
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
     other: dict[str, Any] = {"delta" if visit.fields.typed.get("way") == "value" else "value": None}
@@ -98,7 +97,7 @@ async def adjust(visit: Visit, at: AtWork) -> Response:
 
 
 @router.form(f"{WORK}/extension", actions.extend_work, again=work_page)
-async def extend(visit: Visit, at: AtWork) -> Response:
+async def extend(visit: Visit, at: actions.WorkId) -> Response:
     async with visit.database.read() as session:
         work = await find_student_work(session, visit.assignments, visit.course_id, at.member_id, at.assignment_id)
         given = await extensions.find(session, work.member, work.use)
@@ -159,7 +158,7 @@ async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Res
 
 
 @router.page("/reviews/{review_id}", Right.SEE_GRADES)
-async def review_page(visit: Visit, review_id: ReviewId) -> Response:
+async def review_page(visit: Visit, review_id: str) -> Response:
     async with visit.database.read() as session:
         review, submission = await reviews.find(session, visit.course_id, review_id)
         names = await names_of(session, [submission])

@@ -8,7 +8,6 @@ from app.courses import uses
 from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
-from app.http.parameters import ContextId, LinkId, SelectionId
 from app.http.staff import every_title
 from app.http.visits import Pages, Visit
 from app.lti.grades import connection
@@ -57,7 +56,7 @@ async def connection_page(visit: Visit) -> Response:
     again=connection_page,
     on=[PlatformRefused, AnswerUnusable, TargetRefused],
 )
-async def read_members(visit: Visit, context_id: ContextId) -> Response:
+async def read_members(visit: Visit, context_id: str) -> Response:
     read = await actions.read_members(visit, context_id, visit.parts.platform_services)
     return await connection_page(visit.showing(read=read))
 
@@ -71,13 +70,13 @@ router.act("/contexts/{context_id}/disconnect", actions.disconnect, "", "lms.dis
 
 
 @router.form("/links/{link_id}", actions.choose_assignment)
-async def choose(visit: Visit, link_id: LinkId) -> Response:
+async def choose(visit: Visit, link_id: str) -> Response:
     await actions.choose_assignment(visit, link_id, visit.fields.typed.get("assignment", ""))
     return visit.lead_to("/lms", "lms.chosen")
 
 
 @router.form("/links/{link_id}/send", actions.send_grades_again)
-async def send(visit: Visit, link_id: LinkId) -> Response:
+async def send(visit: Visit, link_id: str) -> Response:
     """Send all grades of a link that could not be delivered again, or the one that the form names."""
     await actions.send_grades_again(visit, link_id, visit.fields.typed.get("score") or None)
     return visit.lead_to("/lms", "lms.sent_again")
@@ -87,7 +86,7 @@ async def send(visit: Visit, link_id: LinkId) -> Response:
 
 
 @router.page("/select/{selection_id}", Right.MANAGE_ASSIGNMENTS)
-async def selection_page(visit: Visit, selection_id: SelectionId) -> Response:
+async def selection_page(visit: Visit, selection_id: str) -> Response:
     async with visit.database.read() as session:
         _, context, platform = await deep_linking.find(session, selection_id, visit.holder.membership_id)
         used = await uses.list_used(session, visit.course_id, visit.assignments)
@@ -103,7 +102,7 @@ async def selection_page(visit: Visit, selection_id: SelectionId) -> Response:
 
 
 @router.form("/select/{selection_id}", actions.select_assignment)
-async def select(visit: Visit, selection_id: SelectionId) -> Response:
+async def select(visit: Visit, selection_id: str) -> Response:
     """Have the course use the chosen assignment, and send the browser back to the platform with the new link."""
     parts, assignment_id = visit.parts, visit.fields.typed.get("assignment", "")
     chosen = await actions.select_assignment(visit, selection_id, assignment_id)

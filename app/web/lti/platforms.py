@@ -5,7 +5,6 @@ from fastapi import Response
 from app.access.rights import Right
 from app.actions import platforms as actions
 from app.http.forms import read_page_form, see_other
-from app.http.parameters import PlatformId
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.lti.grades import connection
@@ -58,7 +57,7 @@ async def invite(visit: Visit) -> Response:
 
 
 @router.page(ONE, Right.MANAGE_PLATFORMS)
-async def platform_page(visit: Visit, platform_id: PlatformId) -> Response:
+async def platform_page(visit: Visit, platform_id: str) -> Response:
     async with visit.database.read() as session:
         platform = await platforms.find(session, platform_id)
         known = await platforms.deployments(session, platform_id)
@@ -79,7 +78,7 @@ async def platform_page(visit: Visit, platform_id: PlatformId) -> Response:
 
 
 @router.page(f"{ONE}/check", Right.MANAGE_PLATFORMS, method="POST")
-async def check(visit: Visit, platform_id: PlatformId) -> Response:
+async def check(visit: Visit, platform_id: str) -> Response:
     """Look for what would keep launches and grades from working, and show it."""
     await read_page_form(visit.request)
     faults = await checking.check(

@@ -18,7 +18,6 @@ from app.courses.membership import Members
 from app.errors import AppError
 from app.errors.members import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent
 from app.errors.uploads import MemberRemoved
-from app.http.parameters import MemberId
 from app.http.staff import ROWS, cursor_of, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
@@ -116,7 +115,7 @@ async def _is_same(asking: Asking, wanted: actions.AddMember, member_id: str) ->
 
 
 @router.page(ONE, Right.SEE_MEMBERS)
-async def member_page(visit: Visit, member_id: MemberId) -> Response:
+async def member_page(visit: Visit, member_id: str) -> Response:
     holder = visit.holder
     async with visit.database.read() as session:
         member = await membership.find(session, visit.course_id, member_id)
@@ -154,7 +153,7 @@ router.act("/members/{member_id}/restore", actions.restore_member, ONE, "member.
 
 
 @router.form("/members/{member_id}/link", ways_in.make_links)
-async def make_link(visit: Visit, member_id: MemberId) -> Response:
+async def make_link(visit: Visit, member_id: str) -> Response:
     """Make a personal link, and show it or mail it. A form that is sent twice makes one."""
     by_mail, wanted = visit.fields.has("mail"), ways_in.MakeLinks(members=[member_id])
     (link,) = await ways_in.make_links(visit, wanted, by_mail=by_mail, form_key=visit.fields.form_key())
@@ -183,7 +182,7 @@ def _back(visit: Visit, member_id: str, said: str) -> Response:
 
 
 @router.page("/members/{member_id}/join", Right.MANAGE_MEMBERS)
-async def join_page(visit: Visit, member_id: MemberId, other: str = "", search: str = "") -> Response:
+async def join_page(visit: Visit, member_id: str, other: str = "", search: str = "") -> Response:
     """Offer members who may be the same student, and show what a join with the chosen one would move."""
     search = search_of(search)
     async with visit.database.read() as session:
@@ -209,7 +208,7 @@ async def join_page(visit: Visit, member_id: MemberId, other: str = "", search: 
 
 
 @router.form("/members/{member_id}/join", actions.join_members, again=join_page, on=[MemberNotFound, MemberRemoved])
-async def join(visit: Visit, member_id: MemberId) -> Response:
+async def join(visit: Visit, member_id: str) -> Response:
     wanted = visit.fields.read(actions.JoinMembers, names={"member": "other"})
     try:
         await actions.join_members(visit, member_id, wanted)

@@ -9,7 +9,6 @@ from app.courses import people
 from app.errors.members import JoinUndone, PersonNotFound
 from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
-from app.http.parameters import PersonId
 from app.http.staff import ROWS, cursor_of, search_of
 from app.http.visits import Pages, Visit
 
@@ -37,7 +36,7 @@ async def list_people(visit: Visit, search: str = "", page_from: str | None = No
 
 
 @router.page(ONE, Right.SEE_PEOPLE)
-async def person_page(visit: Visit, person_id: PersonId, search: str = "") -> Response:
+async def person_page(visit: Visit, person_id: str, search: str = "") -> Response:
     search = search_of(search)
     async with visit.database.read() as session:
         known = await people.find(session, person_id)
@@ -57,7 +56,7 @@ async def person_page(visit: Visit, person_id: PersonId, search: str = "") -> Re
 
 
 @router.page("/{person_id}/export", Right.SEE_PEOPLE)
-async def export_person(visit: Visit, person_id: PersonId) -> Response:
+async def export_person(visit: Visit, person_id: str) -> Response:
     return await send_archive_of_person(visit.parts, person_id)
 
 
@@ -71,6 +70,6 @@ router.act(f"{ONE}/identities/{{identity_id}}/detach", actions.detach_identity, 
 
 
 @router.form("/{person_id}/delete", actions.delete_person, again=person_page)
-async def delete(visit: Visit, person_id: PersonId) -> Response:
+async def delete(visit: Visit, person_id: str) -> Response:
     await actions.delete_person(visit, person_id, confirmation=visit.fields.typed.get("confirmation", ""))
     return see_other("/people", said="person.deleted")

@@ -20,7 +20,6 @@ from app.courses.uses import DATES
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import FieldsWrong
 from app.http.fields import Fields, local
-from app.http.parameters import AssignmentId
 from app.http.visits import Pages, Visit
 
 MOST_PAUSE_MINUTES = 30 * 24 * 60
@@ -58,7 +57,7 @@ async def use_assignment(visit: Visit) -> Response:
 
 
 @router.page(ONE, Right.SEE_MEMBERS)
-async def rules_page(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def rules_page(visit: Visit, assignment_id: str) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         in_use = await uses.in_use(session, used.use)
@@ -79,7 +78,7 @@ async def rules_page(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 
 @router.form(ONE, actions.change_assignment, again=rules_page)
-async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def change_rules(visit: Visit, assignment_id: str) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students

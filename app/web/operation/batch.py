@@ -16,7 +16,6 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FileTooLarge, UploadRefused
 from app.http.bodies import chosen_file
 from app.http.forms import refusal_context
-from app.http.parameters import BatchId
 from app.http.problems import problem
 from app.http.staff import cursor_of, offered, titles_of
 from app.http.visits import Pages, Visit
@@ -69,7 +68,7 @@ async def upload(visit: Visit) -> Response:
 
 
 @router.page("/{batch_id}", Right.SEE_GRADES)
-async def batch_page(visit: Visit, batch_id: BatchId) -> Response:
+async def batch_page(visit: Visit, batch_id: str) -> Response:
     """Show a batch. The query has the cursor of each of its lists.
 
     Raises: BatchNotFound
@@ -105,7 +104,7 @@ async def batch_page(visit: Visit, batch_id: BatchId) -> Response:
 
 
 @router.form("/{batch_id}/owners", actions.give_files)
-async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
+async def give_owners(visit: Visit, batch_id: str) -> Response:
     fields = {name: value for name, value in visit.fields.typed.items() if name.startswith(OWNER_FIELD) and value}
     owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
     if unknown := await actions.give_files(visit, visit.parts.inbox, batch_id, owners):
@@ -114,7 +113,7 @@ async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
 
 
 @router.form("/{batch_id}/go-on", actions.hand_in_waiting)
-async def go_on(visit: Visit, batch_id: BatchId) -> Response:
+async def go_on(visit: Visit, batch_id: str) -> Response:
     await actions.hand_in_waiting(visit, visit.parts.inbox, batch_id)
     return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
 

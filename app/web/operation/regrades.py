@@ -8,7 +8,6 @@ from app.access.rights import Right
 from app.actions import regrades as actions
 from app.courses.uses import list_used
 from app.http.fields import KEY_FIELD
-from app.http.parameters import RegradeId
 from app.http.staff import cursor_of, offered, titles_of
 from app.http.visits import Pages, Visit
 from app.teaching import regrades
@@ -63,7 +62,7 @@ async def begin(visit: Visit) -> Response:
 @router.page(ONE, Right.SEE_STATISTICS)
 async def regrade_page(
     visit: Visit,
-    regrade_id: RegradeId,
+    regrade_id: str,
     show: str = "changed",
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:

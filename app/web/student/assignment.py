@@ -30,7 +30,6 @@ from app.http.cookies import forget, keep, read
 from app.http.forms import refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.notebook import notebook_cell
-from app.http.parameters import AssignmentId
 from app.http.staff import cursor_of
 from app.http.visits import Pages, Visit
 from app.lti.grades.connection import passback_of
@@ -84,12 +83,12 @@ class Refusal:
 
 
 @router.page(PATH, Right.READ)
-async def assignment_page(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def assignment_page(visit: Visit, assignment_id: str) -> Response:
     return await show(visit, assignment_id)
 
 
 @router.form(PATH, actions.hand_in, with_file=True)
-async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def hand_in(visit: Visit, assignment_id: str) -> Response:
     """Take a file or pasted code, and lead to its page. A refusal shows the form again, as it was filled in.
 
     The page's script asks for JSON: the address of the new page, or a problem document.
@@ -114,7 +113,7 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 
 @router.form(f"{PATH}/check", actions.check_beforehand, with_file=True)
-async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def check(visit: Visit, assignment_id: str) -> Response:
     """Take what the same form holds for a check before handing in, and lead to its page."""
     try:
         visit, wanted = await _read(visit, assignment_id)
@@ -129,7 +128,7 @@ async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 
 @router.page(f"{PATH}/template.{{form}}", Right.READ)
-async def template(visit: Visit, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
+async def template(visit: Visit, assignment_id: str, form: Literal["ipynb", "py"]) -> Response:
     """Send the file to begin with, as a notebook that hands itself in, or as a module."""
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, visit.holder, assignment_id)
@@ -142,14 +141,14 @@ async def template(visit: Visit, assignment_id: AssignmentId, form: Literal["ipy
 
 
 @router.page(f"{PATH}/attempts", Right.READ)
-async def attempts_page(visit: Visit, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
+async def attempts_page(visit: Visit, assignment_id: str, before: Annotated[str, Query()] = "") -> Response:
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)
 
 
 @router.form(f"{PATH}/code", notebooks.make_code)
-async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def make_code(visit: Visit, assignment_id: str) -> Response:
     """Make a code and show it, for the only time. The same form sent again makes another one in its place."""
     visit.parts.code_limit.take(visit.holder.membership_id or "")
     return await show(visit, assignment_id, code=await notebooks.make_code(visit, assignment_id, visit.language))
