@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app.access.rights import Right
-from app.actions.asking import Changing, change
+from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Id, Language, Name, Points, Words
 from app.courses import course as courses
 from app.errors.members import MemberNotFound
@@ -28,25 +28,25 @@ class SwitchNewsMail(ActionRequest):
 
 
 @change(Right.READ)
-async def see_news(asking: Changing, seen: Mapping[str, datetime], language: str) -> None:
+async def see_news(actor: Writer, seen: Mapping[str, datetime], language: str) -> None:
     """Record up to which times the holder has seen the news of their memberships, and in which language."""
-    await news.see(asking.session, seen)
+    await news.see(actor.session, seen)
     for member_id in seen:
-        member = await asking.session.get_one(Membership, member_id)
-        (await asking.session.get_one(Person, member.person_id)).language = language
+        member = await actor.session.get_one(Membership, member_id)
+        (await actor.session.get_one(Person, member.person_id)).language = language
 
 
 @change(Right.READ)
-async def switch_news_mail(asking: Changing, wanted: SwitchNewsMail) -> None:
+async def switch_news_mail(actor: Writer, wanted: SwitchNewsMail) -> None:
     """Switch the holder's mail about news off or on.
 
     Raises:
         MemberNotFound: the holder is no member.
     """
-    member = await asking.session.get(Membership, asking.holder.membership_id) if asking.holder.membership_id else None
+    member = await actor.session.get(Membership, actor.holder.membership_id) if actor.holder.membership_id else None
     if member is None:
         raise MemberNotFound
-    await news_mail.switch(asking.session, member.person_id, off=wanted.off)
+    await news_mail.switch(actor.session, member.person_id, off=wanted.off)
 
 
 async def end_news_mail(database: Database, secret: str) -> None:
@@ -68,7 +68,7 @@ class WriteToStudents(ActionRequest):
 
 
 @change(Right.MANAGE_MEMBERS)
-async def write_to_students(asking: Changing, assignment_id: str, wanted: WriteToStudents) -> int:
+async def write_to_students(actor: Writer, assignment_id: str, wanted: WriteToStudents) -> int:
     """Store a letter to each student alone, with the student's own deadline, to be mailed at once.
 
     It goes to those of `members` who still have handed in nothing, or too little.
@@ -80,21 +80,21 @@ async def write_to_students(asking: Changing, assignment_id: str, wanted: WriteT
         MailNotSet
         LetterRepeated: the same students got one a few minutes ago.
     """
-    if asking.mailer is None:
+    if actor.mailer is None:
         raise MailNotSet
-    session = asking.session
-    await courses.keep_open(session, asking.course_id)
-    await take_turns(session, [f"letters:{asking.course_id}"])
-    course = await courses.existing(session, asking.course_id)
-    (use,) = await used_assignments(session, asking.assignments, course.id, assignment_id)
-    lacking = await letters.recipients(session, asking.assignments, use, below=wanted.below)
+    session = actor.session
+    await courses.keep_open(session, actor.course_id)
+    await take_turns(session, [f"letters:{actor.course_id}"])
+    course = await courses.existing(session, actor.course_id)
+    (use,) = await used_assignments(session, actor.assignments, course.id, assignment_id)
+    lacking = await letters.recipients(session, actor.assignments, use, below=wanted.below)
     agreed = set(wanted.members)
     recipients = [each for each in lacking if each.email and each.member.id in agreed]
     if not recipients:
         return 0
     if not wanted.again and await letters.is_repeated(session, use, wanted.below):
         raise LetterRepeated(minutes=int(letters.AGAIN_AFTER.total_seconds() // 60))
-    letters.log(session, course, use, asking.name, below=wanted.below, count=len(recipients), title=wanted.subject)
+    letters.log(session, course, use, actor.name, below=wanted.below, count=len(recipients), title=wanted.subject)
     zone, language = ZoneInfo(course.time_zone), wanted.language.value
     for each in recipients:
         due = numbers.moment(each.due.astimezone(zone), language) if each.due else None

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.access import identities, persons
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Asking, Changing, action, change
+from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest, Email, Group, Id, Name
 from app.courses import membership, people
 from app.errors.courses import DeletionUnconfirmed
@@ -56,7 +56,7 @@ def manageable_roles(holder: Principal) -> Collection[MemberRole]:
 
 
 @change(Right.MANAGE_MEMBERS)
-async def add_member(asking: Changing, wanted: AddMember) -> Membership:
+async def add_member(actor: Writer, wanted: AddMember) -> Membership:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
 
     The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
@@ -66,23 +66,23 @@ async def add_member(asking: Changing, wanted: AddMember) -> Membership:
         ExternalIdTaken, EmailTaken
     """
     return await membership.add(
-        asking.session, asking.course_id, **dict(wanted), manages=manageable_roles(asking.holder), made_by=asking.name
+        actor.session, actor.course_id, **dict(wanted), manages=manageable_roles(actor.holder), made_by=actor.name
     )
 
 
 @change(Right.MANAGE_MEMBERS)
-async def change_member(asking: Changing, member_id: str, wanted: ChangeMember) -> Membership:
+async def change_member(actor: Writer, member_id: str, wanted: ChangeMember) -> Membership:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one.
 
     Raises:
         NotPermitted, MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
     """
-    return await _change(asking, member_id, wanted.model_dump(exclude_unset=True))
+    return await _change(actor, member_id, wanted.model_dump(exclude_unset=True))
 
 
 @action(Right.MANAGE_MEMBERS)
-async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
+async def confirm_members(actor: Actor, member_ids: Collection[str]) -> int:
     """Confirm these students.
 
     Returns:
@@ -91,44 +91,44 @@ async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
     confirmed = 0
     for member_id in member_ids:
         with contextlib.suppress(EmailTaken, MemberNotFound):
-            await change_member(asking, member_id, ChangeMember(confirmed=True))
+            await change_member(actor, member_id, ChangeMember(confirmed=True))
             confirmed += 1
     return confirmed
 
 
 @change(Right.MANAGE_MEMBERS)
-async def remove_member(asking: Changing, member_id: str) -> Membership:
+async def remove_member(actor: Writer, member_id: str) -> Membership:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays.
 
     Raises:
         NotPermitted: only an admin removes a teacher.
         MemberNotFound
     """
-    return await _change(asking, member_id, {"removed": True})
+    return await _change(actor, member_id, {"removed": True})
 
 
 @change(Right.MANAGE_MEMBERS)
-async def restore_member(asking: Changing, member_id: str) -> Membership:
+async def restore_member(actor: Writer, member_id: str) -> Membership:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again.
 
     Raises:
         NotPermitted: only an admin takes a teacher back.
         MemberNotFound, EmailTaken, MemberJoined
     """
-    return await _change(asking, member_id, {"removed": False})
+    return await _change(actor, member_id, {"removed": False})
 
 
 @action(Right.DELETE_STUDENTS)
-async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
+async def delete_member(actor: Actor, member_id: str) -> DeletedRows:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
     """
-    return await deletion.delete_member(asking.database, member_id, asking.course_id)
+    return await deletion.delete_member(actor.database, member_id, actor.course_id)
 
 
 @action(Right.DELETE_STUDENTS)
-async def delete_student(asking: Asking, student: str) -> DeletedRows:
+async def delete_student(actor: Actor, student: str) -> DeletedRows:
     """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
 
     Asking again changes nothing. Earlier backups still hold the data.
@@ -136,11 +136,11 @@ async def delete_student(asking: Asking, student: str) -> DeletedRows:
     Args:
         student: the id in the grade book.
     """
-    return await deletion.delete_student(asking.database, student, asking.course_id)
+    return await deletion.delete_student(actor.database, student, actor.course_id)
 
 
 @change(Right.MANAGE_MEMBERS)
-async def join_members(asking: Changing, member_id: str, wanted: JoinMembers) -> Merge:
+async def join_members(actor: Writer, member_id: str, wanted: JoinMembers) -> Merge:
     """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
     with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
 
@@ -149,11 +149,11 @@ async def join_members(asking: Changing, member_id: str, wanted: JoinMembers) ->
 
     Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """
-    return await joins.join(asking.session, asking.course_id, member_id, wanted.member, asking.name)
+    return await joins.join(actor.session, actor.course_id, member_id, wanted.member, actor.name)
 
 
 @change(Right.MANAGE_MEMBERS)
-async def undo_join(asking: Changing, join_id: str) -> Merge:
+async def undo_join(actor: Writer, join_id: str) -> Merge:
     """Give each of two joined members its own again; everything since the join stays with the kept one.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
@@ -162,18 +162,18 @@ async def undo_join(asking: Changing, join_id: str) -> Merge:
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
-    return await joins.undo(asking.session, asking.course_id, join_id, asking.name)
+    return await joins.undo(actor.session, actor.course_id, join_id, actor.name)
 
 
-async def _change(asking: Changing, member_id: str, given: Mapping[str, Any]) -> Membership:
+async def _change(actor: Writer, member_id: str, given: Mapping[str, Any]) -> Membership:
     return await membership.change(
-        asking.session,
-        asking.course_id,
+        actor.session,
+        actor.course_id,
         member_id,
         given,
-        manages=manageable_roles(asking.holder),
-        may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
-        made_by=asking.name,
+        manages=manageable_roles(actor.holder),
+        may_change_shared=actor.holder.may(Right.MANAGE_TEACHERS),
+        made_by=actor.name,
     )
 
 
@@ -185,7 +185,7 @@ class MergePeople(ActionRequest):
 
 
 @change(Right.MERGE_PEOPLE)
-async def merge_people(asking: Changing, person_id: str, wanted: MergePeople) -> Merge:
+async def merge_people(actor: Writer, person_id: str, wanted: MergePeople) -> Merge:
     """Give a person all members and accounts of single sign-on that another one has. Nothing else changes in a course.
     The other one's browsers that came by single sign-on have to sign in again.
 
@@ -193,11 +193,11 @@ async def merge_people(asking: Changing, person_id: str, wanted: MergePeople) ->
 
     Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
-    return await persons.merge(asking.session, person_id, wanted.person, asking.name)
+    return await persons.merge(actor.session, person_id, wanted.person, actor.name)
 
 
 @change(Right.MERGE_PEOPLE)
-async def undo_merge(asking: Changing, merge_id: str) -> Merge:
+async def undo_merge(actor: Writer, merge_id: str) -> Merge:
     """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
 
     Refused when a later merge of one of the two has to be undone first, or when something that moved is another
@@ -205,21 +205,21 @@ async def undo_merge(asking: Changing, merge_id: str) -> Merge:
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
-    return await persons.undo(asking.session, merge_id, asking.name)
+    return await persons.undo(actor.session, merge_id, actor.name)
 
 
 @change(Right.MERGE_PEOPLE)
-async def detach_identity(asking: Changing, person_id: str, identity_id: str) -> None:
+async def detach_identity(actor: Writer, person_id: str, identity_id: str) -> None:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
     again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
 
     Raises: PersonNotFound, IdentityNotFound
     """
-    await identities.detach(asking.session, person_id, identity_id, asking.name)
+    await identities.detach(actor.session, person_id, identity_id, actor.name)
 
 
 @action(Right.DELETE_PEOPLE)
-async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
+async def delete_person(actor: Actor, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
     """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
 
     Earlier backups still hold the data.
@@ -230,8 +230,8 @@ async def delete_person(asking: Asking, person_id: str, *, confirmation: str | N
     Raises: PersonNotFound
     """
     if confirmation is not None:
-        async with asking.database.read() as session:
+        async with actor.database.read() as session:
             known = await people.find(session, person_id)
         if confirmation != known.display_name:
             raise DeletionUnconfirmed(came=confirmation[:200])
-    return await deletion.delete_person(asking.database, person_id)
+    return await deletion.delete_person(actor.database, person_id)

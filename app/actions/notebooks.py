@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import notebooks
 from app.access.rights import Right
-from app.actions.asking import Changing, change
+from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Where
 from app.courses.uses import UsedAssignment, find_used
 from app.errors.courses import AssignmentNotFound
@@ -53,15 +53,15 @@ async def _used(
 
 
 @change(Right.MAKE_CODES)
-async def make_code(asking: Changing, assignment_id: str, language: str) -> str:
+async def make_code(actor: Writer, assignment_id: str, language: str) -> str:
     """Make a code for the student's notebook, in place of an earlier one.
 
     Raises:
         AssignmentNotFound: the course does not use it.
         MemberRemoved
     """
-    await _used(asking.session, asking.course_id, assignment_id, asking.assignments)
-    return await notebooks.make_code(asking.session, asking.holder, assignment_id, language)
+    await _used(actor.session, actor.course_id, assignment_id, actor.assignments)
+    return await notebooks.make_code(actor.session, actor.holder, assignment_id, language)
 
 
 async def exchange_code(database: Database, assignments: Mapping[str, Assignment], wanted: ExchangeCode) -> Notebook:
@@ -79,14 +79,14 @@ async def exchange_code(database: Database, assignments: Mapping[str, Assignment
 
 
 @change(Right.SIGN_OUT)
-async def end_notebook(asking: Changing, token_id: str) -> None:
+async def end_notebook(actor: Writer, token_id: str) -> None:
     """End a notebook of the member's. Ending it twice changes nothing.
 
     Raises:
         TokenNotFound: the member has none with this id.
     """
-    token = await asking.session.get(Token, token_id)
-    is_own = token and token.assignment_id and token.membership_id == asking.holder.membership_id
+    token = await actor.session.get(Token, token_id)
+    is_own = token and token.assignment_id and token.membership_id == actor.holder.membership_id
     if not is_own:
         raise TokenNotFound
-    await notebooks.end(asking.session, Token.id == token_id)
+    await notebooks.end(actor.session, Token.id == token_id)

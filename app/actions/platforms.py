@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from app.access.rights import Right
-from app.actions.asking import Changing, change
+from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Name, text_field
 from app.client.notebook import in_ascii
 from app.errors.outgoing import TargetRefused
@@ -110,51 +110,51 @@ class SetOrigins(ActionRequest):
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def register_platform(asking: Changing, wanted: RegisterKnownPlatform | RegisterOtherPlatform) -> LtiPlatform:
+async def register_platform(actor: Writer, wanted: RegisterKnownPlatform | RegisterOtherPlatform) -> LtiPlatform:
     """Register a platform from the data of its administrator. Raises: PlatformKnown"""
-    return await platforms.add(asking.session, wanted.registration(), made_by=asking.name, confirmed=True)
+    return await platforms.add(actor.session, wanted.registration(), made_by=actor.name, confirmed=True)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def invite_platform(asking: Changing) -> Invitation:
+async def invite_platform(actor: Writer) -> Invitation:
     """Make an address at which one platform can register itself."""
-    return await invitations.make(asking.session, made_by=asking.name)
+    return await invitations.make(actor.session, made_by=actor.name)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def confirm_platform(asking: Changing, platform_id: str) -> None:
+async def confirm_platform(actor: Writer, platform_id: str) -> None:
     """Accept launches from a platform. Raises: PlatformNotFound"""
-    await platforms.confirm(asking.session, platform_id)
+    await platforms.confirm(actor.session, platform_id)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def suspend_platform(asking: Changing, platform_id: str) -> None:
+async def suspend_platform(actor: Writer, platform_id: str) -> None:
     """Accept nothing from a platform until it is confirmed again. Raises: PlatformNotFound"""
-    await platforms.suspend(asking.session, platform_id)
+    await platforms.suspend(actor.session, platform_id)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def add_deployment(asking: Changing, platform_id: str, wanted: AddDeployment) -> None:
+async def add_deployment(actor: Writer, platform_id: str, wanted: AddDeployment) -> None:
     """Add a deployment of a platform. Raises: PlatformNotFound"""
-    await platforms.add_deployment(asking.session, platform_id, wanted.deployment)
+    await platforms.add_deployment(actor.session, platform_id, wanted.deployment)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def set_origins(asking: Changing, platform_id: str, wanted: SetOrigins) -> None:
+async def set_origins(actor: Writer, platform_id: str, wanted: SetOrigins) -> None:
     """Allow only these sites to show our pages in a frame, and to receive grades. Raises: PlatformNotFound"""
-    await platforms.set_origins(asking.session, platform_id, wanted.origins)
+    await platforms.set_origins(actor.session, platform_id, wanted.origins)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def remove_platform(asking: Changing, platform_id: str) -> None:
+async def remove_platform(actor: Writer, platform_id: str) -> None:
     """Remove a platform without courses. Raises: PlatformNotFound, PlatformInUse"""
-    await platforms.remove(asking.session, platform_id)
+    await platforms.remove(actor.session, platform_id)
 
 
 @change(Right.MANAGE_PLATFORMS)
-async def rotate_keys(asking: Changing) -> LtiKey:
+async def rotate_keys(actor: Writer) -> LtiKey:
     """Start to sign with the key that is already published as the next one, and return it."""
-    return await keys.rotate(asking.session)
+    return await keys.rotate(actor.session)
 
 
 def _host(address: str) -> str:

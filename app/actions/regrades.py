@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, Changing, action, change
+from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest, Id, Moment, Name
 from app.storage.models import JobStatus, Regrade
 from app.submissions import repository
@@ -62,7 +62,7 @@ class BeginRegrade(ActionRequest):
 
 @action(Right.REGRADE)
 async def begin_regrade(
-    asking: Asking, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
+    actor: Actor, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
 ) -> RegradeProgress:
     """Grade again those of the selected submissions that have a report.
 
@@ -76,13 +76,13 @@ async def begin_regrade(
         share_preview: give a preview of the same choice that is still being graded, instead of a second one.
     Raises: IdempotencyKeyReused, CourseArchived
     """
-    holder = asking.holder
+    holder = actor.holder
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
     in_course = {"course_id": holder.course} if holder.names_course else {}
 
     async def begin(session: AsyncSession) -> Regrade:
         if share_preview and wanted.preview:
-            running = await regrades.running_preview(session, asking.course_id, wanted.selection)
+            running = await regrades.running_preview(session, actor.course_id, wanted.selection)
             if running is not None:
                 return running
         return await regrades.begin(
@@ -94,37 +94,35 @@ async def begin_regrade(
             **values,
         )
 
-    regrade, _ = await make_once(asking.database, Regrade, holder.id, key, values | in_course, begin)
-    async with asking.database.read() as session:
+    regrade, _ = await make_once(actor.database, Regrade, holder.id, key, values | in_course, begin)
+    async with actor.database.read() as session:
         return await regrades.find_regrade(session, regrade.id)
 
 
 @change(Right.REGRADE)
-async def regrade_attempt(asking: Changing, submission_id: str) -> None:
+async def regrade_attempt(actor: Writer, submission_id: str) -> None:
     """Grade an attempt again. Its report stays until the new one is there.
 
     Raises: SubmissionNotFound, CourseArchived
     """
-    submission = await repository.existing_submission(asking.session, submission_id, asking.holder)
-    await _begin(asking, submission.course_id, [submission.id])
+    submission = await repository.existing_submission(actor.session, submission_id, actor.holder)
+    await _begin(actor, submission.course_id, [submission.id])
 
 
 @change(Right.REGRADE)
-async def regrade_failed(asking: Changing) -> None:
+async def regrade_failed(actor: Writer) -> None:
     """Grade all attempts of the course again that we failed to grade. Raises: CourseArchived"""
-    if ids := await failed_ids(asking.session, asking.course_id):
-        await _begin(asking, asking.course_id, ids)
+    if ids := await failed_ids(actor.session, actor.course_id):
+        await _begin(actor, actor.course_id, ids)
 
 
-async def _begin(asking: Changing, course_id: str, ids: Sequence[str]) -> None:
+async def _begin(actor: Writer, course_id: str, ids: Sequence[str]) -> None:
     selection = {"submissions": ids}
-    await regrades.begin(
-        asking.session, requested_by=asking.holder.id, choice=ids, selection=selection, course=course_id
-    )
+    await regrades.begin(actor.session, requested_by=actor.holder.id, choice=ids, selection=selection, course=course_id)
 
 
 @change(Right.REGRADE)
-async def apply_preview(asking: Changing, regrade_id: str) -> RegradeProgress:
+async def apply_preview(actor: Writer, regrade_id: str) -> RegradeProgress:
     """Let all reports of a preview count from now on, as after any regrade: attempts are held and webhooks are sent
     now.
 
@@ -133,18 +131,18 @@ async def apply_preview(asking: Changing, regrade_id: str) -> RegradeProgress:
 
     Raises: RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
     """
-    await previews.apply(asking.session, regrade_id, asking.holder.course)
-    return await regrades.find_regrade(asking.session, regrade_id)
+    await previews.apply(actor.session, regrade_id, actor.holder.course)
+    return await regrades.find_regrade(actor.session, regrade_id)
 
 
 @action(Right.REGRADE)
-async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
+async def drop_preview(actor: Actor, regrade_id: str) -> RegradeProgress:
     """Delete the reports of a preview, and grade no more for it, done or not. Dropped again, it changes nothing.
 
     Raises: RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
     """
-    async with asking.write() as session:
-        await previews.drop(session, regrade_id, asking.holder.course)
+    async with actor.write() as session:
+        await previews.drop(session, regrade_id, actor.holder.course)
         progress = await regrades.find_regrade(session, regrade_id)
-    await asking.database.empty_log()
+    await actor.database.empty_log()
     return progress

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, Changing, action, change
+from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest
 from app.outgoing.targets import check_url
 from app.storage.models import Delivery, Webhook
@@ -22,9 +22,7 @@ class MakeWebhook(ActionRequest):
 
 
 @action(Right.MAKE_WEBHOOKS)
-async def make_webhook(
-    asking: Asking, wanted: MakeWebhook, *, private_targets: bool, key: str | None = None
-) -> Webhook:
+async def make_webhook(actor: Actor, wanted: MakeWebhook, *, private_targets: bool, key: str | None = None) -> Webhook:
     """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again
     until the address answers with 2xx. An answer 410 ends the webhook.
 
@@ -37,24 +35,24 @@ async def make_webhook(
     Raises: TargetRefused, TooManyWebhooks, IdempotencyKeyReused
     """
     check_url(wanted.url, private=private_targets)
-    holder, values = asking.holder, {"url": wanted.url, "course_id": asking.course_id}
+    holder, values = actor.holder, {"url": wanted.url, "course_id": actor.course_id}
 
     async def make(session: AsyncSession) -> Webhook:
         return await outbox.add_webhook(session, **values, created_by=holder.id, idempotency_key=key)
 
-    webhook, _ = await make_once(asking.database, Webhook, holder.id, key, values, make)
+    webhook, _ = await make_once(actor.database, Webhook, holder.id, key, values, make)
     return webhook
 
 
 @change(Right.MANAGE_WEBHOOKS)
-async def delete_webhook(asking: Changing, webhook_id: str) -> None:
+async def delete_webhook(actor: Writer, webhook_id: str) -> None:
     """Delete the webhook and its unsent deliveries. Raises: WebhookNotFound"""
-    await outbox.existing_webhook(asking.session, webhook_id, asking.holder)
-    await outbox.delete_webhook(asking.session, webhook_id)
+    await outbox.existing_webhook(actor.session, webhook_id, actor.holder)
+    await outbox.delete_webhook(actor.session, webhook_id)
 
 
 @change(Right.MANAGE_WEBHOOKS)
-async def ping_webhook(asking: Changing, webhook_id: str) -> Delivery:
+async def ping_webhook(actor: Writer, webhook_id: str) -> Delivery:
     """Send a message of type `ping`. Its outcome appears in the list of deliveries. Raises: WebhookNotFound"""
-    await outbox.existing_webhook(asking.session, webhook_id, asking.holder)
-    return await outbox.add_ping(asking.session, webhook_id)
+    await outbox.existing_webhook(actor.session, webhook_id, actor.holder)
+    return await outbox.add_ping(actor.session, webhook_id)

@@ -13,10 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Action, Asking
+from app.actions.actor import Action, Actor
 from app.actions.fields import Id
 from app.api.schemas.base import Page
-from app.http.auth.holders import Asks, TokenFor
+from app.http.auth.holders import ActorFor, TokenFor
 from app.http.parameters import IDS, IdempotencyKey, ids_in
 from app.http.texts import language_of
 from app.services import services
@@ -26,9 +26,9 @@ Row = TypeVar("Row")
 Item = TypeVar("Item")
 
 
-def asks(action: Action[..., Any]) -> Any:
-    """Return a dependency of a route with an action: it gives the `Asking` of the holder of the action's right."""
-    return Depends(Asks(action))
+def acts(action: Action[..., Any]) -> Any:
+    """Return a dependency of a route with an action: it gives the `Actor` of the holder of the action's right."""
+    return Depends(ActorFor(action))
 
 
 class Resource(APIRouter):
@@ -54,13 +54,13 @@ class Resource(APIRouter):
             ids: see `ids_in`, where they differ.
         """
 
-        async def endpoint(asking: Asking, **arguments: Any) -> Any:
+        async def endpoint(actor: Actor, **arguments: Any) -> Any:
             if "idempotency_key" in arguments:
                 arguments["key"] = arguments.pop("idempotency_key")
-            return await action(asking, **arguments)
+            return await action(actor, **arguments)
 
         given = action.parameters
-        asked = Parameter("asking", Parameter.KEYWORD_ONLY, annotation=Annotated[Asking, asks(action)])
+        asked = Parameter("actor", Parameter.KEYWORD_ONLY, annotation=Annotated[Actor, acts(action)])
         parameters = [asked, *ids_in(self.prefix + path, action, {**IDS, **ids})]
         if "wanted" in given:
             parameters.append(given["wanted"].replace(kind=Parameter.KEYWORD_ONLY))

@@ -12,7 +12,7 @@ from grader.shell import usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.storage.models import Course
 
 group = typer.Typer(help="Make, list, copy, archive and delete courses.", no_args_is_help=True)
@@ -26,7 +26,7 @@ def list_courses() -> None:
     with starting() as settings:
         from app.courses import course as courses
 
-        async def read_courses(owner: Asking) -> Sequence[Course]:
+        async def read_courses(owner: Actor) -> Sequence[Course]:
             async with owner.database.read() as session:
                 return await courses.list_courses(session)
 
@@ -97,7 +97,7 @@ def delete_course(
         from app.actions.courses import delete_course
         from app.courses import course as courses
 
-        async def chosen(owner: Asking) -> Course:
+        async def chosen(owner: Actor) -> Course:
             async with owner.database.read() as session:
                 return await courses.existing(session, owner.course_id)
 

@@ -10,7 +10,7 @@ import typer
 from app.commands.shell import THE_DEFAULT, OfCourse, ask, echo_list, read_request, starting
 
 if TYPE_CHECKING:
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.storage.models import Token
 
 group = typer.Typer(help="Make, list and end tokens.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def list_tokens() -> None:
         from app.courses import course as courses
         from app.storage.models import utc_now
 
-        async def lines(owner: Asking) -> list[str]:
+        async def lines(owner: Actor) -> list[str]:
             async with owner.database.read() as session:
                 titles = {each.id: each.title for each in await courses.list_courses(session)}
                 listed = await tokens.list_tokens(session, owner.holder)

@@ -10,7 +10,7 @@ from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.actions.asking import Action
+from app.actions.actor import Action
 from app.actions.fields import ID, Language, Moment, Name
 from app.actions.work import WorkId
 from app.errors import AppError

@@ -16,11 +16,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
-from app.actions.asking import Action, Asking
+from app.actions.actor import Action, Actor
 from app.actions.fields import ActionRequest
 from app.answers import answer_for
 from app.errors import AppError
-from app.http.auth.holders import AsksFor, SessionHolder, asking
+from app.http.auth.holders import RouteAction, SessionHolder, actor_of
 from app.http.auth.proof import FORM_FIELD, check_form_secret
 from app.http.bodies import FORM_OVERHEAD_BYTES, form_with_file
 from app.http.fields import Fields, form_context
@@ -38,7 +38,7 @@ SHOWN_AGAIN = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit(Asking):
+class Visit(Actor):
     """Somebody who asks for a page, or for the action of a form in it.
 
     Attributes:
@@ -121,7 +121,7 @@ class Visit(Asking):
 
 
 async def visit_of(request: Request, holder: SessionHolder) -> Visit:
-    return Visit(**vars(asking(request, holder)), request=request)
+    return Visit(**vars(actor_of(request, holder)), request=request)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class PageFor:
 
 
 @dataclass(frozen=True)
-class FormAsks(AsksFor):
+class FormFor(RouteAction):
     """A dependency of a form with an action: it gives the visit with the form, which one of our pages has sent.
 
     Attributes:
@@ -224,7 +224,7 @@ class Pages(APIRouter):
                         raise
                     return await again(replace(visit, refusal=refusal), **{name: path[name] for name in taken})
 
-            self.post(path)(_with_visit(endpoint, answer, FormAsks(action, with_file)))
+            self.post(path)(_with_visit(endpoint, answer, FormFor(action, with_file)))
             return answer
 
         return add

@@ -10,8 +10,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import courses as actions
-from app.actions.asking import Asking
-from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, asks, reads
+from app.actions.actor import Actor
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, acts, reads
 from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.courses import changes, uses
@@ -117,18 +117,18 @@ router.act(
 
 
 @router.post("/{course_id}/export", summary="Export a course", response_class=StreamingResponse, responses=ARCHIVE)
-async def export_course(request: Request, asking: Annotated[Asking, asks(actions.export_course)]) -> StreamingResponse:
-    limit_archives(request, asking.holder)
-    content = await actions.export_course(asking, language_of(request))
-    return send_archive(content, f"course-{asking.course_id}", BINARY)
+async def export_course(request: Request, actor: Annotated[Actor, acts(actions.export_course)]) -> StreamingResponse:
+    limit_archives(request, actor.holder)
+    content = await actions.export_course(actor, language_of(request))
+    return send_archive(content, f"course-{actor.course_id}", BINARY)
 
 
 @router.delete("/{course_id}", summary="Delete a course")
 async def delete_course(
-    asking: Annotated[Asking, asks(actions.delete_course)],
+    actor: Annotated[Actor, acts(actions.delete_course)],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
 ) -> DeletedCourseBody:
-    return DeletedCourseBody.model_validate(await actions.delete_course(asking, title=title))
+    return DeletedCourseBody.model_validate(await actions.delete_course(actor, title=title))
 
 
 @router.get("/{course_id}/changes", summary="List the changes to a course")
@@ -160,21 +160,21 @@ async def read_course_assignment(reading: Viewer, assignment_id: ListedId) -> Us
 @router.put("/{course_id}/assignments/{assignment_id}", summary="Have a course use an assignment")
 async def set_course_assignment(
     request: Request,
-    asking: Annotated[Asking, asks(actions.use_assignment)],
+    actor: Annotated[Actor, acts(actions.use_assignment)],
     assignment_id: UsedId,
     wanted: actions.UseAssignment,
 ) -> UseBody:
-    return _body(await actions.use_assignment(asking, assignment_id, wanted), language_of(request))
+    return _body(await actions.use_assignment(actor, assignment_id, wanted), language_of(request))
 
 
 @router.patch("/{course_id}/assignments/{assignment_id}", summary="Change dates and rules of a course")
 async def change_course_assignment(
     request: Request,
-    asking: Annotated[Asking, asks(actions.change_assignment)],
+    actor: Annotated[Actor, acts(actions.change_assignment)],
     assignment_id: ListedId,
     wanted: actions.ChangeAssignment,
 ) -> UseBody:
-    return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
+    return _body(await actions.change_assignment(actor, assignment_id, wanted), language_of(request))
 
 
 router.act(

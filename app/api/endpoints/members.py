@@ -12,9 +12,9 @@ from pydantic.json_schema import SkipJsonSchema
 from app.access import persons
 from app.access.rights import Right
 from app.actions import members as actions
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.fields import Name
-from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.dependencies import Paged, Reading, Resource, acts, reads
 from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, Whether, address_of, shows
 from app.api.schemas.work import DeletedBody
@@ -114,10 +114,10 @@ members.act("DELETE", "/members/{member_id}", actions.delete_member, DeletedBody
 
 @students.delete("", summary="Delete a student")
 async def delete_student(
-    asking: Annotated[Asking, asks(actions.delete_student)],
+    actor: Annotated[Actor, acts(actions.delete_student)],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
-    return DeletedBody.model_validate(await actions.delete_student(asking, student))
+    return DeletedBody.model_validate(await actions.delete_student(actor, student))
 
 
 members.act(

@@ -13,8 +13,8 @@ from starlette.datastructures import UploadFile
 from app.access.links import NewLink, links_csv
 from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
-from app.actions.asking import Asking
-from app.api.dependencies import asks
+from app.actions.actor import Actor
+from app.api.dependencies import acts
 from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body, Whether, shows
 from app.courses.roster.planning import Conflict, Outcome, Step
@@ -110,7 +110,7 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 )
 async def import_roster(
     request: Request,
-    asking: Annotated[Asking, asks(actions.import_roster)],
+    actor: Annotated[Actor, acts(actions.import_roster)],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
         Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],
@@ -137,23 +137,23 @@ async def import_roster(
     began = time.monotonic()
     content = await _content(request)
     # Rights may have ended while the file was on its way.
-    asking = replace(asking, holder=await current_rights_if_slow(services(request), asking.holder, began))
+    actor = replace(actor, holder=await current_rights_if_slow(services(request), actor.holder, began))
     imported = await actions.import_roster(
-        asking, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
+        actor, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
     )
     if format == Format.CSV or (format is None and _wants_csv(request)):
-        table = links_csv(imported.links.values(), asking.url)
+        table = links_csv(imported.links.values(), actor.url)
         return Response(table, media_type="text/csv", headers=as_file("links.csv"))
     language = language_of(request)
     return RosterBody(
-        course=asking.course_id,
+        course=actor.course_id,
         dry_run=dry_run,
         plan=imported.plan.digest,
         id_column=imported.roster.id_column,
         ignored_columns=list(imported.roster.ignored),
         left_out=imported.roster.left_out,
         counts=imported.plan.counts(),
-        rows=[_row(step, imported.links.get(step.row.line), asking.url, language) for step in imported.plan.steps],
+        rows=[_row(step, imported.links.get(step.row.line), actor.url, language) for step in imported.plan.steps],
         missing=list(map(MissingMember.model_validate, imported.plan.missing)),
     )
 

@@ -10,7 +10,7 @@ from app.access.rights import Right
 from app.access.tokens import sign_in_link
 from app.actions import members as actions
 from app.actions import ways_in
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
@@ -107,10 +107,10 @@ async def add(visit: Visit) -> Response:
     return _back(visit, member_id, "member.added")
 
 
-async def _is_same(asking: Asking, wanted: actions.AddMember, member_id: str) -> bool:
+async def _is_same(actor: Actor, wanted: actions.AddMember, member_id: str) -> bool:
     """Tell whether the member to add exists already, because the form was sent twice."""
-    async with asking.database.read() as session:
-        stored = membership.values(await membership.find(session, asking.course_id, member_id))
+    async with actor.database.read() as session:
+        stored = membership.values(await membership.find(session, actor.course_id, member_id))
     return all(stored[name] == value for name, value in wanted)
 
 
@@ -218,10 +218,10 @@ async def join(visit: Visit, member_id: str) -> Response:
     return visit.lead_to(f"/members/{member_id}/edit", "member.joined")
 
 
-async def _is_joined(asking: Asking, member_id: str, other_id: str) -> bool:
+async def _is_joined(actor: Actor, member_id: str, other_id: str) -> bool:
     """Tell whether the two are joined already: the form was sent twice."""
-    async with asking.database.read() as session:
-        members = await membership.by_ids(session, asking.course_id, [other_id])
+    async with actor.database.read() as session:
+        members = await membership.by_ids(session, actor.course_id, [other_id])
         join = await membership.join_of(session, members[other_id]) if other_id in members else None
     return join is not None and join.kept_member_id == member_id
 
