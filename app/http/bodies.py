@@ -137,15 +137,15 @@ async def _discard(request: Request) -> None:
                 pass
 
 
-Acting = TypeVar("Acting", bound=Actor)
+AnyActor = TypeVar("AnyActor", bound=Actor)
 
 FIELDS = ("file", "student", "assignment")
 
 
 @contextlib.asynccontextmanager
 async def form_with_file(
-    request: Request, actor: Acting, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
-) -> AsyncIterator[tuple[FormData, Acting]]:
+    request: Request, actor: AnyActor, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
+) -> AsyncIterator[tuple[FormData, AnyActor]]:
     """Read a form as `read_form` does, for an action.
 
     Yields:

@@ -103,6 +103,7 @@ IDS: Mapping[str, Any] = {
     "link_id": Annotated[str, id_of(LinkNotFound)],
     "member_id": MemberId,
     "merge_id": Annotated[str, Path(description=LISTED), id_of(JoinNotFound)],
+    "other_id": SubmissionId,
     "person_id": PersonId,
     "platform_id": Annotated[str, id_of(PlatformNotFound)],
     "regrade_id": RegradeId,

@@ -105,8 +105,8 @@ def _forget_session(request: Request, response: Response) -> Response:
 @router.get("/leave/everywhere", dependencies=[Depends(signed_in)])
 async def leave_everywhere_page(request: Request) -> Response:
     async with services(request).database.read() as session:
-        found = await sessions.signed_in_everywhere(session, session_sha256(request))
-    return page(request, "leave_everywhere.html", found=found)
+        everywhere = await sessions.signed_in_everywhere(session, session_sha256(request))
+    return page(request, "leave_everywhere.html", everywhere=everywhere)
 
 
 @router.post("/leave/everywhere", dependencies=[Depends(signed_in)])
