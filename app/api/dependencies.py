@@ -97,10 +97,8 @@ class Reading:
 def reads(right: Right) -> Any:
     """Return a dependency of a route that reads: it gives the `Reading` of the holder of this right."""
 
-    # An annotation, which is a text, could not name `right`.
     async def reading(
-        request: Request,
-        viewer: Principal = Depends(TokenFor(right)),  # noqa: B008
+        request: Request, viewer: Annotated[Principal, Depends(TokenFor(right))]
     ) -> AsyncIterator[Reading]:
         parts = services(request)
         async with parts.database.read() as session:
@@ -141,7 +139,7 @@ class Paging:
         Args:
             rows: found with `rows`.
             body: of a row.
-            id_of: the cursor by which the next page begins after a row.
+            id_of: the cursor of a row, after which the next page begins.
         """
         shown = rows[: self.limit]
         next_cursor = str(id_of(shown[-1])) if len(rows) > self.limit else None

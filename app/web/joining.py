@@ -44,7 +44,7 @@ async def join(request: Request, secret: str) -> Response:
     key = fields.form_key()
     if not hmac.compare_digest(key.encode(), read(request, KEY_COOKIE).encode()):
         raise FormExpired  # The form is not from a page that this browser was shown.
-    course, member, person = await _who(request, secret)
+    course, member, person = await _course_and_visitor(request, secret)
     try:
         if person is not None:
             await getting_in.join_as(visitor(request), secret, person, fields.read(getting_in.JoinAsPerson))
@@ -63,7 +63,7 @@ async def join(request: Request, secret: str) -> Response:
     return response
 
 
-async def _who(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
+async def _course_and_visitor(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
     """Find the course, its member that is signed in here, and the person signed in by single sign-on.
 
     Raises: JoinLinkNotFound
@@ -80,7 +80,7 @@ async def _who(request: Request, secret: str) -> tuple[Course, Principal | None,
 async def _page(
     request: Request, secret: str, fields: Fields | None = None, refusal: FieldsWrong | None = None
 ) -> Response:
-    course, member, person = await _who(request, secret)
+    course, member, person = await _course_and_visitor(request, secret)
     if member is None:
         async with services(request).database.read() as session:
             await joining.find(session, secret)

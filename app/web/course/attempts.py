@@ -87,12 +87,12 @@ async def beside(visit: Visit, submission_id: str, other_id: str) -> Response:
         right=right,
         wide=of_two,
         of_two=of_two,
-        checks=[id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)],
+        checks=[id for id in {**left.checks, **right.checks} if _max_points(left, id) or _max_points(right, id)],
         hunks=hunks,
         rows=rows,
-        gone=_only(left, right) if of_two or right.is_measured else [],
+        gone=_causes_only_in(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
-        new=_only(right, left) if of_two or left.is_measured else [],
+        new=_causes_only_in(right, left) if of_two or left.is_measured else [],
         names=names,
         titles=titles_of(visit.request, uses),
     )
@@ -127,11 +127,11 @@ async def _side(standing: Standing, viewer: Principal, language: str) -> Side:
     return Side(standing, await run_in_threadpool(render, report_for(standing.stored, viewer), language))
 
 
-def _only(one: Side, other: Side) -> Sequence[Mapping[str, Any]]:
-    return [cause for code, cause in one.causes.items() if code not in other.causes]
+def _causes_only_in(side: Side, other: Side) -> Sequence[Mapping[str, Any]]:
+    return [cause for code, cause in side.causes.items() if code not in other.causes]
 
 
-def _most(side: Side, check_id: str) -> float:
+def _max_points(side: Side, check_id: str) -> float:
     check = side.checks.get(check_id)
     return check["max_points"] if check else 0.0
 
