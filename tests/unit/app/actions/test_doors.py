@@ -14,6 +14,7 @@ from app.api.openapi import ERRORS
 from app.http.auth.guard import PUBLIC
 from app.http.auth.holders import RouteAction
 from app.http.auth.proof import SAFE_METHODS
+from app.http.parameters import IDS
 from app.main import create_app
 from app.settings import Settings
 
@@ -70,3 +71,18 @@ def test_each_group_of_commands_asks_for_actions(group: str) -> None:
     tree = ast.parse((APP / "commands" / f"{group}.py").read_text())
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert any(module.startswith("app.actions") for module in modules)
+
+
+def test_each_id_in_the_path_of_a_page_has_its_check() -> None:
+    service = create_app(Settings())
+    of_pages = [
+        str(context.path)
+        for context in iter_route_contexts(list(service.routes))
+        if getattr(context.endpoint, "__module__", "").startswith("app.web")
+    ]
+    names = {name for path in of_pages for name in re.findall(r"{(\w+_id)}", path)}
+    assert {"member_id", "submission_id"} <= names
+    assert names - IDS.keys() == {
+        "course_id",  # The session's holder acts in it.
+        "case_id",  # A key of the report.
+    }
