@@ -1,6 +1,8 @@
 """Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -17,6 +19,8 @@ from grader.report.messages import render
 from grader.report.model import HELD
 from grader.report.server_paths import clean
 
+Row = TypeVar("Row")
+
 #: Rows of a list on one page.
 ROWS = 50
 
@@ -25,6 +29,17 @@ def only_here(request: Request) -> str | None:
     """Return the address of the service, if links to it only work on its own machine."""
     url = service_url(request)
     return url if is_loopback(urlsplit(url).hostname or "") else None
+
+
+def one_page(
+    name: str, rows: Sequence[Row], most: int = ROWS, id_of: Callable[[Row], object] = attrgetter("id")
+) -> dict[str, Any]:
+    """Return the context of one page of a list: the rows, and as ``next`` the id after which another page begins.
+
+    Args:
+        rows: one more than `most` if there is another page.
+    """
+    return {name: rows[:most], "next": str(id_of(rows[most - 1])) if len(rows) > most else None}
 
 
 def cursor_of(cursor: str | None) -> str | None:

@@ -14,7 +14,7 @@ from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
-from app.http.staff import ROWS, cursor_of, search_of, titles_of
+from app.http.staff import ROWS, cursor_of, one_page, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
@@ -149,11 +149,10 @@ async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Res
     return visit.page(
         "course/reviews.html",
         "reviews",
-        rows=shown,
         names=names,
         titles=titles_of(visit.request, uses),
         answered=answered,
-        next=shown[-1][0].id if len(requests) > REQUESTS else None,
+        **one_page("rows", requests, REQUESTS, lambda row: row[0].id),
     )
 
 
@@ -189,11 +188,10 @@ async def list_extensions(visit: Visit, page_from: str | None = None, search: st
     return visit.page(
         "course/extensions.html",
         "extensions",
-        extensions=rows[:ROWS],
-        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         titles=titles_of(visit.request, [use for _, _, use in rows]),
         search=search,
         offered=offered,
+        **one_page("extensions", rows, id_of=lambda row: row[0].id),
     )
 
 
@@ -217,8 +215,7 @@ async def list_adjustments(visit: Visit, page_from: str | None = None, ended: st
     return visit.page(
         "course/adjustments.html",
         "adjustments",
-        adjustments=rows[:ROWS],
-        next=rows[ROWS - 1].adjustment.id if len(rows) > ROWS else None,
         titles=titles_of(visit.request, [each.use for each in rows]),
         ended=bool(ended),
+        **one_page("adjustments", rows, id_of=lambda row: row.adjustment.id),
     )

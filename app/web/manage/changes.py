@@ -13,7 +13,7 @@ from app.actions.fields import ID
 from app.courses import changes
 from app.courses.changes import LINKS, NAMES, Subjects
 from app.http.pages import maker_in_words
-from app.http.staff import ROWS, every_title
+from app.http.staff import ROWS, every_title, one_page
 from app.http.visits import Pages, Visit
 from app.storage.models import Change, Membership
 from app.texts import text
@@ -94,12 +94,11 @@ async def list_changes(
     return visit.page(
         "manage/changes.html",
         "changes",
-        entries=[words.entry(each) for each in rows[:ROWS]],
-        next=str(rows[ROWS - 1].id) if len(rows) > ROWS else None,
         makers=[(name, maker_in_words(name, words.language)) for name in makers],
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},
         member=subjects.members.get(member),
+        **one_page("entries", list(map(words.entry, rows)), id_of=lambda row: row.change.id),
     )
 
 

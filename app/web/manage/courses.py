@@ -9,7 +9,7 @@ from app.courses import uses
 from app.http.archives import limit_archives, send_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
-from app.http.staff import ROWS, cursor_of
+from app.http.staff import ROWS, cursor_of, one_page
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 
@@ -39,10 +39,9 @@ async def list_courses(visit: Visit, page_from: str | None = None) -> Response:
         is_first = holder.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
     return visit.page(
         "manage/courses.html",
-        rows=rows[:ROWS],
         sizes=sizes,
-        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         is_first=is_first,
+        **one_page("rows", rows, id_of=lambda row: row[0].id),
     )
 
 

@@ -18,7 +18,7 @@ from app.courses.membership import Members
 from app.errors import AppError
 from app.errors.members import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent
 from app.errors.uploads import MemberRemoved
-from app.http.staff import ROWS, cursor_of, only_here, search_of
+from app.http.staff import ROWS, cursor_of, one_page, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import MemberRole
@@ -235,9 +235,8 @@ async def list_joins(visit: Visit, page_from: str | None = None) -> Response:
     return visit.page(
         "manage/joins.html",
         "joins",
-        joins=rows[:ROWS],
         members=members,
-        next=rows[ROWS - 1].id if len(rows) > ROWS else None,
+        **one_page("joins", rows),
     )
 
 

@@ -9,7 +9,7 @@ from app.courses import people
 from app.errors.members import JoinUndone, PersonNotFound
 from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
-from app.http.staff import ROWS, cursor_of, search_of
+from app.http.staff import ROWS, cursor_of, one_page, search_of
 from app.http.visits import Pages, Visit
 
 #: The most people that a search for a merge offers.
@@ -28,10 +28,9 @@ async def list_people(visit: Visit, search: str = "", page_from: str | None = No
         courses = await people.courses_of(session, rows)
     return visit.page(
         "manage/people.html",
-        people=rows[:ROWS],
         courses=courses,
         search=text,
-        next=rows[ROWS - 1].person.id if len(rows) > ROWS else None,
+        **one_page("people", rows, id_of=lambda row: row.person.id),
     )
 
 

@@ -12,7 +12,7 @@ from app.actions import ways_in as actions
 from app.courses import membership
 from app.http.archives import as_file
 from app.http.fields import local
-from app.http.staff import ROWS, cursor_of, only_here
+from app.http.staff import ROWS, cursor_of, one_page, only_here
 from app.http.visits import Pages, Visit
 from app.storage.models import Role, utc_now
 
@@ -36,12 +36,11 @@ async def links_page(visit: Visit, page_from: str | None = None) -> Response:
         stored={"limit": str(max(actions.JOIN_LIMIT, usage.students)), "expires_at": local(ends, visit.zone)},
         now=utc_now(),
         usage=usage,
-        links=rows[:ROWS],
-        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         join_links=join_links,
         groups=groups,
         has_mail=visit.mailer is not None,
         only_here=only_here(visit.request),
+        **one_page("links", rows, id_of=lambda row: row[0].id),
     )
 
 
@@ -94,9 +93,8 @@ async def tokens_page(visit: Visit, page_from: str | None = None) -> Response:
         "manage/tokens.html",
         "tokens",
         now=utc_now(),
-        tokens=rows[:ROWS],
-        next=rows[ROWS - 1].id if len(rows) > ROWS else None,
         roles=[Role.SUBMITTER, *of_staff],
+        **one_page("tokens", rows),
     )
 
 

@@ -17,7 +17,7 @@ from app.errors.uploads import FileTooLarge, UploadRefused
 from app.http.bodies import chosen_file
 from app.http.forms import refusal_context
 from app.http.problems import problem
-from app.http.staff import cursor_of, offered, titles_of
+from app.http.staff import cursor_of, offered, one_page, titles_of
 from app.http.visits import Pages, Visit
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
@@ -44,11 +44,10 @@ async def batches_page(visit: Visit) -> Response:
     return visit.page(
         "operation/batches.html",
         "batch",
-        batches=batches[:LISTED],
-        next=batches[LISTED - 1].batch.id if len(batches) > LISTED else None,
         assignments=offered(visit.request, used),
         titles=titles_of(visit.request, [each.use for each in used]),
         limit_bytes=visit.parts.settings.batch_bytes,
+        **one_page("batches", batches, LISTED, lambda row: row.batch.id),
     )
 
 

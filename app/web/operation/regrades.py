@@ -8,7 +8,7 @@ from app.access.rights import Right
 from app.actions import regrades as actions
 from app.courses.uses import list_used
 from app.http.fields import KEY_FIELD
-from app.http.staff import cursor_of, offered, titles_of
+from app.http.staff import cursor_of, offered, one_page, titles_of
 from app.http.visits import Pages, Visit
 from app.teaching import regrades
 from app.teaching.outdated import outdated_of
@@ -35,12 +35,11 @@ async def regrades_page(visit: Visit, before: str = "") -> Response:
         "operation/regrades.html",
         "regrades",
         stored=dict(visit.request.query_params),
-        regrades=[(each, _state(each)) for each in rows[:LISTED]],
-        next=rows[LISTED - 1].regrade.id if len(rows) > LISTED else None,
         assignments=offered(visit.request, used),
         statuses=[status.value for status in Status],
         outdated=outdated,
         titles=titles_of(visit.request, [each.use for each in used]),
+        **one_page("regrades", [(each, _state(each)) for each in rows], LISTED, lambda row: row[0].regrade.id),
     )
 
 
