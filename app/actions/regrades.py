@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.actor import Actor, Writer, action, change
-from app.actions.fields import ActionRequest, Id, Moment, Name
+from app.actions.fields import ActionRequest, AssignmentKey, Id, Moment, Name
 from app.storage.models import JobStatus, Regrade
 from app.submissions import repository
 from app.submissions.listing import Selection
@@ -25,7 +25,7 @@ class SubmissionFilter(ActionRequest):
     at_least_one = "student", "assignment", "job_status", "status", "since"
 
     student: Name | None = None
-    assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
+    assignment: AssignmentKey | None = None
     job_status: JobStatus | None = None
     status: Status | None = Field(None, description="of the report that counts")
     since: Moment | None = Field(None, description="submitted at this moment or later")

@@ -8,7 +8,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
-from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
@@ -17,7 +16,7 @@ from app.actions.actor import Action, Actor
 from app.actions.fields import Id
 from app.api.schemas.base import Page
 from app.http.auth.holders import ActorFor, TokenFor
-from app.http.parameters import IDS, IdempotencyKey, ids_in
+from app.http.parameters import IDS, IdempotencyKey, Omittable, ids_in
 from app.http.texts import language_of
 from app.services import services
 from grader import Assignment
@@ -114,9 +113,7 @@ SubmissionReading = Annotated[Reading, reads(Right.READ_SUBMISSIONS)]
 
 
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
-Cursor = Annotated[
-    Id | SkipJsonSchema[None], Query(description="`next_cursor` of the page before; by default the first page")
-]
+Cursor = Annotated[Omittable[Id], Query(description="`next_cursor` of the page before; by default the first page")]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import courses as actions
@@ -19,7 +18,7 @@ from app.courses import course as courses
 from app.courses.uses import UsedAssignment
 from app.errors.courses import AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.http.archives import BINARY, limit_archives, send_archive
-from app.http.parameters import Refuses
+from app.http.parameters import Omittable, Refuses
 from app.http.texts import language_of
 from app.texts import title_of
 
@@ -77,7 +76,7 @@ class UseBody(Body):
 
 
 ChangesCursor = Annotated[
-    Annotated[str, Field(pattern="^[0-9]{1,18}$")] | SkipJsonSchema[None],
+    Omittable[Annotated[str, Field(pattern="^[0-9]{1,18}$")]],
     Query(description="`next_cursor` of the page before; by default the first page"),
 ]
 Viewer = Annotated[Reading, reads(Right.READ)]

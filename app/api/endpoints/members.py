@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access import persons
 from app.access.rights import Right
@@ -24,7 +23,7 @@ from app.errors.members import PersonNotFound
 from app.errors.requests import NotPermitted
 from app.http.archives import BINARY, send_archive_of_person, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
-from app.http.parameters import MemberId, PersonId
+from app.http.parameters import MemberId, Omittable, PersonId
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
@@ -63,13 +62,11 @@ Viewer = Annotated[Reading, reads(Right.SEE_MEMBERS)]
 
 
 async def _members(
-    role: Annotated[MemberRole | SkipJsonSchema[None], Query()] = None,
-    group: Annotated[Name | SkipJsonSchema[None], Query()] = None,
-    confirmed: Annotated[bool | SkipJsonSchema[None], Query()] = None,
-    removed: Annotated[bool | SkipJsonSchema[None], Query()] = None,
-    search: Annotated[
-        Name | SkipJsonSchema[None], Query(description="a part of the id, the name or the e-mail address")
-    ] = None,
+    role: Annotated[Omittable[MemberRole], Query()] = None,
+    group: Annotated[Omittable[Name], Query()] = None,
+    confirmed: Annotated[Omittable[bool], Query()] = None,
+    removed: Annotated[Omittable[bool], Query()] = None,
+    search: Annotated[Omittable[Name], Query(description="a part of the id, the name or the e-mail address")] = None,
 ) -> Members:
     return Members(role, group, confirmed, removed, search)
 

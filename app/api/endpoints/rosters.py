@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import UploadFile
 
 from app.access.links import NewLink, links_csv
@@ -23,6 +22,7 @@ from app.errors.rosters import RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.archives import as_file
 from app.http.bodies import read_file, read_form
+from app.http.parameters import Omittable
 from app.http.texts import language_of
 from app.http.watching import current_rights_if_slow
 from app.services import services
@@ -113,17 +113,17 @@ async def import_roster(
     actor: Annotated[Actor, acts(actions.import_roster)],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
-        Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],
+        Omittable[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]],
         Query(description="the `plan` of a dry run; if something else would be done by now, nothing is"),
     ] = None,
     id_column: Annotated[
-        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
+        Omittable[Annotated[str, Field(min_length=1, max_length=200)]],
         Query(description="the heading of the column with the ids; by default the best one that has values"),
     ] = None,
     links: Annotated[actions.LinksFor, Query(description="who gets a personal link")] = actions.LinksFor.NONE,
     mail: Annotated[bool, Query(description="send these links by mail, too")] = False,
     format: Annotated[
-        Format | SkipJsonSchema[None],
+        Omittable[Format],
         Query(description="`csv`: only the links, for a mail merge; by default as `Accept` says"),
     ] = None,
 ) -> RosterBody | Response:

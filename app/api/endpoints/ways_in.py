@@ -6,7 +6,6 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Query
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access import joining, links, tokens
 from app.access.links import NewLink
@@ -18,7 +17,7 @@ from app.actions.fields import Id
 from app.api.dependencies import Paged, Reading, Resource, acts, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
-from app.http.parameters import IdempotencyKey, MemberId, Refuses
+from app.http.parameters import IdempotencyKey, MemberId, Omittable, Refuses
 from app.storage.models import Membership, Role
 
 
@@ -151,9 +150,7 @@ async def create_links(actor: LinkMaker, wanted: actions.MakeLinks, mail: Mail =
 async def list_links(
     reading: Viewer,
     paging: Paged,
-    member: Annotated[
-        Id | SkipJsonSchema[None], Query(description="only links of this member"), Refuses((MemberNotFound,))
-    ] = None,
+    member: Annotated[Omittable[Id], Query(description="only links of this member"), Refuses((MemberNotFound,))] = None,
 ) -> Page[LinkBody]:
     """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)

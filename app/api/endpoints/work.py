@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import work as actions
@@ -17,7 +16,7 @@ from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
-from app.http.parameters import MemberId, Refuses, ReviewId, SubmissionId
+from app.http.parameters import MemberId, Omittable, Refuses, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
@@ -149,9 +148,7 @@ async def ask_for_review(
 async def list_reviews(
     reading: Viewer,
     paging: Paged,
-    answered: Annotated[
-        bool | SkipJsonSchema[None], Query(description="only those with an answer, or without one")
-    ] = None,
+    answered: Annotated[Omittable[bool], Query(description="only those with an answer, or without one")] = None,
 ) -> Page[ReviewBody]:
     """List them, the newest first."""
     rows = await reviews.list_reviews(reading.session, reading.course_id, answered=answered, **paging.rows)
