@@ -78,6 +78,10 @@ class Resource(APIRouter):
             name=name or action.do.__name__,
         )
 
+    def make(self, path: str, action: Action[..., Any], body: type[BaseModel], **more: Any) -> None:
+        """Add the route of an action that makes something; see `act`."""
+        self.act("POST", path, action, body, status_code=201, **more)
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -94,7 +94,7 @@ async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
     return paging.page(rows, CourseBody.model_validate)
 
 
-router.act("POST", "", actions.make_course, CourseBody, summary="Make a course", name="create_course", status_code=201)
+router.make("", actions.make_course, CourseBody, summary="Make a course", name="create_course")
 
 
 @router.get("/{course_id}", summary="Read a course")
@@ -105,14 +105,7 @@ async def read_course(reading: Viewer) -> CourseBody:
 router.act("PATCH", "/{course_id}", actions.change_course, CourseBody, summary="Change a course")
 
 
-router.act(
-    "POST",
-    "/{course_id}/copy",
-    actions.copy_course,
-    CourseBody,
-    summary="Copy a course to the next term",
-    status_code=201,
-)
+router.make("/{course_id}/copy", actions.copy_course, CourseBody, summary="Copy a course to the next term")
 
 
 @router.post("/{course_id}/export", summary="Export a course", response_class=StreamingResponse, responses=ARCHIVE)

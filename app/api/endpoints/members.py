@@ -85,15 +85,7 @@ async def list_members(
     return paging.page(rows, MemberBody.model_validate)
 
 
-members.act(
-    "POST",
-    "/members",
-    actions.add_member,
-    MemberBody,
-    summary="Add a member to a course",
-    name="create_member",
-    status_code=201,
-)
+members.make("/members", actions.add_member, MemberBody, summary="Add a member to a course", name="create_member")
 
 
 @members.get("/members/{member_id}", summary="Read a member")
@@ -117,13 +109,8 @@ async def delete_student(
     return DeletedBody.model_validate(await actions.delete_student(actor, student))
 
 
-members.act(
-    "POST",
-    "/members/{member_id}/join",
-    actions.join_members,
-    JoinBody,
-    summary="Join two members who are one student",
-    status_code=201,
+members.make(
+    "/members/{member_id}/join", actions.join_members, JoinBody, summary="Join two members who are one student"
 )
 
 
@@ -233,14 +220,7 @@ people_routes.act(
     actions.detach_identity,
     summary="Detach an account of single sign-on",
 )
-people_routes.act(
-    "POST",
-    "/people/{person_id}/merge",
-    actions.merge_people,
-    MergeBody,
-    summary="Merge two persons",
-    status_code=201,
-)
+people_routes.make("/people/{person_id}/merge", actions.merge_people, MergeBody, summary="Merge two persons")
 people_routes.act(
     "POST", "/people/merges/{merge_id}/undo", actions.undo_merge, MergeBody, summary="Take two merged persons apart"
 )
