@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
@@ -44,6 +45,7 @@ class Visit(Actor):
     Attributes:
         data, fields: of the form.
         refusal: the reason why the page of the form is shown again.
+        reading: the session of a page, which takes a connection only when it is used.
         shown: values for the page that an action has just returned.
     """
 
@@ -52,10 +54,16 @@ class Visit(Actor):
     fields: Fields = field(default_factory=lambda: Fields({}))
     refusal: AppError | None = None
     shown: dict[str, Any] = field(default_factory=dict)
+    reading: AsyncSession | None = None
 
     def showing(self, **shown: Any) -> "Visit":
         """Return the visit of a page that shows these values in place of its own."""
         return replace(self, shown=shown)
+
+    @property
+    def session(self) -> AsyncSession:
+        assert self.reading is not None, "only a page has one"
+        return self.reading
 
     @property
     def parts(self) -> Services:
@@ -178,7 +186,7 @@ class Pages(APIRouter):
     def page(
         self, path: str, right: Right | None = None, *, archived_too: bool = False, method: str = "GET"
     ) -> Callable[[Page], Page]:
-        """Add a page. Its function takes the `Visit`, and parameters of the address.
+        """Add a page. Its function takes the `Visit`, with a session for queries, and parameters of the address.
 
         Args:
             right: of its readers; None: whoever is signed in reads it.
@@ -186,9 +194,14 @@ class Pages(APIRouter):
         """
 
         def add(answer: Page) -> Page:
+            @wraps(answer)
+            async def endpoint(visit: Visit, *args: Any, **path: Any) -> Response:
+                async with visit.database.read() as session:
+                    return await answer(replace(visit, reading=session), *args, **path)
+
             visited = visit_of if right is None else PageFor(right, archived_too)
-            self.api_route(path, methods=[method])(_with_visit(answer, answer, visited))
-            return answer
+            self.api_route(path, methods=[method])(_with_visit(endpoint, answer, visited))
+            return endpoint
 
         return add
 

@@ -141,9 +141,8 @@ def _max_points(side: Side, check_id: str) -> float:
 
 @router.page(f"{COURSE}/assignments/{{assignment_id}}/same-code", Right.SEE_GRADES)
 async def list_groups(visit: Visit, assignment_id: str) -> Response:
-    async with visit.database.read() as session:
-        uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        comparison = await same_code.same_code(session, uses[0].id)
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id, assignment_id)
+    comparison = await same_code.same_code(visit.session, uses[0].id)
     title = titles_of(visit.request, uses)[assignment_id]
     return visit.page(
         "course/same_code.html", "course", assignment_id=assignment_id, title=title, comparison=comparison
@@ -152,15 +151,14 @@ async def list_groups(visit: Visit, assignment_id: str) -> Response:
 
 @router.page(f"{IN_COURSE}/same-code", Right.SEE_GRADES)
 async def group_page(visit: Visit, submission_id: str) -> Response:
-    async with visit.database.read() as session:
-        submission = await repository.existing_submission(session, submission_id, visit.holder)
-        if submission.course_id != visit.course_id:
-            raise SubmissionNotFound
-        uses = await used_assignments(session, visit.assignments, visit.course_id, submission.assignment_id)
-        group = await same_code.group_of(session, submission)
-        copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
-        listed = (await session.execute(reports.with_reports(Submission.id.in_(copies)))).all()
-        points = await grades.points_of(session, visit.assignments, listed)
+    submission = await repository.existing_submission(visit.session, submission_id, visit.holder)
+    if submission.course_id != visit.course_id:
+        raise SubmissionNotFound
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id, submission.assignment_id)
+    group = await same_code.group_of(visit.session, submission)
+    copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
+    listed = (await visit.session.execute(reports.with_reports(Submission.id.in_(copies)))).all()
+    points = await grades.points_of(visit.session, visit.assignments, listed)
     return visit.page(
         "course/same_code_group.html",
         "course",

@@ -134,14 +134,13 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
 @router.page("/courses/{course_id}/assignments/{assignment_id}/overview", Right.SEE_GRADES)
 async def overview(visit: Visit, assignment_id: str, group: str = "") -> Response:
     course_id, language = visit.course_id, visit.language
-    async with visit.database.read() as session:
-        (use,) = await used_assignments(session, visit.assignments, course_id, assignment_id)
-        groups = await membership.groups(session, course_id)
-        only = group if group in groups else None
-        statistics = await statistics_of(session, assignment_id, course=course_id, group=only)
-        moments = await moments_of(session, course_id, assignment_id, only)
-        column, students = await column_of(session, visit.assignments, use, course_id, only)
-        same_code = await count_groups(session, use.id)
+    (use,) = await used_assignments(visit.session, visit.assignments, course_id, assignment_id)
+    groups = await membership.groups(visit.session, course_id)
+    only = group if group in groups else None
+    statistics = await statistics_of(visit.session, assignment_id, course=course_id, group=only)
+    moments = await moments_of(visit.session, course_id, assignment_id, only)
+    column, students = await column_of(visit.session, visit.assignments, use, course_id, only)
+    same_code = await count_groups(visit.session, use.id)
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due

@@ -28,9 +28,8 @@ async def letter_page(visit: Visit, assignment_id: str, below: str = "", languag
     """Show the recipients, and a text to begin with."""
     typed = visit.fields.typed
     least, language = _points(typed.get("below", below)), typed.get("language", language)
-    async with visit.database.read() as session:
-        (use,) = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        students = await recipients(session, visit.assignments, use, below=least)
+    (use,) = await used_assignments(visit.session, visit.assignments, visit.course_id, assignment_id)
+    students = await recipients(visit.session, visit.assignments, use, below=least)
     language = language if language in LANGUAGES else visit.course.language
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.

@@ -41,10 +41,9 @@ router = Pages("/courses/{course_id}")
 
 @router.page("/members/{member_id}", Right.SEE_GRADES)
 async def member_page(visit: Visit, member_id: str) -> Response:
-    async with visit.database.read() as session:
-        member = await membership.find(session, visit.course_id, member_id)
-        work = await work_of(session, visit.assignments, member)
-        ways_in = await ways_in_of(session, member)
+    member = await membership.find(visit.session, visit.course_id, member_id)
+    work = await work_of(visit.session, visit.assignments, member)
+    ways_in = await ways_in_of(visit.session, member)
     return visit.page(
         "course/member.html",
         "course",
@@ -65,10 +64,9 @@ async def work_page(visit: Visit, at: actions.WorkId) -> Response:
         MemberNotFound, MemberNotStudent
         AssignmentNotFound: the course does not use it.
     """
-    async with visit.database.read() as session:
-        member = await membership.find(session, visit.course_id, at.member_id)
-        every = await work_of(session, visit.assignments, member)
-        work = next((each for each in every if each.use.assignment_id == at.assignment_id), None)
+    member = await membership.find(visit.session, visit.course_id, at.member_id)
+    every = await work_of(visit.session, visit.assignments, member)
+    work = next((each for each in every if each.use.assignment_id == at.assignment_id), None)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
     if work is None:
@@ -139,13 +137,12 @@ def _derivations(visit: Visit, work: Sequence[Work]) -> dict[str, list[str]]:
 async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Response:
     """List the requests for review that wait for an answer, or those that have one."""
     answered = show == "answered"
-    async with visit.database.read() as session:
-        requests = await reviews.list_reviews(
-            session, visit.course_id, answered=answered, limit=REQUESTS + 1, before=cursor_of(before)
-        )
-        shown = requests[:REQUESTS]
-        names = await names_of(session, [submission for _, submission in shown])
-        uses = await used_assignments(session, visit.assignments, visit.course_id)
+    requests = await reviews.list_reviews(
+        visit.session, visit.course_id, answered=answered, limit=REQUESTS + 1, before=cursor_of(before)
+    )
+    shown = requests[:REQUESTS]
+    names = await names_of(visit.session, [submission for _, submission in shown])
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/reviews.html",
         "reviews",
@@ -158,10 +155,9 @@ async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Res
 
 @router.page("/reviews/{review_id}", Right.SEE_GRADES)
 async def review_page(visit: Visit, review_id: str) -> Response:
-    async with visit.database.read() as session:
-        review, submission = await reviews.find(session, visit.course_id, review_id)
-        names = await names_of(session, [submission])
-        uses = await used_assignments(session, visit.assignments, visit.course_id)
+    review, submission = await reviews.find(visit.session, visit.course_id, review_id)
+    names = await names_of(visit.session, [submission])
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/review.html",
         "reviews",
@@ -179,12 +175,11 @@ router.act("/reviews/{review_id}", actions.answer_review, "/reviews", "review.an
 async def list_extensions(visit: Visit, page_from: str | None = None, search: str = "") -> Response:
     """List the extensions, and find the student for a new one."""
     search = search_of(search)
-    async with visit.database.read() as session:
-        rows = await extensions.list_extensions(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
-        offered = []
-        if search:
-            chosen = Members(role=MemberRole.STUDENT, removed=False, text=search)
-            offered = list((await membership.list_by_name(session, visit.course_id, chosen, limit=OFFERED))[0])
+    rows = await extensions.list_extensions(visit.session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+    offered = []
+    if search:
+        chosen = Members(role=MemberRole.STUDENT, removed=False, text=search)
+        offered = list((await membership.list_by_name(visit.session, visit.course_id, chosen, limit=OFFERED))[0])
     return visit.page(
         "course/extensions.html",
         "extensions",
@@ -203,15 +198,14 @@ router.act(
 @router.page("/adjustments", Right.SEE_GRADES)
 async def list_adjustments(visit: Visit, page_from: str | None = None, ended: str = "") -> Response:
     """List the adjustments that apply, or all that ever did, with a mark where the points below have changed."""
-    async with visit.database.read() as session:
-        rows = await adjustments.list_of_course(
-            session,
-            visit.assignments,
-            visit.course_id,
-            limit=ROWS + 1,
-            before=cursor_of(page_from),
-            ended_too=bool(ended),
-        )
+    rows = await adjustments.list_of_course(
+        visit.session,
+        visit.assignments,
+        visit.course_id,
+        limit=ROWS + 1,
+        before=cursor_of(page_from),
+        ended_too=bool(ended),
+    )
     return visit.page(
         "course/adjustments.html",
         "adjustments",

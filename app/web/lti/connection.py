@@ -23,16 +23,15 @@ router = Pages("/courses/{course_id}/lms")
 @router.page("", Right.SEE_GRADES)
 async def connection_page(visit: Visit) -> Response:
     holder = visit.holder
-    async with visit.database.read() as session:
-        connections = await connection.connections_of(session, visit.course_id)
-        waits = await connection.waits_of(session, LtiContext.course_id == visit.course_id)
-        failures = await connection.failures_of(session, visit.course_id)
-        differences = await connection.differences_of(session, visit.course_id)
-        going = {
-            each.context.id: await binding.count_leaving(session, each.context, actions.roles_that_go(holder))
-            for each in connections
-        }
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
+    connections = await connection.connections_of(visit.session, visit.course_id)
+    waits = await connection.waits_of(visit.session, LtiContext.course_id == visit.course_id)
+    failures = await connection.failures_of(visit.session, visit.course_id)
+    differences = await connection.differences_of(visit.session, visit.course_id)
+    going = {
+        each.context.id: await binding.count_leaving(visit.session, each.context, actions.roles_that_go(holder))
+        for each in connections
+    }
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "lti/connection.html",
         "lms",
@@ -87,9 +86,8 @@ async def send(visit: Visit, link_id: str) -> Response:
 
 @router.page("/select/{selection_id}", Right.MANAGE_ASSIGNMENTS)
 async def selection_page(visit: Visit, selection_id: str) -> Response:
-    async with visit.database.read() as session:
-        _, context, platform = await deep_linking.find(session, selection_id, visit.holder.membership_id)
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
+    _, context, platform = await deep_linking.find(visit.session, selection_id, visit.holder.membership_id)
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
     titles = every_title(visit.request, [each.use for each in used])
     return visit.page(
         "lti/choose.html",

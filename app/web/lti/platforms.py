@@ -24,8 +24,7 @@ router = Pages("/platforms")
 
 @router.page("", Right.MANAGE_PLATFORMS)
 async def platforms_page(visit: Visit) -> Response:
-    async with visit.database.read() as session:
-        rows = await platforms.list_platforms(session)
+    rows = await platforms.list_platforms(visit.session)
     return visit.page(
         "lti/platforms.html",
         platforms=rows,
@@ -58,12 +57,11 @@ async def invite(visit: Visit) -> Response:
 
 @router.page(ONE, Right.MANAGE_PLATFORMS)
 async def platform_page(visit: Visit, platform_id: str) -> Response:
-    async with visit.database.read() as session:
-        platform = await platforms.find(session, platform_id)
-        known = await platforms.deployments(session, platform_id)
-        courses = await platforms.count_courses(session, platform_id)
-        waits = await connection.waits_of(session, LtiContext.platform_id == platform_id)
-        same_client = await platforms.same_client(session, platform)
+    platform = await platforms.find(visit.session, platform_id)
+    known = await platforms.deployments(visit.session, platform_id)
+    courses = await platforms.count_courses(visit.session, platform_id)
+    waits = await connection.waits_of(visit.session, LtiContext.platform_id == platform_id)
+    same_client = await platforms.same_client(visit.session, platform)
     return visit.page(
         "lti/platform.html",
         platform=platform,

@@ -77,18 +77,17 @@ async def list_changes(
 ) -> Response:
     by = by if by.isprintable() else ""
     before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None
-    async with visit.database.read() as session:
-        rows = await changes.list_changes(
-            session,
-            visit.course_id,
-            limit=ROWS + 1,
-            before=before,
-            subject=subject if subject in NAMES else None,
-            made_by=by[:200],
-            member_id=member if ID.fullmatch(member) else None,
-        )
-        subjects = await changes.subjects_of(session, visit.course_id, rows)
-        makers = await changes.makers(session, visit.course_id)
+    rows = await changes.list_changes(
+        visit.session,
+        visit.course_id,
+        limit=ROWS + 1,
+        before=before,
+        subject=subject if subject in NAMES else None,
+        made_by=by[:200],
+        member_id=member if ID.fullmatch(member) else None,
+    )
+    subjects = await changes.subjects_of(visit.session, visit.course_id, rows)
+    makers = await changes.makers(visit.session, visit.course_id)
     titles = every_title(visit.request, tuple(subjects.uses.values()))
     words = Words(visit.language, visit.zone, subjects, titles)
     return visit.page(

@@ -69,10 +69,9 @@ async def make_course(visit: Visit) -> Response:
 
 @router.page(f"{ONE}/start", Right.SEE_MEMBERS)
 async def start(visit: Visit) -> Response:
-    async with visit.database.read() as session:
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
-        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
-        platform = await platforms.name_for_course(session, visit.course_id)
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
+    size = (await courses.sizes(visit.session, [visit.course_id]))[visit.course_id]
+    platform = await platforms.name_for_course(visit.session, visit.course_id)
     return visit.page(
         "manage/start.html",
         "settings",
@@ -114,8 +113,7 @@ async def export(visit: Visit) -> Response:
 
 @router.page(f"{ONE}/delete", Right.DELETE_COURSE)
 async def delete_page(visit: Visit) -> Response:
-    async with visit.database.read() as session:
-        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
+    size = (await courses.sizes(visit.session, [visit.course_id]))[visit.course_id]
     return visit.page("manage/course_delete.html", "settings", size=size)
 
 

@@ -54,13 +54,12 @@ async def list_members(visit: Visit) -> Response:
     )
     number = int(query["page"]) if query.get("page", "").isdecimal() and len(query["page"]) < 6 else 1
     number = min(max(number, 1), MOST_PAGES)
-    async with visit.database.read() as session:
-        shown, total = await membership.list_by_name(
-            session, visit.course_id, chosen, limit=ROWS, offset=(number - 1) * ROWS
-        )
-        groups = await membership.groups(session, visit.course_id)
-        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
-        platform = None if total else await platforms.name_for_course(session, visit.course_id)
+    shown, total = await membership.list_by_name(
+        visit.session, visit.course_id, chosen, limit=ROWS, offset=(number - 1) * ROWS
+    )
+    groups = await membership.groups(visit.session, visit.course_id)
+    size = (await courses.sizes(visit.session, [visit.course_id]))[visit.course_id]
+    platform = None if total else await platforms.name_for_course(visit.session, visit.course_id)
     return visit.page(
         "manage/members.html",
         "members",
@@ -89,8 +88,7 @@ async def confirm_many(visit: Visit) -> Response:
 
 @router.page("/members/new", Right.MANAGE_MEMBERS)
 async def new_member(visit: Visit) -> Response:
-    async with visit.database.read() as session:
-        groups = await membership.groups(session, visit.course_id)
+    groups = await membership.groups(visit.session, visit.course_id)
     return visit.page("manage/member_new.html", "members", groups=groups, roles=actions.manageable_roles(visit.holder))
 
 
@@ -117,14 +115,13 @@ async def _is_same(actor: Actor, wanted: actions.AddMember, member_id: str) -> b
 @router.page(ONE, Right.SEE_MEMBERS)
 async def member_page(visit: Visit, member_id: str) -> Response:
     holder = visit.holder
-    async with visit.database.read() as session:
-        member = await membership.find(session, visit.course_id, member_id)
-        groups = await membership.groups(session, visit.course_id)
-        perhaps = await membership.perhaps_the_same(session, member) if member.role == MemberRole.STUDENT else ()
-        of_others = member.role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)
-        knows_links = holder.has(Right.MANAGE_LINKS) and of_others
-        given = await links.list_links(session, holder, limit=1, member_id=member.id) if knows_links else ()
-        join = await membership.join_of(session, member)
+    member = await membership.find(visit.session, visit.course_id, member_id)
+    groups = await membership.groups(visit.session, visit.course_id)
+    perhaps = await membership.perhaps_the_same(visit.session, member) if member.role == MemberRole.STUDENT else ()
+    of_others = member.role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)
+    knows_links = holder.has(Right.MANAGE_LINKS) and of_others
+    given = await links.list_links(visit.session, holder, limit=1, member_id=member.id) if knows_links else ()
+    join = await membership.join_of(visit.session, member)
     may_manage = member.role in actions.manageable_roles(holder)
     return visit.page(
         "manage/member_edit.html",
@@ -185,17 +182,16 @@ def _back(visit: Visit, member_id: str, said: str) -> Response:
 async def join_page(visit: Visit, member_id: str, other: str = "", search: str = "") -> Response:
     """Offer members who may be the same student, and show what a join with the chosen one would move."""
     search = search_of(search)
-    async with visit.database.read() as session:
-        member = await membership.find(session, visit.course_id, member_id)
-        if member.role != MemberRole.STUDENT:
-            raise MemberNotStudent
-        offered = await membership.perhaps_the_same(session, member)
-        if search:
-            wanted = Members(role=MemberRole.STUDENT, removed=False, text=search)
-            others, _ = await membership.list_by_name(session, visit.course_id, wanted, limit=OFFERED)
-            offered = [each for each in others if each.id != member.id]
-        chosen = await membership.find(session, visit.course_id, other) if ID.fullmatch(other) else None
-        moving = await joins.would_move(session, chosen) if chosen else None
+    member = await membership.find(visit.session, visit.course_id, member_id)
+    if member.role != MemberRole.STUDENT:
+        raise MemberNotStudent
+    offered = await membership.perhaps_the_same(visit.session, member)
+    if search:
+        wanted = Members(role=MemberRole.STUDENT, removed=False, text=search)
+        others, _ = await membership.list_by_name(visit.session, visit.course_id, wanted, limit=OFFERED)
+        offered = [each for each in others if each.id != member.id]
+    chosen = await membership.find(visit.session, visit.course_id, other) if ID.fullmatch(other) else None
+    moving = await joins.would_move(visit.session, chosen) if chosen else None
     return visit.page(
         "manage/member_join.html",
         "members",
@@ -228,10 +224,9 @@ async def _is_joined(actor: Actor, member_id: str, other_id: str) -> bool:
 
 @router.page("/joins", Right.SEE_MEMBERS)
 async def list_joins(visit: Visit, page_from: str | None = None) -> Response:
-    async with visit.database.read() as session:
-        rows = await joins.list_joins(session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
-        ids = {id for each in rows for id in (each.kept_member_id, each.merged_member_id) if id}
-        members = await membership.by_ids(session, visit.course_id, ids)
+    rows = await joins.list_joins(visit.session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+    ids = {id for each in rows for id in (each.kept_member_id, each.merged_member_id) if id}
+    members = await membership.by_ids(visit.session, visit.course_id, ids)
     return visit.page(
         "manage/joins.html",
         "joins",

@@ -23,9 +23,8 @@ router = Pages("/people")
 @router.page("", Right.SEE_PEOPLE)
 async def list_people(visit: Visit, search: str = "", page_from: str | None = None) -> Response:
     text = search_of(search)
-    async with visit.database.read() as session:
-        rows = await people.list_people(session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
-        courses = await people.courses_of(session, rows)
+    rows = await people.list_people(visit.session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
+    courses = await people.courses_of(visit.session, rows)
     return visit.page(
         "manage/people.html",
         courses=courses,
@@ -37,12 +36,11 @@ async def list_people(visit: Visit, search: str = "", page_from: str | None = No
 @router.page(ONE, Right.SEE_PEOPLE)
 async def person_page(visit: Visit, person_id: str, search: str = "") -> Response:
     search = search_of(search)
-    async with visit.database.read() as session:
-        known = await people.find(session, person_id)
-        offered = await people.list_people(session, limit=OFFERED + 1, text=search) if search else []
-        others = [each for each in offered if each.person.id != person_id][:OFFERED]
-        merges = await persons.merges_of(session, person_id)
-        courses = await people.courses_of(session, [known, *others])
+    known = await people.find(visit.session, person_id)
+    offered = await people.list_people(visit.session, limit=OFFERED + 1, text=search) if search else []
+    others = [each for each in offered if each.person.id != person_id][:OFFERED]
+    merges = await persons.merges_of(visit.session, person_id)
+    courses = await people.courses_of(visit.session, [known, *others])
     return visit.page(
         "manage/person.html",
         known=known,

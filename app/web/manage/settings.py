@@ -33,8 +33,7 @@ router = Pages("/courses/{course_id}/settings")
 
 @router.page("", Right.SEE_MEMBERS)
 async def settings_page(visit: Visit) -> Response:
-    async with visit.database.read() as session:
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
     ids = {each.use.assignment_id for each in used}
     return visit.page(
         "manage/settings.html",
@@ -58,9 +57,8 @@ async def use_assignment(visit: Visit) -> Response:
 
 @router.page(ONE, Right.SEE_MEMBERS)
 async def rules_page(visit: Visit, assignment_id: str) -> Response:
-    async with visit.database.read() as session:
-        used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
-        in_use = await uses.in_use(session, used.use)
+    used = await uses.find_used(visit.session, visit.course_id, assignment_id, visit.assignments)
+    in_use = await uses.in_use(visit.session, used.use)
     file, points = visit.assignments.get(assignment_id), used.use.grade_book_points
     return visit.page(
         "manage/assignment.html",

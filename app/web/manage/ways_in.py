@@ -24,11 +24,10 @@ router = Pages("/courses/{course_id}")
 
 @router.page("/links", Right.MANAGE_LINKS)
 async def links_page(visit: Visit, page_from: str | None = None) -> Response:
-    async with visit.database.read() as session:
-        usage = await links.usage(session, visit.course_id)
-        rows = await links.list_links(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
-        join_links = await joining.list_links(session, visit.course_id, limit=JOIN_LINKS)
-        groups = await membership.groups(session, visit.course_id)
+    usage = await links.usage(visit.session, visit.course_id)
+    rows = await links.list_links(visit.session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+    join_links = await joining.list_links(visit.session, visit.course_id, limit=JOIN_LINKS)
+    groups = await membership.groups(visit.session, visit.course_id)
     ends = (utc_now() + timedelta(days=actions.JOIN_DAYS)).astimezone(visit.zone).replace(hour=23, minute=59, second=0)
     return visit.page(
         "manage/links.html",
@@ -85,8 +84,7 @@ def _code(address: str) -> Markup:
 
 @router.page("/tokens", Right.MANAGE_TOKENS)
 async def tokens_page(visit: Visit, page_from: str | None = None) -> Response:
-    async with visit.database.read() as session:
-        rows = await tokens.list_tokens(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+    rows = await tokens.list_tokens(visit.session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
     # Tokens of admins act in all courses, so they belong to none.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if visit.holder.may(Right.MAKE_TOKENS_OF_STAFF) else []
     return visit.page(

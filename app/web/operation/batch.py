@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.actions import hand_in as actions
@@ -38,9 +37,8 @@ router = Pages("/courses/{course_id}/batch")
 @router.page("", Right.SEE_GRADES)
 async def batches_page(visit: Visit) -> Response:
     before = _cursor(visit, "before")
-    async with visit.database.read() as session:
-        batches = await lines.list_batches(session, visit.course_id, limit=LISTED + 1, before=before)
-        used = await list_used(session, visit.course_id, visit.assignments)
+    batches = await lines.list_batches(visit.session, visit.course_id, limit=LISTED + 1, before=before)
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/batches.html",
         "batch",
@@ -72,14 +70,13 @@ async def batch_page(visit: Visit, batch_id: str) -> Response:
 
     Raises: BatchNotFound
     """
-    async with visit.database.read() as session:
-        batch = await taking_in.find_batch(session, visit.course_id, batch_id)
-        (progress,) = await lines.progress_of(session, [batch])
-        unmatched, next_unmatched = await _files(visit, session, batch, UNMATCHED, "unmatched")
-        undone, next_undone = await _files(visit, session, batch, UNDONE, "undone")
-        done, next_done = await _files(visit, session, batch, DONE, "after")
-        students = await taking_in.candidates(session, visit.course_id) if unmatched else []
-        used = await list_used(session, visit.course_id, visit.assignments)
+    batch = await taking_in.find_batch(visit.session, visit.course_id, batch_id)
+    (progress,) = await lines.progress_of(visit.session, [batch])
+    unmatched, next_unmatched = await _files(visit, batch, UNMATCHED, "unmatched")
+    undone, next_undone = await _files(visit, batch, UNDONE, "undone")
+    done, next_done = await _files(visit, batch, DONE, "after")
+    students = await taking_in.candidates(visit.session, visit.course_id) if unmatched else []
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/batch.html",
         "batch",
@@ -121,11 +118,11 @@ router.act("/{batch_id}/leave-out", actions.leave_out_files, "/{batch_id}", "bat
 
 
 async def _files(
-    visit: Visit, session: AsyncSession, batch: Batch, states: Collection[BatchFileState], parameter: str
+    visit: Visit, batch: Batch, states: Collection[BatchFileState], parameter: str
 ) -> tuple[Sequence[BatchLine], str | None]:
     """Return a page of the files in these states, and the cursor of the next one."""
     after = _cursor(visit, parameter)
-    files = await lines.list_files(session, batch.id, states, limit=PER_PAGE + 1, after=after)
+    files = await lines.list_files(visit.session, batch.id, states, limit=PER_PAGE + 1, after=after)
     return files[:PER_PAGE], files[PER_PAGE - 1].file.id if len(files) > PER_PAGE else None
 
 

@@ -27,10 +27,11 @@ router = Pages("/courses/{course_id}/regrades")
 
 @router.page("", Right.SEE_STATISTICS)
 async def regrades_page(visit: Visit, before: str = "") -> Response:
-    async with visit.database.read() as session:
-        rows = await regrades.list_regrades(session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id)
-        used = await list_used(session, visit.course_id, visit.assignments)
-        outdated = await outdated_of(session, visit.assignments, visit.course_id)
+    rows = await regrades.list_regrades(
+        visit.session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id
+    )
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
+    outdated = await outdated_of(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "operation/regrades.html",
         "regrades",
@@ -66,14 +67,13 @@ async def regrade_page(
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
     only_changed, offset = show != "all", (number - 1) * PER_PAGE
-    async with visit.database.read() as session:
-        regrade = await regrades.find_regrade(session, regrade_id, visit.course_id)
-        state = _state(regrade)
-        counts = await count_changes(session, regrade_id) if regrade.regrade.dropped_at is None else ChangeCounts()
-        items = await list_changes(session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
-        is_open = regrade.regrade.is_preview and state in ("running", "ready")
-        counted = await counted_changes(session, visit.assignments, items, regrade_id) if is_open else {}
-        used = await list_used(session, visit.course_id, visit.assignments)
+    regrade = await regrades.find_regrade(visit.session, regrade_id, visit.course_id)
+    state = _state(regrade)
+    counts = await count_changes(visit.session, regrade_id) if regrade.regrade.dropped_at is None else ChangeCounts()
+    items = await list_changes(visit.session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
+    is_open = regrade.regrade.is_preview and state in ("running", "ready")
+    counted = await counted_changes(visit.session, visit.assignments, items, regrade_id) if is_open else {}
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/regrade.html",
         "regrades",

@@ -130,8 +130,7 @@ async def check(visit: Visit, assignment_id: str) -> Response:
 @router.page(f"{PATH}/template.{{form}}", Right.READ)
 async def template(visit: Visit, assignment_id: str, form: Literal["ipynb", "py"]) -> Response:
     """Send the file to begin with, as a notebook that hands itself in, or as a module."""
-    async with visit.database.read() as session:
-        task = await own_task(session, visit.assignments, visit.holder, assignment_id)
+    task = await own_task(visit.session, visit.assignments, visit.holder, assignment_id)
     if form == "ipynb":
         cell = notebook_cell(visit.url, assignment_id, visit.language)
         content, media_type = handout.notebook(task.assignment, visit.language, cell), "application/x-ipynb+json"
