@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions.actor import Actor, Writer, action, change
-from app.actions.fields import ID
+from app.actions.fields import ID, ActionRequest
 from app.courses import course as courses
 from app.courses import uses
 from app.courses.uses import UsedAssignment
@@ -58,20 +58,28 @@ def roles_that_go(holder: Principal) -> Collection[MemberRole]:
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
 
 
+class ChooseAssignment(ActionRequest):
+    assignment: str = ""
+
+
+class SendGrades(ActionRequest):
+    score: str | None = None
+
+
 @change(Right.MANAGE_ASSIGNMENTS)
-async def choose_assignment(actor: Writer, link_id: str, assignment_id: str) -> None:
+async def choose_assignment(actor: Writer, link_id: str, wanted: ChooseAssignment) -> None:
     """Let a link lead to an assignment. Raises: LinkNotFound, AssignmentUnknown"""
     link = await connection.find_link(actor.session, actor.course_id, link_id)
-    await arrival.choose(actor.session, link, actor.course_id, assignment_id, actor.assignments, actor.name)
+    await arrival.choose(actor.session, link, actor.course_id, wanted.assignment, actor.assignments, actor.name)
 
 
 @change(Right.MANAGE_ASSIGNMENTS)
-async def send_grades_again(actor: Writer, link_id: str, score_id: str | None) -> None:
+async def send_grades_again(actor: Writer, link_id: str, wanted: SendGrades) -> None:
     """Send all grades of a link that could not be delivered again, or this one. Raises: LinkNotFound"""
-    if score_id is not None and not ID.fullmatch(score_id):
+    if wanted.score is not None and not ID.fullmatch(wanted.score):
         raise LinkNotFound
     link = await connection.find_link(actor.session, actor.course_id, link_id)
-    await send_again(actor.session, link.id, score_id)
+    await send_again(actor.session, link.id, wanted.score)
 
 
 @dataclass(frozen=True)

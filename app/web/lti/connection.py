@@ -66,19 +66,8 @@ async def make_code(visit: Visit) -> Response:
 
 
 router.act("/contexts/{context_id}/disconnect", actions.disconnect, "", "lms.disconnected", sure=True)
-
-
-@router.form("/links/{link_id}", actions.choose_assignment)
-async def choose(visit: Visit, link_id: str) -> Response:
-    await actions.choose_assignment(visit, link_id, visit.fields.typed.get("assignment", ""))
-    return visit.lead_to("/lms", "lms.chosen")
-
-
-@router.form("/links/{link_id}/send", actions.send_grades_again)
-async def send(visit: Visit, link_id: str) -> Response:
-    """Send all grades of a link that could not be delivered again, or the one that the form names."""
-    await actions.send_grades_again(visit, link_id, visit.fields.typed.get("score") or None)
-    return visit.lead_to("/lms", "lms.sent_again")
+router.act("/links/{link_id}", actions.choose_assignment, "", "lms.chosen")
+router.act("/links/{link_id}/send", actions.send_grades_again, "", "lms.sent_again")
 
 
 # --- Deep Linking: a teacher chooses where a new link of the platform leads to ----------------------------------------
