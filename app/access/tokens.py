@@ -265,7 +265,7 @@ async def add_token(
 
 
 async def list_tokens(
-    session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None
+    session: AsyncSession, viewer: Principal, *, limit: int | None = None, before: str | None = None
 ) -> Sequence[Token]:
     """List the newest tokens that `viewer` may manage, ended ones too, without personal links (`links.list_links`).
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
 from app.courses import changes, copying, uses
 from app.courses import course as courses
@@ -61,9 +61,9 @@ class CopyCourse(ActionRequest):
 
 @action(Right.MAKE_COURSES)
 async def make_course(
-    asking: Asking, wanted: MakeCourse, *, uses_too: Collection[str] = (), key: str | None = None
+    actor: Actor, wanted: MakeCourse, *, uses_too: Collection[str] = (), key: str | None = None
 ) -> Course:
-    """Make a course, without people.
+    """Make a course. It has no people and uses no assignments yet.
 
     Args:
         uses_too: ids of the assignments that it uses from the beginning; another one raises AssignmentUnknown.
@@ -74,18 +74,18 @@ async def make_course(
 
     async def make(session: AsyncSession) -> Course:
         course = await courses.add(
-            session, **values, made_by=asking.name, created_by=asking.holder.id, idempotency_key=key
+            session, **values, made_by=actor.name, created_by=actor.holder.id, idempotency_key=key
         )
         for assignment_id in uses_too:
-            await uses.put(session, course.id, assignment_id, asking.assignments, {}, asking.name)
+            await uses.put(session, course.id, assignment_id, actor.assignments, {}, actor.name)
         return course
 
-    course, _ = await make_once(asking.database, Course, asking.holder.id, key, values, make)
+    course, _ = await make_once(actor.database, Course, actor.holder.id, key, values, make)
     return course
 
 
-@action(Right.MANAGE_COURSE)
-async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
+@change(Right.MANAGE_COURSE)
+async def change_course(actor: Writer, wanted: ChangeCourse) -> Course:
     """Change what is given. In an archived course only `archived` and `retention_days` change, unless the request opens
     it again. Only an admin sets `retention_days`: data is deleted by it.
 
@@ -93,14 +93,14 @@ async def change_course(asking: Asking, wanted: ChangeCourse) -> Course:
     """
     given = wanted.set_values()
     if "retention_days" in given:
-        asking.holder.check(Right.DELETE_STUDENTS)
-    async with asking.write() as session:
-        return await courses.change(session, asking.course_id, given, asking.name)
+        actor.holder.check(Right.DELETE_STUDENTS)
+    return await courses.change(actor.session, actor.course_id, given, actor.name)
 
 
 @action(Right.MANAGE_COURSE)
-async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = None) -> Course:
-    """Make a course with the same assignments, dates, rules and staff, without students and submissions.
+async def copy_course(actor: Actor, wanted: CopyCourse, *, key: str | None = None) -> Course:
+    """Make a course with the same assignments, dates and rules, and with the same teachers and assistants, without
+    students and submissions. An archived course can be copied, too.
 
     Args:
         key: the same request sent again with it makes no second copy.
@@ -110,45 +110,48 @@ async def copy_course(asking: Asking, wanted: CopyCourse, *, key: str | None = N
     async def copy(session: AsyncSession) -> Course:
         return await copying.copy(
             session,
-            await courses.existing(session, asking.course_id),
-            asking.assignments,
+            await courses.existing(session, actor.course_id),
+            actor.assignments,
             **wanted.model_dump(),
-            made_by=asking.name,
-            created_by=asking.holder.id,
+            made_by=actor.name,
+            created_by=actor.holder.id,
             idempotency_key=key,
         )
 
-    course, _ = await make_once(asking.database, Course, asking.holder.id, key, {"title": wanted.title}, copy)
+    course, _ = await make_once(actor.database, Course, actor.holder.id, key, {"title": wanted.title}, copy)
     return course
 
 
 @action(Right.MANAGE_COURSE)
-async def export_course(asking: Asking, language: str) -> AsyncIterator[bytes]:
-    """Write the course as one archive, piece by piece. The log of changes has a line for it before the first one.
+async def export_course(actor: Actor, language: str) -> AsyncIterator[bytes]:
+    """Write an archive of the course with all files, reports, grades, people, decisions and the log of changes, which
+    gets a line for it. It holds no secret, no hash of one, and no numbers that the next attempt is asked.
 
     Args:
         language: of the text that explains the archive.
     """
-    async with asking.write() as session:
-        course = await courses.existing(session, asking.course_id)
-        changes.log(session, course, asking.name, {}, {"exported": True})
-    return course_archive(asking.database, asking.assignments, course, language)
+    async with actor.write() as session:
+        course = await courses.existing(session, actor.course_id)
+        changes.log(session, course, actor.name, {}, {"exported": True})
+    return course_archive(actor.database, actor.assignments, course, language)
 
 
 @action(Right.DELETE_COURSE)
-async def delete_course(asking: Asking, *, title: str) -> DeletedCourse:
-    """Delete a course with everything in it, and the people who are in no other one. The course Default stays, empty.
+async def delete_course(actor: Actor, *, title: str) -> DeletedCourse:
+    """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
+
+    The course Default stays, empty, and so do the tokens of admins. Earlier backups still hold the data.
 
     Args:
         title: its exact title, as a confirmation.
     Raises:
         DeletionUnconfirmed: the title is another one.
     """
-    async with asking.database.read() as session:
-        course = await courses.existing(session, asking.course_id)
+    async with actor.database.read() as session:
+        course = await courses.existing(session, actor.course_id)
     if course.title != title:
         raise DeletionUnconfirmed(came=title[:200])
-    return await deletion.delete_course(asking.database, course.id)
+    return await deletion.delete_course(actor.database, course.id)
 
 
 # --- the assignments of a course --------------------------------------------------------------------------------------
@@ -205,52 +208,51 @@ class ChangeAssignment(ActionRequest):
     )
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def add_assignment(asking: Asking, assignment_id: str) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def add_assignment(actor: Writer, assignment_id: str) -> None:
     """Have the course use an assignment as its file says. An assignment that it already uses keeps its dates.
 
     Raises: AssignmentUnknown
     """
-    async with asking.write() as session:
-        used = await uses.list_used(session, asking.course_id, asking.assignments)
-        if assignment_id not in {each.use.assignment_id for each in used}:
-            await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
+    used = await uses.list_used(actor.session, actor.course_id, actor.assignments)
+    if assignment_id not in {each.use.assignment_id for each in used}:
+        await uses.put(actor.session, actor.course_id, assignment_id, actor.assignments, {}, actor.name)
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def use_assignment(asking: Asking, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
-    """Have the course use an assignment, with these dates and rules and no others.
+@change(Right.MANAGE_ASSIGNMENTS)
+async def use_assignment(actor: Writer, assignment_id: str, wanted: UseAssignment) -> UsedAssignment:
+    """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
+
+    A course uses one file once. Dates count at once, for what was handed in, too; nothing is graded again.
 
     Raises: AssignmentUnknown, RulesContradictory, LateWithoutDue
     """
-    async with asking.write() as session:
-        return await uses.put(
-            session, asking.course_id, assignment_id, asking.assignments, wanted.set_values(), asking.name
-        )
+    return await uses.put(
+        actor.session, actor.course_id, assignment_id, actor.assignments, wanted.set_values(), actor.name
+    )
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def change_assignment(asking: Asking, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
-    """Change what is given. Dates count at once, also for earlier attempts.
+@change(Right.MANAGE_ASSIGNMENTS)
+async def change_assignment(actor: Writer, assignment_id: str, wanted: ChangeAssignment) -> UsedAssignment:
+    """Change what is given. `as_in_file` names the dates and rules for which the file holds again.
 
     Raises:
         AssignmentNotFound: the course does not use it.
         RulesContradictory, LateWithoutDue
     """
-    async with asking.write() as session:
-        return await uses.change(
-            session,
-            asking.course_id,
-            assignment_id,
-            asking.assignments,
-            wanted.set_values(),
-            asking.name,
-            wanted.as_in_file,
-        )
+    return await uses.change(
+        actor.session,
+        actor.course_id,
+        assignment_id,
+        actor.assignments,
+        wanted.set_values(),
+        actor.name,
+        wanted.as_in_file,
+    )
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def remove_assignment(asking: Asking, assignment_id: str) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def remove_assignment(actor: Writer, assignment_id: str) -> None:
     """Let the course use an assignment no more. Refused while there are submissions to it. In the course Default the
     file's own dates and rules hold again.
 
@@ -258,5 +260,4 @@ async def remove_assignment(asking: Asking, assignment_id: str) -> None:
         AssignmentInUse: there are submissions to it, or decisions about somebody's.
         AssignmentNotFound: the course does not use it.
     """
-    async with asking.write() as session:
-        await uses.remove(session, asking.course_id, assignment_id, asking.name)
+    await uses.remove(actor.session, actor.course_id, assignment_id, actor.name)

@@ -202,3 +202,5 @@ Percent = Annotated[Number, Field(ge=0, le=100)]
 #: The points for an assignment or a check.
 Points = Annotated[Number, Field(ge=0.01, le=MOST_POINTS)]
 Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=["01ksvh1y8gk3v0q4m2z7c9x5ab"])]
+#: The id of an assignment, which its file has.
+AssignmentKey = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest
 from app.courses import course as courses
 from app.courses import members
@@ -56,7 +56,7 @@ class HandIn(ActionRequest):
 
 @action(Right.SUBMIT, archived_too=True)
 async def hand_in(
-    asking: Asking,
+    actor: Actor,
     inbox: Inbox,
     wanted: HandIn,
     *,
@@ -74,16 +74,16 @@ async def hand_in(
         asks_again: raise HandedInBefore for the bytes of the student's newest attempt, unless they come with its key.
     Raises: UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
-    holder, student = asking.holder, wanted.student
+    holder, student = actor.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:
         if holder.external_id is None:
-            async with asking.write() as session:
+            async with actor.write() as session:
                 trials = await members.enrol_trials(session, holder.course_id)
             holder = replace(holder, external_id=trials.external_id)
         student = holder.external_id
     upload = await inbox.check(holder, wanted.file, student, wanted.assignment)
     if asks_again and holder.membership_id and upload.student == holder.external_id:
-        async with asking.database.read() as session:
+        async with actor.database.read() as session:
             newest = await repository.newest_attempt(session, holder.membership_id, upload.assignment_id)
         if newest and newest.sha256 == upload.sha256 and (key is None or newest.idempotency_key != key):
             raise HandedInBefore(attempt=newest.attempt)
@@ -91,7 +91,7 @@ async def hand_in(
 
 
 @action(Right.CHECK)
-async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn, *, key: str | None = None) -> Check:
+async def check_beforehand(actor: Actor, inbox: Inbox, wanted: HandIn, *, key: str | None = None) -> Check:
     """Store a check before handing in, and queue it behind all attempts.
 
     Args:
@@ -100,35 +100,35 @@ async def check_beforehand(asking: Asking, inbox: Inbox, wanted: HandIn, *, key:
         UploadRefused, OtherStudent, IdempotencyKeyReused, Overloaded, ChecksNotAllowed, ChecksUsedUp,
         AssignmentNotFound, CourseArchived
     """
-    holder = asking.holder
+    holder = actor.holder
     upload = await inbox.check(holder, wanted.file, wanted.student, wanted.assignment)
     await inbox.check_load()
 
     async def make(session: AsyncSession) -> Check:
-        await courses.keep_open(session, asking.course_id)
-        task = await own_task(session, asking.assignments, holder, upload.assignment_id)
+        await courses.keep_open(session, actor.course_id)
+        task = await own_task(session, actor.assignments, holder, upload.assignment_id)
         return await checks.add(session, holder, upload, task.assignment, key)
 
     request = {name: getattr(upload, name) for name in ("assignment_id", "filename", "sha256")}
-    check, is_new = await make_once(asking.database, Check, holder.id, key, request, make)
+    check, is_new = await make_once(actor.database, Check, holder.id, key, request, make)
     if is_new:
         logger.info("check_queued", extra={"submission_id": check.id, "assignment": check.assignment_id})
     return check
 
 
-@action(Right.CANCEL, archived_too=True)
-async def cancel_submission(asking: Asking, submission_id: str) -> None:
-    """Take an attempt that still waits for its first report out of the queue. Cancelling it twice changes nothing.
+@change(Right.CANCEL, archived_too=True)
+async def cancel_submission(actor: Writer, submission_id: str) -> None:
+    """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
+    used.
 
     Raises:
         SubmissionNotFound, CourseArchived
         NotCancellable: it is being graded, or is done.
     """
-    async with asking.write() as session:
-        submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await courses.keep_open(session, submission.course_id)
-        if not await repository.cancel(session, submission_id):
-            raise NotCancellable(job_status=submission.job_status)
+    submission = await repository.existing_submission(actor.session, submission_id, actor.holder)
+    await courses.keep_open(actor.session, submission.course_id)
+    if not await repository.cancel(actor.session, submission_id):
+        raise NotCancellable(job_status=submission.job_status)
 
 
 # --- everybody's files in one archive ---------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ async def cancel_submission(asking: Asking, submission_id: str) -> None:
 
 @action(Right.HAND_IN_BATCHES)
 async def hand_in_batch(
-    asking: Asking, inbox: Inbox, assignment_id: str, archive: BinaryIO, *, filename: str, packed_bytes: int
+    actor: Actor, inbox: Inbox, assignment_id: str, archive: BinaryIO, *, filename: str, packed_bytes: int
 ) -> Batch:
     """Store the files of a platform's archive, and hand in those whose owner is found.
 
@@ -147,25 +147,25 @@ async def hand_in_batch(
         ArchiveRefused: nothing is left of the batch then.
     """
     async with ONE_AT_A_TIME:
-        async with asking.write() as session:
-            batch = await taking_in.begin(session, asking.holder, assignment_id, filename, asking.assignments)
-        file_bytes = inbox.most_bytes(asking.assignments[assignment_id])
-        await taking_in.store_files(asking.database, batch, archive, file_bytes, packed_bytes)
-    await hand_in_waiting(asking, inbox, batch.id)
+        async with actor.write() as session:
+            batch = await taking_in.begin(session, actor.holder, assignment_id, filename, actor.assignments)
+        file_bytes = inbox.most_bytes(actor.assignments[assignment_id])
+        await taking_in.store_files(actor.database, batch, archive, file_bytes, packed_bytes)
+    await hand_in_waiting(actor, inbox, batch.id)
     return batch
 
 
 @action(Right.HAND_IN_BATCHES)
-async def hand_in_waiting(asking: Asking, inbox: Inbox, batch_id: str) -> None:
+async def hand_in_waiting(actor: Actor, inbox: Inbox, batch_id: str) -> None:
     """Hand in the files of a batch that are still waiting, for instance after a restart.
 
     Raises: BatchNotFound, AssignmentNotFound
     """
-    await taking_in.hand_in(asking.database, inbox, asking.assignments, asking.holder, batch_id)
+    await taking_in.hand_in(actor.database, inbox, actor.assignments, actor.holder, batch_id)
 
 
 @action(Right.HAND_IN_BATCHES)
-async def give_files(asking: Asking, inbox: Inbox, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
+async def give_files(actor: Actor, inbox: Inbox, batch_id: str, owners: Mapping[str, str]) -> dict[str, str]:
     """Give files without an owner to students, and hand them in.
 
     Args:
@@ -174,15 +174,15 @@ async def give_files(asking: Asking, inbox: Inbox, batch_id: str, owners: Mappin
         The typed ids that belong to nobody, by the id of the file.
     Raises: CourseArchived, BatchNotFound, AssignmentNotFound
     """
-    async with asking.write() as session:
-        unknown = await taking_in.give_to(session, asking.course_id, batch_id, owners)
-    await hand_in_waiting(asking, inbox, batch_id)
+    async with actor.write() as session:
+        unknown = await taking_in.give_to(session, actor.course_id, batch_id, owners)
+    await hand_in_waiting(actor, inbox, batch_id)
     return unknown
 
 
 @action(Right.HAND_IN_BATCHES)
-async def leave_out_files(asking: Asking, batch_id: str) -> None:
+async def leave_out_files(actor: Actor, batch_id: str) -> None:
     """Leave out the files of a batch without an owner, and delete their bytes. Raises: CourseArchived, BatchNotFound"""
-    async with asking.write() as session:
-        await taking_in.leave_out(session, asking.course_id, batch_id)
-    await asking.database.empty_log()
+    async with actor.write() as session:
+        await taking_in.leave_out(session, actor.course_id, batch_id)
+    await actor.database.empty_log()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Asking, action
-from app.actions.fields import ID
+from app.actions.actor import Actor, Writer, action, change
+from app.actions.fields import ID, ActionRequest
 from app.courses import course as courses
 from app.courses import uses
 from app.courses.uses import UsedAssignment
@@ -22,36 +22,35 @@ from app.storage.passback import send_again
 
 
 @action(Right.MANAGE_MEMBERS, archived_too=True)
-async def read_members(asking: Asking, context_id: str, services: PlatformServices) -> ChangeCounts:
+async def read_members(actor: Actor, context_id: str, services: PlatformServices) -> ChangeCounts:
     """Update the members from the platform's list.
 
     Raises:
         LinkNotFound: the platform has no such course, or gives no list.
         PlatformRefused, AnswerUnusable, TargetRefused: the platform did not send it.
     """
-    async with asking.database.read() as session:
-        context, platform = await connection.find_context(session, asking.course_id, context_id)
+    async with actor.database.read() as session:
+        context, platform = await connection.find_context(session, actor.course_id, context_id)
     if context.memberships_url is None or platform.confirmed_at is None:
         raise LinkNotFound
     asked_at = utc_now()
     with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
         listed = await memberships.read(services, platform, context.memberships_url)
-    asker = asking.holder.membership_id
-    return await memberships.apply(asking.database, platform, context, listed, asked_at, asked_by=asker)
+    asker = actor.holder.membership_id
+    return await memberships.apply(actor.database, platform, context, listed, asked_at, asked_by=asker)
 
 
-@action(Right.MANAGE_MEMBERS)
-async def make_code(asking: Asking) -> binding.NewCode:
+@change(Right.MANAGE_MEMBERS)
+async def make_code(actor: Writer) -> binding.NewCode:
     """Make a code that connects one more course of a platform with this course."""
-    async with asking.write() as session:
-        return await binding.make_code(session, asking.course_id, asking.name)
+    return await binding.make_code(actor.session, actor.course_id, actor.name)
 
 
 @action(Right.MANAGE_MEMBERS, archived_too=True)
-async def disconnect(asking: Asking, context_id: str) -> None:
+async def disconnect(actor: Actor, context_id: str) -> None:
     """Undo the connection with a course of a platform. Raises: LinkNotFound"""
-    manages = roles_that_go(asking.holder)
-    await binding.disconnect(asking.database, asking.course_id, context_id, manages=manages, made_by=asking.name)
+    manages = roles_that_go(actor.holder)
+    await binding.disconnect(actor.database, actor.course_id, context_id, manages=manages, made_by=actor.name)
 
 
 def roles_that_go(holder: Principal) -> Collection[MemberRole]:
@@ -59,22 +58,28 @@ def roles_that_go(holder: Principal) -> Collection[MemberRole]:
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)]
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def choose_assignment(asking: Asking, link_id: str, assignment_id: str) -> None:
+class ChooseAssignment(ActionRequest):
+    assignment: str = ""
+
+
+class SendGrades(ActionRequest):
+    score: str | None = None
+
+
+@change(Right.MANAGE_ASSIGNMENTS)
+async def choose_assignment(actor: Writer, link_id: str, wanted: ChooseAssignment) -> None:
     """Let a link lead to an assignment. Raises: LinkNotFound, AssignmentUnknown"""
-    async with asking.write() as session:
-        link = await connection.find_link(session, asking.course_id, link_id)
-        await arrival.choose(session, link, asking.course_id, assignment_id, asking.assignments, asking.name)
+    link = await connection.find_link(actor.session, actor.course_id, link_id)
+    await arrival.choose(actor.session, link, actor.course_id, wanted.assignment, actor.assignments, actor.name)
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def send_grades_again(asking: Asking, link_id: str, score_id: str | None) -> None:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def send_grades_again(actor: Writer, link_id: str, wanted: SendGrades) -> None:
     """Send all grades of a link that could not be delivered again, or this one. Raises: LinkNotFound"""
-    if score_id is not None and not ID.fullmatch(score_id):
+    if wanted.score is not None and not ID.fullmatch(wanted.score):
         raise LinkNotFound
-    async with asking.write() as session:
-        link = await connection.find_link(session, asking.course_id, link_id)
-        await send_again(session, link.id, score_id)
+    link = await connection.find_link(actor.session, actor.course_id, link_id)
+    await send_again(actor.session, link.id, wanted.score)
 
 
 @dataclass(frozen=True)
@@ -88,13 +93,12 @@ class LinkSelection:
     used: UsedAssignment
 
 
-@action(Right.MANAGE_ASSIGNMENTS)
-async def select_assignment(asking: Asking, selection_id: str, assignment_id: str) -> LinkSelection:
+@change(Right.MANAGE_ASSIGNMENTS)
+async def select_assignment(actor: Writer, selection_id: str, assignment_id: str) -> LinkSelection:
     """Have the course use the assignment of a platform's new link. Raises: SelectionNotFound, AssignmentUnknown"""
-    async with asking.write() as session:
-        place = await deep_linking.find(session, selection_id, asking.holder.membership_id)
-        known = await uses.list_used(session, asking.course_id, asking.assignments)
-        used = next((each for each in known if each.use.assignment_id == assignment_id), None)
-        if used is None or used.effective is None:
-            used = await uses.put(session, asking.course_id, assignment_id, asking.assignments, {}, asking.name)
-        return LinkSelection(*place, await courses.existing(session, asking.course_id), used)
+    place = await deep_linking.find(actor.session, selection_id, actor.holder.membership_id)
+    known = await uses.list_used(actor.session, actor.course_id, actor.assignments)
+    used = next((each for each in known if each.use.assignment_id == assignment_id), None)
+    if used is None or used.effective is None:
+        used = await uses.put(actor.session, actor.course_id, assignment_id, actor.assignments, {}, actor.name)
+    return LinkSelection(*place, await courses.existing(actor.session, actor.course_id), used)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Id, Language, Name, Points, Words
 from app.courses import course as courses
 from app.errors.members import MemberNotFound
@@ -27,28 +27,26 @@ class SwitchNewsMail(ActionRequest):
     off: bool = False
 
 
-@action(Right.READ)
-async def see_news(asking: Asking, seen: Mapping[str, datetime], language: str) -> None:
+@change(Right.READ)
+async def see_news(actor: Writer, seen: Mapping[str, datetime], language: str) -> None:
     """Record up to which times the holder has seen the news of their memberships, and in which language."""
-    async with asking.write() as session:
-        await news.see(session, seen)
-        for member_id in seen:
-            member = await session.get_one(Membership, member_id)
-            (await session.get_one(Person, member.person_id)).language = language
+    await news.see(actor.session, seen)
+    for member_id in seen:
+        member = await actor.session.get_one(Membership, member_id)
+        (await actor.session.get_one(Person, member.person_id)).language = language
 
 
-@action(Right.READ)
-async def switch_news_mail(asking: Asking, wanted: SwitchNewsMail) -> None:
+@change(Right.READ)
+async def switch_news_mail(actor: Writer, wanted: SwitchNewsMail) -> None:
     """Switch the holder's mail about news off or on.
 
     Raises:
         MemberNotFound: the holder is no member.
     """
-    async with asking.write() as session:
-        member = await session.get(Membership, asking.holder.membership_id) if asking.holder.membership_id else None
-        if member is None:
-            raise MemberNotFound
-        await news_mail.switch(session, member.person_id, off=wanted.off)
+    member = await actor.session.get(Membership, actor.holder.membership_id) if actor.holder.membership_id else None
+    if member is None:
+        raise MemberNotFound
+    await news_mail.switch(actor.session, member.person_id, off=wanted.off)
 
 
 async def end_news_mail(database: Database, secret: str) -> None:
@@ -69,8 +67,8 @@ class WriteToStudents(ActionRequest):
     again: bool = Field(False, description="although somebody has just written to the same students")
 
 
-@action(Right.MANAGE_MEMBERS)
-async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToStudents) -> int:
+@change(Right.MANAGE_MEMBERS)
+async def write_to_students(actor: Writer, assignment_id: str, wanted: WriteToStudents) -> int:
     """Store a letter to each student alone, with the student's own deadline, to be mailed at once.
 
     It goes to those of `members` who still have handed in nothing, or too little.
@@ -82,25 +80,25 @@ async def write_to_students(asking: Asking, assignment_id: str, wanted: WriteToS
         MailNotSet
         LetterRepeated: the same students got one a few minutes ago.
     """
-    if asking.mailer is None:
+    if actor.mailer is None:
         raise MailNotSet
-    async with asking.write() as session:
-        await courses.keep_open(session, asking.course_id)
-        await take_turns(session, [f"letters:{asking.course_id}"])
-        course = await courses.existing(session, asking.course_id)
-        (use,) = await used_assignments(session, asking.assignments, course.id, assignment_id)
-        lacking = await letters.recipients(session, asking.assignments, use, below=wanted.below)
-        agreed = set(wanted.members)
-        recipients = [each for each in lacking if each.email and each.member.id in agreed]
-        if not recipients:
-            return 0
-        if not wanted.again and await letters.is_repeated(session, use, wanted.below):
-            raise LetterRepeated(minutes=int(letters.AGAIN_AFTER.total_seconds() // 60))
-        letters.log(session, course, use, asking.name, below=wanted.below, count=len(recipients), title=wanted.subject)
-        zone, language = ZoneInfo(course.time_zone), wanted.language.value
-        for each in recipients:
-            due = numbers.moment(each.due.astimezone(zone), language) if each.due else None
-            lines = [wanted.text.strip(), text("letter.due", language, due=due) if due else ""]
-            words = "\n\n".join(filter(None, lines))
-            await letters.add(session, use, each, subject=wanted.subject, text=words, language=language)
+    session = actor.session
+    await courses.keep_open(session, actor.course_id)
+    await take_turns(session, [f"letters:{actor.course_id}"])
+    course = await courses.existing(session, actor.course_id)
+    (use,) = await used_assignments(session, actor.assignments, course.id, assignment_id)
+    lacking = await letters.recipients(session, actor.assignments, use, below=wanted.below)
+    agreed = set(wanted.members)
+    recipients = [each for each in lacking if each.email and each.member.id in agreed]
+    if not recipients:
+        return 0
+    if not wanted.again and await letters.is_repeated(session, use, wanted.below):
+        raise LetterRepeated(minutes=int(letters.AGAIN_AFTER.total_seconds() // 60))
+    letters.log(session, course, use, actor.name, below=wanted.below, count=len(recipients), title=wanted.subject)
+    zone, language = ZoneInfo(course.time_zone), wanted.language.value
+    for each in recipients:
+        due = numbers.moment(each.due.astimezone(zone), language) if each.due else None
+        lines = [wanted.text.strip(), text("letter.due", language, due=due) if due else ""]
+        words = "\n\n".join(filter(None, lines))
+        await letters.add(session, use, each, subject=wanted.subject, text=words, language=language)
     return len(recipients)

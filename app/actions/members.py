@@ -9,7 +9,7 @@ from pydantic import Field
 from app.access import identities, persons
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Asking, action
+from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest, Email, Group, Id, Name
 from app.courses import membership, people
 from app.errors.courses import DeletionUnconfirmed
@@ -55,33 +55,34 @@ def manageable_roles(holder: Principal) -> Collection[MemberRole]:
     return [role for role in MemberRole if role != MemberRole.TEACHER or holder.may(Right.MANAGE_TEACHERS)]
 
 
-@action(Right.MANAGE_MEMBERS)
-async def add_member(asking: Asking, wanted: AddMember) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def add_member(actor: Writer, wanted: AddMember) -> Membership:
     """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
+
+    The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
 
     Raises:
         NotPermitted: the role is not the holder's to give.
         ExternalIdTaken, EmailTaken
     """
-    async with asking.write() as session:
-        return await membership.add(
-            session, asking.course_id, **dict(wanted), manages=manageable_roles(asking.holder), made_by=asking.name
-        )
+    return await membership.add(
+        actor.session, actor.course_id, **dict(wanted), manages=manageable_roles(actor.holder), made_by=actor.name
+    )
 
 
-@action(Right.MANAGE_MEMBERS)
-async def change_member(asking: Asking, member_id: str, wanted: ChangeMember) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def change_member(actor: Writer, member_id: str, wanted: ChangeMember) -> Membership:
     """Change what is given. A new role acts on the member's tokens and open sessions at once; attempts of somebody who
     is a student no longer do not count. Only an admin changes a teacher, or makes one.
 
     Raises:
         NotPermitted, MemberNotFound, ExternalIdTaken, EmailTaken, PersonShared
     """
-    return await _change(asking, member_id, wanted.model_dump(exclude_unset=True))
+    return await _change(actor, member_id, wanted.model_dump(exclude_unset=True))
 
 
 @action(Right.MANAGE_MEMBERS)
-async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
+async def confirm_members(actor: Actor, member_ids: Collection[str]) -> int:
     """Confirm these students.
 
     Returns:
@@ -90,60 +91,69 @@ async def confirm_members(asking: Asking, member_ids: Collection[str]) -> int:
     confirmed = 0
     for member_id in member_ids:
         with contextlib.suppress(EmailTaken, MemberNotFound):
-            await _change(asking, member_id, {"confirmed": True})
+            await change_member(actor, member_id, ChangeMember(confirmed=True))
             confirmed += 1
     return confirmed
 
 
-@action(Right.MANAGE_MEMBERS)
-async def remove_member(asking: Asking, member_id: str) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def remove_member(actor: Writer, member_id: str) -> Membership:
     """Take all rights from the member at once: tokens, links and open sessions. What was handed in stays.
 
     Raises:
         NotPermitted: only an admin removes a teacher.
         MemberNotFound
     """
-    return await _change(asking, member_id, {"removed": True})
+    return await _change(actor, member_id, {"removed": True})
 
 
-@action(Right.MANAGE_MEMBERS)
-async def restore_member(asking: Asking, member_id: str) -> Membership:
+@change(Right.MANAGE_MEMBERS)
+async def restore_member(actor: Writer, member_id: str) -> Membership:
     """Take a removed member back. Tokens and links that have not ended otherwise are valid again.
 
     Raises:
         NotPermitted: only an admin takes a teacher back.
         MemberNotFound, EmailTaken, MemberJoined
     """
-    return await _change(asking, member_id, {"removed": False})
+    return await _change(actor, member_id, {"removed": False})
 
 
 @action(Right.DELETE_STUDENTS)
-async def delete_member(asking: Asking, member_id: str) -> DeletedRows:
+async def delete_member(actor: Actor, member_id: str) -> DeletedRows:
     """Delete everything that the course keeps about the member: files, reports, own tokens. This cannot be undone.
 
     For admins. Asking again changes nothing. Earlier backups still hold the data.
     """
-    return await deletion.delete_member(asking.database, member_id, asking.course_id)
+    return await deletion.delete_member(actor.database, member_id, actor.course_id)
 
 
 @action(Right.DELETE_STUDENTS)
-async def delete_student(asking: Asking, student: str) -> DeletedRows:
-    """Delete everything that the course keeps about the member with this id in the grade book."""
-    return await deletion.delete_student(asking.database, student, asking.course_id)
+async def delete_student(actor: Actor, student: str) -> DeletedRows:
+    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
+
+    Asking again changes nothing. Earlier backups still hold the data.
+
+    Args:
+        student: the id in the grade book.
+    """
+    return await deletion.delete_student(actor.database, student, actor.course_id)
 
 
-@action(Right.MANAGE_MEMBERS)
-async def join_members(asking: Asking, member_id: str, wanted: JoinMembers) -> Merge:
-    """Give a member everything that another one has, and remove the other: both are the same student.
+@change(Right.MANAGE_MEMBERS)
+async def join_members(actor: Writer, member_id: str, wanted: JoinMembers) -> Merge:
+    """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
+    with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
+
+    Where both have an extension, the kept one gets the later dates and the larger number; of two adjustments the newer
+    one applies. `POST .../joins/{id}/undo` takes them apart again.
 
     Raises: SameMember, MemberNotFound, MemberNotStudent, MemberRemoved, AttemptsRunning
     """
-    async with asking.write() as session:
-        return await joins.join(session, asking.course_id, member_id, wanted.member, asking.name)
+    return await joins.join(actor.session, actor.course_id, member_id, wanted.member, actor.name)
 
 
-@action(Right.MANAGE_MEMBERS)
-async def undo_join(asking: Asking, join_id: str) -> Merge:
+@change(Right.MANAGE_MEMBERS)
+async def undo_join(actor: Writer, join_id: str) -> Merge:
     """Give each of two joined members its own again; everything since the join stays with the kept one.
 
     Refused when the owner of something is no longer clear: a later join of one of the two has to be undone first;
@@ -152,21 +162,19 @@ async def undo_join(asking: Asking, join_id: str) -> Merge:
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
-    async with asking.write() as session:
-        return await joins.undo(session, asking.course_id, join_id, asking.name)
+    return await joins.undo(actor.session, actor.course_id, join_id, actor.name)
 
 
-async def _change(asking: Asking, member_id: str, given: Mapping[str, Any]) -> Membership:
-    async with asking.write() as session:
-        return await membership.change(
-            session,
-            asking.course_id,
-            member_id,
-            given,
-            manages=manageable_roles(asking.holder),
-            may_change_shared=asking.holder.may(Right.MANAGE_TEACHERS),
-            made_by=asking.name,
-        )
+async def _change(actor: Writer, member_id: str, given: Mapping[str, Any]) -> Membership:
+    return await membership.change(
+        actor.session,
+        actor.course_id,
+        member_id,
+        given,
+        manages=manageable_roles(actor.holder),
+        may_change_shared=actor.holder.may(Right.MANAGE_TEACHERS),
+        made_by=actor.name,
+    )
 
 
 # --- people across courses, for admins --------------------------------------------------------------------------------
@@ -176,8 +184,8 @@ class MergePeople(ActionRequest):
     person: Id = Field(description="the `person` of a member who is the same human being; nothing is left of it")
 
 
-@action(Right.MERGE_PEOPLE)
-async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> Merge:
+@change(Right.MERGE_PEOPLE)
+async def merge_people(actor: Writer, person_id: str, wanted: MergePeople) -> Merge:
     """Give a person all members and accounts of single sign-on that another one has. Nothing else changes in a course.
     The other one's browsers that came by single sign-on have to sign in again.
 
@@ -185,12 +193,11 @@ async def merge_people(asking: Asking, person_id: str, wanted: MergePeople) -> M
 
     Raises: SameMember, PersonNotFound, PersonsShareCourse, EmailTaken
     """
-    async with asking.write() as session:
-        return await persons.merge(session, person_id, wanted.person, asking.name)
+    return await persons.merge(actor.session, person_id, wanted.person, actor.name)
 
 
-@action(Right.MERGE_PEOPLE)
-async def undo_merge(asking: Asking, merge_id: str) -> Merge:
+@change(Right.MERGE_PEOPLE)
+async def undo_merge(actor: Writer, merge_id: str) -> Merge:
     """Give the other person back what moved. Both have to sign in again where they came by single sign-on.
 
     Refused when a later merge of one of the two has to be undone first, or when something that moved is another
@@ -198,23 +205,21 @@ async def undo_merge(asking: Asking, merge_id: str) -> Merge:
 
     Raises: JoinNotFound, JoinUndone, JoinFollowed, JoinOutdated, EmailTaken
     """
-    async with asking.write() as session:
-        return await persons.undo(session, merge_id, asking.name)
+    return await persons.undo(actor.session, merge_id, actor.name)
 
 
-@action(Right.MERGE_PEOPLE)
-async def detach_identity(asking: Asking, person_id: str, identity_id: str) -> None:
+@change(Right.MERGE_PEOPLE)
+async def detach_identity(actor: Writer, person_id: str, identity_id: str) -> None:
     """Take an account away from a person who is not its owner. Browsers that came by single sign-on have to sign in
     again; nothing else of the person changes. The next sign-in with the account makes a new person in no course.
 
     Raises: PersonNotFound, IdentityNotFound
     """
-    async with asking.write() as session:
-        await identities.detach(session, person_id, identity_id, asking.name)
+    await identities.detach(actor.session, person_id, identity_id, actor.name)
 
 
 @action(Right.DELETE_PEOPLE)
-async def delete_person(asking: Asking, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
+async def delete_person(actor: Actor, person_id: str, *, confirmation: str | None = None) -> DeletedRows:
     """Delete a person with all memberships, files, reports, tokens and identities. This cannot be undone.
 
     Earlier backups still hold the data.
@@ -225,8 +230,8 @@ async def delete_person(asking: Asking, person_id: str, *, confirmation: str | N
     Raises: PersonNotFound
     """
     if confirmation is not None:
-        async with asking.database.read() as session:
+        async with actor.database.read() as session:
             known = await people.find(session, person_id)
         if confirmation != known.display_name:
             raise DeletionUnconfirmed(came=confirmation[:200])
-    return await deletion.delete_person(asking.database, person_id)
+    return await deletion.delete_person(actor.database, person_id)

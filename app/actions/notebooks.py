@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import notebooks
 from app.access.rights import Right
-from app.actions.asking import Asking, action
-from app.actions.fields import ID, ActionRequest, Where
+from app.actions.actor import Writer, change
+from app.actions.fields import ActionRequest, Where
 from app.courses.uses import UsedAssignment, find_used
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import TokenNotFound
@@ -52,17 +52,16 @@ async def _used(
     return used
 
 
-@action(Right.MAKE_CODES)
-async def make_code(asking: Asking, assignment_id: str, language: str) -> str:
+@change(Right.MAKE_CODES)
+async def make_code(actor: Writer, assignment_id: str, language: str) -> str:
     """Make a code for the student's notebook, in place of an earlier one.
 
     Raises:
         AssignmentNotFound: the course does not use it.
         MemberRemoved
     """
-    async with asking.write() as session:
-        await _used(session, asking.course_id, assignment_id, asking.assignments)
-        return await notebooks.make_code(session, asking.holder, assignment_id, language)
+    await _used(actor.session, actor.course_id, assignment_id, actor.assignments)
+    return await notebooks.make_code(actor.session, actor.holder, assignment_id, language)
 
 
 async def exchange_code(database: Database, assignments: Mapping[str, Assignment], wanted: ExchangeCode) -> Notebook:
@@ -79,16 +78,15 @@ async def exchange_code(database: Database, assignments: Mapping[str, Assignment
     return Notebook(token, secret, language, used)
 
 
-@action(Right.SIGN_OUT)
-async def end_notebook(asking: Asking, token_id: str) -> None:
+@change(Right.SIGN_OUT)
+async def end_notebook(actor: Writer, token_id: str) -> None:
     """End a notebook of the member's. Ending it twice changes nothing.
 
     Raises:
         TokenNotFound: the member has none with this id.
     """
-    async with asking.write() as session:
-        token = await session.get(Token, token_id) if ID.fullmatch(token_id) else None
-        is_own = token and token.assignment_id and token.membership_id == asking.holder.membership_id
-        if not is_own:
-            raise TokenNotFound
-        await notebooks.end(session, Token.id == token_id)
+    token = await actor.session.get(Token, token_id)
+    is_own = token and token.assignment_id and token.membership_id == actor.holder.membership_id
+    if not is_own:
+        raise TokenNotFound
+    await notebooks.end(actor.session, Token.id == token_id)

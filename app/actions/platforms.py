@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Name, text_field
 from app.client.notebook import in_ascii
 from app.errors.outgoing import TargetRefused
@@ -109,60 +109,52 @@ class SetOrigins(ActionRequest):
     origins: Sites = ()
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def register_platform(asking: Asking, wanted: RegisterKnownPlatform | RegisterOtherPlatform) -> LtiPlatform:
+@change(Right.MANAGE_PLATFORMS)
+async def register_platform(actor: Writer, wanted: RegisterKnownPlatform | RegisterOtherPlatform) -> LtiPlatform:
     """Register a platform from the data of its administrator. Raises: PlatformKnown"""
-    async with asking.write() as session:
-        return await platforms.add(session, wanted.registration(), made_by=asking.name, confirmed=True)
+    return await platforms.add(actor.session, wanted.registration(), made_by=actor.name, confirmed=True)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def invite_platform(asking: Asking) -> Invitation:
+@change(Right.MANAGE_PLATFORMS)
+async def invite_platform(actor: Writer) -> Invitation:
     """Make an address at which one platform can register itself."""
-    async with asking.write() as session:
-        return await invitations.make(session, made_by=asking.name)
+    return await invitations.make(actor.session, made_by=actor.name)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def confirm_platform(asking: Asking, platform_id: str) -> None:
+@change(Right.MANAGE_PLATFORMS)
+async def confirm_platform(actor: Writer, platform_id: str) -> None:
     """Accept launches from a platform. Raises: PlatformNotFound"""
-    async with asking.write() as session:
-        await platforms.confirm(session, platform_id)
+    await platforms.confirm(actor.session, platform_id)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def suspend_platform(asking: Asking, platform_id: str) -> None:
+@change(Right.MANAGE_PLATFORMS)
+async def suspend_platform(actor: Writer, platform_id: str) -> None:
     """Accept nothing from a platform until it is confirmed again. Raises: PlatformNotFound"""
-    async with asking.write() as session:
-        await platforms.suspend(session, platform_id)
+    await platforms.suspend(actor.session, platform_id)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def add_deployment(asking: Asking, platform_id: str, wanted: AddDeployment) -> None:
+@change(Right.MANAGE_PLATFORMS)
+async def add_deployment(actor: Writer, platform_id: str, wanted: AddDeployment) -> None:
     """Add a deployment of a platform. Raises: PlatformNotFound"""
-    async with asking.write() as session:
-        await platforms.add_deployment(session, platform_id, wanted.deployment)
+    await platforms.add_deployment(actor.session, platform_id, wanted.deployment)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def set_origins(asking: Asking, platform_id: str, wanted: SetOrigins) -> None:
+@change(Right.MANAGE_PLATFORMS)
+async def set_origins(actor: Writer, platform_id: str, wanted: SetOrigins) -> None:
     """Allow only these sites to show our pages in a frame, and to receive grades. Raises: PlatformNotFound"""
-    async with asking.write() as session:
-        await platforms.set_origins(session, platform_id, wanted.origins)
+    await platforms.set_origins(actor.session, platform_id, wanted.origins)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def remove_platform(asking: Asking, platform_id: str) -> None:
+@change(Right.MANAGE_PLATFORMS)
+async def remove_platform(actor: Writer, platform_id: str) -> None:
     """Remove a platform without courses. Raises: PlatformNotFound, PlatformInUse"""
-    async with asking.write() as session:
-        await platforms.remove(session, platform_id)
+    await platforms.remove(actor.session, platform_id)
 
 
-@action(Right.MANAGE_PLATFORMS)
-async def rotate_keys(asking: Asking) -> LtiKey:
+@change(Right.MANAGE_PLATFORMS)
+async def rotate_keys(actor: Writer) -> LtiKey:
     """Start to sign with the key that is already published as the next one, and return it."""
-    async with asking.write() as session:
-        return await keys.rotate(session)
+    return await keys.rotate(actor.session)
 
 
 def _host(address: str) -> str:

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.idempotency import make_once
 from app.access.rights import Right
-from app.actions.asking import Asking, action
-from app.actions.fields import ActionRequest, Id, Moment, Name
+from app.actions.actor import Actor, Writer, action, change
+from app.actions.fields import ActionRequest, AssignmentKey, Id, Moment, Name
 from app.storage.models import JobStatus, Regrade
 from app.submissions import repository
 from app.submissions.listing import Selection
@@ -25,7 +25,7 @@ class SubmissionFilter(ActionRequest):
     at_least_one = "student", "assignment", "job_status", "status", "since"
 
     student: Name | None = None
-    assignment: str | None = Field(None, pattern="^[a-z0-9-]{1,64}$")
+    assignment: AssignmentKey | None = None
     job_status: JobStatus | None = None
     status: Status | None = Field(None, description="of the report that counts")
     since: Moment | None = Field(None, description="submitted at this moment or later")
@@ -62,22 +62,27 @@ class BeginRegrade(ActionRequest):
 
 @action(Right.REGRADE)
 async def begin_regrade(
-    asking: Asking, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
+    actor: Actor, wanted: BeginRegrade, *, key: str | None = None, share_preview: bool = False
 ) -> RegradeProgress:
-    """Grade submissions with a report again, behind all uploads. Their earlier reports stay.
+    """Grade again those of the selected submissions that have a report.
+
+    All uploads go before them. Each gets a new report, which counts from then on; the earlier ones stay.
+
+    With `preview` the new reports do not count: nobody but the staff sees them, nothing is sent and nothing is held,
+    until the preview is applied or dropped. Meanwhile uploads and other regrades go on as ever, and before it.
 
     Args:
         key: the same request sent again with it begins nothing.
         share_preview: give a preview of the same choice that is still being graded, instead of a second one.
     Raises: IdempotencyKeyReused, CourseArchived
     """
-    holder = asking.holder
+    holder = actor.holder
     values: dict[str, Any] = {"selection": wanted.selection, "is_preview": wanted.preview}
     in_course = {"course_id": holder.course} if holder.names_course else {}
 
     async def begin(session: AsyncSession) -> Regrade:
         if share_preview and wanted.preview:
-            running = await regrades.running_preview(session, asking.course_id, wanted.selection)
+            running = await regrades.running_preview(session, actor.course_id, wanted.selection)
             if running is not None:
                 return running
         return await regrades.begin(
@@ -89,37 +94,35 @@ async def begin_regrade(
             **values,
         )
 
-    regrade, _ = await make_once(asking.database, Regrade, holder.id, key, values | in_course, begin)
-    async with asking.database.read() as session:
+    regrade, _ = await make_once(actor.database, Regrade, holder.id, key, values | in_course, begin)
+    async with actor.database.read() as session:
         return await regrades.find_regrade(session, regrade.id)
 
 
-@action(Right.REGRADE)
-async def regrade_attempt(asking: Asking, submission_id: str) -> None:
+@change(Right.REGRADE)
+async def regrade_attempt(actor: Writer, submission_id: str) -> None:
     """Grade an attempt again. Its report stays until the new one is there.
 
     Raises: SubmissionNotFound, CourseArchived
     """
-    async with asking.write() as session:
-        submission = await repository.existing_submission(session, submission_id, asking.holder)
-        await _begin(session, asking, submission.course_id, [submission.id])
+    submission = await repository.existing_submission(actor.session, submission_id, actor.holder)
+    await _begin(actor, submission.course_id, [submission.id])
 
 
-@action(Right.REGRADE)
-async def regrade_failed(asking: Asking) -> None:
+@change(Right.REGRADE)
+async def regrade_failed(actor: Writer) -> None:
     """Grade all attempts of the course again that we failed to grade. Raises: CourseArchived"""
-    async with asking.write() as session:
-        if ids := await failed_ids(session, asking.course_id):
-            await _begin(session, asking, asking.course_id, ids)
+    if ids := await failed_ids(actor.session, actor.course_id):
+        await _begin(actor, actor.course_id, ids)
 
 
-async def _begin(session: AsyncSession, asking: Asking, course_id: str, ids: Sequence[str]) -> None:
+async def _begin(actor: Writer, course_id: str, ids: Sequence[str]) -> None:
     selection = {"submissions": ids}
-    await regrades.begin(session, requested_by=asking.holder.id, choice=ids, selection=selection, course=course_id)
+    await regrades.begin(actor.session, requested_by=actor.holder.id, choice=ids, selection=selection, course=course_id)
 
 
-@action(Right.REGRADE)
-async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
+@change(Right.REGRADE)
+async def apply_preview(actor: Writer, regrade_id: str) -> RegradeProgress:
     """Let all reports of a preview count from now on, as after any regrade: attempts are held and webhooks are sent
     now.
 
@@ -128,19 +131,18 @@ async def apply_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
 
     Raises: RegradeNotFound, RegradeNotPreview, PreviewUnfinished, PreviewDropped, CourseArchived
     """
-    async with asking.write() as session:
-        await previews.apply(session, regrade_id, asking.holder.course)
-        return await regrades.find_regrade(session, regrade_id)
+    await previews.apply(actor.session, regrade_id, actor.holder.course)
+    return await regrades.find_regrade(actor.session, regrade_id)
 
 
 @action(Right.REGRADE)
-async def drop_preview(asking: Asking, regrade_id: str) -> RegradeProgress:
+async def drop_preview(actor: Actor, regrade_id: str) -> RegradeProgress:
     """Delete the reports of a preview, and grade no more for it, done or not. Dropped again, it changes nothing.
 
     Raises: RegradeNotFound, RegradeNotPreview, PreviewApplied, CourseArchived
     """
-    async with asking.write() as session:
-        await previews.drop(session, regrade_id, asking.holder.course)
+    async with actor.write() as session:
+        await previews.drop(session, regrade_id, actor.holder.course)
         progress = await regrades.find_regrade(session, regrade_id)
-    await asking.database.empty_log()
+    await actor.database.empty_log()
     return progress

@@ -20,8 +20,8 @@ from app.access.idempotency import make_once
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
-from app.actions.asking import Asking, action
-from app.actions.fields import ID, NO_NAME, WHOLE, ActionRequest, Group, Id, Moment, Name, both, has_property, not_
+from app.actions.actor import Actor, Writer, action, change
+from app.actions.fields import NO_NAME, WHOLE, ActionRequest, Group, Id, Moment, Name, both, has_property, not_
 from app.courses import course as courses
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
@@ -29,7 +29,6 @@ from app.courses.roster.reading import Roster, read
 from app.errors.outgoing import MailNotSet
 from app.errors.requests import TokenMadeBefore, TokenNotFound
 from app.errors.rosters import RosterChanged
-from app.errors.ways_in import JoinLinkNotFound
 from app.storage.models import Course, JoinLink, MemberRole, Role, Token, utc_now
 
 # --- tokens -----------------------------------------------------------------------------------------------------------
@@ -65,7 +64,7 @@ class MakeToken(ActionRequest):
 
 @action(Right.MAKE_TOKENS)
 async def make_token(
-    asking: Asking, wanted: MakeToken, *, key: str | None = None, form_key: str | None = None
+    actor: Actor, wanted: MakeToken, *, key: str | None = None, form_key: str | None = None
 ) -> tuple[Token, str]:
     """Make a token of the course.
 
@@ -81,37 +80,36 @@ async def make_token(
         TokenMadeBefore, IdempotencyKeyReused: the key was used before.
     """
     if wanted.role != Role.SUBMITTER:
-        asking.holder.check(Right.MAKE_TOKENS_OF_STAFF)
-    values = {**wanted.model_dump(), "course_id": asking.course_id}
-    actor = asking.holder.id
+        actor.holder.check(Right.MAKE_TOKENS_OF_STAFF)
+    values = {**wanted.model_dump(), "course_id": actor.course_id}
+    made_by = actor.holder.id
     secret = new_token()
 
     async def make(session: AsyncSession) -> Token:
         sha256 = hash_secret(secret)
-        return await tokens.add_token(session, **values, sha256=sha256, created_by=actor, idempotency_key=key)
+        return await tokens.add_token(session, **values, sha256=sha256, created_by=made_by, idempotency_key=key)
 
     if form_key is not None:
         # Somebody who goes back and changes the form gets another token.
-        content = json.dumps(["token", asking.course_id, wanted.model_dump(mode="json")])
-        async with asking.write() as session:
+        content = json.dumps(["token", actor.course_id, wanted.model_dump(mode="json")])
+        async with actor.write() as session:
             secret, last = await links.find_last(session, Token, form_key, content)
             return last if last is not None and last.revoked_at is None else await make(session), secret
-    token, is_new = await make_once(asking.database, Token, actor, key, values, make)
+    token, is_new = await make_once(actor.database, Token, made_by, key, values, make)
     if not is_new:
         raise TokenMadeBefore(id=token.id)
     return token, secret
 
 
-@action(Right.MANAGE_TOKENS)
-async def revoke_token(asking: Asking, token_id: str) -> None:
+@change(Right.MANAGE_TOKENS)
+async def revoke_token(actor: Writer, token_id: str) -> None:
     """End the token at once, and sign out its browsers. Its submissions stay.
 
     Raises:
         TokenNotFound: there is none that the holder manages.
     """
-    async with asking.write() as session:
-        if not ID.fullmatch(token_id) or not await tokens.revoke_token(session, token_id, asking.holder):
-            raise TokenNotFound
+    if not await tokens.revoke_token(actor.session, token_id, actor.holder):
+        raise TokenNotFound
 
 
 # --- personal links ---------------------------------------------------------------------------------------------------
@@ -131,7 +129,7 @@ class MakeLinks(ActionRequest):
 
 @action(Right.MAKE_LINKS)
 async def make_links(
-    asking: Asking, wanted: MakeLinks, *, by_mail: bool = False, form_key: str | None = None
+    actor: Actor, wanted: MakeLinks, *, by_mail: bool = False, form_key: str | None = None
 ) -> list[NewLink]:
     """Make a personal link for each of these members. Earlier ones work until somebody first comes in by a new one.
 
@@ -144,19 +142,19 @@ async def make_links(
         MemberNotFound, MemberRemoved: one of the members is none, or is one no more.
         NotPermitted: only an admin makes links of teachers.
     """
-    _check_mail(asking, by_mail=by_mail)
-    async with asking.write() as session:
-        chosen = await links.choose(session, asking.holder, wanted.members, never_used=wanted.never_used)
+    _check_mail(actor, by_mail=by_mail)
+    async with actor.write() as session:
+        chosen = await links.choose(session, actor.holder, wanted.members, never_used=wanted.never_used)
         if form_key is None:
-            new_links = await links.make(session, chosen, asking.holder.id)
+            new_links = await links.make(session, chosen, actor.holder.id)
         else:
-            new_links = await links.make_once(session, chosen, form_key, asking.holder.id)
-        course = await courses.existing(session, asking.course_id)
-    return [_mail(asking, link, course) for link in new_links] if by_mail else new_links
+            new_links = await links.make_once(session, chosen, form_key, actor.holder.id)
+        course = await courses.existing(session, actor.course_id)
+    return [_mail(actor, link, course) for link in new_links] if by_mail else new_links
 
 
-@action(Right.MANAGE_LINKS)
-async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
+@change(Right.MANAGE_LINKS)
+async def revoke_links(actor: Writer, member_id: str | None = None) -> int:
     """End the links of a member, or all of the course, and sign out the browsers that came by them.
 
     Args:
@@ -166,18 +164,17 @@ async def revoke_links(asking: Asking, member_id: str | None = None) -> int:
     Raises:
         NotPermitted: only an admin ends links of teachers.
     """
-    async with asking.write() as session:
-        return await links.revoke(session, asking.holder, member_id)
+    return await links.revoke(actor.session, actor.holder, member_id)
 
 
-def _check_mail(asking: Asking, *, by_mail: bool) -> None:
-    if by_mail and asking.mailer is None:
+def _check_mail(actor: Actor, *, by_mail: bool) -> None:
+    if by_mail and actor.mailer is None:
         raise MailNotSet
 
 
-def _mail(asking: Asking, link: NewLink, course: Course) -> NewLink:
-    assert asking.mailer is not None
-    return replace(link, mailed=links.mail(asking.mailer, link, course, asking.url))
+def _mail(actor: Actor, link: NewLink, course: Course) -> NewLink:
+    assert actor.mailer is not None
+    return replace(link, mailed=links.mail(actor.mailer, link, course, actor.url))
 
 
 # --- join links -------------------------------------------------------------------------------------------------------
@@ -200,26 +197,25 @@ class MakeJoinLink(ActionRequest):
 
 
 @action(Right.MAKE_LINKS)
-async def make_join_link(asking: Asking, wanted: MakeJoinLink, *, form_key: str | None = None) -> tuple[JoinLink, str]:
-    """Make a link through which anybody can join the course as a new, unconfirmed student.
+async def make_join_link(actor: Actor, wanted: MakeJoinLink, *, form_key: str | None = None) -> tuple[JoinLink, str]:
+    """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
+
+    It never leads to an entry that is there, whatever they type: a teacher joins the two.
 
     Args:
         form_key: as for `make_token`.
     Returns:
         The link, and its address.
     """
-    async with asking.write() as session:
-        link, secret = await joining.make(session, asking.holder, **wanted.model_dump(), form_key=form_key)
-    return link, joining.address(asking.url, secret)
+    async with actor.write() as session:
+        link, secret = await joining.make(session, actor.holder, **wanted.model_dump(), form_key=form_key)
+    return link, joining.address(actor.url, secret)
 
 
-@action(Right.MANAGE_LINKS)
-async def revoke_join_link(asking: Asking, join_link_id: str) -> None:
+@change(Right.MANAGE_LINKS)
+async def revoke_join_link(actor: Writer, join_link_id: str) -> None:
     """End a join link at once. Those who came by it stay members. Raises: JoinLinkNotFound"""
-    if not ID.fullmatch(join_link_id):
-        raise JoinLinkNotFound
-    async with asking.write() as session:
-        await joining.revoke(session, asking.course_id, join_link_id)
+    await joining.revoke(actor.session, actor.course_id, join_link_id)
 
 
 # --- rosters ----------------------------------------------------------------------------------------------------------
@@ -255,7 +251,7 @@ class ImportResult:
 
 @action(Right.MANAGE_MEMBERS)
 async def import_roster(
-    asking: Asking,
+    actor: Actor,
     content: bytes,
     *,
     id_column: str | None = None,
@@ -279,25 +275,25 @@ async def import_roster(
         RosterChanged: the plan is another one by now.
         MailNotSet, CourseArchived
     """
-    _check_mail(asking, by_mail=by_mail)
+    _check_mail(actor, by_mail=by_mail)
     may_add = {MemberRole.STUDENT, MemberRole.ASSISTANT}
-    if asking.holder.has(Right.MANAGE_TEACHERS):
+    if actor.holder.has(Right.MANAGE_TEACHERS):
         may_add.add(MemberRole.TEACHER)
     roster = await asyncio.to_thread(read, content, id_column)
-    async with asking.write() as session:
-        plan = await planning.plan(session, asking.course_id, roster, may_add)
+    async with actor.write() as session:
+        plan = await planning.plan(session, actor.course_id, roster, may_add)
         if expected is not None and plan.digest != expected:
             raise RosterChanged(plan=plan.digest)
         if dry_run:
             return ImportResult(roster, plan)
-        stored = await planning.carry_out(session, plan, asking.name)
+        stored = await planning.carry_out(session, plan, actor.name)
         chosen = {step.row.line: step.member for step in plan.steps if step.outcome in OUTCOMES[links_for]}
         members = {line: member for line, known in chosen.items() if (member := stored.get(line, known)) is not None}
-        links.check(asking.holder, members.values())
-        new_links = await links.make(session, members.values(), asking.holder.id)
+        links.check(actor.holder, members.values())
+        new_links = await links.make(session, members.values(), actor.holder.id)
         imported = ImportResult(roster, plan, dict(zip(members, new_links, strict=True)))
         keep(imported)
-        course = await courses.existing(session, asking.course_id)
+        course = await courses.existing(session, actor.course_id)
     if by_mail:
-        return replace(imported, links={line: _mail(asking, link, course) for line, link in imported.links.items()})
+        return replace(imported, links={line: _mail(actor, link, course) for line, link in imported.links.items()})
     return imported

@@ -1,15 +1,12 @@
 """A student's work: decisions of the staff, comments, and requests for review."""
 
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
-from app.actions.asking import Asking, action
+from app.actions.actor import Writer, change
 from app.actions.fields import MOST_ATTEMPTS, MOST_POINTS, WHOLE, ActionRequest, Id, Moment, Number, Words
 from app.courses import course as courses
 from app.courses import extensions
@@ -97,123 +94,125 @@ class WorkId:
     assignment_id: str
 
 
-@contextlib.asynccontextmanager
-async def _work(asking: Asking, at: WorkId) -> AsyncIterator[tuple[AsyncSession, StudentWork]]:
-    """Begin the transaction of an action in the student's turn."""
-    async with asking.write() as session:
-        yield (
-            session,
-            await take_student_work(session, asking.assignments, asking.course_id, at.member_id, at.assignment_id),
-        )
+async def _take(actor: Writer, at: WorkId) -> StudentWork:
+    """Find the work, and take the student's turn."""
+    return await take_student_work(actor.session, actor.assignments, actor.course_id, at.member_id, at.assignment_id)
 
 
-@action(Right.ADJUST)
-async def adjust_grade(asking: Asking, at: WorkId, wanted: AdjustGrade) -> Adjustment:
-    """Adjust the grade instead of the adjustment that applies. The same request sent again changes nothing.
+@change(Right.ADJUST)
+async def adjust_grade(actor: Writer, at: WorkId, wanted: AdjustGrade) -> Adjustment:
+    """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
+
+    One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
 
     Raises:
         AdjustmentReplaced: the adjustment that the request names no longer applies.
     """
-    async with _work(asking, at) as (session, work):
-        return await adjustments.adjust(session, asking.assignments, work, **wanted.set_values(), made_by=asking.name)
+    work = await _take(actor, at)
+    return await adjustments.adjust(actor.session, actor.assignments, work, **wanted.set_values(), made_by=actor.name)
 
 
-@action(Right.ADJUST)
-async def withdraw_adjustment(asking: Asking, at: WorkId, adjustment_id: str) -> None:
+@change(Right.ADJUST)
+async def withdraw_adjustment(actor: Writer, at: WorkId, adjustment_id: str) -> None:
     """Let an adjustment apply no more. It stays in the history. Asking twice changes nothing.
 
     Raises: AdjustmentNotFound
     """
-    async with _work(asking, at) as (session, work):
-        await adjustments.withdraw(session, work, adjustment_id, made_by=asking.name)
+    work = await _take(actor, at)
+    await adjustments.withdraw(actor.session, work, adjustment_id, made_by=actor.name)
 
 
-@action(Right.EXTEND)
-async def extend_work(asking: Asking, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
-    """Give more time, or more attempts, instead of an earlier extension. It counts at once."""
-    async with _work(asking, at) as (session, work):
-        values = wanted.model_dump()
-        return await extensions.put(session, work.member, work.use, made_by=asking.name, **values), work
+@change(Right.EXTEND)
+async def extend_work(actor: Writer, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
+    """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
+
+    It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
+    holds. The log of the course's changes keeps earlier ones.
+    """
+    work = await _take(actor, at)
+    values = wanted.model_dump()
+    return await extensions.put(actor.session, work.member, work.use, made_by=actor.name, **values), work
 
 
-@action(Right.EXTEND)
-async def take_back_extension(asking: Asking, at: WorkId) -> None:
+@change(Right.EXTEND)
+async def take_back_extension(actor: Writer, at: WorkId) -> None:
     """Let the dates and the limit of the course hold again, for what was handed in, too. Raises: ExtensionNotFound"""
-    async with _work(asking, at) as (session, work):
-        await extensions.remove(session, work.member, work.use, made_by=asking.name)
+    work = await _take(actor, at)
+    await extensions.remove(actor.session, work.member, work.use, made_by=actor.name)
 
 
-@action(Right.COMMENT)
-async def add_comment(asking: Asking, at: WorkId, wanted: CommentOnWork) -> Comment:
-    """Write a comment for the student to read. Sending the newest one again adds nothing.
+@change(Right.COMMENT)
+async def add_comment(actor: Writer, at: WorkId, wanted: CommentOnWork) -> Comment:
+    """Write a comment for the student to read. The newest one sent again is one comment.
 
     Raises:
         SubmissionNotFound: the work has no such attempt.
     """
-    async with _work(asking, at) as (session, work):
-        return await comments.add(session, work, wanted.text, submission_id=wanted.submission, made_by=asking.name)
+    work = await _take(actor, at)
+    return await comments.add(actor.session, work, wanted.text, submission_id=wanted.submission, made_by=actor.name)
 
 
-@action(Right.COMMENT)
-async def delete_comment(asking: Asking, at: WorkId, comment_id: str) -> None:
+@change(Right.COMMENT)
+async def delete_comment(actor: Writer, at: WorkId, comment_id: str) -> None:
     """Delete a comment for good. A teacher deletes any, an assistant their own.
 
     Raises: CommentNotFound, NotPermitted
     """
-    async with _work(asking, at) as (session, work):
-        await comments.delete(session, work, comment_id, asking.holder)
+    work = await _take(actor, at)
+    await comments.delete(actor.session, work, comment_id, actor.holder)
 
 
 # --- about an attempt -------------------------------------------------------------------------------------------------
 
 
-async def _attempt(session: AsyncSession, asking: Asking, submission_id: str) -> Submission:
+async def _attempt(actor: Writer, submission_id: str) -> Submission:
     """Find an attempt, in a course that nobody archives until the transaction ends.
 
     Raises:
         SubmissionNotFound: the holder may see none with this id.
         CourseArchived
     """
-    submission = await repository.existing_submission(session, submission_id, asking.holder)
-    await courses.keep_open(session, submission.course_id)
+    submission = await repository.existing_submission(actor.session, submission_id, actor.holder)
+    await courses.keep_open(actor.session, submission.course_id)
     return submission
 
 
-@action(Right.DECIDE)
-async def decide_attempt(asking: Asking, submission_id: str, wanted: DecideAttempt) -> None:
-    """Decide whether a held attempt counts. A later decision replaces an earlier one.
+@change(Right.DECIDE)
+async def decide_attempt(actor: Writer, submission_id: str, wanted: DecideAttempt) -> None:
+    """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
+
+    The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
 
     Raises:
         SubmissionNotFound, CourseArchived
         NotHeld
     """
-    async with asking.write() as session:
-        submission = await _attempt(session, asking, submission_id)
-        if not await holds.decide(session, submission, **wanted.model_dump(), decided_by=asking.name):
-            raise NotHeld
+    submission = await _attempt(actor, submission_id)
+    if not await holds.decide(actor.session, submission, **wanted.model_dump(), decided_by=actor.name):
+        raise NotHeld
 
 
 # A student must not learn from somebody else's attempt that its course is archived.
-@action(Right.ASK_FOR_REVIEW, archived_too=True)
-async def ask_for_review(asking: Asking, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
-    """Ask the staff whether an attempt was graded correctly. The same words sent again are the same request.
+@change(Right.ASK_FOR_REVIEW, archived_too=True)
+async def ask_for_review(actor: Writer, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
+    """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
+
+    The same words sent again are the same request.
 
     Raises:
         SubmissionNotFound, CourseArchived, ReportNotReady
         ReviewOpen: an earlier request waits for an answer.
     """
-    async with asking.write() as session:
-        submission = await _attempt(session, asking, submission_id)
-        return await reviews.ask(session, submission, wanted.text), submission
+    submission = await _attempt(actor, submission_id)
+    return await reviews.ask(actor.session, submission, wanted.text), submission
 
 
-@action(Right.ANSWER_REVIEWS)
-async def answer_review(asking: Asking, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
-    """Answer, for the student to read. The grade stays.
+@change(Right.ANSWER_REVIEWS)
+async def answer_review(actor: Writer, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
+    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it.
 
     Raises:
         CourseArchived, ReviewNotFound
         ReviewAnswered: it has another answer.
     """
-    async with asking.write() as session:
-        return await reviews.answer(session, asking.course_id, review_id, wanted.answer, answered_by=asking.name)
+    return await reviews.answer(actor.session, actor.course_id, review_id, wanted.answer, answered_by=actor.name)

@@ -14,7 +14,7 @@ def revalidated(answer: Mapping[str, Any] | None = None) -> Answers:
     """Document the answer with an ETag, and the one that it has not changed.
 
     Args:
-        answer: what the document says about it more than of any other.
+        answer: additions to its description in the document.
     """
     etag = {"ETag": {"description": "send it as `If-None-Match` next time", "schema": {"type": "string"}}}
     return {

@@ -8,16 +8,15 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
-from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
-from app.actions.asking import Action, Asking
+from app.actions.actor import Action, Actor
 from app.actions.fields import Id
 from app.api.schemas.base import Page
-from app.http.auth.holders import Asks, TokenFor
-from app.http.parameters import IDS, ids_in
+from app.http.auth.holders import ActorFor, TokenFor
+from app.http.parameters import IDS, IdempotencyKey, Omittable, ids_in
 from app.http.texts import language_of
 from app.services import services
 from grader import Assignment
@@ -26,9 +25,9 @@ Row = TypeVar("Row")
 Item = TypeVar("Item")
 
 
-def asks(action: Action[..., Any]) -> Any:
-    """Return a dependency of a route with an action: it gives the `Asking` of the holder of the action's right."""
-    return Depends(Asks(action))
+def acts(action: Action[..., Any]) -> Any:
+    """Return a dependency of a route with an action: it gives the `Actor` of the holder of the action's right."""
+    return Depends(ActorFor(action))
 
 
 class Resource(APIRouter):
@@ -46,7 +45,7 @@ class Resource(APIRouter):
         status_code: int | None = None,
         **ids: Any,
     ) -> None:
-        """Add the route of an action that needs no function: the docstring of the action describes it.
+        """Add the route of an action that needs no function.
 
         Args:
             body: of the answer, filled from what the action returns; None: there is none.
@@ -54,13 +53,20 @@ class Resource(APIRouter):
             ids: see `ids_in`, where they differ.
         """
 
-        async def endpoint(asking: Asking, **arguments: Any) -> Any:
-            return await action(asking, **arguments)
+        async def endpoint(actor: Actor, **arguments: Any) -> Any:
+            if "idempotency_key" in arguments:
+                arguments["key"] = arguments.pop("idempotency_key")
+            return await action(actor, **arguments)
 
-        asked = Parameter("asking", Parameter.KEYWORD_ONLY, annotation=Annotated[Asking, asks(action)])
+        given = action.parameters
+        asked = Parameter("actor", Parameter.KEYWORD_ONLY, annotation=Annotated[Actor, acts(action)])
         parameters = [asked, *ids_in(self.prefix + path, action, {**IDS, **ids})]
-        if "wanted" in action.parameters:
-            parameters.append(action.parameters["wanted"].replace(kind=Parameter.KEYWORD_ONLY))
+        if "wanted" in given:
+            parameters.append(given["wanted"].replace(kind=Parameter.KEYWORD_ONLY))
+        if "key" in given:
+            parameters.append(
+                Parameter("idempotency_key", Parameter.KEYWORD_ONLY, default=None, annotation=IdempotencyKey)
+            )
         endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
         self.add_api_route(
             path,
@@ -70,8 +76,11 @@ class Resource(APIRouter):
             status_code=status_code or (200 if body else 204),
             summary=summary,
             name=name or action.do.__name__,
-            description=action.description,
         )
+
+    def make(self, path: str, action: Action[..., Any], body: type[BaseModel], **more: Any) -> None:
+        """Add the route of an action that makes something; see `act`."""
+        self.act("POST", path, action, body, status_code=201, **more)
 
 
 @dataclass(frozen=True)
@@ -91,10 +100,8 @@ class Reading:
 def reads(right: Right) -> Any:
     """Return a dependency of a route that reads: it gives the `Reading` of the holder of this right."""
 
-    # An annotation, which is a text, could not name `right`.
     async def reading(
-        request: Request,
-        viewer: Principal = Depends(TokenFor(right)),  # noqa: B008
+        request: Request, viewer: Annotated[Principal, Depends(TokenFor(right))]
     ) -> AsyncIterator[Reading]:
         parts = services(request)
         async with parts.database.read() as session:
@@ -110,9 +117,7 @@ SubmissionReading = Annotated[Reading, reads(Right.READ_SUBMISSIONS)]
 
 
 Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
-Cursor = Annotated[
-    Id | SkipJsonSchema[None], Query(description="`next_cursor` of the page before; by default the first page")
-]
+Cursor = Annotated[Omittable[Id], Query(description="`next_cursor` of the page before; by default the first page")]
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ class Paging:
         Args:
             rows: found with `rows`.
             body: of a row.
-            id_of: the cursor by which the next page begins after a row.
+            id_of: the cursor of a row, after which the next page begins.
         """
         shown = rows[: self.limit]
         next_cursor = str(id_of(shown[-1])) if len(rows) > self.limit else None

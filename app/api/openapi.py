@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app.access.rights import EVERYBODY
-from app.actions.asking import Action
+from app.actions.actor import Action
 from app.api.schemas.base import Problem
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
-from app.http.auth.holders import AsksFor, TokenFor, monitor, token_holder
+from app.http.auth.holders import RouteAction, TokenFor, monitor, token_holder
 from app.http.bodies import FIELDS
 from app.http.pages import page
 from app.http.problems import EVERY_ANSWER, PROBLEM, problem
@@ -166,13 +166,13 @@ def refused_by(dependant: Dependant) -> Iterator[type[Exception] | int]:
         yield from COMMON
     elif call is monitor:
         yield from (NotAuthenticated, NotPermitted)
-    elif isinstance(call, TokenFor | AsksFor):
+    elif isinstance(call, TokenFor | RouteAction):
         holders = call.right.holders
         if not (holders.students and holders.roles == EVERYBODY):
             yield NotPermitted
         if not holders.in_archived:
             yield CourseArchived
-    if isinstance(call, AsksFor):
+    if isinstance(call, RouteAction):
         yield from (*raised_by(call.action), CommitUnanswered)
     for parameter in (*dependant.path_params, *dependant.query_params, *dependant.header_params):
         for rule in parameter.field_info.metadata:
@@ -238,6 +238,9 @@ def describe(app: FastAPI, assignment_ids: Sequence[str]) -> None:
                 if isinstance(context.original_route, APIRoute) and context.include_in_schema:
                     for method in context.methods or ():
                         operation = document["paths"][context.path_format][method.lower()]
+                        for each in context.dependant.dependencies:
+                            if isinstance(each.call, RouteAction):
+                                operation.setdefault("description", each.call.action.description)
                         if "{course_id}" in (context.path_format or ""):
                             operation["parameters"].insert(0, COURSE_ID)
                         responses = operation["responses"]

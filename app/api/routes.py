@@ -12,7 +12,6 @@ from app.api.endpoints import (
     grades,
     members,
     notebooks,
-    people,
     regrades,
     reports,
     rosters,
@@ -38,9 +37,8 @@ of_strangers.include_router(notebooks.router)
 #: For `include_router`. As the prefix of `api` itself, FastAPI would prepare all routes twice.
 PREFIX = "/api/v1"
 api = APIRouter(dependencies=[Depends(within_limit), Depends(language_parameter)])
-parts = (
-    *(courses, members, submissions, checks, reports, grades, work, people, assignments, regrades, rosters),
+for part in (
+    *(courses, members, submissions, checks, reports, grades, work, assignments, regrades, rosters),
     *(ways_in, webhooks),
-)
-for part in parts:
+):
     api.include_router(part.router)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.fields import ID
 from app.answers import answer_for, words_for
 from app.commands.shell import THE_DEFAULT
@@ -42,8 +42,8 @@ class Assignments(Mapping[str, Assignment]):
 
 
 @contextlib.asynccontextmanager
-async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking]:
-    """Yield the `Asking` of the service's owner.
+async def owner_of(settings: Settings, course: str | None) -> AsyncIterator[Actor]:
+    """Yield the service's owner as an actor.
 
     Args:
         course: the id of the only course to act in, or `THE_DEFAULT`; None: all courses.
@@ -58,7 +58,7 @@ async def asking(settings: Settings, course: str | None) -> AsyncIterator[Asking
         async with database.read() as session:
             owner = await _owner(session)
             holder = owner if course is None else owner.in_course(await _course(session, course))
-        yield Asking(holder, database, Assignments(settings.assignments_dir), settings.url())
+        yield Actor(holder, database, Assignments(settings.assignments_dir), settings.url())
     except CannotStart:
         raise
     except AppError as exc:

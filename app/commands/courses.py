@@ -12,10 +12,8 @@ from grader.shell import usage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.storage.models import Course
-
-MOST_LISTED = 5000
 
 group = typer.Typer(help="Make, list, copy, archive and delete courses.", no_args_is_help=True)
 
@@ -28,9 +26,9 @@ def list_courses() -> None:
     with starting() as settings:
         from app.courses import course as courses
 
-        async def read_courses(owner: Asking) -> Sequence[Course]:
+        async def read_courses(owner: Actor) -> Sequence[Course]:
             async with owner.database.read() as session:
-                return await courses.list_courses(session, limit=MOST_LISTED)
+                return await courses.list_courses(session)
 
         echo_list([_line(each) for each in ask(settings, read_courses)], none="there are no courses")
 
@@ -99,7 +97,7 @@ def delete_course(
         from app.actions.courses import delete_course
         from app.courses import course as courses
 
-        async def chosen(owner: Asking) -> Course:
+        async def chosen(owner: Actor) -> Course:
             async with owner.database.read() as session:
                 return await courses.existing(session, owner.course_id)
 

@@ -11,7 +11,7 @@ from app.commands.shell import ask, echo_list, starting
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.lti.registration.checking import Fault
 
 #: The exit code of a check that found something.
@@ -38,7 +38,7 @@ def list_platforms() -> None:
     with starting() as settings:
         from app.lti import platforms
 
-        async def lines(owner: Asking) -> list[str]:
+        async def lines(owner: Actor) -> list[str]:
             async with owner.database.read() as session:
                 return [
                     f"{each.id}  {'active' if each.confirmed_at else 'unconfirmed':<11}  {each.name}  "
@@ -58,25 +58,18 @@ def check(platform: Annotated[str, typer.Argument(metavar="ID", help="As `lti li
     Exit codes: 0 nothing, 1 something, 2 wrong usage, 3 we failed.
     """
     with starting() as settings:
-        from app.lti import keys, platforms
         from app.lti.platform_services import PlatformServices
         from app.lti.registration import checking
         from app.outgoing.client import Outgoing
         from app.texts import text
 
-        async def faults(owner: Asking) -> Sequence[Fault]:
+        async def faults(owner: Actor) -> Sequence[Fault]:
             async with Outgoing(private=settings.lti_private_targets) as outgoing:
-                async with owner.database.read() as session:
-                    known = await platforms.find(session, platform)
-                    deployments = await platforms.deployments(session, platform)
-                    same_client = await platforms.same_client(session, known)
                 return await checking.check(
-                    known,
-                    deployments,
-                    same_client,
+                    owner.database,
+                    platform,
                     public_url=settings.public_url,
                     seen_url=None,
-                    own_keys=await keys.public_key_set(owner.database),
                     outgoing=outgoing,
                     services=PlatformServices(owner.database, outgoing),
                 )

@@ -12,7 +12,7 @@ from app.errors.commands import NotPossible
 from grader.shell import check_output
 
 if TYPE_CHECKING:
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.courses.people import PersonRecord
     from app.privacy.deletion import DeletedRows
 
@@ -38,7 +38,7 @@ def export_person(
     with starting() as settings:
         from app.privacy import export
 
-        async def write(owner: Asking) -> int:
+        async def write(owner: Actor) -> int:
             scope = await export.scope_of_person(owner.database, (await _find_person(owner, who)).person.id)
             with create(output) as out:
                 async for piece in export.archive(owner.database, scope, lambda stored: stored.body, owner.assignments):
@@ -67,7 +67,7 @@ def delete_person(
         if not yes:
             typer.confirm(f"Delete everything about {_line(known)}?", abort=True)
 
-        async def delete(owner: Asking) -> DeletedRows:
+        async def delete(owner: Actor) -> DeletedRows:
             if course is None:
                 return await members.delete_person(owner, known.person.id)
             (member,) = (each for each in known.memberships if each.course_id == owner.course_id)
@@ -76,7 +76,7 @@ def delete_person(
         echo_counts(ask(settings, delete, course))
 
 
-async def _find_person(owner: Asking, who: str) -> PersonRecord:
+async def _find_person(owner: Actor, who: str) -> PersonRecord:
     """Find the only person with this name, address or id. Raises: NotPossible: nobody has it, or several people."""
     from app.courses import people
 

@@ -14,7 +14,7 @@ from grader.shell import usage
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.storage.database import Database
     from app.teaching.regrades import RegradeChange, RegradeProgress
 
@@ -53,7 +53,7 @@ def regrade(
 
         wanted = read_request(BeginRegrade, {**chosen, "preview": preview})
 
-        async def begin(owner: Asking) -> None:
+        async def begin(owner: Actor) -> None:
             progress = await begin_regrade(owner, wanted)
             while wait and progress.done < progress.total:
                 await asyncio.sleep(LOOK_SECONDS)

@@ -15,7 +15,7 @@ from grader.shell import check_output
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.actions.ways_in import ImportResult
     from app.courses.roster.planning import Step
     from app.mail.mailer import Mailer
@@ -58,7 +58,7 @@ def import_roster(
                 with create(links) as out:
                     out.write(links_csv(imported.links.values(), settings.url()).encode())
 
-        async def carry_out(owner: Asking) -> str | None:
+        async def carry_out(owner: Actor) -> str | None:
             async with _mailer(settings, wanted=mail) as mailer:
                 imported = await ways_in.import_roster(
                     replace(owner, mailer=mailer),

@@ -22,7 +22,7 @@ from grader.errors import sentence_of
 from grader.shell import OUR_FAILURE, OUR_FAILURES, failure, usage, why_not, wrong_settings
 
 if TYPE_CHECKING:
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -63,18 +63,18 @@ def starting() -> Iterator[Settings]:
         raise ours(_about_database(settings, exc)) from exc
 
 
-def ask(settings: Settings, work: Callable[[Asking], Awaitable[Result]], course: str | None = None) -> Result:
+def ask(settings: Settings, work: Callable[[Actor], Awaitable[Result]], course: str | None = None) -> Result:
     """Do the work for the service's owner, and return its result.
 
     Args:
         course: the only course to act in; None: all courses.
     Raises:
-        NotPossible, DatabaseOutdated: see `acting.asking`.
+        NotPossible, DatabaseOutdated: see `acting.owner_of`.
     """
-    from app.commands.acting import asking
+    from app.commands.acting import owner_of
 
     async def act() -> Result:
-        async with asking(settings, course) as owner:
+        async with owner_of(settings, course) as owner:
             return await work(owner)
 
     return asyncio.run(act())

@@ -10,7 +10,7 @@ import typer
 from app.commands.shell import THE_DEFAULT, OfCourse, ask, echo_list, read_request, starting
 
 if TYPE_CHECKING:
-    from app.actions.asking import Asking
+    from app.actions.actor import Actor
     from app.storage.models import Token
 
 group = typer.Typer(help="Make, list and end tokens.", no_args_is_help=True)
@@ -49,15 +49,15 @@ def list_tokens() -> None:
     Their secrets are not shown.
     """
     with starting() as settings:
-        from sqlalchemy import select
+        from app.access import tokens
+        from app.courses import course as courses
+        from app.storage.models import utc_now
 
-        from app.storage.models import Course, Token, utc_now
-
-        async def lines(owner: Asking) -> list[str]:
-            with_courses = select(Token, Course.title).join(Course, Course.id == Token.course_id)
-            listed = with_courses.where(~Token.is_link).order_by(Token.id.desc())
+        async def lines(owner: Actor) -> list[str]:
             async with owner.database.read() as session:
-                return [_line(token, title, utc_now()) for token, title in await session.execute(listed)]
+                titles = {each.id: each.title for each in await courses.list_courses(session)}
+                listed = await tokens.list_tokens(session, owner.holder)
+            return [_line(each, titles[each.course_id], utc_now()) for each in listed]
 
         echo_list(ask(settings, lines), none="there are no tokens")
 

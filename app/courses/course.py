@@ -78,7 +78,7 @@ async def add(
 
 
 async def list_courses(
-    session: AsyncSession, *, only: str | None = None, limit: int, before: str | None = None
+    session: AsyncSession, *, only: str | None = None, limit: int | None = None, before: str | None = None
 ) -> Sequence[Course]:
     """List the newest courses.
 

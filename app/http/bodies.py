@@ -15,9 +15,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import Message
 
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.hand_in import HandIn
-from app.errors.uploads import FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, UploadTooSlow
+from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, UploadTooSlow
 from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, PASTE_BYTES, File
@@ -137,19 +137,19 @@ async def _discard(request: Request) -> None:
                 pass
 
 
-Asker = TypeVar("Asker", bound=Asking)
+AnyActor = TypeVar("AnyActor", bound=Actor)
 
 FIELDS = ("file", "student", "assignment")
 
 
 @contextlib.asynccontextmanager
 async def form_with_file(
-    request: Request, asking: Asker, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
-) -> AsyncIterator[tuple[FormData, Asker]]:
+    request: Request, actor: AnyActor, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
+) -> AsyncIterator[tuple[FormData, AnyActor]]:
     """Read a form as `read_form` does, for an action.
 
     Yields:
-        The form, and the `Asking` with current rights, because a large file takes minutes to arrive.
+        The form, and the `Actor` with current rights, because a large file takes minutes to arrive.
     Raises:
         FormExpected, FormUnreadable, FileTooLarge, UploadTooSlow
         NotAuthenticated: the rights have ended meanwhile.
@@ -158,8 +158,8 @@ async def form_with_file(
     async with read_form(request, limit_bytes, text_bytes=text_bytes) as form:
         # For the page of a refusal.
         request.state.long_texts = texts_of(form)
-        holder = await current_rights_if_slow(services(request), asking.holder, began)
-        yield form, replace(asking, holder=holder)
+        holder = await current_rights_if_slow(services(request), actor.holder, began)
+        yield form, replace(actor, holder=holder)
 
 
 async def file_in(form: FormData) -> File | None:
@@ -168,6 +168,14 @@ async def file_in(form: FormData) -> File | None:
     if isinstance(file, UploadFile) and (file.filename or file.size):
         return File(file.filename or "", await file.read())
     return None
+
+
+def chosen_file(form: FormData) -> UploadFile:
+    """Return the file of a form that needs one. Raises: FieldsMissing"""
+    file = form.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise FieldsMissing(missing=["file"])
+    return file
 
 
 async def hand_in_of(form: FormData) -> HandIn:

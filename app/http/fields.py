@@ -35,7 +35,7 @@ AS_PYTHON = str.maketrans({",": ".", " ": None, "\N{MINUS SIGN}": "-"})
 class Fields:
     """The texts of a form, and their faults: by name, the id of a text ``fault.<id>`` and its parameters."""
 
-    def __init__(self, typed: Mapping[str, str]) -> None:
+    def __init__(self, typed: dict[str, str]) -> None:
         self.typed = typed
         self.faults: dict[str, tuple[str, Mapping[str, object]]] = {}
 
@@ -216,7 +216,7 @@ def form_context(
         and ``status_code``.
     """
     language = language_of(request)
-    typed = fields.typed if fields else {}
+    typed: Mapping[str, str] = fields.typed if fields else {}
     errors = {
         name: text(f"fault.{fault}", language, **params)
         for name, (fault, params) in (fields.faults if fields else {}).items()

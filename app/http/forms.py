@@ -16,7 +16,7 @@ from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, Person
 from app.errors.rosters import RosterChanged
 from app.errors.teaching import AdjustmentReplaced
 from app.errors.uploads import FieldsMissing
-from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
 from app.http.bodies import texts_of
 from app.http.pages import SAID
 from app.http.problems import problem
@@ -59,6 +59,13 @@ async def read_page_form(request: Request) -> FormData:
     request.state.long_texts = texts_of(form)
     await check_form_secret(request, form.get(FORM_FIELD))
     return form
+
+
+async def read_strangers_form(request: Request, most_fields: int) -> dict[str, str]:
+    """Read the texts of a form that somebody who is not signed in has sent from a page of ours. Raises: OtherSite"""
+    check_origin(request)
+    async with request.form(max_files=0, max_fields=most_fields) as form:
+        return fields_of(form)
 
 
 def fields_of(form: FormData) -> dict[str, str]:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import Parameter
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.actions.asking import Action
-from app.actions.fields import ID, Language, Moment, Name
+from app.actions.actor import Action
+from app.actions.fields import ID, AssignmentKey, Language, Moment, Name
 from app.actions.work import WorkId
 from app.errors import AppError
 from app.errors.batches import BatchNotFound
@@ -28,13 +28,17 @@ from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status
 
+T = TypeVar("T")
+#: A parameter that may be left out. The document does not say that it may be null.
+Omittable: TypeAlias = T | SkipJsonSchema[None]
+
 MAX_WAIT_SECONDS = 120
 LISTED = "an `id` from the list"
 
 
 async def language_parameter(
     lang: Annotated[
-        Language | SkipJsonSchema[None],
+        Omittable[Language],
         Query(description="language of the texts in the answer; by default that of `Accept-Language`"),
     ] = None,
 ) -> None:
@@ -70,27 +74,16 @@ def id_of(missing: type[AppError], form: re.Pattern[str] = ID) -> AfterValidator
 
 
 CourseParameter = Annotated[
-    str | SkipJsonSchema[None],
+    Omittable[str],
     Query(description="the `id` of the course to act in; by default the token's own, and for an admin who reads, all"),
 ]
 SubmissionId = Annotated[str, Path(description="the `id` of a submission"), id_of(SubmissionNotFound)]
 CheckId = Annotated[str, Path(description="the `id` of a check"), id_of(CheckNotFound)]
 RegradeId = Annotated[str, Path(description=LISTED), id_of(RegradeNotFound)]
-JoinId = Annotated[str, Path(description=LISTED), id_of(JoinNotFound)]
 MemberId = Annotated[str, Path(description="the `id` of a member of the course"), id_of(MemberNotFound)]
-AdjustmentId = Annotated[str, Path(description=LISTED), id_of(AdjustmentNotFound)]
-CommentId = Annotated[str, Path(description=LISTED), id_of(CommentNotFound)]
 ReviewId = Annotated[str, Path(description=LISTED), id_of(ReviewNotFound)]
 PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
-IdentityId = Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)]
-TokenId = Annotated[str, Path(description=LISTED), id_of(TokenNotFound)]
-JoinLinkId = Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)]
 WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
-PlatformId = Annotated[str, id_of(PlatformNotFound)]
-ContextId = Annotated[str, id_of(LinkNotFound)]
-LinkId = Annotated[str, id_of(LinkNotFound)]
-SelectionId = Annotated[str, id_of(SelectionNotFound)]
-BatchId = Annotated[str, id_of(BatchNotFound)]
 AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
 
 
@@ -101,23 +94,27 @@ async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:
 AtWork = Annotated[WorkId, Depends(_work_id)]
 #: The ids in paths, by their names there.
 IDS: Mapping[str, Any] = {
-    "adjustment_id": AdjustmentId,
+    "adjustment_id": Annotated[str, Path(description=LISTED), id_of(AdjustmentNotFound)],
     "assignment_id": AssignmentId,
     "at": AtWork,
-    "batch_id": BatchId,
-    "comment_id": CommentId,
-    "context_id": ContextId,
-    "identity_id": IdentityId,
-    "join_id": JoinId,
-    "join_link_id": JoinLinkId,
+    "batch_id": Annotated[str, id_of(BatchNotFound)],
+    "comment_id": Annotated[str, Path(description=LISTED), id_of(CommentNotFound)],
+    "check_id": CheckId,
+    "context_id": Annotated[str, id_of(LinkNotFound)],
+    "identity_id": Annotated[str, Path(description="an `id` of the person's `identities`"), id_of(IdentityNotFound)],
+    "join_id": Annotated[str, Path(description=LISTED), id_of(JoinNotFound)],
+    "join_link_id": Annotated[str, Path(description=LISTED), id_of(JoinLinkNotFound)],
+    "link_id": Annotated[str, id_of(LinkNotFound)],
     "member_id": MemberId,
-    "merge_id": JoinId,
+    "merge_id": Annotated[str, Path(description=LISTED), id_of(JoinNotFound)],
+    "other_id": SubmissionId,
     "person_id": PersonId,
-    "platform_id": PlatformId,
+    "platform_id": Annotated[str, id_of(PlatformNotFound)],
     "regrade_id": RegradeId,
     "review_id": ReviewId,
+    "selection_id": Annotated[str, id_of(SelectionNotFound)],
     "submission_id": SubmissionId,
-    "token_id": TokenId,
+    "token_id": Annotated[str, Path(description=LISTED), id_of(TokenNotFound)],
     "webhook_id": WebhookId,
 }
 
@@ -135,28 +132,26 @@ Wait = Annotated[
 ]
 # Limits stand inside the union: outside they would be missing in the document.
 IdempotencyKey = Annotated[
-    Annotated[str, Field(pattern="^[!-~]{1,255}$")] | SkipJsonSchema[None],
+    Omittable[Annotated[str, Field(pattern="^[!-~]{1,255}$")]],
     Header(description="your own name for this request, such as a random UUID; sending it again does nothing twice"),
     Refuses((IdempotencyKeyReused,)),
 ]
 EventId = Annotated[int, Field(ge=0, lt=2**63)]
 LastEventId = Annotated[
-    EventId | SkipJsonSchema[None], Header(description="the id of the last event that arrived; later ones are sent")
+    Omittable[EventId], Header(description="the id of the last event that arrived; later ones are sent")
 ]
 
 
 async def _selection(
-    student: Annotated[Name | SkipJsonSchema[None], Query(examples=["ivanov"])] = None,
-    assignment: Annotated[
-        Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None], Query(examples=["lstm-layer"])
-    ] = None,
-    job_status: Annotated[JobStatus | SkipJsonSchema[None], Query(description="the state of the job")] = None,
-    status: Annotated[Status | SkipJsonSchema[None], Query(description="the verdict")] = None,
+    student: Annotated[Omittable[Name], Query(examples=["ivanov"])] = None,
+    assignment: Annotated[Omittable[AssignmentKey], Query(examples=["lstm-layer"])] = None,
+    job_status: Annotated[Omittable[JobStatus], Query(description="the state of the job")] = None,
+    status: Annotated[Omittable[Status], Query(description="the verdict")] = None,
     since: Annotated[
-        Moment | SkipJsonSchema[None],
+        Omittable[Moment],
         Query(description="submitted at this moment or later", examples=["2026-09-01T00:00:00Z"]),
     ] = None,
-    held: Annotated[bool | SkipJsonSchema[None], Query(description="waits for a teacher's decision")] = None,
+    held: Annotated[Omittable[bool], Query(description="waits for a teacher's decision")] = None,
 ) -> Selection:
     return Selection(student, assignment, job_status, status, since, held)
 

@@ -29,17 +29,9 @@ from grader.report import numbers
 #: Refusals whose own words are for programs, so people read the texts ``page_problem.<id>``; and those that share them.
 WORDS = frozenset(
     (
-        *(
-            "body-too-large",
-            "body-unreadable",
-            "busy",
-            "forbidden",
-            "form-expired",
-            "internal-error",
-            "invalid-request",
-        ),
-        *("method-not-allowed", "not-found", "outcome-unknown", "overloaded", "storage-full", "storage-unavailable"),
-        *("invalid-request", "too-many-requests"),
+        *("body-too-large", "body-unreadable", "busy", "forbidden", "form-expired", "internal-error"),
+        *("invalid-request", "method-not-allowed", "not-found", "outcome-unknown", "overloaded"),
+        *("storage-full", "storage-unavailable", "too-many-requests"),
     )
 )
 SAME_WORDS: Mapping[str, str] = {"form-expected": "body-unreadable", "form-unreadable": "body-unreadable"}

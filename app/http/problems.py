@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 #: Key in the scope of a request: why the database could not serve it.
 FAILURE = "lstm_grader.failure"
-#: And the exception by which we failed to serve it.
+#: Key in the scope of a request: the exception that kept us from serving it.
 FAULT = "lstm_grader.fault"
 PROBLEM = "application/problem+json"
 TYPE_PREFIX = "urn:lstm-grader:problem:"

@@ -1,16 +1,15 @@
 """Common parts of a course's pages for staff: ids in addresses, the right to look, and shared contents."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Request
 
-from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses.uses import UsedAssignment
 from app.http.texts import language_of
-from app.http.visits import PageFor, Visit
 from app.oidc.urls import is_loopback
 from app.services import service_url, services
 from app.storage.models import CourseAssignment, StoredReport
@@ -20,20 +19,27 @@ from grader.report.messages import render
 from grader.report.model import HELD
 from grader.report.server_paths import clean
 
+Row = TypeVar("Row")
+
 #: Rows of a list on one page.
 ROWS = 50
-
-Staff = Annotated[Visit, Depends(PageFor(Right.SEE_MEMBERS, archived_too=True))]
-Grader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES))]
-GradeReader = Annotated[Visit, Depends(PageFor(Right.SEE_GRADES, archived_too=True))]
-MemberManager = Annotated[Visit, Depends(PageFor(Right.MANAGE_MEMBERS))]
-CourseManager = Annotated[Visit, Depends(PageFor(Right.MANAGE_COURSE))]
 
 
 def only_here(request: Request) -> str | None:
     """Return the address of the service, if links to it only work on its own machine."""
     url = service_url(request)
     return url if is_loopback(urlsplit(url).hostname or "") else None
+
+
+def one_page(
+    name: str, rows: Sequence[Row], most: int = ROWS, id_of: Callable[[Row], object] = attrgetter("id")
+) -> dict[str, Any]:
+    """Return the context of one page of a list: the rows, and as ``next`` the id after which another page begins.
+
+    Args:
+        rows: one more than `most` if there is another page.
+    """
+    return {name: rows[:most], "next": str(id_of(rows[most - 1])) if len(rows) > most else None}
 
 
 def cursor_of(cursor: str | None) -> str | None:

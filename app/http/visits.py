@@ -4,7 +4,7 @@ A page is a function of a `Visit`. If its form is refused, the same function sho
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from http import HTTPStatus
@@ -13,18 +13,21 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
-from app.actions.asking import Action, Asking
+from app.actions.actor import Action, Actor
 from app.actions.fields import ActionRequest
 from app.answers import answer_for
 from app.errors import AppError
-from app.http.auth.holders import AsksFor, SessionHolder, asking
+from app.http.auth.holders import RouteAction, SessionHolder, actor_of
+from app.http.auth.proof import FORM_FIELD, check_form_secret
+from app.http.bodies import FORM_OVERHEAD_BYTES, form_with_file
 from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, read_page_form, see_other
+from app.http.forms import fields_of, lines_of, read_page_form, see_other
 from app.http.pages import page
-from app.http.parameters import ids_in
+from app.http.parameters import IDS, ids_in
 from app.http.texts import language_of
 from app.http.ways_in import asked_page
 from app.services import Services, services
@@ -36,18 +39,31 @@ SHOWN_AGAIN = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit(Asking):
+class Visit(Actor):
     """Somebody who asks for a page, or for the action of a form in it.
 
     Attributes:
         data, fields: of the form.
         refusal: the reason why the page of the form is shown again.
+        reading: the session of a page, which takes a connection only when it is used.
+        shown: values for the page that an action has just returned.
     """
 
     request: Request
     data: FormData = field(default_factory=FormData)
     fields: Fields = field(default_factory=lambda: Fields({}))
     refusal: AppError | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+    reading: AsyncSession | None = None
+
+    def showing(self, **shown: Any) -> "Visit":
+        """Return the visit of a page that shows these values in place of its own."""
+        return replace(self, shown=shown)
+
+    @property
+    def session(self) -> AsyncSession:
+        assert self.reading is not None, "only a page has one"
+        return self.reading
 
     @property
     def parts(self) -> Services:
@@ -90,7 +106,22 @@ class Visit(Asking):
             "is_closed": self.holder.in_archived,
             **form_context(self.request, self.fields, self.refusal, stored),
         }
-        return page(self.request, template, viewer=self.holder, course=course, here=here, **common | context)
+        shown = common | context | self.shown
+        return page(self.request, template, viewer=self.holder, course=course, here=here, **shown)
+
+    @contextlib.asynccontextmanager
+    async def file_form(
+        self, limit_bytes: int, *, text_bytes: int = FORM_OVERHEAD_BYTES
+    ) -> AsyncIterator[tuple[FormData, "Visit"]]:
+        """Read the form with a file as `form_with_file` does, and check that one of our pages has sent it.
+
+        Its texts are in `fields` even if it is refused, with the lines as they were typed.
+        """
+        async with form_with_file(self.request, self, limit_bytes, text_bytes=text_bytes) as (form, visit):
+            texts = {name: lines_of(value) for name, value in form.items() if isinstance(value, str)}
+            self.fields.typed.update(texts)
+            await check_form_secret(self.request, form.get(FORM_FIELD))
+            yield form, visit
 
     def lead_to(self, path: str, said: str | None = None) -> Response:
         """Send the browser to a page of the course after a change (`see_other`)."""
@@ -98,10 +129,7 @@ class Visit(Asking):
 
 
 async def visit_of(request: Request, holder: SessionHolder) -> Visit:
-    return Visit(**vars(asking(request, holder)), request=request)
-
-
-Anybody = Annotated[Visit, Depends(visit_of)]
+    return Visit(**vars(actor_of(request, holder)), request=request)
 
 
 @dataclass(frozen=True)
@@ -121,7 +149,7 @@ class PageFor:
 
 
 @dataclass(frozen=True)
-class FormAsks(AsksFor):
+class FormFor(RouteAction):
     """A dependency of a form with an action: it gives the visit with the form, which one of our pages has sent.
 
     Attributes:
@@ -139,11 +167,43 @@ class FormAsks(AsksFor):
         return replace(visit, data=data, fields=Fields(fields_of(data)))
 
 
+def _with_visit(endpoint: Page, like: Page, visited: Callable[..., Any]) -> Page:
+    """Give an endpoint the parameters of the function `like`, ids with their checks, and what makes its visit."""
+    first, *others = signature(like, eval_str=True).parameters.values()
+    visit = first.replace(name="visit", annotation=Annotated[Visit, Depends(visited)])
+    checked = [each.replace(annotation=IDS.get(each.name, each.annotation)) for each in others]
+    # FastAPI reads the dependencies of a route from its signature.
+    endpoint.__signature__ = Signature([visit, *checked])  # type: ignore[attr-defined]
+    return endpoint
+
+
 class Pages(APIRouter):
     """The routes of pages and their forms."""
 
     def __init__(self, prefix: str = "") -> None:
         super().__init__(prefix=prefix, include_in_schema=False)
+
+    def page(
+        self, path: str, right: Right | None = None, *, archived_too: bool = False, method: str = "GET"
+    ) -> Callable[[Page], Page]:
+        """Add a page. Its function takes the `Visit`, with a session for queries, and parameters of the address.
+
+        Args:
+            right: of its readers; None: whoever is signed in reads it.
+            archived_too: see `PageFor`.
+        """
+
+        def add(answer: Page) -> Page:
+            @wraps(answer)
+            async def endpoint(visit: Visit, *args: Any, **path: Any) -> Response:
+                async with visit.database.read() as session:
+                    return await answer(replace(visit, reading=session), *args, **path)
+
+            visited = visit_of if right is None else PageFor(right, archived_too)
+            self.api_route(path, methods=[method])(_with_visit(endpoint, answer, visited))
+            return endpoint
+
+        return add
 
     def form(
         self,
@@ -164,8 +224,8 @@ class Pages(APIRouter):
         """
 
         def add(answer: Page) -> Page:
-            first, *others = signature(answer, eval_str=True).parameters.values()
-            taken = {each.name for each in others} & (signature(again).parameters.keys() if again else set())
+            path_names = signature(answer).parameters.keys()
+            taken = (path_names & signature(again).parameters.keys() if again else set()) - {"visit"}
 
             @wraps(answer)
             async def endpoint(visit: Visit, **path: Any) -> Response:
@@ -177,10 +237,7 @@ class Pages(APIRouter):
                         raise
                     return await again(replace(visit, refusal=refusal), **{name: path[name] for name in taken})
 
-            # FastAPI reads the dependencies of a route from its signature.
-            asks = first.replace(name="visit", annotation=Annotated[Visit, Depends(FormAsks(action, with_file))])
-            endpoint.__signature__ = Signature([asks, *others])  # type: ignore[attr-defined]
-            self.post(path)(endpoint)
+            self.post(path)(_with_visit(endpoint, answer, FormFor(action, with_file)))
             return answer
 
         return add

@@ -54,10 +54,10 @@ async def wait_until_done(
     seconds: float,
     find: Callable[[AsyncSession, str, Principal], Awaitable[Job | None]] = repository.find_submission,
 ) -> None:
-    """Return when the submission is done, when `seconds` are over, or when the service stops.
+    """Return when the job is done, when `seconds` are over, or when the service stops.
 
     Args:
-        find: finds it by its id, or something else that is watched by its id.
+        find: looks the job up by its id.
     """
     until = time.monotonic() + seconds
     while not parts.jobs.stopping:

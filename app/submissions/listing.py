@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
 from app.storage.models import JobStatus, StoredReport, Submission
-from app.submissions.reports import counting_report_id
+from app.submissions.reports import with_reports
 from app.submissions.repository import visible_to, waits_for_decision
 
 
@@ -59,12 +58,6 @@ async def list_submissions(
     Args:
         before: an id, which sorts by time; only older submissions are listed.
     """
-    rows = await session.execute(
-        select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(visible_to(viewer), *selection.conditions(), *([Submission.id < before] if before else []))
-        .order_by(Submission.id.desc())
-        .limit(limit)
-        .options(defer(StoredReport.body))
-    )
-    return [(submission, report) for submission, report in rows]
+    conditions = visible_to(viewer), *selection.conditions(), *([Submission.id < before] if before else [])
+    rows = await session.execute(with_reports(*conditions).order_by(Submission.id.desc()).limit(limit))
+    return rows.all()

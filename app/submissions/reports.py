@@ -6,9 +6,9 @@ Each function works in the transaction of the given session.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ScalarSelect, Text, cast, func, or_, select
+from sqlalchemy import JSON, ColumnElement, ScalarSelect, Select, Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defer
 
 from app.access.tokens import Principal
 from app.storage.models import Artefact, StoredReport, Submission
@@ -49,6 +49,13 @@ async def artefacts_of(session: AsyncSession, report_id: int) -> dict[str, bytes
     """Return the artefacts of this report, by name. A missing one costs the report a picture."""
     kept = await session.scalars(select(Artefact).where(Artefact.report_id == report_id))
     return {artefact.name: artefact.content for artefact in kept}
+
+
+def with_reports(*conditions: ColumnElement[bool]) -> Select[Submission, StoredReport | None]:
+    """Select submissions, each with the report that counts, if there is one, without its `body`."""
+    query: Select[Submission, StoredReport | None] = select(Submission, StoredReport)
+    joined = query.outerjoin(StoredReport, StoredReport.id == counting_report_id())
+    return joined.where(*conditions).options(defer(StoredReport.body))
 
 
 def counting_report_id(preview: str | None = None) -> ScalarSelect[int]:

@@ -106,9 +106,9 @@ async def _entries(
         yield name, _pages(database, model, condition(course.id))
     index: list[Sequence[str]] = [INDEX]
     folders = folders_of(members)
-    async for page in _pages_of_ids(database, course.id):
-        for id in page:
-            async for entry in _attempt(database, id, folders, index):
+    async for page in _pages(database, Submission, Submission.course_id == course.id):
+        for row in page:
+            async for entry in _attempt(database, row["id"], folders, index):
                 yield entry
     yield "index.csv", (MARK + (await packing(csv_of, index, IDS)).text).encode()
 
@@ -212,15 +212,3 @@ async def _pages(
         yield [row_of(row) for row in rows]
         if len(rows) < ROWS:
             return
-
-
-async def _pages_of_ids(database: Database, course_id: str) -> AsyncIterator[Sequence[str]]:
-    after = ""
-    while True:
-        later = select(Submission.id).where(Submission.course_id == course_id, Submission.id > after)
-        async with database.read() as session:
-            ids = (await session.scalars(later.order_by(Submission.id).limit(ROWS))).all()
-        yield ids
-        if len(ids) < ROWS:
-            return
-        after = ids[-1]

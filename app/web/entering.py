@@ -25,7 +25,7 @@ from app.http.auth.sessions import (
 )
 from app.http.cookies import forget, keep, read
 from app.http.fields import Fields, form_context
-from app.http.forms import fields_of, read_page_form, see_other
+from app.http.forms import read_page_form, read_strangers_form, see_other
 from app.http.pages import page
 from app.http.ways_in import ways_in
 from app.oidc.flow import LIFETIME_SECONDS, begin, resume
@@ -62,12 +62,10 @@ async def enter_page(request: Request, token: str = "", next: str = HOME) -> Res
 @router.post("/enter")
 async def enter(request: Request) -> Response:
     """Open a session with the token in the form, and redirect to the page that was asked for first."""
-    check_origin(request)
-    async with request.form(max_files=0, max_fields=2) as form:
-        token, next = str(form.get("token", "")), onward(str(form.get("next", HOME)))
-    response = see_other(next)
-    secret = await getting_in.enter(visitor(request), _secret(token))
-    keep_session(request, response, secret, is_stored=secret != _secret(token))
+    typed = await read_strangers_form(request, 2)
+    token, response = _secret(typed.get("token", "")), see_other(onward(typed.get("next", HOME)))
+    secret = await getting_in.enter(visitor(request), token)
+    keep_session(request, response, secret, is_stored=secret != token)
     return response
 
 
@@ -105,8 +103,8 @@ def _forget_session(request: Request, response: Response) -> Response:
 @router.get("/leave/everywhere", dependencies=[Depends(signed_in)])
 async def leave_everywhere_page(request: Request) -> Response:
     async with services(request).database.read() as session:
-        found = await sessions.signed_in_everywhere(session, session_sha256(request))
-    return page(request, "leave_everywhere.html", found=found)
+        everywhere = await sessions.signed_in_everywhere(session, session_sha256(request))
+    return page(request, "leave_everywhere.html", everywhere=everywhere)
 
 
 @router.post("/leave/everywhere", dependencies=[Depends(signed_in)])
@@ -128,10 +126,7 @@ async def link_page(request: Request, next: str = HOME) -> Response:
 @router.post("/link")
 async def ask_for_link(request: Request) -> Response:
     """Answer at once and in the same way, whether or not the address is known."""
-    check_origin(request)
-    parts = services(request)
-    async with request.form(max_files=0, max_fields=2) as form:
-        fields = Fields(fields_of(form))
+    parts, fields = services(request), Fields(await read_strangers_form(request, 2))
     next = onward(fields.typed.get("next", HOME))
     if parts.lost_links is None:
         return _link_page(request, next)

@@ -13,11 +13,11 @@ from app.access import joining, sessions
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.actions import getting_in
 from app.errors.requests import FieldsWrong, FormExpired
-from app.http.auth.proof import check_origin, mask
+from app.http.auth.proof import mask
 from app.http.auth.sessions import keep_session, session_sha256, signed_in_as, visitor
 from app.http.cookies import keep, read
 from app.http.fields import Fields, form_context, new_key
-from app.http.forms import fields_of, see_other
+from app.http.forms import read_strangers_form, see_other
 from app.http.pages import page
 from app.oidc.registration import START_PATH
 from app.services import service_url, services
@@ -37,14 +37,12 @@ async def join_page(request: Request, secret: str) -> Response:
 @router.post("/join/{secret}")
 async def join(request: Request, secret: str) -> Response:
     """Add a new, unconfirmed student, or the person who is signed in, and sign the browser in."""
-    check_origin(request)
+    fields = Fields(await read_strangers_form(request, 10))
     services(request).join_limit.take(hash_secret(secret))
-    async with request.form(max_files=0, max_fields=10) as form:
-        fields = Fields(fields_of(form))
     key = fields.form_key()
     if not hmac.compare_digest(key.encode(), read(request, KEY_COOKIE).encode()):
         raise FormExpired  # The form is not from a page that this browser was shown.
-    course, member, person = await _who(request, secret)
+    course, member, person = await _course_and_visitor(request, secret)
     try:
         if person is not None:
             await getting_in.join_as(visitor(request), secret, person, fields.read(getting_in.JoinAsPerson))
@@ -63,7 +61,7 @@ async def join(request: Request, secret: str) -> Response:
     return response
 
 
-async def _who(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
+async def _course_and_visitor(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
     """Find the course, its member that is signed in here, and the person signed in by single sign-on.
 
     Raises: JoinLinkNotFound
@@ -80,7 +78,7 @@ async def _who(request: Request, secret: str) -> tuple[Course, Principal | None,
 async def _page(
     request: Request, secret: str, fields: Fields | None = None, refusal: FieldsWrong | None = None
 ) -> Response:
-    course, member, person = await _who(request, secret)
+    course, member, person = await _course_and_visitor(request, secret)
     if member is None:
         async with services(request).database.read() as session:
             await joining.find(session, secret)

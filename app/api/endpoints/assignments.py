@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions.fields import Moment, Name
@@ -13,7 +12,7 @@ from app.api.dependencies import AnyReading, Reading, reads
 from app.api.schemas.base import Body, Items, shows
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
-from app.http.parameters import Refuses
+from app.http.parameters import Omittable, Refuses
 from app.services import services
 from app.teaching.statistics import statistics_of
 from app.texts import title_of
@@ -116,10 +115,8 @@ async def read_assignment(request: Request, reading: AnyReading, assignment_id: 
 async def read_statistics(
     reading: Annotated[Reading, reads(Right.SEE_STATISTICS)],
     assignment_id: AssignmentId,
-    since: Annotated[
-        Moment | SkipJsonSchema[None], Query(description="only submissions of this moment or later")
-    ] = None,
-    group: Annotated[Name | SkipJsonSchema[None], Query(description="only of students of this group")] = None,
+    since: Annotated[Omittable[Moment], Query(description="only submissions of this moment or later")] = None,
+    group: Annotated[Omittable[Name], Query(description="only of students of this group")] = None,
 ) -> StatisticsBody:
     """Count scores by attempt and by student, the students who pass each check, and misconceptions by frequency, with
     how many were gone in the same student's next attempt. Attempts of removed members and of staff, held and rejected

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
-from app.actions.asking import Asking
-from app.api.dependencies import asks
+from app.actions.actor import Actor
+from app.api.dependencies import acts
 from app.api.endpoints.submissions import ASSIGNMENT, FILE
 from app.api.openapi import upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body, shows
@@ -53,7 +53,7 @@ class CheckBody(Body):
 async def create_check(
     request: Request,
     response: Response,
-    asking: Annotated[Asking, asks(actions.check_beforehand)],
+    actor: Annotated[Actor, acts(actions.check_beforehand)],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> CheckBody:
@@ -64,12 +64,12 @@ async def create_check(
     answered with the same check.
     """
     parts = services(request)
-    async with form_with_file(request, asking, parts.settings.upload_bytes) as (form, asking):
+    async with form_with_file(request, actor, parts.settings.upload_bytes) as (form, actor):
         wanted = await hand_in_of(form)
-    check = await actions.check_beforehand(asking, parts.inbox, wanted, key=idempotency_key)
+    check = await actions.check_beforehand(actor, parts.inbox, wanted, key=idempotency_key)
     if wait:
-        await wait_until_done(parts, check.id, asking.holder, wait, checks.existing)
-    body = await _body(request, check.id, asking.holder)
+        await wait_until_done(parts, check.id, actor.holder, wait, checks.existing)
+    body = await _body(request, check.id, actor.holder)
     response.headers["Location"] = body.links.self
     response.status_code = 200 if body.job_status == JobStatus.DONE else 202
     return body

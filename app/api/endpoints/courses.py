@@ -6,12 +6,11 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import courses as actions
-from app.actions.asking import Asking
-from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, asks, reads
+from app.actions.actor import Actor
+from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, acts, reads
 from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.courses import changes, uses
@@ -19,7 +18,7 @@ from app.courses import course as courses
 from app.courses.uses import UsedAssignment
 from app.errors.courses import AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.http.archives import BINARY, limit_archives, send_archive
-from app.http.parameters import IdempotencyKey, Refuses
+from app.http.parameters import Omittable, Refuses
 from app.http.texts import language_of
 from app.texts import title_of
 
@@ -77,7 +76,7 @@ class UseBody(Body):
 
 
 ChangesCursor = Annotated[
-    Annotated[str, Field(pattern="^[0-9]{1,18}$")] | SkipJsonSchema[None],
+    Omittable[Annotated[str, Field(pattern="^[0-9]{1,18}$")]],
     Query(description="`next_cursor` of the page before; by default the first page"),
 ]
 Viewer = Annotated[Reading, reads(Right.READ)]
@@ -95,17 +94,7 @@ async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
     return paging.page(rows, CourseBody.model_validate)
 
 
-@router.post("", summary="Make a course", status_code=201)
-async def create_course(
-    asking: Annotated[Asking, asks(actions.make_course)],
-    wanted: actions.MakeCourse,
-    idempotency_key: IdempotencyKey = None,
-) -> CourseBody:
-    """Make a course. It has no people and uses no assignments yet.
-
-    With the header `Idempotency-Key` the same request sent again makes no second course.
-    """
-    return CourseBody.model_validate(await actions.make_course(asking, wanted, key=idempotency_key))
+router.make("", actions.make_course, CourseBody, summary="Make a course", name="create_course")
 
 
 @router.get("/{course_id}", summary="Read a course")
@@ -116,40 +105,22 @@ async def read_course(reading: Viewer) -> CourseBody:
 router.act("PATCH", "/{course_id}", actions.change_course, CourseBody, summary="Change a course")
 
 
-@router.post("/{course_id}/copy", summary="Copy a course to the next term", status_code=201)
-async def copy_course(
-    asking: Annotated[Asking, asks(actions.copy_course)],
-    wanted: actions.CopyCourse,
-    idempotency_key: IdempotencyKey = None,
-) -> CourseBody:
-    """Make a course with the same assignments, dates and rules, and with the same teachers and assistants, without
-    students and submissions. An archived course can be copied, too.
-
-    With the header `Idempotency-Key` the same request sent again makes no second copy.
-    """
-    return CourseBody.model_validate(await actions.copy_course(asking, wanted, key=idempotency_key))
+router.make("/{course_id}/copy", actions.copy_course, CourseBody, summary="Copy a course to the next term")
 
 
 @router.post("/{course_id}/export", summary="Export a course", response_class=StreamingResponse, responses=ARCHIVE)
-async def export_course(request: Request, asking: Annotated[Asking, asks(actions.export_course)]) -> StreamingResponse:
-    """Write an archive of the course with all files, reports, grades, people, decisions and the log of changes, which
-    gets a line for it. It holds no secret, no hash of one, and no numbers that the next attempt is asked.
-    """
-    limit_archives(request, asking.holder)
-    content = await actions.export_course(asking, language_of(request))
-    return send_archive(content, f"course-{asking.course_id}", BINARY)
+async def export_course(request: Request, actor: Annotated[Actor, acts(actions.export_course)]) -> StreamingResponse:
+    limit_archives(request, actor.holder)
+    content = await actions.export_course(actor, language_of(request))
+    return send_archive(content, f"course-{actor.course_id}", BINARY)
 
 
 @router.delete("/{course_id}", summary="Delete a course")
 async def delete_course(
-    asking: Annotated[Asking, asks(actions.delete_course)],
+    actor: Annotated[Actor, acts(actions.delete_course)],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
 ) -> DeletedCourseBody:
-    """Delete a course with everything in it, and the people who are in no other one. This cannot be undone.
-
-    The course Default stays, empty, and so do the tokens of admins. Earlier backups still hold the data.
-    """
-    return DeletedCourseBody.model_validate(await actions.delete_course(asking, title=title))
+    return DeletedCourseBody.model_validate(await actions.delete_course(actor, title=title))
 
 
 @router.get("/{course_id}/changes", summary="List the changes to a course")
@@ -181,26 +152,21 @@ async def read_course_assignment(reading: Viewer, assignment_id: ListedId) -> Us
 @router.put("/{course_id}/assignments/{assignment_id}", summary="Have a course use an assignment")
 async def set_course_assignment(
     request: Request,
-    asking: Annotated[Asking, asks(actions.use_assignment)],
+    actor: Annotated[Actor, acts(actions.use_assignment)],
     assignment_id: UsedId,
     wanted: actions.UseAssignment,
 ) -> UseBody:
-    """Use a file, with these dates and rules and no others. One that is not given is as in the file, null is none.
-
-    A course uses one file once. Dates count at once, for what was handed in, too; nothing is graded again.
-    """
-    return _body(await actions.use_assignment(asking, assignment_id, wanted), language_of(request))
+    return _body(await actions.use_assignment(actor, assignment_id, wanted), language_of(request))
 
 
 @router.patch("/{course_id}/assignments/{assignment_id}", summary="Change dates and rules of a course")
 async def change_course_assignment(
     request: Request,
-    asking: Annotated[Asking, asks(actions.change_assignment)],
+    actor: Annotated[Actor, acts(actions.change_assignment)],
     assignment_id: ListedId,
     wanted: actions.ChangeAssignment,
 ) -> UseBody:
-    """Change what is given. `as_in_file` names the dates and rules for which the file holds again."""
-    return _body(await actions.change_assignment(asking, assignment_id, wanted), language_of(request))
+    return _body(await actions.change_assignment(actor, assignment_id, wanted), language_of(request))
 
 
 router.act(

@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
-from app.actions.fields import Name
+from app.actions.fields import AssignmentKey, Name
 from app.api.dependencies import Paged, Reading, reads
 from app.api.endpoints.work import AssignmentId, Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
@@ -21,7 +20,7 @@ from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.http.archives import as_file
-from app.http.parameters import MemberId, Refuses
+from app.http.parameters import MemberId, Omittable, Refuses
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
@@ -30,7 +29,7 @@ from app.teaching.grade_list import GradeFilter, used_assignments
 from app.teaching.same_code import same_code
 from app.teaching.student_work import rows_of_member
 
-Flag = bool | SkipJsonSchema[None]
+Flag = Omittable[bool]
 FORMATS = (
     "the program that takes it: `plain`, `moodle` and `canvas` are CSV; `semicolon` is CSV with `;` and a decimal "
     "comma, as a Russian Excel opens it; `xlsx` is a workbook"
@@ -40,7 +39,7 @@ router = APIRouter(tags=["grades"])
 
 
 async def _chosen(
-    group: Annotated[Name | SkipJsonSchema[None], Query(description="only of this group")] = None,
+    group: Annotated[Omittable[Name], Query(description="only of this group")] = None,
     unconfirmed: Annotated[Flag, Query(description="no teacher or roster has confirmed the student")] = None,
     late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
     stale: Annotated[Flag, Query(description="points below an adjustment have changed since it was made")] = None,
@@ -50,7 +49,7 @@ async def _chosen(
 
 
 AssignmentFilter = Annotated[
-    Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")] | SkipJsonSchema[None],
+    Omittable[AssignmentKey],
     Query(description="only at this assignment", examples=["lstm-layer"]),
     Refuses((AssignmentNotFound,)),
 ]
@@ -140,11 +139,11 @@ async def read_grade_book(
     format: Annotated[GradeBookFormat, Query(description=FORMATS)] = GradeBookFormat.PLAIN,
     assignment: AssignmentFilter = None,
     missing: Annotated[
-        Literal["zero"] | SkipJsonSchema[None],
+        Omittable[Literal["zero"]],
         Query(description="`zero`: write 0 where a student handed in nothing; by default the cell is empty"),
     ] = None,
     unconfirmed: Annotated[
-        bool | SkipJsonSchema[None],
+        Omittable[bool],
         Query(description="with unconfirmed students; by default not for Moodle and Canvas"),
     ] = None,
 ) -> Response:

@@ -1,22 +1,30 @@
-"""Members of a course: list them, add one, change one, remove, take back and delete one; and join two."""
+"""Members of a course: list, add, change, remove, delete and join them; and people across courses."""
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
+from app.access import persons
 from app.access.rights import Right
 from app.actions import members as actions
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.fields import Name
-from app.api.dependencies import Paged, Reading, Resource, asks, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Count, Page, Whether, shows
+from app.api.dependencies import Paged, Reading, Resource, acts, reads
+from app.api.openapi import ARCHIVE, refusals
+from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, Whether, address_of, shows
 from app.api.schemas.work import DeletedBody
-from app.courses import membership
+from app.courses import membership, people
 from app.courses.membership import Members
-from app.http.parameters import MemberId
+from app.errors.members import PersonNotFound
+from app.errors.requests import NotPermitted
+from app.http.archives import BINARY, send_archive_of_person, send_own_archive
+from app.http.auth.holders import Reader, TokenFor
+from app.http.parameters import MemberId, Omittable, PersonId
+from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
 
@@ -54,13 +62,11 @@ Viewer = Annotated[Reading, reads(Right.SEE_MEMBERS)]
 
 
 async def _members(
-    role: Annotated[MemberRole | SkipJsonSchema[None], Query()] = None,
-    group: Annotated[Name | SkipJsonSchema[None], Query()] = None,
-    confirmed: Annotated[bool | SkipJsonSchema[None], Query()] = None,
-    removed: Annotated[bool | SkipJsonSchema[None], Query()] = None,
-    search: Annotated[
-        Name | SkipJsonSchema[None], Query(description="a part of the id, the name or the e-mail address")
-    ] = None,
+    role: Annotated[Omittable[MemberRole], Query()] = None,
+    group: Annotated[Omittable[Name], Query()] = None,
+    confirmed: Annotated[Omittable[bool], Query()] = None,
+    removed: Annotated[Omittable[bool], Query()] = None,
+    search: Annotated[Omittable[Name], Query(description="a part of the id, the name or the e-mail address")] = None,
 ) -> Members:
     return Members(role, group, confirmed, removed, search)
 
@@ -79,13 +85,7 @@ async def list_members(
     return paging.page(rows, MemberBody.model_validate)
 
 
-@members.post("/members", summary="Add a member to a course", status_code=201)
-async def create_member(asking: Annotated[Asking, asks(actions.add_member)], wanted: actions.AddMember) -> MemberBody:
-    """Add a confirmed member, as a new person. A teacher adds students and assistants, an admin teachers, too.
-
-    The same request sent again adds nobody: it is answered 409, with the `id` of the member as `member`.
-    """
-    return MemberBody.model_validate(await actions.add_member(asking, wanted))
+members.make("/members", actions.add_member, MemberBody, summary="Add a member to a course", name="create_member")
 
 
 @members.get("/members/{member_id}", summary="Read a member")
@@ -103,27 +103,15 @@ members.act("DELETE", "/members/{member_id}", actions.delete_member, DeletedBody
 
 @students.delete("", summary="Delete a student")
 async def delete_student(
-    asking: Annotated[Asking, asks(actions.delete_student)],
+    actor: Annotated[Actor, acts(actions.delete_student)],
     student: Annotated[Name, Query(examples=["ivanov"])],
 ) -> DeletedBody:
-    """Delete everything that the course keeps about the student: files, reports, own tokens. This cannot be undone.
-
-    Asking again changes nothing. Earlier backups still hold the data.
-    """
-    return DeletedBody.model_validate(await actions.delete_student(asking, student))
+    return DeletedBody.model_validate(await actions.delete_student(actor, student))
 
 
-@members.post("/members/{member_id}/join", summary="Join two members who are one student", status_code=201)
-async def join_members(
-    asking: Annotated[Asking, asks(actions.join_members)], member_id: MemberId, wanted: actions.JoinMembers
-) -> JoinBody:
-    """Keep the member of the address, and give it what the other one has: attempts, numbered by their time together
-    with the own ones, extensions, adjustments, comments, tokens with their links. The other member is removed.
-
-    Where both have an extension, the kept one gets the later dates and the larger number; of two adjustments the newer
-    one applies. `POST .../joins/{id}/undo` takes them apart again.
-    """
-    return JoinBody.model_validate(await actions.join_members(asking, member_id, wanted))
+members.make(
+    "/members/{member_id}/join", actions.join_members, JoinBody, summary="Join two members who are one student"
+)
 
 
 @members.get("/joins", summary="List the joins of a course")
@@ -135,5 +123,107 @@ async def list_joins(reading: Viewer, paging: Paged) -> Page[JoinBody]:
 
 members.act("POST", "/joins/{join_id}/undo", actions.undo_join, JoinBody, summary="Take two joined members apart")
 
-router.include_router(members)
-router.include_router(students)
+
+# --- people across courses, for admins --------------------------------------------------------------------------------
+
+
+class PersonMembershipBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    course: str = shows("the id of the course", EXAMPLE_COURSE, of="course_id")
+    role: MemberRole
+    external_id: str | None = shows("the id in the course's grade book", "ivanov")
+    removed_at: datetime | None
+
+
+class IdentityBody(Body):
+    """An account of single sign-on."""
+
+    id: str = Field(examples=[EXAMPLE_ID])
+    issuer: str = Field(examples=["https://id.example.edu/realms/main"])
+    email: str | None = shows("as the issuer said at the first sign-in; it identifies nobody", "ivanov@example.edu")
+    created_at: datetime
+
+
+class PersonBody(Body):
+    id: str = shows(None, EXAMPLE_ID, of="person.id")
+    name: str | None = shows(None, "Ivan Ivanov", of="person.name")
+    email: str | None = shows(None, "ivanov@example.org", of="person.email")
+    created_at: datetime = shows(of="person.created_at")
+    memberships: list[PersonMembershipBody]
+    identities: list[IdentityBody] = shows("accounts of single sign-on")
+    export: Annotated[str, address_of("/api/v1/people/{}/export")] = shows(
+        "address of the archive with everything that is kept about the person",
+        f"/api/v1/people/{EXAMPLE_ID}/export",
+        of="person.id",
+    )
+
+
+class MergeBody(Body):
+    id: str = Field(examples=[EXAMPLE_ID])
+    kept: str = shows("the person who has everything now", EXAMPLE_ID, of="kept_person_id")
+    merged: str = shows("the person who had it before", EXAMPLE_ID, of="moved.person")
+    members: list[str] = shows("the `id` of each member who moved", [EXAMPLE_ID], of="moved.memberships")
+    identities: Count = shows("accounts of single sign-on that moved", of="moved.identities")
+    made_by: str = shows("the name of a token, or `single sign-on`")
+    created_at: datetime
+    undone_at: datetime | None
+
+
+people_routes = Resource(tags=["people"])
+
+
+@people_routes.get("/people", summary="List the people of all courses")
+async def list_people(reading: Annotated[Reading, reads(Right.SEE_PEOPLE)], paging: Paged) -> Page[PersonBody]:
+    """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
+    rows = await people.list_people(reading.session, **paging.rows)
+    return paging.page(rows, PersonBody.model_validate, attrgetter("person.id"))
+
+
+# Before the address of a person, which it looks like.
+@people_routes.get("/people/merges", summary="List the merges of persons")
+async def list_merges(reading: Annotated[Reading, reads(Right.MERGE_PEOPLE)], paging: Paged) -> Page[MergeBody]:
+    """List them, the newest first, undone ones and those that single sign-on has made, too."""
+    rows = await persons.list_merges(reading.session, **paging.rows)
+    return paging.page(rows, MergeBody.model_validate)
+
+
+@people_routes.get(
+    "/people/{person_id}/export",
+    summary="Export everything that is kept about a person",
+    response_class=StreamingResponse,
+    responses=ARCHIVE,
+    dependencies=[Depends(TokenFor(Right.SEE_PEOPLE))],
+)
+async def export_person(request: Request, person_id: PersonId) -> StreamingResponse:
+    """Write an archive of all memberships, with files, reports, grades and the log of changes. For admins.
+
+    It holds no secret and no hash of one.
+    """
+    return await send_archive_of_person(services(request), person_id, BINARY)
+
+
+@people_routes.get(
+    "/me/export",
+    summary="Export everything that a course keeps about yourself",
+    response_class=StreamingResponse,
+    responses=refusals(NotPermitted, PersonNotFound) | ARCHIVE,
+)
+async def export_me(request: Request, holder: Reader) -> StreamingResponse:
+    """Write the archive of the member whose own token or link this is, in the member's course."""
+    return await send_own_archive(request, holder, BINARY)
+
+
+people_routes.act("DELETE", "/people/{person_id}", actions.delete_person, DeletedBody, summary="Delete a person")
+people_routes.act(
+    "DELETE",
+    "/people/{person_id}/identities/{identity_id}",
+    actions.detach_identity,
+    summary="Detach an account of single sign-on",
+)
+people_routes.make("/people/{person_id}/merge", actions.merge_people, MergeBody, summary="Merge two persons")
+people_routes.act(
+    "POST", "/people/merges/{merge_id}/undo", actions.undo_merge, MergeBody, summary="Take two merged persons apart"
+)
+
+for each in (members, students, people_routes):
+    router.include_router(each)

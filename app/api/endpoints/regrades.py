@@ -8,10 +8,9 @@ from fastapi import Query
 
 from app.access.rights import Right
 from app.actions import regrades as actions
-from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.dependencies import Paged, Reading, Resource, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of, shows
-from app.http.parameters import IdempotencyKey, RegradeId
+from app.http.parameters import RegradeId
 from app.submissions.grades import points_of
 from app.teaching import regrades
 from app.teaching.regrades import RegradeChange
@@ -58,22 +57,15 @@ Viewer = Annotated[Reading, reads(Right.SEE_STATISTICS)]
 router = Resource(prefix="/regrades", tags=["regrades"])
 
 
-@router.post("", summary="Grade submissions again", status_code=202)
-async def create_regrade(
-    asking: Annotated[Asking, asks(actions.begin_regrade)],
-    wanted: actions.BeginRegrade,
-    idempotency_key: IdempotencyKey = None,
-) -> RegradeBody:
-    """Grade again those of the selected submissions that have a report.
-
-    All uploads go before them. Each gets a new report, which counts from then on; the earlier ones stay.
-
-    With `preview` the new reports do not count: nobody but the staff sees them, nothing is sent and nothing is held,
-    until the preview is applied or dropped. Meanwhile uploads and other regrades go on as ever, and before it.
-
-    With the header `Idempotency-Key` the same request sent again begins nothing, and is answered with the same regrade.
-    """
-    return RegradeBody.model_validate(await actions.begin_regrade(asking, wanted, key=idempotency_key))
+router.act(
+    "POST",
+    "",
+    actions.begin_regrade,
+    RegradeBody,
+    summary="Grade submissions again",
+    name="create_regrade",
+    status_code=202,
+)
 
 
 @router.get("", summary="List the regrades")

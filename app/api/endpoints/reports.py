@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from anyio import from_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from app.access.tokens import Principal
@@ -18,7 +17,7 @@ from app.api.openapi import TEXT, file_answer, refusals
 from app.api.schemas.base import EXAMPLE_ID, Body, Items, shows
 from app.errors.submissions import ReportNotFound, ReportNotReady
 from app.http.auth.holders import SubmissionReader
-from app.http.parameters import Refuses, SubmissionId
+from app.http.parameters import Omittable, Refuses, SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for
 from app.services import services
 from app.storage.models import StoredReport
@@ -59,7 +58,7 @@ Form = Annotated[
 # The range of the database's integers.
 ReportId = Annotated[int, Path(ge=1, lt=2**31, description="a report's `id` from the list"), Refuses((ReportNotFound,))]
 EarlierReportId = Annotated[
-    Annotated[int, Field(ge=1, lt=2**31)] | SkipJsonSchema[None],
+    Omittable[Annotated[int, Field(ge=1, lt=2**31)]],
     Query(description="the report to compare with; by default the one before it"),
 ]
 

@@ -7,14 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 from starlette.datastructures import UploadFile
 
 from app.access.links import NewLink, links_csv
 from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
-from app.actions.asking import Asking
-from app.api.dependencies import asks
+from app.actions.actor import Actor
+from app.api.dependencies import acts
 from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body, Whether, shows
 from app.courses.roster.planning import Conflict, Outcome, Step
@@ -23,6 +22,7 @@ from app.errors.rosters import RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.archives import as_file
 from app.http.bodies import read_file, read_form
+from app.http.parameters import Omittable
 from app.http.texts import language_of
 from app.http.watching import current_rights_if_slow
 from app.services import services
@@ -110,20 +110,20 @@ router = APIRouter(prefix="/courses/{course_id}/roster", tags=["members"])
 )
 async def import_roster(
     request: Request,
-    asking: Annotated[Asking, asks(actions.import_roster)],
+    actor: Annotated[Actor, acts(actions.import_roster)],
     dry_run: Annotated[bool, Query(description="only say what would be done")] = False,
     plan: Annotated[
-        Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | SkipJsonSchema[None],
+        Omittable[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]],
         Query(description="the `plan` of a dry run; if something else would be done by now, nothing is"),
     ] = None,
     id_column: Annotated[
-        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
+        Omittable[Annotated[str, Field(min_length=1, max_length=200)]],
         Query(description="the heading of the column with the ids; by default the best one that has values"),
     ] = None,
     links: Annotated[actions.LinksFor, Query(description="who gets a personal link")] = actions.LinksFor.NONE,
     mail: Annotated[bool, Query(description="send these links by mail, too")] = False,
     format: Annotated[
-        Format | SkipJsonSchema[None],
+        Omittable[Format],
         Query(description="`csv`: only the links, for a mail merge; by default as `Accept` says"),
     ] = None,
 ) -> RosterBody | Response:
@@ -137,23 +137,23 @@ async def import_roster(
     began = time.monotonic()
     content = await _content(request)
     # Rights may have ended while the file was on its way.
-    asking = replace(asking, holder=await current_rights_if_slow(services(request), asking.holder, began))
+    actor = replace(actor, holder=await current_rights_if_slow(services(request), actor.holder, began))
     imported = await actions.import_roster(
-        asking, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
+        actor, content, id_column=id_column, dry_run=dry_run, expected=plan, links_for=links, by_mail=mail
     )
     if format == Format.CSV or (format is None and _wants_csv(request)):
-        table = links_csv(imported.links.values(), asking.url)
+        table = links_csv(imported.links.values(), actor.url)
         return Response(table, media_type="text/csv", headers=as_file("links.csv"))
     language = language_of(request)
     return RosterBody(
-        course=asking.course_id,
+        course=actor.course_id,
         dry_run=dry_run,
         plan=imported.plan.digest,
         id_column=imported.roster.id_column,
         ignored_columns=list(imported.roster.ignored),
         left_out=imported.roster.left_out,
         counts=imported.plan.counts(),
-        rows=[_row(step, imported.links.get(step.row.line), asking.url, language) for step in imported.plan.steps],
+        rows=[_row(step, imported.links.get(step.row.line), actor.url, language) for step in imported.plan.steps],
         missing=list(map(MissingMember.model_validate, imported.plan.missing)),
     )
 

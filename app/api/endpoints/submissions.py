@@ -11,10 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.access.tokens import Principal
 from app.actions import hand_in as actions
 from app.actions import work
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.fields import NO_NAME
 from app.api.conditional import caching, revalidated, tag, unchanged
-from app.api.dependencies import Paged, SubmissionReading, asks
+from app.api.dependencies import Paged, SubmissionReading, acts
 from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
 from app.api.schemas.work import CountedBody, SubmissionBody, SubmissionFacts, SubmissionItem
@@ -118,7 +118,7 @@ router = APIRouter(prefix="/submissions", tags=["submissions"])
 async def create_submission(
     request: Request,
     response: Response,
-    asking: Annotated[Asking, asks(actions.hand_in)],
+    actor: Annotated[Actor, acts(actions.hand_in)],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
 ) -> SubmissionBody:
@@ -132,15 +132,15 @@ async def create_submission(
     is refused.
     """
     parts = services(request)
-    async with form_with_file(request, asking, parts.settings.upload_bytes) as (form, asking):
+    async with form_with_file(request, actor, parts.settings.upload_bytes) as (form, actor):
         wanted = await hand_in_of(form)
-    submission, position = await actions.hand_in(asking, parts.inbox, wanted, key=idempotency_key)
-    body = _body_of(Standing(submission, None, position, None), report_language(request, submission), asking.holder)
+    submission, position = await actions.hand_in(actor, parts.inbox, wanted, key=idempotency_key)
+    body = _body_of(Standing(submission, None, position, None), report_language(request, submission), actor.holder)
     if wait or position is None:
         # A stored upload is never answered with an error, even if the database fails by now.
         with contextlib.suppress(SQLAlchemyError) if position else contextlib.nullcontext():
-            await wait_until_done(parts, submission.id, asking.holder, wait)
-            body = await _body(request, submission.id, asking.holder)
+            await wait_until_done(parts, submission.id, actor.holder, wait)
+            body = await _body(request, submission.id, actor.holder)
     response.headers["Location"] = body.links.self
     response.status_code = 200 if body.job_status == JobStatus.DONE else 202
     return body
@@ -182,27 +182,21 @@ async def read_submission(
 
 @router.post("/{submission_id}/cancel", summary="Take a submission out of the queue")
 async def cancel_submission(
-    request: Request, asking: Annotated[Asking, asks(actions.cancel_submission)], submission_id: SubmissionId
+    request: Request, actor: Annotated[Actor, acts(actions.cancel_submission)], submission_id: SubmissionId
 ) -> SubmissionBody:
-    """Cancel a submission that still waits for its first report. Asking twice changes nothing. The attempt counts as
-    used."""
-    await actions.cancel_submission(asking, submission_id)
-    return await _body(request, submission_id, asking.holder)
+    await actions.cancel_submission(actor, submission_id)
+    return await _body(request, submission_id, actor.holder)
 
 
 @router.post("/{submission_id}/decision", summary="Decide on an attempt that is held")
 async def decide_submission(
     request: Request,
-    asking: Annotated[Asking, asks(work.decide_attempt)],
+    actor: Annotated[Actor, acts(work.decide_attempt)],
     submission_id: SubmissionId,
     wanted: work.DecideAttempt,
 ) -> SubmissionBody:
-    """Decide whether it counts: accepted, it counts like any other; rejected, it never does.
-
-    The first decision sends the webhook deliveries that were kept back. A later decision replaces an earlier one.
-    """
-    await work.decide_attempt(asking, submission_id, wanted)
-    return await _body(request, submission_id, asking.holder)
+    await work.decide_attempt(actor, submission_id, wanted)
+    return await _body(request, submission_id, actor.holder)
 
 
 @router.get(

@@ -6,19 +6,18 @@ from typing import Annotated
 import segno
 from fastapi import APIRouter, Query
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access import joining, links, tokens
 from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.fields import Id
-from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.api.dependencies import Paged, Reading, Resource, acts, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
-from app.http.parameters import IdempotencyKey, MemberId, Refuses
+from app.http.parameters import IdempotencyKey, MemberId, Omittable, Refuses
 from app.storage.models import Membership, Role
 
 
@@ -89,8 +88,8 @@ class NewJoinLinkBody(JoinLinkBody):
     qr_svg: str = shows("the address as a QR code: a picture in SVG", "<svg ...></svg>")
 
 
-LinkMaker = Annotated[Asking, asks(actions.make_links)]
-LinkEnder = Annotated[Asking, asks(actions.revoke_links)]
+LinkMaker = Annotated[Actor, acts(actions.make_links)]
+LinkEnder = Annotated[Actor, acts(actions.revoke_links)]
 Viewer = Annotated[Reading, reads(Right.MANAGE_LINKS)]
 Mail = Annotated[bool, Query(description="send them by mail, too")]
 
@@ -101,7 +100,7 @@ link_routes = Resource(prefix="/courses/{course_id}", tags=["members"])
 
 @token_routes.post("", summary="Make a token", status_code=201)
 async def create_token(
-    asking: Annotated[Asking, asks(actions.make_token)],
+    actor: Annotated[Actor, acts(actions.make_token)],
     wanted: actions.MakeToken,
     idempotency_key: IdempotencyKey = None,
 ) -> NewTokenBody:
@@ -115,8 +114,8 @@ async def create_token(
     `id` of the first one, whose secret nobody can read any more. If you did not receive that secret, end that token and
     make another, with another key.
     """
-    token, secret = await actions.make_token(asking, wanted, key=idempotency_key)
-    return NewTokenBody.from_row(token, token=secret, link=sign_in_link(asking.url, secret))
+    token, secret = await actions.make_token(actor, wanted, key=idempotency_key)
+    return NewTokenBody.from_row(token, token=secret, link=sign_in_link(actor.url, secret))
 
 
 @token_routes.get("", summary="List the tokens")
@@ -130,30 +129,28 @@ token_routes.act("DELETE", "/{token_id}", actions.revoke_token, summary="End a t
 
 
 @link_routes.post("/members/{member_id}/link", summary="Make a personal link", status_code=201)
-async def create_link(asking: LinkMaker, member_id: MemberId, mail: Mail = False) -> NewLinkBody:
+async def create_link(actor: LinkMaker, member_id: MemberId, mail: Mail = False) -> NewLinkBody:
     """Make a link by which this member comes in. Only this answer holds it.
 
     Earlier links of the member work until somebody first comes in by this one; then they end, with their sessions. A
     teacher makes links for students and assistants, an admin for teachers, too.
     """
-    (link,) = await actions.make_links(asking, actions.MakeLinks(members=[member_id]), by_mail=mail)
-    return _new_body(link, asking.url)
+    (link,) = await actions.make_links(actor, actions.MakeLinks(members=[member_id]), by_mail=mail)
+    return _new_body(link, actor.url)
 
 
 @link_routes.post("/links", summary="Make personal links for many", status_code=201)
-async def create_links(asking: LinkMaker, wanted: actions.MakeLinks, mail: Mail = False) -> NewLinks:
+async def create_links(actor: LinkMaker, wanted: actions.MakeLinks, mail: Mail = False) -> NewLinks:
     """Make a new link for each of these members, as for one. Removed members have none."""
-    new_links = await actions.make_links(asking, wanted, by_mail=mail)
-    return NewLinks(items=[_new_body(link, asking.url) for link in new_links])
+    new_links = await actions.make_links(actor, wanted, by_mail=mail)
+    return NewLinks(items=[_new_body(link, actor.url) for link in new_links])
 
 
 @link_routes.get("/links", summary="List personal links")
 async def list_links(
     reading: Viewer,
     paging: Paged,
-    member: Annotated[
-        Id | SkipJsonSchema[None], Query(description="only links of this member"), Refuses((MemberNotFound,))
-    ] = None,
+    member: Annotated[Omittable[Id], Query(description="only links of this member"), Refuses((MemberNotFound,))] = None,
 ) -> Page[LinkBody]:
     """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
     rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)
@@ -161,26 +158,22 @@ async def list_links(
 
 
 @link_routes.delete("/members/{member_id}/link", summary="Revoke a member's links")
-async def revoke_link(asking: LinkEnder, member_id: MemberId) -> EndedLinks:
+async def revoke_link(actor: LinkEnder, member_id: MemberId) -> EndedLinks:
     """End all personal links of the member at once, sign out the browsers that came by them, and end the notebooks."""
-    return EndedLinks(ended=await actions.revoke_links(asking, member_id))
+    return EndedLinks(ended=await actions.revoke_links(actor, member_id))
 
 
 @link_routes.delete("/links", summary="Revoke all personal links")
-async def revoke_links(asking: LinkEnder) -> EndedLinks:
+async def revoke_links(actor: LinkEnder) -> EndedLinks:
     """End all personal links of the course that you may manage, as for one member."""
-    return EndedLinks(ended=await actions.revoke_links(asking))
+    return EndedLinks(ended=await actions.revoke_links(actor))
 
 
 @link_routes.post("/join-links", summary="Make a join link", status_code=201)
 async def create_join_link(
-    asking: Annotated[Asking, asks(actions.make_join_link)], wanted: actions.MakeJoinLink
+    actor: Annotated[Actor, acts(actions.make_join_link)], wanted: actions.MakeJoinLink
 ) -> NewJoinLinkBody:
-    """Make a link for a whole course. Everybody who opens it and gives a name becomes a new, unconfirmed student.
-
-    It never leads to an entry that is there, whatever they type: a teacher joins the two.
-    """
-    link, url = await actions.make_join_link(asking, wanted)
+    link, url = await actions.make_join_link(actor, wanted)
     # Black on white, which cameras read in a dark page, too.
     code = segno.make_qr(url).svg_inline(scale=4, light="#fff")
     return NewJoinLinkBody.from_row(link, url=url, qr_svg=code)

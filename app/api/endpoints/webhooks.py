@@ -8,8 +8,8 @@ from pydantic import Field
 
 from app.access.rights import Right
 from app.actions import webhooks as actions
-from app.actions.asking import Asking
-from app.api.dependencies import Paged, Reading, Resource, asks, reads
+from app.actions.actor import Actor
+from app.api.dependencies import Paged, Reading, Resource, acts, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.http.parameters import IdempotencyKey, WebhookId
 from app.services import services
@@ -46,20 +46,12 @@ class DeliveryBody(Body):
 @router.post("", summary="Make a webhook", status_code=201)
 async def create_webhook(
     request: Request,
-    asking: Annotated[Asking, asks(actions.make_webhook)],
+    actor: Annotated[Actor, acts(actions.make_webhook)],
     wanted: actions.MakeWebhook,
     idempotency_key: IdempotencyKey = None,
 ) -> NewWebhookBody:
-    """Register an address. Every report of the course that this token may read is sent to it by POST, and sent again
-    until the address answers with 2xx. An answer 410 ends the webhook.
-
-    The messages are described under `webhooks` in this document. They are signed as Standard Webhooks are: check
-    `webhook-signature`, refuse an old `webhook-timestamp`, and ignore a `webhook-id` that you have had before.
-
-    With the header `Idempotency-Key` the same request sent again is answered with the same webhook.
-    """
     private = services(request).settings.webhook_private_targets
-    webhook = await actions.make_webhook(asking, wanted, private_targets=private, key=idempotency_key)
+    webhook = await actions.make_webhook(actor, wanted, private_targets=private, key=idempotency_key)
     return NewWebhookBody.model_validate(webhook)
 
 

@@ -3,12 +3,11 @@
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
-from pydantic.json_schema import SkipJsonSchema
 
 from app.access.rights import Right
 from app.actions import work as actions
-from app.actions.asking import Asking
-from app.api.dependencies import AnyReading, Paged, Reading, Resource, asks, reads
+from app.actions.actor import Actor
+from app.api.dependencies import AnyReading, Paged, Reading, Resource, acts, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
 from app.api.schemas.work import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
@@ -17,7 +16,7 @@ from app.courses.assignments import in_course
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
-from app.http.parameters import MemberId, Refuses, ReviewId, SubmissionId
+from app.http.parameters import MemberId, Omittable, Refuses, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
@@ -62,13 +61,9 @@ async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> P
 
 @router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
 async def adjust_grade(
-    asking: Annotated[Asking, asks(actions.adjust_grade)], at: AtWork, wanted: actions.AdjustGrade
+    actor: Annotated[Actor, acts(actions.adjust_grade)], at: AtWork, wanted: actions.AdjustGrade
 ) -> AdjustmentBody:
-    """Adjust the grade instead of the adjustment that applies. It is applied last, and kept within 0 and the maximum.
-
-    One adjustment applies at a time, so the same request sent again changes nothing. The student reads the reason.
-    """
-    adjustment = await actions.adjust_grade(asking, at, wanted)
+    adjustment = await actions.adjust_grade(actor, at, wanted)
     return AdjustmentBody.from_row(adjustment, assignment=at.assignment_id)
 
 
@@ -98,14 +93,9 @@ async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> 
 
 @router.put(f"{WORK}/extension", summary="Give a student an extension")
 async def set_extension(
-    request: Request, asking: Annotated[Asking, asks(actions.extend_work)], at: AtWork, wanted: actions.ExtendWork
+    request: Request, actor: Annotated[Actor, acts(actions.extend_work)], at: AtWork, wanted: actions.ExtendWork
 ) -> ExtensionBody:
-    """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
-
-    It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
-    holds. The log of the course's changes keeps earlier ones.
-    """
-    extension, work = await actions.extend_work(asking, at, wanted)
+    extension, work = await actions.extend_work(actor, at, wanted)
     return _extension(request, extension, work.member, work.use)
 
 
@@ -128,10 +118,9 @@ async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page
 
 @router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
 async def add_comment(
-    asking: Annotated[Asking, asks(actions.add_comment)], at: AtWork, wanted: actions.CommentOnWork
+    actor: Annotated[Actor, acts(actions.add_comment)], at: AtWork, wanted: actions.CommentOnWork
 ) -> CommentBody:
-    """Write a comment for the student to read. The newest one sent again is one comment."""
-    comment = await actions.add_comment(asking, at, wanted)
+    comment = await actions.add_comment(actor, at, wanted)
     return CommentBody.from_row(comment, assignment=at.assignment_id)
 
 
@@ -150,22 +139,16 @@ async def list_submission_reviews(reading: AnyReading, submission_id: Submission
 
 @router.post("/submissions/{submission_id}/reviews", summary="Ask for a review of an attempt", status_code=201)
 async def ask_for_review(
-    asking: Annotated[Asking, asks(actions.ask_for_review)], submission_id: SubmissionId, wanted: actions.AskForReview
+    actor: Annotated[Actor, acts(actions.ask_for_review)], submission_id: SubmissionId, wanted: actions.AskForReview
 ) -> ReviewBody:
-    """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
-
-    The same words sent again are the same request.
-    """
-    return review_body(*await actions.ask_for_review(asking, submission_id, wanted))
+    return review_body(*await actions.ask_for_review(actor, submission_id, wanted))
 
 
 @router.get("/courses/{course_id}/reviews", summary="List the requests for review of a course")
 async def list_reviews(
     reading: Viewer,
     paging: Paged,
-    answered: Annotated[
-        bool | SkipJsonSchema[None], Query(description="only those with an answer, or without one")
-    ] = None,
+    answered: Annotated[Omittable[bool], Query(description="only those with an answer, or without one")] = None,
 ) -> Page[ReviewBody]:
     """List them, the newest first."""
     rows = await reviews.list_reviews(reading.session, reading.course_id, answered=answered, **paging.rows)
@@ -174,10 +157,9 @@ async def list_reviews(
 
 @router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")
 async def answer_review(
-    asking: Annotated[Asking, asks(actions.answer_review)], review_id: ReviewId, wanted: actions.AnswerReview
+    actor: Annotated[Actor, acts(actions.answer_review)], review_id: ReviewId, wanted: actions.AnswerReview
 ) -> ReviewBody:
-    """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it."""
-    return review_body(*await actions.answer_review(asking, review_id, wanted))
+    return review_body(*await actions.answer_review(actor, review_id, wanted))
 
 
 def review_body(review: ReviewRequest, submission: Submission) -> ReviewBody:

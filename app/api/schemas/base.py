@@ -26,7 +26,7 @@ def shows(description: str | None = None, *examples: object, of: str | None = No
     """Describe a field of an answer.
 
     Args:
-        of: the attribute of the row that it shows, or the way to it, with points; None: the one of the same name.
+        of: the attribute of the row, or a dotted path to it; None: the name of the field.
     """
     alias = AliasPath(*of.split(".")) if of else None
     return Field(description=description, examples=list(examples) or None, validation_alias=alias)
@@ -37,7 +37,7 @@ class Body(BaseModel):
 
     @classmethod
     def from_row(cls, row: object, **more: object) -> Self:
-        """Fill the body with the attributes of a row, and with values that it does not have or calls otherwise."""
+        """Fill the body with the attributes of a row, and with values that it lacks or names differently."""
         return cls.model_validate(_Row(row, more))
 
 

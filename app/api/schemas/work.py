@@ -151,13 +151,8 @@ class SubmissionLinks(Body):
     @classmethod
     def of(cls, id: str) -> Self:
         here = f"/api/v1/submissions/{id}"
-        return cls(
-            self=here,
-            report=f"{here}/report",
-            reports=f"{here}/reports",
-            file=f"{here}/file",
-            page=f"/submissions/{id}",
-        )
+        below = {name: f"{here}/{name}" for name in ("report", "reports", "file")}
+        return cls(self=here, **below, page=f"/submissions/{id}")
 
 
 class HoldBody(Body):

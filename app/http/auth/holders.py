@@ -17,7 +17,7 @@ from app.access import notebooks, sessions, tokens
 from app.access.rights import Right
 from app.access.sessions import FRAME_LIFETIME
 from app.access.tokens import Principal, hash_secret
-from app.actions.asking import Action, Asking
+from app.actions.actor import Action, Actor
 from app.actions.fields import ID
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
@@ -108,13 +108,13 @@ class TokenFor:
         return holder
 
 
-def asking(request: Request, holder: Principal) -> Asking:
+def actor_of(request: Request, holder: Principal) -> Actor:
     parts = services(request)
-    return Asking(holder, parts.database, parts.assignments, service_url(request), parts.mailer)
+    return Actor(holder, parts.database, parts.assignments, service_url(request), parts.mailer)
 
 
 @dataclass(frozen=True)
-class AsksFor:
+class RouteAction:
     """The action of a route. Its dependencies refuse before the body is read."""
 
     action: Action[..., Any]
@@ -125,12 +125,12 @@ class AsksFor:
 
 
 @dataclass(frozen=True)
-class Asks(AsksFor):
-    """A dependency of a route with an action: it gives the `Asking`."""
+class ActorFor(RouteAction):
+    """A dependency of a route with an action: it gives the `Actor`."""
 
-    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(acting_holder)]) -> Asking:
+    async def __call__(self, request: Request, holder: Annotated[Principal, Depends(acting_holder)]) -> Actor:
         self.action.check(holder)
-        return asking(request, holder)
+        return actor_of(request, holder)
 
 
 async def monitor(

@@ -7,10 +7,12 @@ from typing import Any
 
 from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
+from app.lti import keys, platforms
 from app.lti.platform_keys import fetch_keys, read_keys
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices
 from app.lti.registration.tool import addresses_of
 from app.outgoing.client import Answer, Outgoing
+from app.storage.database import Database
 from app.storage.models import LtiPlatform
 
 #: If the clocks differ by more, launches fail: messages live for one to five minutes, and we tolerate one more.
@@ -48,24 +50,26 @@ class Fault:
 
 
 async def check(
-    platform: LtiPlatform,
-    deployments: Sequence[str],
-    same_client: Sequence[LtiPlatform],
+    database: Database,
+    platform_id: str,
     *,
     public_url: str | None,
     seen_url: str | None,
-    own_keys: Mapping[str, Any],
     outgoing: Outgoing,
     services: PlatformServices,
 ) -> list[Fault]:
     """List the faults that would break this platform's launches or grades.
 
     Args:
-        same_client: the other platforms that know us by the same client id.
         public_url: this service's address, from the settings.
         seen_url: its address as this request and the proxy's headers show it; None: there is no request.
-        own_keys: the key set that this service publishes.
+    Raises: PlatformNotFound
     """
+    async with database.read() as session:
+        platform = await platforms.find(session, platform_id)
+        deployments = await platforms.deployments(session, platform_id)
+        same_client = await platforms.same_client(session, platform)
+    own_keys = await keys.public_key_set(database)
     faults: list[Fault] = []
     if platform.confirmed_at is None:
         faults.append(Fault(Code.UNCONFIRMED))

@@ -116,7 +116,7 @@ class Table:
 
     Attributes:
         students: how many the course has.
-        found: how many of them were chosen.
+        matches: how many of them were chosen.
         pages: at least 1.
     """
 
@@ -124,7 +124,7 @@ class Table:
     columns: Sequence[Column]
     groups: Sequence[str]
     students: int
-    found: int
+    matches: int
     page: int
     pages: int
 
@@ -161,7 +161,7 @@ async def grade_table(
         columns=columns,
         groups=sorted({member.group for member in everybody if member.group}, key=str.casefold),
         students=len(everybody),
-        found=len(rows),
+        matches=len(rows),
         page=page,
         pages=pages,
     )

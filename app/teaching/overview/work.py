@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
 from app.courses import extensions
 from app.courses.assignments import in_course
@@ -23,7 +21,7 @@ from app.storage.models import (
 )
 from app.submissions import policy
 from app.submissions.derivation import Counted
-from app.submissions.reports import counting_report_id
+from app.submissions.reports import with_reports
 from app.teaching import reviews
 from app.teaching.grade_list import grades_of_member, used_assignments
 from app.teaching.overview.table import State, states_of
@@ -110,11 +108,7 @@ async def _attempts(
     session: AsyncSession, member: Membership
 ) -> Mapping[str, Sequence[tuple[Submission, StoredReport | None]]]:
     rows = await session.execute(
-        select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(Submission.membership_id == member.id)
-        .order_by(Submission.attempt.desc())
-        .options(defer(StoredReport.body))
+        with_reports(Submission.membership_id == member.id).order_by(Submission.attempt.desc())
     )
     by_use: dict[str, list[tuple[Submission, StoredReport | None]]] = defaultdict(list)
     for submission, report in rows:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import StoredReport, Submission
 from app.submissions import policy
-from app.submissions.reports import counting_report_id
+from app.submissions.reports import with_reports
 from app.submissions.repository import visible_to
 from app.submissions.sources import ChangedLines, changed_lines
 from app.teaching.causes import Cause, causes_of, only_in
@@ -109,15 +108,9 @@ async def list_attempts(
         before: the id of a submission; only older ones are listed.
     """
     conditions = [*choice.conditions(viewer), *([Submission.id < before] if before else [])]
-    rows = await session.execute(
-        select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(*conditions)
-        .order_by(Submission.id.desc())
-        .limit(limit + 1)  # The last one of a page is compared with the one before it.
-        .options(defer(StoredReport.body))
-    )
-    listed = [(submission, report) for submission, report in rows]
+    # The last one of a page is compared with the one before it.
+    query = with_reports(*conditions).order_by(Submission.id.desc()).limit(limit + 1)
+    listed = (await session.execute(query)).all()
     causes = await causes_of(session, [report.id for _, report in listed if report is not None])
     attempts: list[ListedAttempt] = []
     earlier: dict[str, ListedAttempt] = {}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal
 from app.courses.assignments import in_course, stand_in
@@ -25,7 +24,7 @@ from app.storage.models import (
     Submission,
 )
 from app.submissions.grades import Basis, bases
-from app.submissions.reports import counting_report_id
+from app.submissions.reports import with_reports
 from grader import Assignment
 
 #: A submission and the report that counts, without its `body`.
@@ -149,10 +148,5 @@ async def _last_attempts(session: AsyncSession, membership_ids: Sequence[str]) -
         .where(Submission.membership_id.in_(membership_ids))
         .group_by(*place)
     )
-    rows = await session.execute(
-        select(Submission, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(tuple_(*place, Submission.attempt).in_(newest))
-        .options(defer(StoredReport.body))
-    )
+    rows = await session.execute(with_reports(tuple_(*place, Submission.attempt).in_(newest)))
     return {(each.membership_id, each.course_assignment_id): (each, report) for each, report in rows}

@@ -5,8 +5,8 @@ They show the results of `app.teaching`, and change things through `app.actions`
 
 from fastapi import APIRouter
 
-from app.web.course import attempts, course, letter, lists, work
+from app.web.course import attempts, course, letter, work
 
 router = APIRouter(include_in_schema=False)
-for each in (course, letter, work, lists, attempts):
+for each in (course, letter, work, attempts):
     router.include_router(each.router)

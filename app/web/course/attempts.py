@@ -5,20 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy import select
-from sqlalchemy.orm import defer
 from starlette.concurrency import run_in_threadpool
 
+from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import regrades, work
-from app.actions.fields import ID
 from app.courses import course as courses
 from app.errors.submissions import SubmissionNotFound
-from app.http.parameters import AssignmentId, SubmissionId
-from app.http.staff import Grader, reason_of_hold, titles_of
+from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
-from app.http.visits import Anybody, Pages, Visit
-from app.storage.models import CourseAssignment, StoredReport, Submission
+from app.http.visits import Pages, Visit
+from app.storage.models import CourseAssignment, Submission
 from app.submissions import grades, reports, repository
 from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
@@ -62,12 +59,10 @@ class Side:
         return {each["id"]: each for each in self.report["checks"]} if self.report else {}
 
 
-@router.get("/submissions/{submission_id}/beside/{other_id}")
-async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> Response:
+@router.page("/submissions/{submission_id}/beside/{other_id}")
+async def beside(visit: Visit, submission_id: str, other_id: str) -> Response:
     """Compare two attempts of one course that the reader may see, the earlier one on the left."""
     viewer, ids = visit.holder, sorted((submission_id, other_id))
-    if not ID.fullmatch(other_id):
-        raise SubmissionNotFound
     async with visit.database.read() as session:
         attempts = [await standing_of(session, visit.assignments, id, viewer) for id in ids]
         if len({each.submission.course_id for each in attempts}) > 1:
@@ -92,12 +87,12 @@ async def beside(visit: Anybody, submission_id: SubmissionId, other_id: str) -> 
         right=right,
         wide=of_two,
         of_two=of_two,
-        checks=[id for id in {**left.checks, **right.checks} if _most(left, id) or _most(right, id)],
+        checks=[id for id in {**left.checks, **right.checks} if _max_points(left, id) or _max_points(right, id)],
         hunks=hunks,
         rows=rows,
-        gone=_only(left, right) if of_two or right.is_measured else [],
+        gone=_causes_only_in(left, right) if of_two or right.is_measured else [],
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
-        new=_only(right, left) if of_two or left.is_measured else [],
+        new=_causes_only_in(right, left) if of_two or left.is_measured else [],
         names=names,
         titles=titles_of(visit.request, uses),
     )
@@ -132,11 +127,11 @@ async def _side(standing: Standing, viewer: Principal, language: str) -> Side:
     return Side(standing, await run_in_threadpool(render, report_for(standing.stored, viewer), language))
 
 
-def _only(one: Side, other: Side) -> Sequence[Mapping[str, Any]]:
-    return [cause for code, cause in one.causes.items() if code not in other.causes]
+def _causes_only_in(side: Side, other: Side) -> Sequence[Mapping[str, Any]]:
+    return [cause for code, cause in side.causes.items() if code not in other.causes]
 
 
-def _most(side: Side, check_id: str) -> float:
+def _max_points(side: Side, check_id: str) -> float:
     check = side.checks.get(check_id)
     return check["max_points"] if check else 0.0
 
@@ -144,34 +139,26 @@ def _most(side: Side, check_id: str) -> float:
 # --- the same code ----------------------------------------------------------------------------------------------------
 
 
-@router.get(f"{COURSE}/assignments/{{assignment_id}}/same-code")
-async def list_groups(visit: Grader, assignment_id: AssignmentId) -> Response:
-    async with visit.database.read() as session:
-        uses = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        comparison = await same_code.same_code(session, uses[0].id)
+@router.page(f"{COURSE}/assignments/{{assignment_id}}/same-code", Right.SEE_GRADES)
+async def list_groups(visit: Visit, assignment_id: str) -> Response:
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id, assignment_id)
+    comparison = await same_code.same_code(visit.session, uses[0].id)
     title = titles_of(visit.request, uses)[assignment_id]
     return visit.page(
         "course/same_code.html", "course", assignment_id=assignment_id, title=title, comparison=comparison
     )
 
 
-@router.get(f"{IN_COURSE}/same-code")
-async def group_page(visit: Grader, submission_id: SubmissionId) -> Response:
-    async with visit.database.read() as session:
-        submission = await repository.existing_submission(session, submission_id, visit.holder)
-        if submission.course_id != visit.course_id:
-            raise SubmissionNotFound
-        uses = await used_assignments(session, visit.assignments, visit.course_id, submission.assignment_id)
-        group = await same_code.group_of(session, submission)
-        copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
-        rows = await session.execute(
-            select(Submission, StoredReport)
-            .outerjoin(StoredReport, StoredReport.id == reports.counting_report_id())
-            .where(Submission.id.in_(copies))
-            .options(defer(StoredReport.body))
-        )
-        listed = [(attempt, report) for attempt, report in rows]
-        points = await grades.points_of(session, visit.assignments, listed)
+@router.page(f"{IN_COURSE}/same-code", Right.SEE_GRADES)
+async def group_page(visit: Visit, submission_id: str) -> Response:
+    submission = await repository.existing_submission(visit.session, submission_id, visit.holder)
+    if submission.course_id != visit.course_id:
+        raise SubmissionNotFound
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id, submission.assignment_id)
+    group = await same_code.group_of(visit.session, submission)
+    copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
+    listed = (await visit.session.execute(reports.with_reports(Submission.id.in_(copies)))).all()
+    points = await grades.points_of(visit.session, visit.assignments, listed)
     return visit.page(
         "course/same_code_group.html",
         "course",

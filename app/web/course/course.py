@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from babel.dates import format_datetime
-from fastapi import Depends, Response
+from fastapi import Response
 from starlette.datastructures import QueryParams
 
 from app.access.rights import Right
@@ -16,9 +16,8 @@ from app.courses import membership
 from app.courses.assignments import in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
-from app.http.parameters import AssignmentId
-from app.http.staff import Grader, reason_of_hold, titles_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.staff import reason_of_hold, titles_of
+from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import CourseAssignment
 from app.teaching.grade_list import used_assignments
@@ -53,8 +52,8 @@ class Bar:
     is_late: bool = False
 
 
-@router.get("/courses/{course_id}")
-async def course_page(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Response:
+@router.page("/courses/{course_id}", Right.READ)
+async def course_page(visit: Visit) -> Response:
     """Show the course to its staff; others get their own work in it."""
     query, course_id = visit.request.query_params, visit.course_id
     if not visit.holder.sees_everything:
@@ -132,17 +131,16 @@ def view_of(query: QueryParams, uses: Sequence[CourseAssignment]) -> TableView:
     )
 
 
-@router.get("/courses/{course_id}/assignments/{assignment_id}/overview")
-async def overview(visit: Grader, assignment_id: AssignmentId, group: str = "") -> Response:
+@router.page("/courses/{course_id}/assignments/{assignment_id}/overview", Right.SEE_GRADES)
+async def overview(visit: Visit, assignment_id: str, group: str = "") -> Response:
     course_id, language = visit.course_id, visit.language
-    async with visit.database.read() as session:
-        (use,) = await used_assignments(session, visit.assignments, course_id, assignment_id)
-        groups = await membership.groups(session, course_id)
-        only = group if group in groups else None
-        statistics = await statistics_of(session, assignment_id, course=course_id, group=only)
-        moments = await moments_of(session, course_id, assignment_id, only)
-        column, students = await column_of(session, visit.assignments, use, course_id, only)
-        same_code = await count_groups(session, use.id)
+    (use,) = await used_assignments(visit.session, visit.assignments, course_id, assignment_id)
+    groups = await membership.groups(visit.session, course_id)
+    only = group if group in groups else None
+    statistics = await statistics_of(visit.session, assignment_id, course=course_id, group=only)
+    moments = await moments_of(visit.session, course_id, assignment_id, only)
+    column, students = await column_of(visit.session, visit.assignments, use, course_id, only)
+    same_code = await count_groups(visit.session, use.id)
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     due = assignment.deadline.due

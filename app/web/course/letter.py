@@ -4,13 +4,13 @@ from math import isfinite
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions import mail as actions
 from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
-from app.http.parameters import AssignmentId
-from app.http.staff import MemberManager, titles_of
+from app.http.staff import titles_of
 from app.http.visits import Pages, Visit
 from app.teaching.grade_list import used_assignments
 from app.teaching.letters import recipients
@@ -23,16 +23,13 @@ PATH = "/courses/{course_id}/assignments/{assignment_id}/letter"
 router = Pages()
 
 
-@router.get(PATH)
-async def letter_page(
-    visit: MemberManager, assignment_id: AssignmentId, below: str = "", language: str = ""
-) -> Response:
+@router.page(PATH, Right.MANAGE_MEMBERS)
+async def letter_page(visit: Visit, assignment_id: str, below: str = "", language: str = "") -> Response:
     """Show the recipients, and a text to begin with."""
     typed = visit.fields.typed
     least, language = _points(typed.get("below", below)), typed.get("language", language)
-    async with visit.database.read() as session:
-        (use,) = await used_assignments(session, visit.assignments, visit.course_id, assignment_id)
-        students = await recipients(session, visit.assignments, use, below=least)
+    (use,) = await used_assignments(visit.session, visit.assignments, visit.course_id, assignment_id)
+    students = await recipients(visit.session, visit.assignments, use, below=least)
     language = language if language in LANGUAGES else visit.course.language
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
@@ -59,7 +56,7 @@ async def letter_page(
 
 
 @router.form(PATH, actions.write_to_students, again=letter_page)
-async def write(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def write(visit: Visit, assignment_id: str) -> Response:
     wanted = visit.fields.read(actions.WriteToStudents, members=visit.fields.typed.get("members", "").split())
     count = await actions.write_to_students(visit, assignment_id, wanted)
     return visit.lead_to(f"/assignments/{assignment_id}/overview", "letter.sent" if count else "letter.nobody")

@@ -1,38 +1,49 @@
-"""A student's work: the page of a student, the page of the work at one assignment, and the decisions of the staff."""
+"""Students' work: the pages of a student and of the work at one assignment; reviews, extensions, adjustments."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 
+from app.access.rights import Right
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
 from app.courses import extensions, membership
+from app.courses.membership import Members
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
-from app.http.parameters import AtWork, MemberId
-from app.http.staff import Grader, titles_of
+from app.http.staff import ROWS, cursor_of, one_page, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
+from app.teaching import adjustments, reviews
+from app.teaching.grade_list import used_assignments
+from app.teaching.overview.attention import names_of
 from app.teaching.overview.work import Work, work_of
 from app.teaching.student_work import find_student_work
 from app.texts import text
 
 #: The address of a student's work at an assignment.
 WORK = "/members/{member_id}/assignments/{assignment_id}"
+#: Requests for review on one page.
+REQUESTS = 30
+#: How many students a search offers.
+OFFERED = 10
+
+From = Annotated[str | None, Query(alias="from")]
+
+EXTENSION = "/extensions/{member_id}/{assignment_id}"
 
 router = Pages("/courses/{course_id}")
 
 
-@router.get("/members/{member_id}")
-async def member_page(visit: Grader, member_id: MemberId) -> Response:
-    async with visit.database.read() as session:
-        member = await membership.find(session, visit.course_id, member_id)
-        work = await work_of(session, visit.assignments, member)
-        ways_in = await ways_in_of(session, member)
+@router.page("/members/{member_id}", Right.SEE_GRADES)
+async def member_page(visit: Visit, member_id: str) -> Response:
+    member = await membership.find(visit.session, visit.course_id, member_id)
+    work = await work_of(visit.session, visit.assignments, member)
+    ways_in = await ways_in_of(visit.session, member)
     return visit.page(
         "course/member.html",
         "course",
@@ -45,18 +56,17 @@ async def member_page(visit: Grader, member_id: MemberId) -> Response:
     )
 
 
-@router.get(WORK)
-async def work_page(visit: Grader, at: AtWork) -> Response:
+@router.page(WORK, Right.SEE_GRADES)
+async def work_page(visit: Visit, at: actions.WorkId) -> Response:
     """Show a student's work at one assignment, with the forms for an adjustment, an extension, a comment.
 
     Raises:
         MemberNotFound, MemberNotStudent
         AssignmentNotFound: the course does not use it.
     """
-    async with visit.database.read() as session:
-        member = await membership.find(session, visit.course_id, at.member_id)
-        every = await work_of(session, visit.assignments, member)
-        work = next((each for each in every if each.use.assignment_id == at.assignment_id), None)
+    member = await membership.find(visit.session, visit.course_id, at.member_id)
+    every = await work_of(visit.session, visit.assignments, member)
+    work = next((each for each in every if each.use.assignment_id == at.assignment_id), None)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
     if work is None:
@@ -76,7 +86,7 @@ async def work_page(visit: Grader, at: AtWork) -> Response:
 
 
 @router.form(f"{WORK}/adjustment", actions.adjust_grade, again=work_page)
-async def adjust(visit: Visit, at: AtWork) -> Response:
+async def adjust(visit: Visit, at: actions.WorkId) -> Response:
     """Adjust the grade. If somebody else has adjusted it meanwhile, show that, and ask again."""
     names = {"delta": "points", "value": "points", "reason": "adjustment_reason"}
     other: dict[str, Any] = {"delta" if visit.fields.typed.get("way") == "value" else "value": None}
@@ -85,7 +95,7 @@ async def adjust(visit: Visit, at: AtWork) -> Response:
 
 
 @router.form(f"{WORK}/extension", actions.extend_work, again=work_page)
-async def extend(visit: Visit, at: AtWork) -> Response:
+async def extend(visit: Visit, at: actions.WorkId) -> Response:
     async with visit.database.read() as session:
         work = await find_student_work(session, visit.assignments, visit.course_id, at.member_id, at.assignment_id)
         given = await extensions.find(session, work.member, work.use)
@@ -118,3 +128,88 @@ def _derivations(visit: Visit, work: Sequence[Work]) -> dict[str, list[str]]:
         each.use.assignment_id: [step_in_words(step, visit.language, visit.zone) for step in each.counted.steps]
         for each in work
     }
+
+
+# --- lists of a course ------------------------------------------------------------------------------------------------
+
+
+@router.page("/reviews", Right.SEE_GRADES)
+async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Response:
+    """List the requests for review that wait for an answer, or those that have one."""
+    answered = show == "answered"
+    requests = await reviews.list_reviews(
+        visit.session, visit.course_id, answered=answered, limit=REQUESTS + 1, before=cursor_of(before)
+    )
+    shown = requests[:REQUESTS]
+    names = await names_of(visit.session, [submission for _, submission in shown])
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
+    return visit.page(
+        "course/reviews.html",
+        "reviews",
+        names=names,
+        titles=titles_of(visit.request, uses),
+        answered=answered,
+        **one_page("rows", requests, REQUESTS, lambda row: row[0].id),
+    )
+
+
+@router.page("/reviews/{review_id}", Right.SEE_GRADES)
+async def review_page(visit: Visit, review_id: str) -> Response:
+    review, submission = await reviews.find(visit.session, visit.course_id, review_id)
+    names = await names_of(visit.session, [submission])
+    uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
+    return visit.page(
+        "course/review.html",
+        "reviews",
+        review=review,
+        submission=submission,
+        names=names,
+        titles=titles_of(visit.request, uses),
+    )
+
+
+router.act("/reviews/{review_id}", actions.answer_review, "/reviews", "review.answered", again=review_page)
+
+
+@router.page("/extensions", Right.SEE_GRADES)
+async def list_extensions(visit: Visit, page_from: str | None = None, search: str = "") -> Response:
+    """List the extensions, and find the student for a new one."""
+    search = search_of(search)
+    rows = await extensions.list_extensions(visit.session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+    offered = []
+    if search:
+        chosen = Members(role=MemberRole.STUDENT, removed=False, text=search)
+        offered = list((await membership.list_by_name(visit.session, visit.course_id, chosen, limit=OFFERED))[0])
+    return visit.page(
+        "course/extensions.html",
+        "extensions",
+        titles=titles_of(visit.request, [use for _, _, use in rows]),
+        search=search,
+        offered=offered,
+        **one_page("extensions", rows, id_of=lambda row: row[0].id),
+    )
+
+
+router.act(
+    f"{EXTENSION}/remove", actions.take_back_extension, "/extensions", "extension.removed", twice=[ExtensionNotFound]
+)
+
+
+@router.page("/adjustments", Right.SEE_GRADES)
+async def list_adjustments(visit: Visit, page_from: str | None = None, ended: str = "") -> Response:
+    """List the adjustments that apply, or all that ever did, with a mark where the points below have changed."""
+    rows = await adjustments.list_of_course(
+        visit.session,
+        visit.assignments,
+        visit.course_id,
+        limit=ROWS + 1,
+        before=cursor_of(page_from),
+        ended_too=bool(ended),
+    )
+    return visit.page(
+        "course/adjustments.html",
+        "adjustments",
+        titles=titles_of(visit.request, [each.use for each in rows]),
+        ended=bool(ended),
+        **one_page("adjustments", rows, id_of=lambda row: row.adjustment.id),
+    )

@@ -19,13 +19,12 @@ from app.actions import launching
 from app.errors import AppError
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.lti import CodeUnusable, CourseUnconnected, LaunchRefused, TeacherNeeded
-from app.http.auth.proof import check_origin
 from app.http.auth.sessions import client_of, keep_session, session_sha256, visitor
-from app.http.forms import fields_of, read_page_form, refusal_context, see_other
+from app.http.forms import read_page_form, read_strangers_form, refusal_context, see_other
 from app.http.frames import address_in_frame
 from app.http.pages import page
 from app.http.texts import LANGUAGE, keep_platform_language, language_of
-from app.http.visits import Anybody, Pages
+from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.lti.launch import binding
 from app.lti.launch.arrival import Arrival
@@ -61,10 +60,8 @@ async def arrive(request: Request, platform: LtiPlatform, message: Message, *, i
 @router.post(COURSE_PATH)
 async def choose_course(request: Request) -> Response:
     with reasons_logged("lti_refused"):
-        check_origin(request)
+        fields = await read_strangers_form(request, 4)
         services(request).login_limit.take(client_of(request))
-        async with request.form(max_files=0, max_fields=4) as form:
-            fields = fields_of(form)
         try:
             return await _chosen(request, fields)
         except (CodeUnusable, CourseArchived, CourseNotFound) as refusal:
@@ -157,8 +154,8 @@ def _destination(arrived: Arrival, message: Message) -> str:
 # --- from a frame to a window -----------------------------------------------------------------------------------------
 
 
-@router.post(WINDOW_PATH)
-async def lend(visit: Anybody) -> Response:
+@router.page(WINDOW_PATH, method="POST")
+async def lend(visit: Visit) -> Response:
     """Show a button that opens the page that was in the frame in a window."""
     form = await read_page_form(visit.request)
     secret = await visitor(visit.request).lend(session_sha256(visit.request))
@@ -171,10 +168,9 @@ async def open_window(request: Request) -> Response:
 
     Only a page of ours has posted this, so nobody is signed in as somebody else without knowing.
     """
-    check_origin(request)
-    async with request.form(max_files=0, max_fields=3) as form:
-        response = see_other(onward(str(form.get("next", ""))))
-        keep_platform_language(request, response, str(form.get("lang", "")), int(LAUNCH_LIFETIME.total_seconds()))
-        secret = await visitor(request).take_lent(str(form.get("secret", "")))
-        keep_session(request, response, secret, launched=True)
+    fields = await read_strangers_form(request, 3)
+    response = see_other(onward(fields.get("next", "")))
+    keep_platform_language(request, response, fields.get("lang"), int(LAUNCH_LIFETIME.total_seconds()))
+    secret = await visitor(request).take_lent(fields.get("secret", ""))
+    keep_session(request, response, secret, launched=True)
     return response

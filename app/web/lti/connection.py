@@ -1,8 +1,6 @@
 """The connection of a course with a learning platform: its page, and the choice for a new link of the platform."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.rights import Right
 from app.actions import lms as actions
@@ -10,10 +8,8 @@ from app.courses import uses
 from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
-from app.http.parameters import ContextId, LinkId, SelectionId
-from app.http.staff import GradeReader, every_title
-from app.http.visits import PageFor, Pages, Visit
-from app.lti import memberships
+from app.http.staff import every_title
+from app.http.visits import Pages, Visit
 from app.lti.grades import connection
 from app.lti.launch import binding, deep_linking
 from app.lti.launch.login import TARGET_PATH
@@ -21,30 +17,21 @@ from app.lti.platforms import site_of
 from app.storage.models import LtiContext
 from app.texts import title_of
 
-Chooser = Annotated[Visit, Depends(PageFor(Right.MANAGE_ASSIGNMENTS))]
-
 router = Pages("/courses/{course_id}/lms")
 
 
-@router.get("")
-async def connection_page(visit: GradeReader) -> Response:
-    return await _page(visit)
-
-
-async def _page(
-    visit: Visit, read: memberships.ChangeCounts | None = None, code: binding.NewCode | None = None
-) -> Response:
+@router.page("", Right.SEE_GRADES)
+async def connection_page(visit: Visit) -> Response:
     holder = visit.holder
-    async with visit.database.read() as session:
-        connections = await connection.connections_of(session, visit.course_id)
-        waits = await connection.waits_of(session, LtiContext.course_id == visit.course_id)
-        failures = await connection.failures_of(session, visit.course_id)
-        differences = await connection.differences_of(session, visit.course_id)
-        going = {
-            each.context.id: await binding.count_leaving(session, each.context, actions.roles_that_go(holder))
-            for each in connections
-        }
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
+    connections = await connection.connections_of(visit.session, visit.course_id)
+    waits = await connection.waits_of(visit.session, LtiContext.course_id == visit.course_id)
+    failures = await connection.failures_of(visit.session, visit.course_id)
+    differences = await connection.differences_of(visit.session, visit.course_id)
+    going = {
+        each.context.id: await binding.count_leaving(visit.session, each.context, actions.roles_that_go(holder))
+        for each in connections
+    }
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "lti/connection.html",
         "lms",
@@ -57,51 +44,39 @@ async def _page(
         may_read=holder.has(Right.MANAGE_MEMBERS),
         teachers_stay=not holder.has(Right.MANAGE_TEACHERS),
         going=going,
-        read=read,
-        code=code,
+        read=None,
+        code=None,
     )
 
 
 @router.form(
     "/contexts/{context_id}/members",
     actions.read_members,
-    again=_page,
+    again=connection_page,
     on=[PlatformRefused, AnswerUnusable, TargetRefused],
 )
-async def read_members(visit: Visit, context_id: ContextId) -> Response:
-    changed = await actions.read_members(visit, context_id, visit.parts.platform_services)
-    return await _page(visit, read=changed)
+async def read_members(visit: Visit, context_id: str) -> Response:
+    read = await actions.read_members(visit, context_id, visit.parts.platform_services)
+    return await connection_page(visit.showing(read=read))
 
 
 @router.form("/code", actions.make_code)
 async def make_code(visit: Visit) -> Response:
-    return await _page(visit, code=await actions.make_code(visit))
+    return await connection_page(visit.showing(code=await actions.make_code(visit)))
 
 
 router.act("/contexts/{context_id}/disconnect", actions.disconnect, "", "lms.disconnected", sure=True)
-
-
-@router.form("/links/{link_id}", actions.choose_assignment)
-async def choose(visit: Visit, link_id: LinkId) -> Response:
-    await actions.choose_assignment(visit, link_id, visit.fields.typed.get("assignment", ""))
-    return visit.lead_to("/lms", "lms.chosen")
-
-
-@router.form("/links/{link_id}/send", actions.send_grades_again)
-async def send(visit: Visit, link_id: LinkId) -> Response:
-    """Send all grades of a link that could not be delivered again, or the one that the form names."""
-    await actions.send_grades_again(visit, link_id, visit.fields.typed.get("score") or None)
-    return visit.lead_to("/lms", "lms.sent_again")
+router.act("/links/{link_id}", actions.choose_assignment, "", "lms.chosen")
+router.act("/links/{link_id}/send", actions.send_grades_again, "", "lms.sent_again")
 
 
 # --- Deep Linking: a teacher chooses where a new link of the platform leads to ----------------------------------------
 
 
-@router.get("/select/{selection_id}")
-async def selection_page(visit: Chooser, selection_id: SelectionId) -> Response:
-    async with visit.database.read() as session:
-        _, context, platform = await deep_linking.find(session, selection_id, visit.holder.membership_id)
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
+@router.page("/select/{selection_id}", Right.MANAGE_ASSIGNMENTS)
+async def selection_page(visit: Visit, selection_id: str) -> Response:
+    _, context, platform = await deep_linking.find(visit.session, selection_id, visit.holder.membership_id)
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
     titles = every_title(visit.request, [each.use for each in used])
     return visit.page(
         "lti/choose.html",
@@ -114,7 +89,7 @@ async def selection_page(visit: Chooser, selection_id: SelectionId) -> Response:
 
 
 @router.form("/select/{selection_id}", actions.select_assignment)
-async def select(visit: Visit, selection_id: SelectionId) -> Response:
+async def select(visit: Visit, selection_id: str) -> Response:
     """Have the course use the chosen assignment, and send the browser back to the platform with the new link."""
     parts, assignment_id = visit.parts, visit.fields.typed.get("assignment", "")
     chosen = await actions.select_assignment(visit, selection_id, assignment_id)

@@ -1,15 +1,12 @@
 """The pages of learning platforms, for admins: list, register, check, confirm and remove them."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.rights import Right
 from app.actions import platforms as actions
 from app.http.forms import read_page_form, see_other
-from app.http.parameters import PlatformId
-from app.http.visits import PageFor, Pages, Visit
-from app.lti import keys, platforms
+from app.http.visits import Pages, Visit
+from app.lti import platforms
 from app.lti.grades import connection
 from app.lti.registration import checking, invitations
 from app.lti.registration.kinds import FORMS, KINDS, Form
@@ -21,30 +18,24 @@ OTHER = "other"
 ONE = "/{platform_id}"
 ADDRESSES = ("issuer", "login_url", "token_url", "keys_url")
 
-Admin = Annotated[Visit, Depends(PageFor(Right.MANAGE_PLATFORMS))]
 
 router = Pages("/platforms")
 
 
-@router.get("")
-async def platforms_page(visit: Admin) -> Response:
-    return await _list(visit)
-
-
-async def _list(visit: Visit, invitation: str | None = None) -> Response:
-    async with visit.database.read() as session:
-        rows = await platforms.list_platforms(session)
+@router.page("", Right.MANAGE_PLATFORMS)
+async def platforms_page(visit: Visit) -> Response:
+    rows = await platforms.list_platforms(visit.session)
     return visit.page(
         "lti/platforms.html",
         platforms=rows,
         kinds=[(id, name) for id, (name, _) in KINDS.items()],
         forms=_forms(visit),
-        invitation=invitation,
+        invitation=None,
         invitation_days=invitations.LIFETIME.days,
     )
 
 
-@router.form("", actions.register_platform, again=_list)
+@router.form("", actions.register_platform, again=platforms_page)
 async def register(visit: Visit) -> Response:
     form_of_kind: type[actions.RegisterKnownPlatform] | type[actions.RegisterOtherPlatform] = (
         actions.RegisterOtherPlatform
@@ -54,72 +45,61 @@ async def register(visit: Visit) -> Response:
     private = {"private": visit.parts.settings.lti_private_targets}
     wanted = visit.fields.read(form_of_kind, filled_only=True, context=private)
     platform = await actions.register_platform(visit, wanted)
-    await _reload_frame_sites(visit)
+    await _reload_sites(visit)
     return see_other(f"/platforms/{platform.id}", said="platform.added")
 
 
 @router.form("/invitations", actions.invite_platform)
 async def invite(visit: Visit) -> Response:
     invitation = await actions.invite_platform(visit)
-    return await _list(visit, f"{visit.url}{invitation.path}")
+    return await platforms_page(visit.showing(invitation=f"{visit.url}{invitation.path}"))
 
 
-@router.get(ONE)
-async def platform_page(visit: Admin, platform_id: PlatformId) -> Response:
-    return await _one(visit, platform_id)
-
-
-async def _one(visit: Visit, platform_id: str, faults: list[checking.Fault] | None = None) -> Response:
-    async with visit.database.read() as session:
-        platform = await platforms.find(session, platform_id)
-        known = await platforms.deployments(session, platform_id)
-        courses = await platforms.count_courses(session, platform_id)
-        waits = await connection.waits_of(session, LtiContext.platform_id == platform_id)
-        same_client = await platforms.same_client(session, platform)
+@router.page(ONE, Right.MANAGE_PLATFORMS)
+async def platform_page(visit: Visit, platform_id: str) -> Response:
+    platform = await platforms.find(visit.session, platform_id)
+    known = await platforms.deployments(visit.session, platform_id)
+    courses = await platforms.count_courses(visit.session, platform_id)
+    waits = await connection.waits_of(visit.session, LtiContext.platform_id == platform_id)
+    same_client = await platforms.same_client(visit.session, platform)
     return visit.page(
         "lti/platform.html",
         platform=platform,
         deployments=known,
         courses=courses,
         sites=_sites(platform),
-        faults=faults,
+        faults=None,
         same_client=checking.of_same_client(same_client) if same_client else None,
         waits=waits,
         forms=_forms(visit),
     )
 
 
-@router.post(f"{ONE}/check")
-async def check(visit: Admin, platform_id: PlatformId) -> Response:
+@router.page(f"{ONE}/check", Right.MANAGE_PLATFORMS, method="POST")
+async def check(visit: Visit, platform_id: str) -> Response:
     """Look for what would keep launches and grades from working, and show it."""
     await read_page_form(visit.request)
-    async with visit.database.read() as session:
-        platform = await platforms.find(session, platform_id)
-        known = await platforms.deployments(session, platform_id)
-        same_client = await platforms.same_client(session, platform)
     faults = await checking.check(
-        platform,
-        known,
-        same_client,
+        visit.database,
+        platform_id,
         public_url=visit.parts.settings.public_url,
         seen_url=str(visit.request.base_url).rstrip("/"),
-        own_keys=await keys.public_key_set(visit.database),
         outgoing=visit.parts.outgoing,
         services=visit.parts.platform_services,
     )
-    return await _one(visit, platform_id, faults)
+    return await platform_page(visit.showing(faults=faults), platform_id)
 
 
-async def _reload_frame_sites(visit: Visit) -> None:
+async def _reload_sites(visit: Visit) -> None:
     """Read again which sites may show our pages in a frame."""
     await visit.parts.frame_sites.read()
 
 
-router.act(f"{ONE}/confirm", actions.confirm_platform, ONE, "platform.confirmed", then=_reload_frame_sites)
-router.act(f"{ONE}/suspend", actions.suspend_platform, ONE, "platform.suspended", sure=True, then=_reload_frame_sites)
-router.act(f"{ONE}/deployments", actions.add_deployment, ONE, "platform.deployment_added", again=_one)
-router.act(f"{ONE}/origins", actions.set_origins, ONE, "platform.origins_set", again=_one, then=_reload_frame_sites)
-router.act(f"{ONE}/remove", actions.remove_platform, "", "platform.removed", sure=True, then=_reload_frame_sites)
+router.act(f"{ONE}/confirm", actions.confirm_platform, ONE, "platform.confirmed", then=_reload_sites)
+router.act(f"{ONE}/suspend", actions.suspend_platform, ONE, "platform.suspended", sure=True, then=_reload_sites)
+router.act(f"{ONE}/deployments", actions.add_deployment, ONE, "platform.deployment_added", again=platform_page)
+router.act(f"{ONE}/origins", actions.set_origins, ONE, "platform.origins_set", again=platform_page, then=_reload_sites)
+router.act(f"{ONE}/remove", actions.remove_platform, "", "platform.removed", sure=True, then=_reload_sites)
 
 
 def _sites(platform: LtiPlatform) -> dict[str, str]:

@@ -5,8 +5,8 @@
 
 from fastapi import APIRouter
 
-from app.web.manage import changes, courses, joins, members, people, rosters, settings, ways_in
+from app.web.manage import changes, courses, members, people, rosters, settings, ways_in
 
 router = APIRouter(include_in_schema=False)
-for each in (courses, settings, members, joins, rosters, ways_in, changes, people):
+for each in (courses, settings, members, rosters, ways_in, changes, people):
     router.include_router(each.router)

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions.fields import ID
 from app.courses import changes
 from app.courses.changes import LINKS, NAMES, Subjects
 from app.http.pages import maker_in_words
-from app.http.staff import ROWS, Staff, every_title
-from app.http.visits import Pages
+from app.http.staff import ROWS, every_title, one_page
+from app.http.visits import Pages, Visit
 from app.storage.models import Change, Membership
 from app.texts import text
 from grader.report import numbers
@@ -70,35 +71,33 @@ class Entry:
     lines: Sequence[Line]
 
 
-@router.get("/changes")
+@router.page("/changes", Right.SEE_MEMBERS)
 async def list_changes(
-    visit: Staff, page_from: str = "", subject: str = "", by: str = "", member: str = ""
+    visit: Visit, page_from: str = "", subject: str = "", by: str = "", member: str = ""
 ) -> Response:
     by = by if by.isprintable() else ""
     before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None
-    async with visit.database.read() as session:
-        rows = await changes.list_changes(
-            session,
-            visit.course_id,
-            limit=ROWS + 1,
-            before=before,
-            subject=subject if subject in NAMES else None,
-            made_by=by[:200],
-            member_id=member if ID.fullmatch(member) else None,
-        )
-        subjects = await changes.subjects_of(session, visit.course_id, rows)
-        makers = await changes.makers(session, visit.course_id)
+    rows = await changes.list_changes(
+        visit.session,
+        visit.course_id,
+        limit=ROWS + 1,
+        before=before,
+        subject=subject if subject in NAMES else None,
+        made_by=by[:200],
+        member_id=member if ID.fullmatch(member) else None,
+    )
+    subjects = await changes.subjects_of(visit.session, visit.course_id, rows)
+    makers = await changes.makers(visit.session, visit.course_id)
     titles = every_title(visit.request, tuple(subjects.uses.values()))
     words = Words(visit.language, visit.zone, subjects, titles)
     return visit.page(
         "manage/changes.html",
         "changes",
-        entries=[words.entry(each) for each in rows[:ROWS]],
-        next=str(rows[ROWS - 1].id) if len(rows) > ROWS else None,
         makers=[(name, maker_in_words(name, words.language)) for name in makers],
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},
         member=subjects.members.get(member),
+        **one_page("entries", list(map(words.entry, rows)), id_of=lambda row: row.change.id),
     )
 
 

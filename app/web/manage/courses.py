@@ -1,8 +1,6 @@
 """Courses: the list, a new one, the steps until students can hand in, a copy for the next term, export, and the end."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.rights import Right
 from app.actions import courses as actions
@@ -11,26 +9,22 @@ from app.courses import uses
 from app.http.archives import limit_archives, send_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
-from app.http.staff import ROWS, CourseManager, Staff, cursor_of
-from app.http.visits import Anybody, PageFor, Pages, Visit
+from app.http.staff import ROWS, cursor_of, one_page
+from app.http.visits import Pages, Visit
 from app.lti import platforms
 
 #: The time zone in the form until a script asks the browser.
 ZONES = {"ru": "Europe/Moscow", "en": "UTC"}
 #: The default shift: half a year in whole weeks, so that the days of the week stay.
 USUAL_DAYS = 182
-
-Maker = Annotated[Visit, Depends(PageFor(Right.MAKE_COURSES))]
-Deleter = Annotated[Visit, Depends(PageFor(Right.DELETE_COURSE))]
-
 #: The address of a course.
 ONE = "/courses/{course_id}"
 
 router = Pages()
 
 
-@router.get("/courses")
-async def list_courses(visit: Anybody, page_from: str | None = None) -> Response:
+@router.page("/courses")
+async def list_courses(visit: Visit, page_from: str | None = None) -> Response:
     """List the courses of the reader; for an admin all, the newest first."""
     holder, person = visit.holder, await session_person(visit.request)
     async with visit.database.read() as session:
@@ -45,15 +39,14 @@ async def list_courses(visit: Anybody, page_from: str | None = None) -> Response
         is_first = holder.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
     return visit.page(
         "manage/courses.html",
-        rows=rows[:ROWS],
         sizes=sizes,
-        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         is_first=is_first,
+        **one_page("rows", rows, id_of=lambda row: row[0].id),
     )
 
 
-@router.get("/courses/new")
-async def new_course(visit: Maker) -> Response:
+@router.page("/courses/new", Right.MAKE_COURSES)
+async def new_course(visit: Visit) -> Response:
     is_new = visit.refusal is None
     return visit.page(
         "manage/course_new.html",
@@ -74,12 +67,11 @@ async def make_course(visit: Visit) -> Response:
     return see_other(f"/courses/{course.id}/start", said="course.made")
 
 
-@router.get(f"{ONE}/start")
-async def start(visit: Staff) -> Response:
-    async with visit.database.read() as session:
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
-        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
-        platform = await platforms.name_for_course(session, visit.course_id)
+@router.page(f"{ONE}/start", Right.SEE_MEMBERS)
+async def start(visit: Visit) -> Response:
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
+    size = (await courses.sizes(visit.session, [visit.course_id]))[visit.course_id]
+    platform = await platforms.name_for_course(visit.session, visit.course_id)
     return visit.page(
         "manage/start.html",
         "settings",
@@ -90,8 +82,8 @@ async def start(visit: Staff) -> Response:
     )
 
 
-@router.get(f"{ONE}/copy")
-async def copy_page(visit: CourseManager) -> Response:
+@router.page(f"{ONE}/copy", Right.MANAGE_COURSE)
+async def copy_page(visit: Visit) -> Response:
     return visit.page("manage/course_copy.html", "settings", days=USUAL_DAYS, most_days=actions.MOST_COPY_DAYS)
 
 
@@ -119,10 +111,9 @@ async def export(visit: Visit) -> Response:
     return send_archive(content, f"course-{visit.course_id}")
 
 
-@router.get(f"{ONE}/delete")
-async def delete_page(visit: Deleter) -> Response:
-    async with visit.database.read() as session:
-        size = (await courses.sizes(session, [visit.course_id]))[visit.course_id]
+@router.page(f"{ONE}/delete", Right.DELETE_COURSE)
+async def delete_page(visit: Visit) -> Response:
+    size = (await courses.sizes(visit.session, [visit.course_id]))[visit.course_id]
     return visit.page("manage/course_delete.html", "settings", size=size)
 
 

@@ -1,8 +1,6 @@
 """People across courses, for the operator: find, merge, export and delete them."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access import persons
 from app.access.rights import Right
@@ -11,44 +9,38 @@ from app.courses import people
 from app.errors.members import JoinUndone, PersonNotFound
 from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
-from app.http.parameters import PersonId
-from app.http.staff import ROWS, cursor_of, search_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.staff import ROWS, cursor_of, one_page, search_of
+from app.http.visits import Pages, Visit
 
 #: The most people that a search for a merge offers.
 OFFERED = 20
 #: The page of a person.
 ONE = "/{person_id}"
 
-Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_PEOPLE))]
-
 router = Pages("/people")
 
 
-@router.get("")
-async def list_people(visit: Viewer, search: str = "", page_from: str | None = None) -> Response:
+@router.page("", Right.SEE_PEOPLE)
+async def list_people(visit: Visit, search: str = "", page_from: str | None = None) -> Response:
     text = search_of(search)
-    async with visit.database.read() as session:
-        rows = await people.list_people(session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
-        courses = await people.courses_of(session, rows)
+    rows = await people.list_people(visit.session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
+    courses = await people.courses_of(visit.session, rows)
     return visit.page(
         "manage/people.html",
-        people=rows[:ROWS],
         courses=courses,
         search=text,
-        next=rows[ROWS - 1].person.id if len(rows) > ROWS else None,
+        **one_page("people", rows, id_of=lambda row: row.person.id),
     )
 
 
-@router.get(ONE)
-async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> Response:
+@router.page(ONE, Right.SEE_PEOPLE)
+async def person_page(visit: Visit, person_id: str, search: str = "") -> Response:
     search = search_of(search)
-    async with visit.database.read() as session:
-        known = await people.find(session, person_id)
-        offered = await people.list_people(session, limit=OFFERED + 1, text=search) if search else []
-        others = [each for each in offered if each.person.id != person_id][:OFFERED]
-        merges = await persons.merges_of(session, person_id)
-        courses = await people.courses_of(session, [known, *others])
+    known = await people.find(visit.session, person_id)
+    offered = await people.list_people(visit.session, limit=OFFERED + 1, text=search) if search else []
+    others = [each for each in offered if each.person.id != person_id][:OFFERED]
+    merges = await persons.merges_of(visit.session, person_id)
+    courses = await people.courses_of(visit.session, [known, *others])
     return visit.page(
         "manage/person.html",
         known=known,
@@ -60,8 +52,8 @@ async def person_page(visit: Viewer, person_id: PersonId, search: str = "") -> R
     )
 
 
-@router.get("/{person_id}/export")
-async def export_person(visit: Viewer, person_id: PersonId) -> Response:
+@router.page("/{person_id}/export", Right.SEE_PEOPLE)
+async def export_person(visit: Visit, person_id: str) -> Response:
     return await send_archive_of_person(visit.parts, person_id)
 
 
@@ -75,6 +67,6 @@ router.act(f"{ONE}/identities/{{identity_id}}/detach", actions.detach_identity, 
 
 
 @router.form("/{person_id}/delete", actions.delete_person, again=person_page)
-async def delete(visit: Visit, person_id: PersonId) -> Response:
+async def delete(visit: Visit, person_id: str) -> Response:
     await actions.delete_person(visit, person_id, confirmation=visit.fields.typed.get("confirmation", ""))
     return see_other("/people", said="person.deleted")

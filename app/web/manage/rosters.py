@@ -6,10 +6,10 @@ The import refuses any other plan (`RosterChanged`).
 
 import base64
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Response
 from starlette.datastructures import FormData
 
 from app.access.rights import Right
@@ -21,10 +21,8 @@ from app.errors import AppError
 from app.errors.requests import FormExpired
 from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
 from app.errors.uploads import FieldsMissing, FileTooLarge
-from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.bodies import file_in, form_with_file
-from app.http.forms import lines_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.bodies import file_in
+from app.http.visits import Pages, Visit
 
 PACKED_FIELD = "packed"
 #: Rows of each kind that the page shows; the counts are of all.
@@ -35,9 +33,9 @@ ORDER = (Outcome.INVALID, Outcome.CONFLICT, Outcome.NEW, Outcome.RESTORED, Outco
 router = Pages("/courses/{course_id}/roster")
 
 
-@router.get("")
+@router.page("", Right.MANAGE_MEMBERS, archived_too=True)
 async def roster_page(
-    visit: Annotated[Visit, Depends(PageFor(Right.MANAGE_MEMBERS, archived_too=True))],
+    visit: Visit,
 ) -> Response:
     return _page(visit)
 
@@ -45,13 +43,11 @@ async def roster_page(
 @router.form("", actions.import_roster, with_file=True)
 async def roster(visit: Visit) -> Response:
     """Show what an import of a file or a pasted table would do; or do it, if the form names the plan that was shown."""
-    pasted = ""
+    typed = visit.fields.typed
     try:
-        async with form_with_file(visit.request, visit, 2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as (form, visit):
-            await check_form_secret(visit.request, form.get(FORM_FIELD))
-            plan, pasted = _text(form, "plan"), _text(form, "table")
-            content = await _content(form)
-        imported = await actions.import_roster(visit, content, dry_run=not plan, expected=plan or None)
+        async with visit.file_form(2 * MOST_BYTES, text_bytes=2 * MOST_BYTES) as (form, visit):
+            plan, content = typed.get("plan"), await _content(form, typed)
+        imported = await actions.import_roster(visit, content, dry_run=not plan, expected=plan)
     except FileTooLarge:
         return _page(visit, RosterTooLong(limit=MOST_ROWS, limit_bytes=MOST_BYTES))
     except RosterChanged as refusal:
@@ -60,7 +56,7 @@ async def roster(visit: Visit) -> Response:
             return _to_links(visit, imported)
         return _plan_page(visit, imported, content, refusal)
     except (RosterRefused, FieldsMissing) as refusal:
-        return _page(visit, refusal, pasted)
+        return _page(visit, refusal, typed.get("table", ""))
     return _to_links(visit, imported) if plan else _plan_page(visit, imported, content)
 
 
@@ -69,12 +65,7 @@ def _to_links(visit: Visit, imported: actions.ImportResult) -> Response:
     return visit.lead_to("/links", "roster.imported_in_part" if left_out else "roster.imported")
 
 
-def _text(form: FormData, name: str) -> str:
-    value = form.get(name)
-    return lines_of(value) if isinstance(value, str) else ""
-
-
-async def _content(form: FormData) -> bytes:
+async def _content(form: FormData, typed: Mapping[str, str]) -> bytes:
     """Return the bytes of the file, the pasted table, or the packed file that an earlier page has shown.
 
     Raises:
@@ -82,11 +73,11 @@ async def _content(form: FormData) -> bytes:
         FormExpired: what is packed is not ours.
         RosterTooLong
     """
-    if packed := _text(form, PACKED_FIELD):
+    if packed := typed.get(PACKED_FIELD):
         return _unpack(packed)
     if (file := await file_in(form)) and file.content:
         return file.content
-    if table := _text(form, "table").strip():
+    if table := typed.get("table", "").strip():
         return table.encode("utf-8", "replace")
     raise FieldsMissing(missing=["file"])
 

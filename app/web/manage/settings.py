@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Response
 
+from app.access.rights import Right
 from app.actions import courses as actions
 from app.courses import course as courses
 from app.courses import uses
@@ -19,8 +20,6 @@ from app.courses.uses import DATES
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import FieldsWrong
 from app.http.fields import Fields, local
-from app.http.parameters import AssignmentId
-from app.http.staff import Staff
 from app.http.visits import Pages, Visit
 
 MOST_PAUSE_MINUTES = 30 * 24 * 60
@@ -32,10 +31,9 @@ ONE = "/assignments/{assignment_id}"
 router = Pages("/courses/{course_id}/settings")
 
 
-@router.get("")
-async def settings_page(visit: Staff) -> Response:
-    async with visit.database.read() as session:
-        used = await uses.list_used(session, visit.course_id, visit.assignments)
+@router.page("", Right.SEE_MEMBERS)
+async def settings_page(visit: Visit) -> Response:
+    used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
     ids = {each.use.assignment_id for each in used}
     return visit.page(
         "manage/settings.html",
@@ -57,11 +55,10 @@ async def use_assignment(visit: Visit) -> Response:
     return visit.lead_to(f"/settings/assignments/{assignment_id}", "assignment.added")
 
 
-@router.get(ONE)
-async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
-    async with visit.database.read() as session:
-        used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
-        in_use = await uses.in_use(session, used.use)
+@router.page(ONE, Right.SEE_MEMBERS)
+async def rules_page(visit: Visit, assignment_id: str) -> Response:
+    used = await uses.find_used(visit.session, visit.course_id, assignment_id, visit.assignments)
+    in_use = await uses.in_use(visit.session, used.use)
     file, points = visit.assignments.get(assignment_id), used.use.grade_book_points
     return visit.page(
         "manage/assignment.html",
@@ -79,7 +76,7 @@ async def rules_page(visit: Staff, assignment_id: AssignmentId) -> Response:
 
 
 @router.form(ONE, actions.change_assignment, again=rules_page)
-async def change_rules(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def change_rules(visit: Visit, assignment_id: str) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students

@@ -1,10 +1,9 @@
 """Ways into a course: personal links of many members, join links with their codes for a projector, tokens."""
 
 from datetime import timedelta
-from typing import Annotated
 
 import segno
-from fastapi import Depends, Response
+from fastapi import Response
 from markupsafe import Markup
 
 from app.access import joining, links, tokens
@@ -13,26 +12,22 @@ from app.actions import ways_in as actions
 from app.courses import membership
 from app.http.archives import as_file
 from app.http.fields import local
-from app.http.staff import ROWS, cursor_of, only_here
-from app.http.visits import PageFor, Pages, Visit
+from app.http.staff import ROWS, cursor_of, one_page, only_here
+from app.http.visits import Pages, Visit
 from app.storage.models import Role, utc_now
 
 #: The most join links in the list.
 JOIN_LINKS = 20
 
-LinkReader = Annotated[Visit, Depends(PageFor(Right.MANAGE_LINKS, archived_too=True))]
-TokenReader = Annotated[Visit, Depends(PageFor(Right.MANAGE_TOKENS, archived_too=True))]
-
 router = Pages("/courses/{course_id}")
 
 
-@router.get("/links")
-async def links_page(visit: LinkReader, page_from: str | None = None) -> Response:
-    async with visit.database.read() as session:
-        usage = await links.usage(session, visit.course_id)
-        rows = await links.list_links(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
-        join_links = await joining.list_links(session, visit.course_id, limit=JOIN_LINKS)
-        groups = await membership.groups(session, visit.course_id)
+@router.page("/links", Right.MANAGE_LINKS)
+async def links_page(visit: Visit, page_from: str | None = None) -> Response:
+    usage = await links.usage(visit.session, visit.course_id)
+    rows = await links.list_links(visit.session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+    join_links = await joining.list_links(visit.session, visit.course_id, limit=JOIN_LINKS)
+    groups = await membership.groups(visit.session, visit.course_id)
     ends = (utc_now() + timedelta(days=actions.JOIN_DAYS)).astimezone(visit.zone).replace(hour=23, minute=59, second=0)
     return visit.page(
         "manage/links.html",
@@ -40,12 +35,11 @@ async def links_page(visit: LinkReader, page_from: str | None = None) -> Respons
         stored={"limit": str(max(actions.JOIN_LIMIT, usage.students)), "expires_at": local(ends, visit.zone)},
         now=utc_now(),
         usage=usage,
-        links=rows[:ROWS],
-        next=rows[ROWS - 1][0].id if len(rows) > ROWS else None,
         join_links=join_links,
         groups=groups,
         has_mail=visit.mailer is not None,
         only_here=only_here(visit.request),
+        **one_page("links", rows, id_of=lambda row: row[0].id),
     )
 
 
@@ -88,19 +82,17 @@ def _code(address: str) -> Markup:
     return Markup(picture)  # noqa: S704  It is drawn from bits, and holds no text.
 
 
-@router.get("/tokens")
-async def tokens_page(visit: TokenReader, page_from: str | None = None) -> Response:
-    async with visit.database.read() as session:
-        rows = await tokens.list_tokens(session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+@router.page("/tokens", Right.MANAGE_TOKENS)
+async def tokens_page(visit: Visit, page_from: str | None = None) -> Response:
+    rows = await tokens.list_tokens(visit.session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
     # Tokens of admins act in all courses, so they belong to none.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if visit.holder.may(Right.MAKE_TOKENS_OF_STAFF) else []
     return visit.page(
         "manage/tokens.html",
         "tokens",
         now=utc_now(),
-        tokens=rows[:ROWS],
-        next=rows[ROWS - 1].id if len(rows) > ROWS else None,
         roles=[Role.SUBMITTER, *of_staff],
+        **one_page("tokens", rows),
     )
 
 

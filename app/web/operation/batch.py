@@ -4,23 +4,19 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from fastapi import Response
-from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.datastructures import UploadFile
 
+from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.actions.fields import ID
 from app.answers import answer_named
 from app.courses.uses import list_used
-from app.errors import AppError
 from app.errors.batches import ArchiveRefused
 from app.errors.courses import AssignmentNotFound
-from app.errors.uploads import FieldsMissing, FileTooLarge, UploadRefused
-from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.bodies import form_with_file
-from app.http.forms import fields_of, refusal_context
-from app.http.parameters import BatchId
+from app.errors.uploads import FileTooLarge, UploadRefused
+from app.http.bodies import chosen_file
+from app.http.forms import refusal_context
 from app.http.problems import problem
-from app.http.staff import Grader, cursor_of, offered, titles_of
+from app.http.staff import cursor_of, offered, one_page, titles_of
 from app.http.visits import Pages, Visit
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
@@ -38,95 +34,59 @@ DONE = (BatchFileState.WAITING, BatchFileState.HANDED_IN, BatchFileState.DUPLICA
 router = Pages("/courses/{course_id}/batch")
 
 
-@router.get("")
-async def batches_page(visit: Grader) -> Response:
-    return await _list(visit)
+@router.page("", Right.SEE_GRADES)
+async def batches_page(visit: Visit) -> Response:
+    before = _cursor(visit, "before")
+    batches = await lines.list_batches(visit.session, visit.course_id, limit=LISTED + 1, before=before)
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
+    return visit.page(
+        "operation/batches.html",
+        "batch",
+        assignments=offered(visit.request, used),
+        titles=titles_of(visit.request, [each.use for each in used]),
+        limit_bytes=visit.parts.settings.batch_bytes,
+        **one_page("batches", batches, LISTED, lambda row: row.batch.id),
+    )
 
 
 @router.form("", actions.hand_in_batch, with_file=True)
 async def upload(visit: Visit) -> Response:
     inbox, most = visit.parts.inbox, visit.parts.settings.batch_bytes
-    fields: dict[str, str] = {}
     try:
-        async with form_with_file(visit.request, visit, most) as (form, visit):
-            await check_form_secret(visit.request, form.get(FORM_FIELD))
-            fields, file = fields_of(form), form.get("file")
-            if not isinstance(file, UploadFile) or not file.filename:
-                raise FieldsMissing(missing=["file"])
+        async with visit.file_form(most) as (form, visit):
+            file, assignment_id = chosen_file(form), visit.fields.typed.get("assignment", "")
             batch = await actions.hand_in_batch(
-                visit, inbox, fields.get("assignment", ""), file.file, filename=file.filename, packed_bytes=most
+                visit, inbox, assignment_id, file.file, filename=file.filename or "", packed_bytes=most
             )
-    except FileTooLarge:
-        return await _list(visit, too_large(most), fields)
-    except (ArchiveRefused, UploadRefused, AssignmentNotFound) as refusal:
-        return await _list(visit, refusal, fields)
+    except (ArchiveRefused, UploadRefused, AssignmentNotFound) as exc:
+        refusal = too_large(most) if isinstance(exc, FileTooLarge) else exc
+        return await batches_page(visit.showing(**refusal_context(visit.request, refusal)))
     return visit.lead_to(f"/batch/{batch.id}")
 
 
-@router.get("/{batch_id}")
-async def batch_page(visit: Grader, batch_id: BatchId) -> Response:
-    return await _show(visit, batch_id)
-
-
-@router.form("/{batch_id}/owners", actions.give_files)
-async def give_owners(visit: Visit, batch_id: BatchId) -> Response:
-    fields = {name: value for name, value in visit.fields.typed.items() if name.startswith(OWNER_FIELD) and value}
-    owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
-    if unknown := await actions.give_files(visit, visit.parts.inbox, batch_id, owners):
-        return await _show(visit, batch_id, unknown)
-    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
-
-
-@router.form("/{batch_id}/go-on", actions.hand_in_waiting)
-async def go_on(visit: Visit, batch_id: BatchId) -> Response:
-    await actions.hand_in_waiting(visit, visit.parts.inbox, batch_id)
-    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
-
-
-router.act("/{batch_id}/leave-out", actions.leave_out_files, "/{batch_id}", "batch.left_out")
-
-
-async def _list(visit: Visit, refusal: AppError | None = None, fields: dict[str, str] | None = None) -> Response:
-    before = _cursor(visit, "before")
-    async with visit.database.read() as session:
-        batches = await lines.list_batches(session, visit.course_id, limit=LISTED + 1, before=before)
-        used = await list_used(session, visit.course_id, visit.assignments)
-    return visit.page(
-        "operation/batches.html",
-        "batch",
-        batches=batches[:LISTED],
-        next=batches[LISTED - 1].batch.id if len(batches) > LISTED else None,
-        assignments=offered(visit.request, used),
-        titles=titles_of(visit.request, [each.use for each in used]),
-        limit_bytes=visit.parts.settings.batch_bytes,
-        **({"fields": fields, **refusal_context(visit.request, refusal)} if refusal else {}),
-    )
-
-
-async def _show(visit: Visit, batch_id: str, unknown: dict[str, str] | None = None) -> Response:
+@router.page("/{batch_id}", Right.SEE_GRADES)
+async def batch_page(visit: Visit, batch_id: str) -> Response:
     """Show a batch. The query has the cursor of each of its lists.
 
     Raises: BatchNotFound
     """
-    async with visit.database.read() as session:
-        batch = await taking_in.find_batch(session, visit.course_id, batch_id)
-        (progress,) = await lines.progress_of(session, [batch])
-        unmatched, next_unmatched = await _files(visit, session, batch, UNMATCHED, "unmatched")
-        undone, next_undone = await _files(visit, session, batch, UNDONE, "undone")
-        done, next_done = await _files(visit, session, batch, DONE, "after")
-        students = await taking_in.candidates(session, visit.course_id) if unmatched else []
-        used = await list_used(session, visit.course_id, visit.assignments)
+    batch = await taking_in.find_batch(visit.session, visit.course_id, batch_id)
+    (progress,) = await lines.progress_of(visit.session, [batch])
+    unmatched, next_unmatched = await _files(visit, batch, UNMATCHED, "unmatched")
+    undone, next_undone = await _files(visit, batch, UNDONE, "undone")
+    done, next_done = await _files(visit, batch, DONE, "after")
+    students = await taking_in.candidates(visit.session, visit.course_id) if unmatched else []
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/batch.html",
         "batch",
-        status_code=422 if unknown else 200,
         batch=batch,
         progress=progress,
         used=next((each for each in used if each.use.assignment_id == batch.assignment_id), None),
         unmatched=unmatched,
         next_unmatched=next_unmatched,
         unmatched_after=_cursor(visit, "unmatched"),
-        unknown=unknown or {},
+        unknown={},
         owner_field=OWNER_FIELD,
         students=sorted(students, key=lambda each: (each.name or each.external_id).casefold()),
         undone=[(line, _why(visit, line)) for line in undone],
@@ -135,16 +95,34 @@ async def _show(visit: Visit, batch_id: str, unknown: dict[str, str] | None = No
         next_done=next_done,
         waits=progress.states.get(BatchFileState.WAITING, 0),
         is_broken=batch.read_at is None,
-        refresh_seconds=REFRESH_SECONDS if progress.graded < progress.handed_in and not unknown else None,
+        refresh_seconds=REFRESH_SECONDS if progress.graded < progress.handed_in else None,
     )
 
 
+@router.form("/{batch_id}/owners", actions.give_files)
+async def give_owners(visit: Visit, batch_id: str) -> Response:
+    fields = {name: value for name, value in visit.fields.typed.items() if name.startswith(OWNER_FIELD) and value}
+    owners = {id: value for name, value in fields.items() if ID.fullmatch(id := name.removeprefix(OWNER_FIELD))}
+    if unknown := await actions.give_files(visit, visit.parts.inbox, batch_id, owners):
+        return await batch_page(visit.showing(unknown=unknown, refresh_seconds=None, status_code=422), batch_id)
+    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
+
+
+@router.form("/{batch_id}/go-on", actions.hand_in_waiting)
+async def go_on(visit: Visit, batch_id: str) -> Response:
+    await actions.hand_in_waiting(visit, visit.parts.inbox, batch_id)
+    return visit.lead_to(f"/batch/{batch_id}", "batch.handed_in")
+
+
+router.act("/{batch_id}/leave-out", actions.leave_out_files, "/{batch_id}", "batch.left_out")
+
+
 async def _files(
-    visit: Visit, session: AsyncSession, batch: Batch, states: Collection[BatchFileState], parameter: str
+    visit: Visit, batch: Batch, states: Collection[BatchFileState], parameter: str
 ) -> tuple[Sequence[BatchLine], str | None]:
     """Return a page of the files in these states, and the cursor of the next one."""
     after = _cursor(visit, parameter)
-    files = await lines.list_files(session, batch.id, states, limit=PER_PAGE + 1, after=after)
+    files = await lines.list_files(visit.session, batch.id, states, limit=PER_PAGE + 1, after=after)
     return files[:PER_PAGE], files[PER_PAGE - 1].file.id if len(files) > PER_PAGE else None
 
 

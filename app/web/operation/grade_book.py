@@ -2,23 +2,21 @@
 
 import base64
 import codecs
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 
+from app.access.rights import Right
 from app.courses.uses import list_used
 from app.errors.rosters import RosterTooLong
 from app.errors.teaching import GradeBookRefused
-from app.errors.uploads import FieldsMissing, UploadRefused
+from app.errors.uploads import UploadRefused
 from app.http.archives import as_file
-from app.http.auth.proof import FORM_FIELD, check_form_secret
-from app.http.bodies import read_form
-from app.http.forms import fields_of, refusal_context
-from app.http.staff import Grader, offered
+from app.http.bodies import chosen_file
+from app.http.forms import refusal_context
+from app.http.staff import offered
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.submissions.uploads import clean_filename
@@ -49,45 +47,8 @@ async def _layout(format: str = "", assignment: str = "", missing: str = "", unc
 InAddress = Annotated[Layout, Depends(_layout)]
 
 
-@router.get("")
-async def grade_book_page(visit: Grader, layout: InAddress) -> Response:
-    return await _page(visit, layout)
-
-
-@router.post("/filled")
-async def fill(visit: Grader) -> Response:
-    """Write the grades into a file of Canvas or Moodle, and offer it with a summary."""
-    fields: dict[str, str] = {}
-    try:
-        async with read_form(visit.request, filled_book.MOST_BYTES) as form:
-            await check_form_secret(visit.request, form.get(FORM_FIELD))
-            fields, file = fields_of(form), form.get("file")
-            if not isinstance(file, UploadFile) or not file.filename:
-                raise FieldsMissing(missing=["file"])
-            content, filename = await file.read(), clean_filename(file.filename)
-        book = await filled_book.fill(
-            visit.database,
-            visit.assignments,
-            visit.course_id,
-            content,
-            only=fields.get("assignment") or None,
-            column=fields.get("column", ""),
-            missing_is_zero=fields.get("missing") == "zero",
-        )
-    except (UploadRefused, GradeBookRefused, RosterTooLong) as refusal:
-        return await _page(visit, Layout(), {"fields": fields, **refusal_context(visit.request, refusal)})
-    mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
-    return visit.page(
-        "operation/grade_book_filled.html",
-        "grade_book",
-        filled=book,
-        names_listed=filled_book.NAMES_LISTED,
-        filename=filename,
-        packed=base64.b64encode((mark + book.book.text).encode()).decode(),
-    )
-
-
-async def _page(visit: Visit, layout: Layout, refused: Mapping[str, Any] | None = None) -> Response:
+@router.page("", Right.SEE_GRADES)
+async def grade_book_page(visit: Visit, layout: InAddress) -> Response:
     async with visit.database.read() as session:
         used = await list_used(session, visit.course_id, visit.assignments)
         platform = await platforms.name_for_course(session, visit.course_id)
@@ -105,12 +66,41 @@ async def _page(visit: Visit, layout: Layout, refused: Mapping[str, Any] | None 
         rest=len(book.lines[PREVIEWED + 1 :]),
         changed=book.changed,
         limit_bytes=filled_book.MOST_BYTES,
-        **(refused or {}),
     )
 
 
-@router.get("/file")
-async def download(visit: Grader, layout: InAddress) -> Response:
+@router.page("/filled", Right.SEE_GRADES, method="POST")
+async def fill(visit: Visit) -> Response:
+    """Write the grades into a file of Canvas or Moodle, and offer it with a summary."""
+    fields = visit.fields.typed
+    try:
+        async with visit.file_form(filled_book.MOST_BYTES) as (form, visit):
+            file = chosen_file(form)
+            content, filename = await file.read(), clean_filename(file.filename or "")
+        book = await filled_book.fill(
+            visit.database,
+            visit.assignments,
+            visit.course_id,
+            content,
+            only=fields.get("assignment") or None,
+            column=fields.get("column", "").strip(),
+            missing_is_zero=fields.get("missing") == "zero",
+        )
+    except (UploadRefused, GradeBookRefused, RosterTooLong) as refusal:
+        return await grade_book_page(visit.showing(**refusal_context(visit.request, refusal)), Layout())
+    mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
+    return visit.page(
+        "operation/grade_book_filled.html",
+        "grade_book",
+        filled=book,
+        names_listed=filled_book.NAMES_LISTED,
+        filename=filename,
+        packed=base64.b64encode((mark + book.book.text).encode()).decode(),
+    )
+
+
+@router.page("/file", Right.SEE_GRADES)
+async def download(visit: Visit, layout: InAddress) -> Response:
     book = await _book(visit, layout)
     return Response(book.content, media_type=book.media_type, headers=as_file(book.name))
 

@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Response
+from fastapi import Query, Response
 
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.courses.uses import list_used
 from app.http.fields import KEY_FIELD
-from app.http.parameters import RegradeId
-from app.http.staff import cursor_of, offered, titles_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.staff import cursor_of, offered, one_page, titles_of
+from app.http.visits import Pages, Visit
 from app.teaching import regrades
 from app.teaching.outdated import outdated_of
 from app.teaching.regrade_changes import ChangeCounts, count_changes, counted_changes, list_changes
@@ -23,27 +22,25 @@ REFRESH_SECONDS = 3
 #: The page of a regrade.
 ONE = "/{regrade_id}"
 
-Viewer = Annotated[Visit, Depends(PageFor(Right.SEE_STATISTICS))]
-
 router = Pages("/courses/{course_id}/regrades")
 
 
-@router.get("")
-async def regrades_page(visit: Viewer, before: str = "") -> Response:
-    async with visit.database.read() as session:
-        rows = await regrades.list_regrades(session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id)
-        used = await list_used(session, visit.course_id, visit.assignments)
-        outdated = await outdated_of(session, visit.assignments, visit.course_id)
+@router.page("", Right.SEE_STATISTICS)
+async def regrades_page(visit: Visit, before: str = "") -> Response:
+    rows = await regrades.list_regrades(
+        visit.session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id
+    )
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
+    outdated = await outdated_of(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "operation/regrades.html",
         "regrades",
         stored=dict(visit.request.query_params),
-        regrades=[(each, _state(each)) for each in rows[:LISTED]],
-        next=rows[LISTED - 1].regrade.id if len(rows) > LISTED else None,
         assignments=offered(visit.request, used),
         statuses=[status.value for status in Status],
         outdated=outdated,
         titles=titles_of(visit.request, [each.use for each in used]),
+        **one_page("regrades", [(each, _state(each)) for each in rows], LISTED, lambda row: row[0].regrade.id),
     )
 
 
@@ -62,22 +59,21 @@ async def begin(visit: Visit) -> Response:
     return visit.lead_to(f"/regrades/{progress.regrade.id}")
 
 
-@router.get(ONE)
+@router.page(ONE, Right.SEE_STATISTICS)
 async def regrade_page(
-    visit: Viewer,
-    regrade_id: RegradeId,
+    visit: Visit,
+    regrade_id: str,
     show: str = "changed",
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
 ) -> Response:
     only_changed, offset = show != "all", (number - 1) * PER_PAGE
-    async with visit.database.read() as session:
-        regrade = await regrades.find_regrade(session, regrade_id, visit.course_id)
-        state = _state(regrade)
-        counts = await count_changes(session, regrade_id) if regrade.regrade.dropped_at is None else ChangeCounts()
-        items = await list_changes(session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
-        is_open = regrade.regrade.is_preview and state in ("running", "ready")
-        counted = await counted_changes(session, visit.assignments, items, regrade_id) if is_open else {}
-        used = await list_used(session, visit.course_id, visit.assignments)
+    regrade = await regrades.find_regrade(visit.session, regrade_id, visit.course_id)
+    state = _state(regrade)
+    counts = await count_changes(visit.session, regrade_id) if regrade.regrade.dropped_at is None else ChangeCounts()
+    items = await list_changes(visit.session, regrade_id, only_changed=only_changed, limit=PER_PAGE + 1, offset=offset)
+    is_open = regrade.regrade.is_preview and state in ("running", "ready")
+    counted = await counted_changes(visit.session, visit.assignments, items, regrade_id) if is_open else {}
+    used = await list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/regrade.html",
         "regrades",

@@ -1,11 +1,9 @@
 """The state of the service, for its operator."""
 
-from typing import Annotated
-
-from fastapi import Depends, Response
+from fastapi import Response
 
 from app.access.rights import Right
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.operations.about import versions
 from app.operations.status import Health, state_of
 from app.services import Services, operations
@@ -14,13 +12,12 @@ from grader.version import grader_version
 
 REFRESH_SECONDS = 10
 
-Operator = Annotated[Visit, Depends(PageFor(Right.SEE_STATUS))]
 
 router = Pages()
 
 
-@router.get("/status")
-async def status_page(visit: Operator) -> Response:
+@router.page("/status", Right.SEE_STATUS)
+async def status_page(visit: Visit) -> Response:
     parts, process = visit.parts, operations(visit.request)
     state = await state_of(
         process.database,

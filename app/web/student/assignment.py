@@ -5,11 +5,11 @@ key in a cookie and, masked, in the form: so what is sent twice is one attempt.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
@@ -24,15 +24,14 @@ from app.errors import AppError
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.archives import as_file
-from app.http.auth.proof import FORM_FIELD, check_form_secret, mask, unmask
-from app.http.bodies import file_in, form_with_file
+from app.http.auth.proof import mask, unmask
+from app.http.bodies import file_in
 from app.http.cookies import forget, keep, read
-from app.http.forms import lines_of, refusal_context, see_other
+from app.http.forms import refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.notebook import notebook_cell
-from app.http.parameters import AssignmentId
 from app.http.staff import cursor_of
-from app.http.visits import PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.lti.grades.connection import passback_of
 from app.storage.models import Token, new_id, utc_now
 from app.submissions.derivation import steps_in_words
@@ -71,36 +70,32 @@ FIELD_OF: Mapping[str, str] = {
 
 router = Pages()
 
-Reader = Annotated[Visit, Depends(PageFor(Right.READ))]
-
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refusal of a form. Attributes: fields: its texts, to show it again."""
+    """A refusal of a form."""
 
     error: AppError
-    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def slug(self) -> str:
         return answer_for(self.error).slug
 
 
-@router.get(PATH)
-async def assignment_page(visit: Reader, assignment_id: AssignmentId) -> Response:
+@router.page(PATH, Right.READ)
+async def assignment_page(visit: Visit, assignment_id: str) -> Response:
     return await show(visit, assignment_id)
 
 
 @router.form(PATH, actions.hand_in, with_file=True)
-async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def hand_in(visit: Visit, assignment_id: str) -> Response:
     """Take a file or pasted code, and lead to its page. A refusal shows the form again, as it was filled in.
 
     The page's script asks for JSON: the address of the new page, or a problem document.
     """
-    request = visit.request
-    fields: dict[str, str] = {}
+    request, fields = visit.request, visit.fields.typed
     try:
-        visit, wanted = await _read(visit, assignment_id, fields)
+        visit, wanted = await _read(visit, assignment_id)
         submission, _ = await actions.hand_in(
             visit,
             visit.parts.inbox,
@@ -110,7 +105,7 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
             asks_again=AGAIN_FIELD not in fields,
         )
     except AppError as error:
-        return await _refused(visit, assignment_id, error, fields)
+        return await _refused(visit, assignment_id, error)
     address = f"/submissions/{submission.id}"
     response = JSONResponse({"address": in_frame(request, address)}) if _wants_json(request) else see_other(address)
     forget(request, response, KEY_COOKIE)
@@ -118,25 +113,24 @@ async def hand_in(visit: Visit, assignment_id: AssignmentId) -> Response:
 
 
 @router.form(f"{PATH}/check", actions.check_beforehand, with_file=True)
-async def check(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def check(visit: Visit, assignment_id: str) -> Response:
     """Take what the same form holds for a check before handing in, and lead to its page."""
-    fields: dict[str, str] = {}
     try:
-        visit, wanted = await _read(visit, assignment_id, fields)
-        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted, key=_key(wanted, fields))
+        visit, wanted = await _read(visit, assignment_id)
+        key = _key(wanted, visit.fields.typed)
+        stored = await actions.check_beforehand(visit, visit.parts.inbox, wanted, key=key)
     except AppError as error:
-        return await _refused(visit, assignment_id, error, fields)
+        return await _refused(visit, assignment_id, error)
     address = f"/courses/{visit.course_id}/assignments/{assignment_id}/checks/{stored.id}"
     if _wants_json(visit.request):
         return JSONResponse({"address": in_frame(visit.request, address), "keeps_draft": True})
     return see_other(address)
 
 
-@router.get(f"{PATH}/template.{{form}}")
-async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ipynb", "py"]) -> Response:
+@router.page(f"{PATH}/template.{{form}}", Right.READ)
+async def template(visit: Visit, assignment_id: str, form: Literal["ipynb", "py"]) -> Response:
     """Send the file to begin with, as a notebook that hands itself in, or as a module."""
-    async with visit.database.read() as session:
-        task = await own_task(session, visit.assignments, visit.holder, assignment_id)
+    task = await own_task(visit.session, visit.assignments, visit.holder, assignment_id)
     if form == "ipynb":
         cell = notebook_cell(visit.url, assignment_id, visit.language)
         content, media_type = handout.notebook(task.assignment, visit.language, cell), "application/x-ipynb+json"
@@ -145,15 +139,15 @@ async def template(visit: Reader, assignment_id: AssignmentId, form: Literal["ip
     return Response(content, headers=as_file(f"{assignment_id}.{form}"), media_type=media_type)
 
 
-@router.get(f"{PATH}/attempts")
-async def attempts_page(visit: Reader, assignment_id: AssignmentId, before: Annotated[str, Query()] = "") -> Response:
+@router.page(f"{PATH}/attempts", Right.READ)
+async def attempts_page(visit: Visit, assignment_id: str, before: Annotated[str, Query()] = "") -> Response:
     last = cursor_of(before)
     shown = await _work(visit, assignment_id, LISTED, last)
     return visit.page("student/attempts.html", "course", before=last, **shown)
 
 
 @router.form(f"{PATH}/code", notebooks.make_code)
-async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
+async def make_code(visit: Visit, assignment_id: str) -> Response:
     """Make a code and show it, for the only time. The same form sent again makes another one in its place."""
     visit.parts.code_limit.take(visit.holder.membership_id or "")
     return await show(visit, assignment_id, code=await notebooks.make_code(visit, assignment_id, visit.language))
@@ -162,19 +156,10 @@ async def make_code(visit: Visit, assignment_id: AssignmentId) -> Response:
 router.act(f"{PATH}/notebooks/{{token_id}}/end", notebooks.end_notebook, PATH, "notebook.ended")
 
 
-async def _read(visit: Visit, assignment_id: str, fields: dict[str, str]) -> tuple[Visit, actions.HandIn]:
-    """Read the form that hands in.
-
-    Args:
-        fields: gets its texts, to show it again.
-    """
-    request, limit_bytes = visit.request, visit.parts.settings.upload_bytes
-    async with form_with_file(request, visit, limit_bytes, text_bytes=PASTE_BYTES) as (form, visit):
-        # The form that is shown again has its lines as they were typed.
-        texts = {name: value for name, value in form.items() if isinstance(value, str)}
-        fields |= {name: lines_of(value) for name, value in texts.items()}
-        await check_form_secret(request, form.get(FORM_FIELD))
-        student = fields.get("student", "").strip() or None
+async def _read(visit: Visit, assignment_id: str) -> tuple[Visit, actions.HandIn]:
+    """Read the form that hands in."""
+    async with visit.file_form(visit.parts.settings.upload_bytes, text_bytes=PASTE_BYTES) as (form, visit):
+        student = visit.fields.typed.get("student", "").strip() or None
         return visit, actions.HandIn(file=await _file(form), student=student, assignment=assignment_id)
 
 
@@ -183,10 +168,10 @@ def _key(wanted: actions.HandIn, fields: Mapping[str, str]) -> str | None:
     return wanted.key(form_key) if form_key else None
 
 
-async def _refused(visit: Visit, assignment_id: str, error: AppError, fields: Mapping[str, str]) -> Response:
+async def _refused(visit: Visit, assignment_id: str, error: AppError) -> Response:
     if _wants_json(visit.request) or isinstance(error, NotAuthenticated):
         raise error
-    return await show(visit, assignment_id, Refusal(error, fields))
+    return await show(visit, assignment_id, Refusal(error))
 
 
 async def _file(form: FormData) -> File:
@@ -261,7 +246,7 @@ async def show(
         closed_when=_moments(closed, visit.zone),
         now=utc_now(),
         form_key=mask(form_key),
-        fields=refusal.fields if refusal else {},
+        fields=visit.fields.typed if refusal else {},
         wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
         refused_slug=refusal.slug if refusal else None,
         slugs_of={

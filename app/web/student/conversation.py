@@ -13,7 +13,6 @@ from app.errors.requests import FieldsWrong
 from app.http.fields import form_context
 from app.http.forms import see_other
 from app.http.pages import page
-from app.http.parameters import SubmissionId
 from app.http.visits import Pages, Visit
 from app.storage.models import Comment, CourseAssignment, Membership, ReviewRequest, Submission
 from app.teaching import comments, reviews
@@ -66,7 +65,7 @@ async def words_on_all(session: AsyncSession, viewer: Principal, use: CourseAssi
 
 
 @router.form("/submissions/{submission_id}/reviews", actions.ask_for_review)
-async def ask_for_review(visit: Visit, submission_id: SubmissionId) -> Response:
+async def ask_for_review(visit: Visit, submission_id: str) -> Response:
     try:
         wanted = visit.fields.read(actions.AskForReview)
     except FieldsWrong as refusal:

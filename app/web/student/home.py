@@ -6,10 +6,9 @@ Staff of a single course get that course's page instead.
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.rights import Right
@@ -20,7 +19,7 @@ from app.http.auth.sessions import session_person
 from app.http.forms import see_other
 from app.http.pages import page
 from app.http.staff import titles_of
-from app.http.visits import Anybody, PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.onward import HOME
 from app.services import services
 from app.storage.models import DEFAULT_COURSE, MemberRole, Person, Role, utc_now
@@ -32,8 +31,8 @@ from app.teaching.own.courses import own_courses
 router = Pages()
 
 
-@router.get("/")
-async def home(visit: Anybody) -> Response:
+@router.page("/")
+async def home(visit: Visit) -> Response:
     """Show the courses of everybody who is signed in; lead staff of one course to its page, where their work is."""
     viewer, query = visit.holder, visit.request.query_params
     person = await session_person(visit.request)
@@ -64,8 +63,8 @@ async def home(visit: Anybody) -> Response:
     )
 
 
-@router.get("/courses/{course_id}/me/export")
-async def export_me(visit: Annotated[Visit, Depends(PageFor(Right.READ))]) -> Response:
+@router.page("/courses/{course_id}/me/export", Right.READ)
+async def export_me(visit: Visit) -> Response:
     return await send_own_archive(visit.request, visit.holder)
 
 

@@ -1,10 +1,10 @@
 """The pages of a submission, and of a check before handing in: the wait, then the report."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Request, Response
+from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,15 +13,13 @@ from starlette.status import HTTP_404_NOT_FOUND
 from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
-from app.http.auth.holders import SessionHolder
-from app.http.parameters import AssignmentId, CheckId, LastEventId, SubmissionId
+from app.http.parameters import LastEventId
 from app.http.staff import titles_of
-from app.http.texts import language_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
-from app.http.visits import Anybody, PageFor, Pages, Visit
+from app.http.visits import Pages, Visit
 from app.http.watching import event_stream, wait_until_done
 from app.queue import checks
-from app.services import operations, services
+from app.services import operations
 from app.storage.models import Check, Course, CourseAssignment, JobStatus, MemberRole, Membership, Submission
 from app.submissions import repository
 from app.submissions.derivation import steps_in_words
@@ -53,8 +51,8 @@ NUMBERS = "/submissions/{}/numbers/"
 router = Pages()
 
 
-@router.get(PATH)
-async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Response:
+@router.page(PATH)
+async def submission_page(visit: Visit, submission_id: str) -> Response:
     """Show the report, or a waiting page that follows the events and, without scripts, reloads."""
     request, viewer = visit.request, visit.holder
     await wait_until_done(visit.parts, submission_id, viewer, PATIENCE_SECONDS)
@@ -109,34 +107,32 @@ async def submission_page(visit: Anybody, submission_id: SubmissionId) -> Respon
 router.act(f"{PATH}/cancel", actions.cancel_submission, PATH)
 
 
-@router.get(f"{PATH}/events")
-async def submission_events(
-    request: Request, viewer: SessionHolder, submission_id: SubmissionId, last_event_id: LastEventId = None
-) -> Response:
+@router.page(f"{PATH}/events")
+async def submission_events(visit: Visit, submission_id: str, last_event_id: LastEventId = None) -> Response:
     """Stream the events for the waiting page's script; the API's own stream takes no sessions."""
-    return await event_stream(services(request), submission_id, viewer, last_event_id or 0)
+    return await event_stream(visit.parts, submission_id, visit.holder, last_event_id or 0)
 
 
-@router.get("/submissions/{submission_id}/pictures/{name}.svg")
-async def picture(request: Request, viewer: SessionHolder, submission_id: SubmissionId, name: str) -> Response:
+@router.page(f"{PATH}/pictures/{{name}}.svg")
+async def picture(visit: Visit, submission_id: str, name: str) -> Response:
     """Draw one picture of the newest report, for readers without scripts."""
-    async with services(request).database.read() as session:
-        _, stored = await repository.existing_report(session, submission_id, viewer)
-    view = await view_for(request, stored, viewer, language_of(request))
+    async with visit.database.read() as session:
+        _, stored = await repository.existing_report(session, submission_id, visit.holder)
+    view = await view_for(visit.request, stored, visit.holder, visit.language)
     picture_spec = html.pictures_of(view).get(name)
     if picture_spec is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
-    svg = await services(request).charts.svg(picture_spec.spec)
+    svg = await visit.parts.charts.svg(picture_spec.spec)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
 
 
-@router.get("/submissions/{submission_id}/numbers/{case_id}.csv")
-async def numbers(request: Request, viewer: SessionHolder, submission_id: SubmissionId, case_id: str) -> Response:
+@router.page(f"{PATH}/numbers/{{case_id}}.csv")
+async def numbers(visit: Visit, submission_id: str, case_id: str) -> Response:
     """Send every number of a public case of the newest report: Keras', the student's, the named mistake's."""
-    async with services(request).database.read() as session:
-        _, stored = await repository.existing_report(session, submission_id, viewer)
-    cases = {case.id: case.arrays for case in report_for(stored, viewer).cases if case.visibility == "public"}
-    content = (await artefacts_for(request, stored)).get(cases.get(case_id) or "")
+    async with visit.database.read() as session:
+        _, stored = await repository.existing_report(session, submission_id, visit.holder)
+    cases = {case.id: case.arrays for case in report_for(stored, visit.holder).cases if case.visibility == "public"}
+    content = (await artefacts_for(visit.request, stored)).get(cases.get(case_id) or "")
     if content is None:
         raise HTTPException(HTTP_404_NOT_FOUND)
     text = await run_in_threadpool(lambda: numbers_csv(artefacts.unpack(content)))
@@ -180,10 +176,8 @@ async def _wait(visit: Visit, standing: Standing) -> dict[str, Any]:
 # --- a check before handing in ----------------------------------------------------------------------------------------
 
 
-@router.get(f"{assignment.PATH}/checks/{{check_id}}")
-async def check_page(
-    visit: Annotated[Visit, Depends(PageFor(Right.READ_SUBMISSIONS))], assignment_id: AssignmentId, check_id: CheckId
-) -> Response:
+@router.page(f"{assignment.PATH}/checks/{{check_id}}", Right.READ_SUBMISSIONS)
+async def check_page(visit: Visit, assignment_id: str, check_id: str) -> Response:
     """Show the result of the check, or a waiting page that reloads."""
     viewer = visit.holder
     await wait_until_done(visit.parts, check_id, viewer, PATIENCE_SECONDS, checks.existing)

@@ -13,7 +13,7 @@ from app.access.joining import Newcomer
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret
 from app.actions import ways_in
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
 from app.courses import members
 from app.errors.members import MemberNotFound
@@ -177,11 +177,11 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database: Data
 @on_both
 async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: Database, owner: Principal) -> None:
     await add(database)
-    asking = Asking(owner, database, {})
+    actor = Actor(owner, database, {})
     kinds: list[Callable[[], Awaitable[object]]] = [
-        lambda: ways_in.make_links(asking, MakeLinks(all=True), form_key="key"),
-        lambda: ways_in.make_token(asking, MakeToken(name="x"), form_key="key"),
-        lambda: ways_in.make_join_link(asking, MakeJoinLink(expires_at=None), form_key="key"),
+        lambda: ways_in.make_links(actor, MakeLinks(all=True), form_key="key"),
+        lambda: ways_in.make_token(actor, MakeToken(name="x"), form_key="key"),
+        lambda: ways_in.make_join_link(actor, MakeJoinLink(expires_at=None), form_key="key"),
     ]
     await asyncio.gather(*(make() for make in kinds for _ in range(3)))
     async with database.read() as session:

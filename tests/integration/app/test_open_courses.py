@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
 from app.actions import hand_in, regrades
-from app.actions.asking import Asking
+from app.actions.actor import Actor
 from app.actions.regrades import BeginRegrade
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
@@ -22,7 +22,7 @@ from tests.integration.app.kinds import on_postgresql
 from tests.integration.app.rows import REPORT, add, finish, next_claim
 from tests.integration.app.test_inbox import Jobs
 
-Act = Callable[[Asking, str, str], Awaitable[object]]
+Act = Callable[[Actor, str, str], Awaitable[object]]
 
 
 class Watched(Database):
@@ -43,27 +43,27 @@ class Watched(Database):
                     self.open_courses.append(True)
 
 
-async def drop(asking: Asking, failed: str, _: str) -> None:
-    preview = await regrades.begin_regrade(asking, BeginRegrade(submissions=[failed], preview=True))
-    await regrades.drop_preview(asking, preview.regrade.id)
+async def drop(actor: Actor, failed: str, _: str) -> None:
+    preview = await regrades.begin_regrade(actor, BeginRegrade(submissions=[failed], preview=True))
+    await regrades.drop_preview(actor, preview.regrade.id)
 
 
-async def upload(asking: Asking, *_: str) -> None:
+async def upload(actor: Actor, *_: str) -> None:
     assignments = load_assignments(None)
-    backlog = Backlog(asking.database, 3600)
-    inbox = Inbox(asking.database, assignments, Jobs(), backlog, uploads_per_minute=5, upload_bytes=10**7)
-    await inbox.accept(Upload("sidorov", "lstm-layer", "LSTM.py", b"x = 1"), asking.holder)
+    backlog = Backlog(actor.database, 3600)
+    inbox = Inbox(actor.database, assignments, Jobs(), backlog, uploads_per_minute=5, upload_bytes=10**7)
+    await inbox.accept(Upload("sidorov", "lstm-layer", "LSTM.py", b"x = 1"), actor.holder)
 
 
 @on_postgresql
 @pytest.mark.parametrize(
     "act",
     [
-        lambda asking, failed, _: regrades.begin_regrade(asking, BeginRegrade(submissions=[failed])),
-        lambda asking, failed, _: regrades.regrade_attempt(asking, failed),
-        lambda asking, failed, _: regrades.regrade_failed(asking),
+        lambda actor, failed, _: regrades.begin_regrade(actor, BeginRegrade(submissions=[failed])),
+        lambda actor, failed, _: regrades.regrade_attempt(actor, failed),
+        lambda actor, failed, _: regrades.regrade_failed(actor),
         drop,
-        lambda asking, _, waiting: hand_in.cancel_submission(asking, waiting),
+        lambda actor, _, waiting: hand_in.cancel_submission(actor, waiting),
         upload,
     ],
     ids=["regrade of an admin", "regrade of an attempt", "regrade of our failures", "preview", "cancelling", "upload"],
@@ -77,7 +77,7 @@ async def test_course_stays_open_until_the_change_is_stored(
     watched = Watched(url)
     watched.open_courses = []
     try:
-        await act(Asking(owner, watched, {}), failed.id, waiting.id)
+        await act(Actor(owner, watched, {}), failed.id, waiting.id)
     finally:
         await watched.close()
     assert watched.open_courses

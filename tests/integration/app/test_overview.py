@@ -65,7 +65,7 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
         number = selects(queries)
         counted = await grades.counted_grades(session, used, them, uses)
     assert number <= 12
-    assert (shown.students, shown.found, shown.page, shown.pages, len(shown.rows)) == (300, 300, 2, 6, 50)
+    assert (shown.students, shown.matches, shown.page, shown.pages, len(shown.rows)) == (300, 300, 2, 6, 50)
     assert shown.groups == ["Группа 0", "Группа 1", "Группа 2"]
     assert [column.handed_in for column in shown.columns] == [300] * 4
     for row in shown.rows:

@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 from app.access.rights import Right
 from app.http.auth.proof import mask
 from app.http.fields import new_key
-from app.http.visits import FormAsks, PageFor
+from app.http.visits import FormFor, PageFor
 from app.storage.models import DEFAULT_COURSE, Comment, Role, Submission, utc_now
 from app.web import course as course_pages
 from app.web import manage
@@ -60,13 +60,13 @@ ROOMS = (course_pages, manage, regrades, batch, grade_book)
 OPEN = {"/courses", "/submissions/{submission_id}/beside/{other_id}"}
 
 
-def routes() -> Iterator[tuple[str, str, PageFor | FormAsks]]:
+def routes() -> Iterator[tuple[str, str, PageFor | FormFor]]:
     """Yield the method, the path and the dependency that checks the right of each page and form of the staff."""
     for room in ROOMS:
         for context in iter_route_contexts(list(room.router.routes)):
             if context.path not in OPEN:
                 calls = [each.call for each in context.dependant.dependencies]
-                (asking,) = [call for call in calls if isinstance(call, PageFor | FormAsks)]
+                (asking,) = [call for call in calls if isinstance(call, PageFor | FormFor)]
                 yield from ((method, context.path, asking) for method in context.original_route.methods)
 
 

@@ -12,8 +12,9 @@ from fastapi.routing import iter_route_contexts
 import app
 from app.api.openapi import ERRORS
 from app.http.auth.guard import PUBLIC
-from app.http.auth.holders import AsksFor
+from app.http.auth.holders import RouteAction
 from app.http.auth.proof import SAFE_METHODS
+from app.http.parameters import IDS
 from app.main import create_app
 from app.settings import Settings
 
@@ -23,7 +24,7 @@ OF_SESSIONS = {"/leave", "/leave/everywhere", "/lti/window", "/enter/together"}
 #: Forms that change nothing: a check of a platform, and a grade book that is filled in and sent back.
 READING = {"/platforms/{platform_id}/check", "/courses/{course_id}/grade-book/filled"}
 ERROR = re.compile(r"\b(?:[A-Z][a-z]+){2,}\b")
-OPENS_A_TRANSACTION = re.compile(r"(.*\.)?(database|asking|owner|visit|visitor)\.write|(.*\.)?make_once")
+OPENS_A_TRANSACTION = re.compile(r"(.*\.)?(database|actor|owner|visit|visitor)\.write|(.*\.)?make_once")
 
 
 def changing_routes() -> Iterator[tuple[str, Dependant]]:
@@ -38,7 +39,7 @@ def test_each_route_that_changes_something_names_one_action() -> None:
     routes = list(changing_routes())
     assert len(routes) > 100
     named = {
-        path: [each.call for each in found.dependencies if isinstance(each.call, AsksFor)] for path, found in routes
+        path: [each.call for each in found.dependencies if isinstance(each.call, RouteAction)] for path, found in routes
     }
     assert {path for path, actions in named.items() if len(actions) != 1} == set()
 
@@ -48,7 +49,7 @@ def test_each_error_that_an_action_says_it_raises_is_one_that_the_document_can_s
     named = set()
     for _, dependant in changing_routes():
         for call in (each.call for each in dependant.dependencies):
-            raises = (call.action.do.__doc__ or "").partition("Raises:")[2] if isinstance(call, AsksFor) else ""
+            raises = (call.action.do.__doc__ or "").partition("Raises:")[2] if isinstance(call, RouteAction) else ""
             named |= {name for line in raises.splitlines() for name in ERROR.findall(line.partition(":")[0])}
     assert {"MemberNotFound", "RosterRefused", "PlatformInUse"} <= named
     assert {name for name in named if not ERRORS.get(name)} == set()
@@ -70,3 +71,18 @@ def test_each_group_of_commands_asks_for_actions(group: str) -> None:
     tree = ast.parse((APP / "commands" / f"{group}.py").read_text())
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert any(module.startswith("app.actions") for module in modules)
+
+
+def test_each_id_in_the_path_of_a_page_has_its_check() -> None:
+    service = create_app(Settings())
+    of_pages = [
+        str(context.path)
+        for context in iter_route_contexts(list(service.routes))
+        if getattr(context.endpoint, "__module__", "").startswith("app.web")
+    ]
+    names = {name for path in of_pages for name in re.findall(r"{(\w+_id)}", path)}
+    assert {"member_id", "submission_id"} <= names
+    assert names - IDS.keys() == {
+        "course_id",  # The session's holder acts in it.
+        "case_id",  # A key of the report.
+    }
