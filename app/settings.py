@@ -18,7 +18,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validat
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from app.client.notebook import in_ascii
-from app.mail.addresses import is_address
+from app.mail.addresses import address_of, comparable, domain_of
 from app.oidc.registration import CALLBACK_PATH, Registration
 from app.oidc.urls import is_loopback, is_safe_url
 from grader.sandbox.host.cores import available_cores
@@ -189,16 +189,17 @@ class Settings(GradingSettings):
     @field_validator("oidc_email_domains")
     @classmethod
     def _domains_are_domains(cls, domains: str) -> str:
-        if wrong := [name for name in _listed(domains) if not DOMAIN.fullmatch(name)]:
+        if wrong := [name for name in _domains(domains) if not DOMAIN.fullmatch(name)]:
             raise ValueError(f"expected domains such as example.org, separated by commas, not {', '.join(wrong)}")
         return domains
 
     @field_validator("smtp_sender")
     @classmethod
     def _sender_is_an_address(cls, sender: str | None) -> str | None:
-        if sender is not None and not is_address(sender):
+        address = address_of(sender)
+        if sender is not None and address is None:
             raise ValueError("expected an address such as grader@example.org")
-        return sender
+        return address
 
     @model_validator(mode="after")
     def _check_sign_on(self) -> Self:
@@ -237,8 +238,8 @@ class Settings(GradingSettings):
 
     @property
     def issuer_domains(self) -> frozenset[str]:
-        """The domains in `oidc_email_domains`, in small letters."""
-        return frozenset(name.lower() for name in _listed(self.oidc_email_domains))
+        """The domains in `oidc_email_domains`, in small letters, as DNS writes them."""
+        return frozenset(_domains(self.oidc_email_domains))
 
     @property
     def mail_server(self) -> MailServer | None:
@@ -273,8 +274,8 @@ class Settings(GradingSettings):
         return f"http://{host}:{port or self.port}"
 
 
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+def _domains(text: str) -> list[str]:
+    return [domain_of(comparable(f"x@{name.strip()}")) for name in text.split(",") if name.strip()]
 
 
 def unknown_variables() -> list[str]:

@@ -62,12 +62,12 @@ def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page:
         page.evaluate(DROP, [name, size, "[data-drop]"])
         expect(page.locator("#file-error")).to_contain_text(said)
         expect(page.locator("#file")).to_be_focused()
-        page.get_by_role("button", name="Grade it").click()
+        page.get_by_role("button", name="Hand in", exact=True).click()
         expect(page.locator("#file")).to_have_attribute("aria-invalid", "true")
     assert "POST" not in sent
     page.evaluate(DROP, ["LSTM.py", 10, "[data-drop]"])
     expect(page.locator("#file-error")).to_be_hidden()
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     page.wait_for_url("**/submissions/*")
 
 
@@ -75,7 +75,7 @@ def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) ->
     # Line ends travel as two characters.
     text = f"{'#' * 999}\n" * (PASTE_BYTES // 1000)
     page.locator("#code").evaluate("(code, text) => { code.value = text; }", text)
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     expect(page.locator("#code-error")).to_have_text("This is more than 1 MB. Hand it in as a file.")
     expect(page.locator("#code")).to_be_focused()
     expect(page.locator("#code")).to_have_accessible_description(re.compile("Hand it in as a file"))
@@ -84,7 +84,7 @@ def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) ->
 
 def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Server) -> None:
     page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
-    page.get_by_role("button", name="Grade it").dblclick()
+    page.get_by_role("button", name="Hand in", exact=True).dblclick()
     page.wait_for_url("**/submissions/*")
     expect(page.get_by_role("heading", name="Not everything is right", level=1)).to_be_visible()
     page.goto(f"{server.url}{ATTEMPTS}")
@@ -95,7 +95,7 @@ def test_same_bytes_are_an_attempt_once_the_student_says_so(page: Page, server: 
     def hand_in() -> None:
         page.goto(f"{server.url}{PAGE}")
         page.set_input_files("#file", {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": NO_CLASS})
-        page.get_by_role("button", name="Grade it").click()
+        page.get_by_role("button", name="Hand in", exact=True).click()
 
     hand_in()
     page.wait_for_url("**/submissions/*")
@@ -118,7 +118,7 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     page.locator("#code").fill(lasting(2, SOURCE.read_bytes()).decode())
     asked: list[Route] = []
     page.route("**/events", lambda route: asked.append(route))
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     page.wait_for_url("**/submissions/*")
     expect(page.locator(".steps [aria-current=step]")).to_be_visible()
     page.evaluate("window.still = true")
@@ -143,7 +143,7 @@ def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, s
         ),
     )
     page.locator("#code").fill(lasting(6, SOURCE.read_bytes()).decode())
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     page.wait_for_url("**/submissions/*")
     left = page.locator("[data-left]")
     expect(left).to_have_text(re.compile("About 0:(40|3[0-9]) left"))
@@ -166,7 +166,7 @@ def test_waiting_page_follows_without_loading_again_where_no_events_come(
         client.post(SUBMISSIONS, files={"file": ("LSTM.py", lasting(3))}, data={"student": student}).raise_for_status()
         page.route("**/events", break_off)
         page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
-        page.get_by_role("button", name="Grade it").click()
+        page.get_by_role("button", name="Hand in", exact=True).click()
         page.wait_for_url("**/submissions/*")
         page.evaluate("window.still = true")
         client.post(f"{SUBMISSIONS}/{page.url.rpartition('/')[2]}/cancel").raise_for_status()
@@ -181,7 +181,7 @@ def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser:
     page.locator("#code").fill("x = 1\n")
     cookies = context.cookies()
     context.clear_cookies()
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     expect(page.get_by_text("Your sign-in has ended")).to_be_visible()
     page.get_by_role("link", name="Sign in").click()
     expect(page.locator("#token")).to_be_visible()
@@ -189,7 +189,7 @@ def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser:
     page.goto(f"{server.url}{PAGE}")
     expect(page.get_by_text("This is the code that you pasted here before")).to_be_visible()
     expect(page.locator("#code")).to_have_value("x = 1\n")
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     page.wait_for_url("**/submissions/*")
     page.goto(f"{server.url}{PAGE}")
     expect(page.locator("#code")).to_have_value("")
@@ -209,7 +209,7 @@ def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, answer: d
     page.set_viewport_size({"width": 360, "height": 480})
     page.locator("#code").fill("x = 1\n")
     page.route(f"**{PAGE}", lambda route: route.fulfill(status=status, **answer))
-    page.get_by_role("button", name="Grade it").click()
+    page.get_by_role("button", name="Hand in", exact=True).click()
     expect(page.locator("[data-error=form]")).to_contain_text(said)
     expect(page.locator("[data-error=form]")).to_be_focused()
     expect(page.locator("[data-error=form]")).to_be_in_viewport(ratio=1)

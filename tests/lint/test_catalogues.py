@@ -384,3 +384,11 @@ def test_no_script_has_words_of_its_own() -> None:
         # A sentence: a capital letter, and words after it.
         wrong += [(path.name, each) for each in strings if re.search(r"[А-Яа-яЁё]|\b[A-Z][a-z]+ [a-z]+", each)]
     assert wrong == []
+
+
+#: Jinja takes the end of a line after a block away, and the space before the next block.
+GLUED = re.compile(r"}}{% endif %}\n\s*{% if [^%\n]*%}{{ t\(")
+
+
+def test_two_sentences_of_a_template_have_a_space_between_them() -> None:
+    assert [path.name for path in TEMPLATES if GLUED.search(path.read_text("utf-8"))] == []

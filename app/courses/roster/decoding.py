@@ -14,8 +14,10 @@ BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 WORD = re.compile(r"[^\W\d_]+")
 # Characters that people put between letters. No word of another encoding becomes these alone.
-MARKS = frozenset("«»№–—…’“”„•\xa0§°")
-CYRILLIC = re.compile("[А-яЁёІіЇїЄєҐґЎў]+")
+MARKS = "«»№–—…’“”„•\xa0§°"
+LETTERS = "А-яЁёІіЇїЄєҐґЎў"
+CYRILLIC = re.compile(f"[{LETTERS}]+")
+FOREIGN = re.compile(rf"[^\x00-\x7f{MARKS}{LETTERS}]")
 # Typed by hand, letters of the other alphabet that look alike get into some words of a list, not into a fifth of them.
 MOST_ODD = 0.2
 
@@ -42,6 +44,8 @@ def decode(content: bytes) -> str:
         raise _unknown(content, exc.start) from exc
     if not _looks_russian(text):
         raise _unknown(content, wrong_at)
+    if foreign := FOREIGN.search(text):
+        raise _unknown(content, foreign.start())  # A character of CP1251 is one byte.
     return text
 
 
@@ -58,8 +62,6 @@ def _unknown(content: bytes, wrong_at: int) -> RosterEncodingUnknown:
 
 
 def _looks_russian(text: str) -> bool:
-    if any(not (character.isascii() or character in MARKS or CYRILLIC.match(character)) for character in text):
-        return False
     words = [word for word in WORD.findall(text) if not word.isascii()]
     return sum(map(_is_odd, words)) <= MOST_ODD * len(words)
 

@@ -3,6 +3,7 @@
 A fault of the file raises an error, a fault of a row is a `Problem` of that row. Lines are counted as an editor does.
 """
 
+import contextlib
 import csv
 import io
 import re
@@ -109,8 +110,8 @@ class Roster:
 
     @property
     def lines_of_lost_letters(self) -> list[int]:
-        """The lines of names that seem to have lost letters before the file came here."""
-        return [row.line for row in self.rows if LOST.search(row.name or "")]
+        """The lines of names whose letters seem to have been damaged before the file came here."""
+        return [row.line for row in self.rows if LOST.search(row.name or "") or _is_misread(row.name or "")]
 
 
 @dataclass(frozen=True)
@@ -314,6 +315,14 @@ def _name(record: _Record, layout: Columns) -> str:
     last, comma, first = name.partition(", ")
     # "Last, First", the name by which Canvas sorts.
     return f"{first} {last}" if comma and layout.is_canvas_gradebook and "," not in first else name
+
+
+def _is_misread(name: str) -> bool:
+    """Tell whether another program has read UTF-8 in the encoding of Windows: no name becomes UTF-8 by chance."""
+    for encoding in ("cp1251", "cp1252"):
+        with contextlib.suppress(UnicodeError):
+            return not name.isascii() and bool(name.encode(encoding).decode())
+    return False
 
 
 def _is_printable(value: str) -> bool:

@@ -86,7 +86,22 @@ async def store_files(database: Database, batch: Batch, archive: BinaryIO, limit
             await delete_rows(session, Batch, Batch.id == batch.id)
         raise
     async with database.write() as session:
+        await _part_namesakes(session, batch.id)
         await update_rows(session, Batch, Batch.id == batch.id, read_at=utc_now())
+
+
+async def _part_namesakes(session: AsyncSession, batch_id: str) -> None:
+    """Take the owner from files that were matched by name where several people of the platform fit one student."""
+    waiting = BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.WAITING
+    of_several = (
+        select(BatchFile.membership_id)
+        .where(*waiting)
+        .group_by(BatchFile.membership_id)
+        .having(func.count(BatchFile.platform_id.distinct()) > 1)
+    )
+    files = *waiting, BatchFile.matched_by == MatchedBy.NAME.value, BatchFile.membership_id.in_(of_several)
+    nobody = {"state": BatchFileState.UNMATCHED, "membership_id": None, "matched_by": None}
+    await update_rows(session, BatchFile, *files, **nobody)
 
 
 async def candidates(session: AsyncSession, course_id: str) -> list[Candidate]:

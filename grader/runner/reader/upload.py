@@ -141,7 +141,7 @@ def _read(content: bytes, extension: str, canonical: dict[str, int], result: Res
     if error and error["code"] == "syntax_error":
         # Nothing will be run: show the text as it was handed in.
         result["source"] = module.text_as_handed_in()
-    elif extension != (".ipynb" if is_notebook else ".py"):
+    elif extension not in (".ipynb" if is_notebook else ".py", ".txt"):
         kind_of_file = "notebook" if is_notebook else "python"
         result["advisories"].append(_fact("wrong_extension", extension=extension, found=kind_of_file))
     return module

@@ -149,6 +149,12 @@ async function arrived() {
   return noted;
 }
 
+// What has another place than it had when `remember` was called, in sight or not.
+const topOf = (each) => each.getBoundingClientRect().top + scrollY;
+let places;
+const remember = () => void (places = all("main *").filter(isShown).map((each) => [each, topOf(each)]));
+const moved = () => places.filter(([each, before]) => Math.abs(topOf(each) - before) > 1).map(([each]) => named(each));
+
 const said = () => ({
   title: document.title,
   language: document.documentElement.lang,
@@ -168,6 +174,6 @@ async function found(names) {
 }
 
 window.looks = {
-  arrived, bars, brokenRules, found, noted, paleColours, said, silent, tooSmall, tooWide, tornWords, withoutFocus,
-  withoutKeys,
+  arrived, bars, brokenRules, found, moved, noted, paleColours, remember, said, silent, tooSmall, tooWide, tornWords,
+  withoutFocus, withoutKeys,
 };

@@ -4,6 +4,8 @@
 states of each reader, so that each meets each other. `make test-all` looks at all states, and at some pages everywhere.
 """
 
+import re
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -11,7 +13,7 @@ from itertools import count
 
 import pytest
 from _pytest.mark import ParameterSet
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.acceptance.pages.conftest import Serving
 from tests.acceptance.pages.looking import EVERYWHERE, SCRIPT, Look, Looking, Seen, one_of_the_looks, sending
@@ -29,6 +31,8 @@ REQUESTS = 9
 WIDE = [state for state in PAGES if state.address.endswith(("/overview", "/same-code"))]
 SHIFT = 0.01
 SLOW = {"offline": False, "latency": 20, "downloadThroughput": 20_000, "uploadThroughput": -1}
+#: All but those that hold back the first paint.
+LATE_SCRIPTS = re.compile(r"/static/(?!times|waiting)\w+\.js$")
 See = Callable[[State, Sequence[Look]], Seen]
 
 
@@ -109,6 +113,23 @@ def test_page_that_arrives_slowly_moves_nothing(browser: Browser, served: Servin
         network.send("Network.emulateNetworkConditions", SLOW)
         page.goto(f"{served.url}{address.format_map(vars(served.filled))}")
         assert page.evaluate("looks.noted.shift") == 0
+
+
+@pytest.mark.parametrize("state", sampled((each for each in PAGES if each not in DEAR), every=6), ids=str)
+def test_script_that_comes_late_moves_nothing(reader: Callable[[str], Looking], served: Serving, state: State) -> None:
+    """Whatever a script shows has its place before it comes."""
+    page, held, is_painted = reader(state.who).page, list[Route](), threading.Event()
+    page.route(LATE_SCRIPTS, lambda route: route.continue_() if is_painted.is_set() else held.append(route))
+    page.goto(served.address(state), wait_until="commit")
+    page.locator("#end").wait_for(state="attached")
+    page.evaluate("looks.found([]).then(looks.remember)")
+    is_painted.set()
+    for route in held:
+        route.continue_()
+    page.wait_for_load_state()
+    moved = page.evaluate("looks.found(['moved'])")["moved"]
+    page.unroute(LATE_SCRIPTS)
+    assert moved == []
 
 
 @pytest.mark.parametrize("state", sampled((each for each in STATES if "?" in each.address), every=6), ids=str)

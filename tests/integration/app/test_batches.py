@@ -128,6 +128,17 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
         assert (await positions.queue_places(session))[upload.id] == 1
 
 
+@on_both
+async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have(
+    database: Database, owner: Principal
+) -> None:
+    """The roster lacks one of them, and nobody notices a grade in the wrong row."""
+    own = {moodle("Student Numbera", 1, file): CODE for file in ("LSTM.py", "more.py")}
+    files = own | {moodle("Student Numberb", 2): CODE, moodle("numberb, student", 3): CODE}
+    batch = await batch_of(database, owner, packed(files))
+    assert await states(database, batch) == {"waiting": 2, "unmatched": 2}
+
+
 @on_both_thoroughly
 @pytest.mark.parametrize("goes_on", [lambda owner: owner, other_than], ids=["the same", "somebody else"])
 async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(

@@ -130,10 +130,14 @@ def test_services_on_this_machine_need_no_encryption() -> None:
     assert Settings(**MAIL | ACCOUNT | {"smtp_security": "none", "smtp_host": "localhost"}).mail_server is not None
 
 
-def test_domains_of_the_issuer_are_listed_in_small_letters() -> None:
-    settings = Settings(**OIDC, oidc_email_domains="Example.EDU, students.example.edu,")
-    assert settings.issuer_domains == {"example.edu", "students.example.edu"}
+def test_domains_of_the_issuer_are_listed_as_dns_writes_them() -> None:
+    settings = Settings(**OIDC, oidc_email_domains="Example.EDU, students.example.edu, Вуз.рф,")
+    assert settings.issuer_domains == {"example.edu", "students.example.edu", "xn--b1ak9a.xn--p1ai"}
     assert Settings(**OIDC).issuer_domains == set()
+
+
+def test_sender_of_mail_has_its_host_as_dns_writes_it() -> None:
+    assert Settings(**MAIL | {"smtp_sender": "g@вуз.рф"}).smtp_sender == "g@xn--b1ak9a.xn--p1ai"
 
 
 @pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])

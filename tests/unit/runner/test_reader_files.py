@@ -139,11 +139,17 @@ def test_a_notebook_under_another_name_is_read_with_a_remark(read) -> None:
     assert reading["advisories"][0]["params"] == {"extension": ".py", "found": "notebook"}
 
 
-@pytest.mark.parametrize("filename", ["a.txt", "a.ipynb"])
+@pytest.mark.parametrize("filename", ["a", "a.ipynb"])
 def test_code_under_another_name_is_read_with_a_remark(read, filename: str) -> None:
     reading = read(CLASS, filename)
     assert (reading["format"], reading["error"]) == ("py", None)
     assert reading["advisories"][0]["code"] == "wrong_extension"
+
+
+@pytest.mark.parametrize(("content", "kind"), [(CLASS, "py"), (notebook(CLASS), "ipynb")])
+def test_text_file_promises_no_kind_of_content(read, content: str, kind: str) -> None:
+    reading = read(content, "a.TXT")
+    assert (reading["format"], reading["error"], reading["advisories"]) == (kind, None, [])
 
 
 def test_a_file_that_is_no_python_says_why_and_where(read) -> None:

@@ -232,6 +232,14 @@ async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna:
     assert "the last one counts" in page
 
 
+async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna: Browser, owner: Browser) -> None:
+    offered = []
+    for rules in {}, {"closes": "2026-01-02T00:00Z"}:
+        assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": rules})).is_success
+        offered.append('href="#hand-in"' in (await anna.get(PAGE)).text)
+    assert offered == [True, False]
+
+
 async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service: Service, owner: Browser) -> None:
     await service.add_token("of-anna", student="anna")
     dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}

@@ -86,7 +86,7 @@ async def test_list_has_search_filters_and_pages(service: Service, browser: Brow
 
 async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service: Service, browser: Browser) -> None:
     """Confirming all ticked ones would keep both entries of one student."""
-    await add(service, "ivanov", name="Ivan Ivanov")
+    listed = await add(service, "ivanov", name="Ivan Ivanov")
     for name in ("plain", "claiming"):
         await service.add_token(name, student=name)
     async with service.services.database.write() as session:
@@ -95,7 +95,8 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
     page = (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     ticks = re.findall(r'<input class="tick"[^>]*>', page)
     assert sorted(("checked" in tick, "claiming" in tick) for tick in ticks) == [(False, True), (True, False)]
-    assert f'href="{MEMBERS}/{claiming.id}/join"' in page
+    join = re.search(f'href="({MEMBERS}/{claiming.id}/join)"', page)
+    assert f'href="{MEMBERS}/{listed}/join?other={claiming.id}"' in (await browser.get(join[1])).text
 
 
 async def test_newcomer_is_confirmed_or_joined_with_entries(service: Service, browser: Browser, owner: Browser) -> None:
