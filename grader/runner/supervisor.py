@@ -26,6 +26,9 @@ BEAT_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 # A run that has waited for a core this many times its wall limit is ended, to be tried again.
 STARVED_FACTOR = 2
+# The last try waits for longer: an endless loop that gets a thirtieth of a core uses up its CPU time meanwhile, and has
+# its verdict. Ended earlier, it would count as a failure of ours.
+LAST_STARVED_FACTOR = 10
 # In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
 # every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
@@ -49,6 +52,7 @@ class Child:
     limits: dict[str, Any]
     started: float
     base_memory: int
+    starved_factor: int
     paused: float = 0.0
     starvation: Starvation = field(default_factory=Starvation)
     reason: str | None = None
@@ -144,7 +148,10 @@ class Supervisor:
             return
         pidfd = os.pidfd_open(pid)
         proc_fd = os.open(f"/proc/{pid}/status", os.O_RDONLY)
-        child = Child(pid, pidfd, proc_fd, status_fd, folder_fd, order["limits"], time.monotonic(), self._base_memory)
+        # Only the last try yields to nobody.
+        factor = STARVED_FACTOR if order["yields"] else LAST_STARVED_FACTOR
+        watched, began, memory = (pid, pidfd, proc_fd, status_fd, folder_fd), time.monotonic(), self._base_memory
+        child = Child(*watched, order["limits"], began, memory, factor)
         self._children[order["run"]] = child
         self._selector.register(pidfd, selectors.EVENT_READ, order["run"])
 
@@ -171,7 +178,7 @@ class Supervisor:
             self._kill(child, "cpu")
         elif child.own_seconds() > limits["wall_seconds"] and child.miss() > limits["wall_seconds"]:
             self._kill(child, "wall")
-        elif child.starvation.seconds > STARVED_FACTOR * limits["wall_seconds"]:
+        elif child.starvation.seconds > child.starved_factor * limits["wall_seconds"]:
             self._kill(child, "starved")
         elif threads > lockdown.most_threads(limits):
             self._kill(child, "threads")
