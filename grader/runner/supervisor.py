@@ -22,7 +22,8 @@ from template import REFUSED_EXIT_CODE, Template
 
 POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
-# A poll that returns this late means that this process was stopped (a paused container), and its children too.
+# A poll that returns this late, though this process did not wait for a core, means that it was stopped (a paused
+# container), and its children too.
 PAUSE_SECONDS = 0.5
 # A run that has waited for a core this many times its wall limit is ended, to be tried again.
 STARVED_FACTOR = 2
@@ -93,10 +94,12 @@ class Supervisor:
 
     def serve(self) -> None:
         """Serve until the trusted side closes its end; then nothing is left running."""
-        looked = time.monotonic()
+        looked, waited = time.monotonic(), _own_wait()
         while True:
             events = self._selector.select(POLL_SECONDS if self._children else None)
             late, looked = time.monotonic() - looked, time.monotonic()
+            before, waited = waited, _own_wait()
+            late -= waited - before
             if late > PAUSE_SECONDS:
                 for child in self._children.values():
                     child.paused += late
@@ -223,6 +226,11 @@ class Supervisor:
         for pid in strays:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, os.WNOHANG)
+
+
+def _own_wait() -> float:
+    """Return the seconds for which this process was ready to run and had no core."""
+    return sum(waits(os.getpid()).values())
 
 
 def _tell(status_fd: int, message: bytes) -> bool:

@@ -247,6 +247,31 @@ def test_a_run_that_was_killed_below_its_cpu_limit_has_no_reason(bury):
     assert (verdict["exit_code"], verdict["killed_for"]) == (-9, None)
 
 
+@pytest.mark.parametrize(("waited", "paused"), [(0.0, 3.0), (2.9, 0.0)], ids=["it was stopped", "it had no core"])
+def test_a_late_supervisor_takes_its_runs_for_paused_only_if_it_did_not_wait_for_a_core(monkeypatch, waited, paused):
+    monkeypatch.syspath_prepend(str(RUNNER))
+    import supervisor
+
+    clock = {"now": 100.0, "waited": 7.0}
+    control, other_end = socket.socketpair()
+    watching = supervisor.Supervisor(control, SimpleNamespace(pid=os.getpid()), strays=False)
+    child = watching._children["run"] = SimpleNamespace(paused=0.0, pidfd=os.pidfd_open(os.getpid()))
+
+    def wait_for_events(seconds: float) -> list[object]:
+        clock["now"] += 3.0
+        clock["waited"] += waited
+        other_end.close()
+        return [(SimpleNamespace(data=None), select.POLLIN)]
+
+    monkeypatch.setattr(watching, "_selector", SimpleNamespace(select=wait_for_events))
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: clock["now"]))
+    monkeypatch.setattr(supervisor, "waits", lambda pid: {str(pid): clock["waited"]})
+    monkeypatch.setattr(supervisor.signal, "pidfd_send_signal", lambda pidfd, number: os.close(pidfd))
+    with control:
+        watching.serve()
+    assert child.paused == paused
+
+
 @pytest.mark.parametrize(
     ("cpu", "waits", "factor", "reason", "seconds"),
     [
