@@ -3,6 +3,7 @@
 It is plain ASGI, because Starlette's `BaseHTTPMiddleware` breaks streamed bodies and contextvars.
 """
 
+import asyncio
 import logging
 import re
 import time
@@ -35,6 +36,7 @@ TAKE_FILES = re.compile(
     r"|/courses/[^/]+/(roster|batch|grade-book/filled|assignments/[^/]+(/check)?)"
 )
 BODY_BYTES = 64 * 1024
+BODY_SECONDS = 60.0
 #: Charsets that the type of a form in parts may name. The framework decodes it with any codec of Python's: some end in
 #: errors of their own, and `punycode` takes a second for 64 KiB, and four times as long for twice that.
 CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"})
@@ -165,15 +167,22 @@ def _check_charset(headers: Headers) -> None:
 
 
 def _cap(receive: Receive) -> Receive:
-    """Limit the body. Raises: HTTPException: it is larger than any body but a file needs to be."""
+    """Limit the body. Raises: HTTPException: it is larger than any body but a file needs to be, or too slow."""
     seen = 0
+    ends: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def receive_some() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, ends
+        try:
+            async with asyncio.timeout_at(ends):
+                message = await receive()
+        except TimeoutError as exc:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from exc
         seen += len(message.get("body", b""))
         if seen > BODY_BYTES:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        if not message.get("more_body"):
+            ends = None  # The next message is the end of the connection.
         return message
 
     return receive_some

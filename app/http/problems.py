@@ -40,6 +40,7 @@ FRAMEWORK_ANSWERS: dict[type[Exception] | int, Answer] = {
     400: Answer(400, "body-unreadable"),
     404: Answer(404, "not-found"),
     405: Answer(405, "method-not-allowed"),
+    408: Answer(408, "body-too-slow"),
     413: Answer(413, "body-too-large"),
 }
 EVERY_ANSWER = ANSWERS | FRAMEWORK_ANSWERS

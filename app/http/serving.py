@@ -1,8 +1,9 @@
 """An application on a port of this machine, with limits on slow connections.
 
 A request's headers have a deadline, and few connections may be unfinished at once. Uvicorn waits for ever for the rest
-of a header, and h11 only limits its size. There is no limit by address, because a whole classroom shares one. Bodies
-have a deadline of their own (`app.http.bodies`), and idle connections have uvicorn's.
+of a header, and of a body that was answered early; h11 only limits the size of a header. There is no limit by address,
+because a whole classroom shares one. Bodies have deadlines of their own (`app.http.bodies`, `app.http.middleware`), and
+idle connections have uvicorn's.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from app.settings import Settings
 from app.stopping import connection_seconds
 
 HEADER_SECONDS = 10.0
+# A browser shows the page of a refusal when it has sent its whole file.
+REST_SECONDS = 300.0
 MOST_UNFINISHED = 256
 # Most new connections are about to send their headers, so the youngest are spared.
 YOUNG_SECONDS = 2.0
@@ -32,13 +35,15 @@ KEPT_SECONDS = 75
 
 
 class UnfinishedConnections:
-    """The connections of one server that still owe a header, the oldest first.
+    """The connections of one server that still owe a header, or the rest of an answered body, the oldest first.
 
     Args:
+        seconds: until they are closed.
         clock: seconds that never go back.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._clock = clock
         self._since: dict[H11Protocol, float] = {}
         self._sweep: asyncio.TimerHandle | None = None
@@ -47,22 +52,22 @@ class UnfinishedConnections:
         return len(self._since)
 
     def add(self, connection: H11Protocol) -> None:
-        """Start the deadline of a connection's header, if it does not run yet."""
+        """Start the deadline of a connection, if it does not run yet."""
         self._since.setdefault(connection, self._clock())
         if len(self._since) > MOST_UNFINISHED:
             self._close_older_than(YOUNG_SECONDS, keep=MOST_UNFINISHED)
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(HEADER_SECONDS, self._close_overdue)
+            self._sweep = asyncio.get_running_loop().call_later(self._seconds, self._close_overdue)
 
     def discard(self, connection: H11Protocol) -> None:
-        """Forget a connection whose header has arrived, or that is closed."""
+        """Forget a connection that owes nothing, or is closed."""
         self._since.pop(connection, None)
 
     def _close_overdue(self) -> None:
         self._sweep = None
-        self._close_older_than(HEADER_SECONDS)
+        self._close_older_than(self._seconds)
         if self._since:
-            left = next(iter(self._since.values())) + HEADER_SECONDS - self._clock()
+            left = next(iter(self._since.values())) + self._seconds - self._clock()
             self._sweep = asyncio.get_running_loop().call_later(max(left, 0.0), self._close_overdue)
 
     def _close_older_than(self, seconds: float, keep: int = 0) -> None:
@@ -77,11 +82,13 @@ class UnfinishedConnections:
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 as uvicorn speaks it, with a deadline for headers."""
+    """HTTP/1.1 as uvicorn speaks it, with deadlines for headers and for bodies that were answered early."""
 
-    def __init__(self, *args: Any, unfinished: UnfinishedConnections, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, unfinished: UnfinishedConnections, answered: UnfinishedConnections, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
-        self._unfinished = unfinished
+        self._unfinished, self._answered = unfinished, answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -89,13 +96,19 @@ class Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-            self._unfinished.add(self)
-        else:
-            self._unfinished.discard(self)
+        is_open = not self.transport.is_closing()
+        for connections, owes in (
+            (self._unfinished, self.conn.their_state is h11.IDLE),
+            (self._answered, self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE),
+        ):
+            if owes and is_open:
+                connections.add(self)
+            else:
+                connections.discard(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unfinished.discard(self)
+        self._answered.discard(self)
         super().connection_lost(exc)
 
 
@@ -115,7 +128,9 @@ class Server(uvicorn.Server):
     """A server that leaves the signals to us. uvicorn's own raises them again after serving, which ends the process."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
-        protocol = "h11" if settings.behind_proxy else partial(Protocol, unfinished=UnfinishedConnections())
+        unfinished, answered = UnfinishedConnections(HEADER_SECONDS), UnfinishedConnections(REST_SECONDS)
+        timed = partial(Protocol, unfinished=unfinished, answered=answered)
+        protocol = "h11" if settings.behind_proxy else timed
         config = uvicorn.Config(
             app,
             http=protocol,  # type: ignore[arg-type]

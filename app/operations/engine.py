@@ -49,7 +49,8 @@ async def grading_parts(
     """
     async with contextlib.AsyncExitStack() as stack:
         # Closed in reverse order: the sandbox ends the remaining runs, which frees the threads.
-        threads = stack.enter_context(ThreadPoolExecutor(settings.slots, thread_name_prefix="grade"))
+        # One more for the spare slot (`app.queue.slots`).
+        threads = stack.enter_context(ThreadPoolExecutor(settings.slots + 1, thread_name_prefix="grade"))
         engine = engine or stack.enter_context(warm_engine(settings, assignments, metrics, about, sandbox))
         self_test = await stack.enter_async_context(
             SelfTest(engine, assignments[DEFAULT_ASSIGNMENT], threads, every_seconds=settings.self_test_seconds)

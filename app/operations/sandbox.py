@@ -22,7 +22,9 @@ def start_sandbox(settings: Settings) -> ForkSandbox:
         SandboxUnavailable: this host lacks the device in the settings.
         SandboxStartFailed: a warm process cannot be started.
     """
-    sandbox = ForkSandbox(settings.slots, accept_missing=settings.missing_parts, device=settings.device)
+    # One more for the spare slot of the queue, but not on a GPU: one run may take all of its memory.
+    slots = settings.slots + (settings.device == "cpu")
+    sandbox = ForkSandbox(slots, accept_missing=settings.missing_parts, device=settings.device)
     logger.info("device_chosen", extra={"device": str(sandbox.device), "reason": sandbox.device.reason})
     sandbox.start(*WARM)
     return sandbox

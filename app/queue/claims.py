@@ -10,6 +10,7 @@ A job is a row with a status: a submission; a check before handing in (`Check`);
 nothing else waits. A submission may be graded for several previews and for itself at the same time.
 """
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -49,10 +50,12 @@ class Claim:
         seed: of the submission, the same at every claim; of a check a new one. Kept out of logs.
         preview_id: the regrade that the job is a preview for; None: the report will count.
         is_check: the job is a check before handing in.
+        began: on the monotonic clock.
     """
 
     id: str
     submission_id: str
+    course_id: str
     assignment_id: str
     filename: str
     content: bytes = field(repr=False)
@@ -60,6 +63,7 @@ class Claim:
     tries: int
     preview_id: str | None = None
     is_check: bool = False
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)

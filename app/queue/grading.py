@@ -74,11 +74,11 @@ class Grading:
         self._grade = grade
         self._threads = threads
         self._on_report = on_report
-        self._claims: set[str] = set()
+        self._claims: dict[str, Claim] = {}
 
-    def running_claims(self) -> list[str]:
+    def running_claims(self) -> list[Claim]:
         """List the claims on submissions that are being graded here now."""
-        return list(self._claims)
+        return list(self._claims.values())
 
     async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
         """Claim a submission with `take`, grade it, and store the report.
@@ -97,11 +97,11 @@ class Grading:
         if claim is None:
             return False
         submission_id_var.set(claim.submission_id)
-        self._claims.add(claim.id)
+        self._claims[claim.id] = claim
         try:
             await self._run(claim)
         finally:
-            self._claims.discard(claim.id)
+            del self._claims[claim.id]
             submission_id_var.set(None)
         return True
 

@@ -3,6 +3,7 @@
 Courses take turns, and within a course students do. Two workers never get the same submission.
 """
 
+from collections.abc import Collection
 from functools import cache
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select, tuple_, update
@@ -13,7 +14,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.queue.claims import Claim
 from app.storage.announcements import announce
-from app.storage.models import Check, JobStatus, RegradeItem, Submission, new_id, utc_now
+from app.storage.models import Check, JobStatus, Membership, RegradeItem, Submission, new_id, utc_now
 from app.submissions.positions import REGRADE_PRIORITY
 from reference import new_seed
 
@@ -54,7 +55,7 @@ def _turns() -> Select[str, bool]:
 
 
 @cache
-def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, bytes, bytes, int]:
+def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, str, bytes, bytes, int]:
     other, earlier = aliased(Submission), aliased(Submission)
     of_the_same_member = exists().where(other.membership_id == Submission.membership_id, _is_running(other))
     # A submission that another worker is claiming still appears as queued.
@@ -86,6 +87,7 @@ def _claiming(is_upload: bool) -> ReturningUpdate[str, str, str, bytes, bytes, i
         )
         .returning(
             Submission.id,
+            Submission.course_id,
             Submission.assignment_id,
             Submission.filename,
             Submission.content,
@@ -100,19 +102,23 @@ class Overtaken(Exception):
     """Another worker claimed a submission of the same student at the same moment. Look again."""
 
 
-async def claim_next(session: AsyncSession) -> Claim | None:
+async def claim_next(session: AsyncSession, besides: Collection[str] = ()) -> Claim | None:
     """Claim the next submission; else a check before handing in; else a submission of a preview.
 
     Courses take turns, see `_turns`. Within a course, the highest priority and then the earliest arrival comes first.
     Only one submission of a student is graded at a time, apart from checks and previews. Two workers never get the same
     one: each skips a submission that another is claiming, and all others of that student.
 
+    Args:
+        besides: courses to pass over. Checks and previews are not claimed then.
     Raises:
         Overtaken
     """
     claim_id = new_id()
     try:
         for course_id, is_upload in (await session.execute(_turns(), {"now": utc_now()})).all():
+            if course_id in besides:
+                continue
             values = {"course": course_id, "claim_id": claim_id, "now": utc_now()}
             row = (await session.execute(_claiming(is_upload), values)).one_or_none()
             if row is not None:
@@ -120,20 +126,24 @@ async def claim_next(session: AsyncSession) -> Claim | None:
                 return Claim(claim_id, *row)
     except IntegrityError as exc:
         raise Overtaken from exc
+    if besides:
+        return None
     return await _claim_check(session, claim_id) or await _claim_preview(session, claim_id)
 
 
 async def _claim_check(session: AsyncSession, claim_id: str) -> Claim | None:
     waiting = (
-        select(Check.id)
+        select(Check.id, Membership.course_id)
+        .join(Membership)
         .where(Check.job_status == JobStatus.QUEUED)
         # As with previews.
         .order_by(Check.tries, Check.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=Check)
     )
-    if (check_id := await session.scalar(waiting)) is None:
+    if (first := (await session.execute(waiting)).one_or_none()) is None:
         return None
+    check_id, course_id = first
     claimed = await session.execute(
         update(Check)
         .where(Check.id == check_id)
@@ -144,7 +154,8 @@ async def _claim_check(session: AsyncSession, claim_id: str) -> Claim | None:
     assignment_id, filename, content, tries = claimed.one()
     await announce(session, check_id)
     # The numbers that a check draws are names and an order: what it asks is published.
-    return Claim(claim_id, check_id, assignment_id, filename, content or b"", new_seed(), tries, is_check=True)
+    own = check_id, course_id, assignment_id, filename, content or b"", new_seed(), tries
+    return Claim(claim_id, *own, is_check=True)
 
 
 async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
@@ -165,6 +176,7 @@ async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
         .returning(RegradeItem.tries)
         .execution_options(synchronize_session=False)
     )
-    facts = select(Submission.id, Submission.assignment_id, Submission.filename, Submission.content, Submission.seed)
-    row = (await session.execute(facts.where(Submission.id == first.submission_id))).one()
+    own = Submission
+    facts = select(own.id, own.course_id, own.assignment_id, own.filename, own.content, own.seed)
+    row = (await session.execute(facts.where(own.id == first.submission_id))).one()
     return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)

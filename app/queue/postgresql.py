@@ -68,7 +68,7 @@ class Worker:
         about: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._slots = Slots(grading, count=slots, shutdown_seconds=shutdown_seconds)
-        self._heartbeat = Heartbeat(database, grading.running_claims, about=about)
+        self._heartbeat = Heartbeat(database, lambda: [each.id for each in grading.running_claims()], about=about)
         self._listener = Listener(
             database, QUEUED_CHANNEL, on_notification=lambda payload: self._slots.wake(), on_listening=self._slots.wake
         )

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import time
+from collections.abc import Awaitable, Callable, Collection
 from typing import Self
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,10 +15,16 @@ from app.queue.grading import Grading
 
 # For submissions without a wake-up: queued by a command, or after a lost notification.
 IDLE_SECONDS = 5.0
+# A grade takes a few seconds. A slot that has been busy for longer may be with a run that sleeps or hangs.
+LONG_SECONDS = 10.0
 
 
 class Slots:
     """The slots of a worker; they grade while the async context is entered. Leave it before you stop the engine.
+
+    A spare slot takes a submission while every other one has been busy with its own for `LONG_SECONDS`: of a course
+    that has nothing in grading here. So a course in which all runs sleep keeps no other one waiting, and the spare slot
+    stays empty where grades take their usual time.
 
     Args:
         count: how many are graded at the same time.
@@ -52,7 +60,8 @@ class Slots:
         return self._stop_at is None and bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._work(), name=f"slot-{number}") for number in range(self._count)]
+        slots = enumerate([*[self._grade] * self._count, self._grade_of_others])
+        self._tasks = [asyncio.create_task(self._work(grade), name=f"slot-{number}") for number, grade in slots]
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -61,17 +70,28 @@ class Slots:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self) -> None:
+    async def _work(self, grade: Callable[[], Awaitable[bool]]) -> None:
         """Run one slot: claim, grade and store until the service stops."""
         while self._stop_at is None:
             # Cleared before the look, so that a later submission still ends the wait.
             self._wake.clear()
-            if not await self._grading.run(self._next) and self._stop_at is None:
+            if not await grade() and self._stop_at is None:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
 
-    async def _next(self, session: AsyncSession) -> Claim | None:
-        claim = await order.claim_next(session)
+    async def _grade(self, besides: Collection[str] = ()) -> bool:
+        return await self._grading.run(functools.partial(self._next, besides=besides))
+
+    async def _grade_of_others(self) -> bool:
+        """Use the spare slot, if every other one has been busy for long."""
+        running = self._grading.running_claims()
+        long_ago = time.monotonic() - LONG_SECONDS
+        if len(running) < self._count or any(each.began > long_ago for each in running):
+            return False
+        return await self._grade({each.course_id for each in running})
+
+    async def _next(self, session: AsyncSession, besides: Collection[str]) -> Claim | None:
+        claim = await order.claim_next(session, besides)
         if claim is not None:
             self._wake.set()  # Another submission may be waiting for the next slot.
         return claim

@@ -22,10 +22,14 @@ from template import REFUSED_EXIT_CODE, Template
 
 POLL_SECONDS = 0.02
 BEAT_SECONDS = 1.0
-# A poll that returns this late means that this process was stopped (a paused container), and its children too.
+# A poll that returns this late, though this process did not wait for a core, means that it was stopped (a paused
+# container), and its children too.
 PAUSE_SECONDS = 0.5
 # A run that has waited for a core this many times its wall limit is ended, to be tried again.
 STARVED_FACTOR = 2
+# The last try waits for longer: an endless loop that gets a thirtieth of a core uses up its CPU time meanwhile, and has
+# its verdict. Ended earlier, it would count as a failure of ours.
+LAST_STARVED_FACTOR = 10
 # In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
 # every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(
@@ -49,6 +53,7 @@ class Child:
     limits: dict[str, Any]
     started: float
     base_memory: int
+    starved_factor: int
     paused: float = 0.0
     starvation: Starvation = field(default_factory=Starvation)
     reason: str | None = None
@@ -89,10 +94,12 @@ class Supervisor:
 
     def serve(self) -> None:
         """Serve until the trusted side closes its end; then nothing is left running."""
-        looked = time.monotonic()
+        looked, waited = time.monotonic(), _own_wait()
         while True:
             events = self._selector.select(POLL_SECONDS if self._children else None)
             late, looked = time.monotonic() - looked, time.monotonic()
+            before, waited = waited, _own_wait()
+            late -= waited - before
             if late > PAUSE_SECONDS:
                 for child in self._children.values():
                     child.paused += late
@@ -144,7 +151,10 @@ class Supervisor:
             return
         pidfd = os.pidfd_open(pid)
         proc_fd = os.open(f"/proc/{pid}/status", os.O_RDONLY)
-        child = Child(pid, pidfd, proc_fd, status_fd, folder_fd, order["limits"], time.monotonic(), self._base_memory)
+        # Only the last try yields to nobody.
+        factor = STARVED_FACTOR if order["yields"] else LAST_STARVED_FACTOR
+        watched, began, memory = (pid, pidfd, proc_fd, status_fd, folder_fd), time.monotonic(), self._base_memory
+        child = Child(*watched, order["limits"], began, memory, factor)
         self._children[order["run"]] = child
         self._selector.register(pidfd, selectors.EVENT_READ, order["run"])
 
@@ -171,7 +181,7 @@ class Supervisor:
             self._kill(child, "cpu")
         elif child.own_seconds() > limits["wall_seconds"] and child.miss() > limits["wall_seconds"]:
             self._kill(child, "wall")
-        elif child.starvation.seconds > STARVED_FACTOR * limits["wall_seconds"]:
+        elif child.starvation.seconds > child.starved_factor * limits["wall_seconds"]:
             self._kill(child, "starved")
         elif threads > lockdown.most_threads(limits):
             self._kill(child, "threads")
@@ -216,6 +226,11 @@ class Supervisor:
         for pid in strays:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, os.WNOHANG)
+
+
+def _own_wait() -> float:
+    """Return the seconds for which this process was ready to run and had no core."""
+    return sum(waits(os.getpid()).values())
 
 
 def _tell(status_fd: int, message: bytes) -> bool:

@@ -24,7 +24,7 @@ from grader.sandbox.warm_process import Zygote
 logger = logging.getLogger(__name__)
 
 TRIES = 3
-# Each may take three times its wall limit.
+# The first may take three times its wall limit, the last eleven times.
 STARVED_TRIES = 2
 # Parts of the wall that an operator may do without, by name.
 CAN_BE_MISSING = ("landlock", "seccomp", namespaces.NAME)

@@ -55,15 +55,17 @@ async def add_course(database: Database) -> str:
         return course.id
 
 
-async def add(database: Database, student: str = "ivanov", course_id: str = DEFAULT_COURSE) -> Submission:
+async def add(
+    database: Database, student: str = "ivanov", course_id: str = DEFAULT_COURSE, content: bytes = CONTENT
+) -> Submission:
     """Hand in as an admin does for a student."""
     submission = Submission(
         course_id=course_id,
         student=student,
         assignment_id="lstm-layer",
         filename="LSTM.py",
-        content=CONTENT,
-        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        content=content,
+        sha256=hashlib.sha256(content).hexdigest(),
         submitted_by=BY,
     )
     async with database.write() as session:

@@ -26,6 +26,10 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[int, UnfinishedConn
     async def length(request: Request) -> int:
         return len(await request.body())
 
+    @app.post("/refused")
+    async def refused() -> int:
+        return 0
+
     server = Server(app, settings)
     unfinished = getattr(server.config.http, "keywords", {}).get("unfinished")
     with listen("127.0.0.1", 0) as listener:
@@ -89,6 +93,26 @@ async def test_headers_that_come_byte_by_byte_are_given_up(tmp_path: Path, monke
         # A byte that arrives when it is closed already is answered with a reset, which can overtake the answer.
         with contextlib.suppress(ConnectionResetError):
             assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+
+
+async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "REST_SECONDS", 0.3)
+    async with serving(Settings(data_dir=tmp_path)) as (port, _):
+        reader, writer = await begin(port, HALF.replace(b"/ ", b"/refused ").replace(b"4", b"60000") + b"1\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+        async def drip() -> None:
+            while not reader.at_eof():
+                writer.write(b"x")
+                await asyncio.sleep(0.01)  # Sleeps: a client that sends slowly is refused here.
+
+        dripping = asyncio.create_task(drip())
+        with contextlib.suppress(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), SECONDS)
         dripping.cancel()
         await asyncio.gather(dripping, return_exceptions=True)
 

@@ -182,6 +182,15 @@ async def test_attempts_from_before_seeds_get_one_each(database: Database) -> No
         assert "seed" not in (await tables_of(session))["submissions"].c
 
 
+@pytest.mark.parametrize("table", ["submissions", "batch_files", "checks"])
+async def test_sqlite_reads_no_column_through_the_bytes_of_a_file(database: Database, table: str) -> None:
+    """A list of twenty files of 19 MB would take most of a second, and everybody else would wait."""
+    await database.upgrade()
+    async with database.read() as session:
+        columns = (await session.execute(text(f"PRAGMA table_info({table})"))).mappings().all()
+    assert columns[-1]["name"] == "content"
+
+
 async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database: Database, tmp_path: Path) -> None:
     await filled(database, FIRST)
     await database.upgrade()

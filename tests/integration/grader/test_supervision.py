@@ -222,6 +222,7 @@ def bury(tmp_path, monkeypatch):
             limits=limits,
             started=time.monotonic(),
             base_memory=0,
+            starved_factor=2,
         )
         watching._children["run"] = child
         watching._selector.register(child.pidfd, select.POLLIN, "run")
@@ -246,18 +247,47 @@ def test_a_run_that_was_killed_below_its_cpu_limit_has_no_reason(bury):
     assert (verdict["exit_code"], verdict["killed_for"]) == (-9, None)
 
 
+@pytest.mark.parametrize(("waited", "paused"), [(0.0, 3.0), (2.9, 0.0)], ids=["it was stopped", "it had no core"])
+def test_a_late_supervisor_takes_its_runs_for_paused_only_if_it_did_not_wait_for_a_core(monkeypatch, waited, paused):
+    monkeypatch.syspath_prepend(str(RUNNER))
+    import supervisor
+
+    clock = {"now": 100.0, "waited": 7.0}
+    control, other_end = socket.socketpair()
+    watching = supervisor.Supervisor(control, SimpleNamespace(pid=os.getpid()), strays=False)
+    child = watching._children["run"] = SimpleNamespace(paused=0.0, pidfd=os.pidfd_open(os.getpid()))
+
+    def wait_for_events(seconds: float) -> list[object]:
+        clock["now"] += 3.0
+        clock["waited"] += waited
+        other_end.close()
+        return [(SimpleNamespace(data=None), select.POLLIN)]
+
+    monkeypatch.setattr(watching, "_selector", SimpleNamespace(select=wait_for_events))
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=lambda: clock["now"]))
+    monkeypatch.setattr(supervisor, "waits", lambda pid: {str(pid): clock["waited"]})
+    monkeypatch.setattr(supervisor.signal, "pidfd_send_signal", lambda pidfd, number: os.close(pidfd))
+    with control:
+        watching.serve()
+    assert child.paused == paused
+
+
 @pytest.mark.parametrize(
-    ("cpu", "waits", "reason", "seconds"),
+    ("cpu", "waits", "factor", "reason", "seconds"),
     [
-        pytest.param(0.1, {"1": 0.9}, "starved", 23, id="it waits for a core"),
-        pytest.param(0.1, {"1": 0.7}, "starved", 29, id="it waits for a core most of the time"),
-        pytest.param(0.1, {"1": 0.4}, "wall", 17, id="it waits for a core, and sleeps as long"),
-        pytest.param(0.0, {"1": 0.0}, "wall", 11, id="it is stopped"),
-        pytest.param(0.1, dict.fromkeys("12345678", 0.11), "wall", 12, id="its threads hand one core on"),
-        pytest.param(0.9, {"1": 0.1}, "cpu", 6, id="it computes"),
+        pytest.param(0.1, {"1": 0.9}, "STARVED_FACTOR", "starved", 23, id="it waits for a core"),
+        pytest.param(0.1, {"1": 0.7}, "STARVED_FACTOR", "starved", 29, id="it waits for a core most of the time"),
+        pytest.param(0.1, {"1": 0.4}, "STARVED_FACTOR", "wall", 17, id="it waits for a core, and sleeps as long"),
+        pytest.param(0.0, {"1": 0.0}, "STARVED_FACTOR", "wall", 11, id="it is stopped"),
+        pytest.param(0.1, dict.fromkeys("12345678", 0.11), "STARVED_FACTOR", "wall", 12, id="threads hand a core on"),
+        pytest.param(0.9, {"1": 0.1}, "STARVED_FACTOR", "cpu", 6, id="it computes"),
+        pytest.param(0.0625, {"1": 0.9375}, "LAST_STARVED_FACTOR", "cpu", 81, id="the last try loops on a busy host"),
+        pytest.param(0.0, {"1": 1.0}, "LAST_STARVED_FACTOR", "starved", 101, id="the last try never has a core"),
     ],
 )
-def test_a_run_is_starved_where_it_waited_and_idle_where_it_did_not(tmp_path, monkeypatch, cpu, waits, reason, seconds):
+def test_a_run_is_starved_where_it_waited_and_idle_where_it_did_not(
+    tmp_path, monkeypatch, cpu, waits, factor, reason, seconds
+):
     monkeypatch.syspath_prepend(str(RUNNER))
     import supervisor
 
@@ -273,7 +303,8 @@ def test_a_run_is_starved_where_it_waited_and_idle_where_it_did_not(tmp_path, mo
         folder = os.open(tmp_path, os.O_RDONLY)
         limits = {"memory_bytes": 1 << 40, "cpu_seconds": 5, "wall_seconds": 10.0, "threads": 1000}
         limits |= {"disk_bytes": 1, "disk_files": 1}
-        child = supervisor.Child(os.getpid(), 0, status.fileno(), writer, folder, limits, started=0.0, base_memory=0)
+        given = (os.getpid(), 0, status.fileno(), writer, folder, limits)
+        child = supervisor.Child(*given, started=0.0, base_memory=0, starved_factor=getattr(supervisor, factor))
         watching._children["run"] = child
         while not killed:
             now += 1

@@ -107,6 +107,6 @@ async def test_nobody_gets_to_see_a_seed(
 
 def test_claim_says_nothing_of_its_seed() -> None:
     seed = new_seed()
-    claim = claims.Claim("id", "submission", "lstm-layer", "LSTM.py", b"class LSTM", seed, tries=1)
+    claim = claims.Claim("id", "submission", "course", "lstm-layer", "LSTM.py", b"class LSTM", seed, tries=1)
     assert claim.seed == seed
     assert not holds(repr(claim).encode(), [seed])

@@ -1,6 +1,7 @@
 """Tokens, regrades and statistics over the API, for teachers and administrators."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -71,6 +72,17 @@ async def test_impossible_token_or_regrade_is_refused_in_our_words(owner: Browse
 async def test_body_that_is_too_large_is_not_read(nobody: Browser) -> None:
     response = await nobody.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
     assert_problem(response, 413, "body-too-large")
+
+
+async def test_body_that_comes_too_slowly_is_given_up(nobody: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.http.middleware.BODY_SECONDS", 0.05)
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    response = await nobody.post(TOKENS, content=endless(), headers={"Content-Type": "application/json"})
+    assert_problem(response, 408, "body-too-slow")
 
 
 # Regrades
