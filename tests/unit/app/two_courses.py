@@ -4,11 +4,11 @@ from typing import Any
 
 import httpx
 
-from app.courses import assignments
-from app.courses.assignments import Rules
 from tests.unit.app.calls import SUBMISSIONS
 from tests.unit.app.conftest import OTHER_COURSE as OTHER
 from tests.unit.app.conftest import Service
+
+__all__ = ["OTHER", "get", "submit"]
 
 
 async def submit(service: Service, token: str, student: str = "ivanov", **params: Any) -> httpx.Response:
@@ -24,9 +24,3 @@ async def submit(service: Service, token: str, student: str = "ivanov", **params
 async def get(service: Service, token: str, path: str, **params: Any) -> httpx.Response:
     async with service.client(token) as client:
         return await client.get(path, params=params)
-
-
-async def set_rules(service: Service, **rules: Any) -> None:
-    async with service.services.database.write() as session:
-        use = (await assignments.find(session, [(OTHER, "lstm-layer")]))[OTHER, "lstm-layer"]
-        use.rules = Rules(**rules).model_dump(mode="json", exclude_unset=True)

@@ -32,7 +32,7 @@ from app.storage.models import (
 )
 from app.web import routes as web_routes
 from grader.report.model import Advisory
-from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, assert_problem, upload
+from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
 from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret
 
 PLACE = "/api/v1/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -255,23 +255,6 @@ def test_no_request_waits_for_a_thread(settings: Settings) -> None:
     dependants = [route.dependant for route in routes if isinstance(route, APIRoute)]
     assert len(dependants) > 30
     assert not [call for dependant in dependants for call in in_threads(dependant)]
-
-
-async def test_student_sees_the_own_work_whoever_sent_it_and_hands_in_for_nobody_else(service: Service) -> None:
-    values = await of_somebody_else(service)
-    await service.add_token("of-ivanov", student="ivanov")
-    async with service.client("of-ivanov") as client:
-        assert (await client.get(f"{SUBMISSIONS}/{values['submission_id']}")).status_code == 200
-        await service.add_token("of-petrov", student="petrov")
-        own = await client.post(SUBMISSIONS, files={"file": ("LSTM.py", CODE)})
-        assert (own.status_code, own.json()["student"]) == (202, "ivanov")
-        refused = await client.post(SUBMISSIONS, **upload(student="petrov"))
-        assert_problem(refused, 403, "other-student")
-        assert len((await client.get(SUBMISSIONS)).json()["items"]) == 2
-    async with service.browser("of-ivanov") as browser:
-        page = (await browser.get(PAGE)).text
-        assert 'name="student"' not in page
-        assert values["submission_id"] in page
 
 
 async def test_remarks_for_the_teacher_are_not_shown_to_the_submitter(service: Service, grader: FakeGrader) -> None:

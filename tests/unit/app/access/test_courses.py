@@ -1,16 +1,14 @@
 """Two courses side by side, the same student's name in both: nobody of one sees or changes anything of the other."""
 
-from datetime import timedelta
-
 from sqlalchemy import func, select
 
 from app.courses import members
 from app.courses.assignments import in_course
-from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id
 from grader import load_assignments
 from tests.unit.app.calls import SUBMISSIONS
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
-from tests.unit.app.two_courses import OTHER, get, set_rules, submit
+from tests.unit.app.two_courses import OTHER, get, submit
 from tests.waiting import until
 
 
@@ -129,20 +127,6 @@ async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Ser
     async with two.services.database.read() as session:
         count = select(func.count()).select_from(Submission).where(Submission.course_id == OTHER)
         assert await session.scalar(count) == 0
-
-
-async def test_dates_and_attempts_of_a_course_bind_it_alone(two: Service) -> None:
-    now = utc_now()
-    for rules, slug in (
-        ({"opens": now + timedelta(hours=1)}, "assignment-not-open"),
-        ({"closes": now - timedelta(seconds=1)}, "assignment-closed"),
-        ({"closes": None}, None),
-        ({"limit": 1}, "attempts-used-up"),
-    ):
-        await set_rules(two, **rules)
-        answer = await submit(two, "script-there")
-        assert answer.json().get("type", "").rpartition(":")[2] == (slug or ""), rules
-        assert (await submit(two, "script-here")).status_code == 200
 
 
 async def test_student_is_deleted_from_one_course(two: Service) -> None:

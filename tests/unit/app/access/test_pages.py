@@ -14,7 +14,7 @@ from app.http.visits import FormFor, PageFor
 from app.storage.models import DEFAULT_COURSE, Comment, Role, Submission, utc_now
 from app.web import course as course_pages
 from app.web import manage
-from app.web.operation import batch, grade_book, regrades
+from app.web.operation import batch, grade_book, regrades, status
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_rights import archive
 from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
@@ -51,11 +51,12 @@ OF_ASSISTANTS = {
 #: The beginnings of addresses for admins alone.
 OF_ADMINS = (
     "/people",
+    "/status",
     "/courses/new",
     "/courses/{course_id}/delete",
     "/courses/{course_id}/members/{member_id}/delete",
 )
-ROOMS = (course_pages, manage, regrades, batch, grade_book)
+ROOMS = (course_pages, manage, regrades, batch, grade_book, status)
 #: Pages that students read, too (tests/unit/app/access/test_student_pages.py).
 OPEN = {"/courses", "/submissions/{submission_id}/beside/{other_id}"}
 

@@ -1,10 +1,11 @@
-"""The bounds of requests about a student's work and about regrades. Pages have words for each of these faults."""
+"""The bounds of requests about courses, a student's work and regrades. Pages have words for each of these faults."""
 
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from app.actions.courses import MakeCourse
 from app.actions.fields import ActionRequest
 from app.actions.regrades import BeginRegrade
 from app.actions.work import AdjustGrade, CommentOnWork, DecideAttempt, ExtendWork
@@ -15,6 +16,11 @@ ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 @pytest.mark.parametrize(
     ("model", "values", "fault"),
     [
+        (MakeCourse, {}, "missing"),
+        (MakeCourse, {"title": " "}, "name"),
+        (MakeCourse, {"title": "x", "time_zone": "Nowhere"}, "time_zone"),
+        (MakeCourse, {"title": "x", "language": "de"}, "enum"),
+        (MakeCourse, {"title": "x", "retention_days": 0}, "greater_than_equal"),
         (AdjustGrade, {"reason": "x"}, "required"),
         (AdjustGrade, {"delta": 1.0, "value": 1.0, "reason": "x"}, "required"),
         (AdjustGrade, {"delta": 1.0}, "missing"),

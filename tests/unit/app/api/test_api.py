@@ -11,7 +11,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import Message
 
-from app.access.tokens import find_token, hash_secret
 from app.answers import ANSWERS
 from app.api.openapi import EXAMPLE_PARAMS
 from app.http import bodies
@@ -173,17 +172,6 @@ async def test_impossible_wait_is_a_problem_that_names_it(owner: Browser, wait: 
     assert problem["errors"][0]["location"] == ["query", "wait"]
 
 
-async def test_wrong_address_or_method_is_a_problem(owner: Browser) -> None:
-    for method, path, status, slug in (
-        ("GET", "/api/v1/nothing", 404, "not-found"),
-        ("GET", f"{SUBMISSIONS}/01ksvh1y8gk3v0q4m2z7c9x5ab", 404, "submission-not-found"),
-        ("DELETE", SUBMISSIONS, 405, "method-not-allowed"),
-    ):
-        response = await owner.request(method, path)
-        assert_problem(response, status, slug)
-        assert ("allow" in response.headers) == (status == 405)
-
-
 async def test_problems_are_in_the_readers_language(service: Service) -> None:
     async with service.client(None, **{"Accept-Language": "ru"}) as client:
         response = await client.get("/api/v1/assignments")
@@ -277,13 +265,6 @@ async def test_token_is_checked_before_the_upload_is_read(nobody: Browser) -> No
 
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
     assert_problem(await nobody.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
-
-
-async def test_tokens_are_stored_hashed(settings: Settings, service: Service) -> None:
-    async with service.services.database.read() as session:
-        assert await find_token(session, hash_secret(OWNER_TOKEN)) is not None
-    data = b"".join(path.read_bytes() for path in settings.data_dir.iterdir())
-    assert OWNER_TOKEN.encode() not in data
 
 
 # The document

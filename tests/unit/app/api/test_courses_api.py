@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Role, new_id
+from app.storage.models import DEFAULT_COURSE, new_id
 from grader.assignment import BUILT_IN
 from tests.unit.app.calls import assert_problem
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, running
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, running
 from tests.unit.app.two_courses import OTHER, get
 
 COURSES = "/api/v1/courses"
@@ -30,10 +30,7 @@ async def test_everybody_sees_the_own_course_and_an_admin_all(two: Service) -> N
 
 
 async def test_admin_makes_a_course_once_for_each_key(service: Service) -> None:
-    await service.add_token("teacher", Role.TEACHER)
     body = {"title": "Сети", "language": "ru", "time_zone": "Europe/Moscow"}
-    async with service.client("teacher") as teacher:
-        assert_problem(await teacher.post(COURSES, json=body), 403, "forbidden")
     async with service.client(**{"Idempotency-Key": "k"}) as owner:
         new, again = [(await owner.post(COURSES, json=body)).json() for _ in range(2)]
         assert new == again
@@ -41,17 +38,6 @@ async def test_admin_makes_a_course_once_for_each_key(service: Service) -> None:
         assert_problem(await owner.post(COURSES, json={"title": "x"}), 422, "idempotency-key-reused")
     async with service.client() as owner:
         assert (await owner.get("/api/v1/assignments", params={"course": new["id"]})).json()["items"] == []
-
-
-async def test_course_that_cannot_be_is_refused(owner: Browser) -> None:
-    for wrong in (
-        {},
-        {"title": " "},
-        {"title": "x", "time_zone": "Nowhere"},
-        {"title": "x", "language": "de"},
-        {"title": "x", "retention_days": 0},
-    ):
-        assert_problem(await owner.post(COURSES, json=wrong), 422, "invalid-request")
 
 
 async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(two: Service) -> None:

@@ -8,7 +8,7 @@ from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
 from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.unit.grader.make_reports import make_report
-from tests.waiting import until
+from tests.waiting import Clock, until
 
 # Lists
 
@@ -186,6 +186,7 @@ async def test_student_or_token_that_sends_too_much_waits(
 ) -> None:
     limits = {"student_uploads_per_minute": 2, "token_requests_per_minute": 4}
     async with running(settings.model_copy(update=limits), grader) as service, service.client() as client:
+        service.services.request_limit._clock = Clock()
         for _ in range(2):
             await submit(client, wait=0)
         of_student = await client.post(SUBMISSIONS, **upload())

@@ -172,10 +172,7 @@ async def test_no_form_stores_a_nul(browser: Browser, values: dict[str, str], st
     for context in contexts("POST"):
         if context.path.startswith("/api") or context.path.endswith(ENDING):
             continue
-        for name in [*FIELDS, "replaces"]:
-            is_read = f'"{name}"' in source(context) or name in fields_read(context)
-            if not is_read and context.endpoint.__module__ != visits.__name__:
-                continue
+        for name in sorted(fields_read(context) & {*FIELDS, "replaces"}):
             sent = {**FIELDS, "replaces": values["replaces"], "form_key": mask(new_key()), "form_secret": secret}
             answer = await browser.post(filled(context.path, values), data={**sent, name: f"{sent[name]}\0b"})
             assert not statements, (context.path, name)
@@ -185,10 +182,22 @@ async def test_no_form_stores_a_nul(browser: Browser, values: dict[str, str], st
 
 
 def fields_read(context: Any) -> set[str]:
-    """Return the fields of the requests of actions that the module of a page reads."""
-    names = vars(sys.modules[context.endpoint.__module__]).values()
-    requests = [each for each in names if isinstance(each, type) and issubclass(each, ActionRequest)]
-    return {name for each in requests for name in each.model_fields}
+    """Return the fields that a form's page reads: those that its module names, and those of its requests."""
+    page = context.endpoint
+    if page.__module__ != visits.__name__:
+        named = vars(sys.modules[page.__module__]).values()
+        requests = [each for each in named if isinstance(each, type) and issubclass(each, ActionRequest)]
+        return {name for each in requests for name in each.model_fields} | named_in(page)
+    # `Pages.act` reads the request of the action, and the page that shows a refusal reads the form, too.
+    form = inspect.getclosurevars(page.__wrapped__).nonlocals
+    wanted = form["action"].parameters.get("wanted")
+    fields = {(form["names"] or {}).get(name, name) for name in wanted.annotation.model_fields} if wanted else set()
+    again = inspect.getclosurevars(page).nonlocals["again"]
+    return fields | named_in(page) | (named_in(again) if again else set())
+
+
+def named_in(page: Any) -> set[str]:
+    return set(re.findall(r'"(\w+)"', inspect.getsource(sys.modules[page.__module__])))
 
 
 def source(context: Any) -> str:

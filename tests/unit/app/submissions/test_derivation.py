@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.courses.extensions import apply_extension
 from app.lti.grades.expected import ExpectedGrade, expected_grade
 from app.storage.models import Adjustment, Extension, HoldDecision, LtiScore
-from app.submissions.derivation import Counted, StepCode, Terms, count, in_words
+from app.submissions.derivation import StepCode, Terms, count, in_words
 from app.submissions.policy import Attempt, check_attempt, grade_by_rules
 from grader import Assignment
 from grader.assignment import BUILT_IN, read_assignment
@@ -174,12 +174,6 @@ def test_every_derivation_has_words(held: Terms, attempts: list[Attempt], langua
     assert "step." not in words
 
 
-def late_and_adjusted() -> Counted:
-    late = [Attempt(1, DUE + 9 * DAY, 100.0, 100), Attempt(2, DUE + 2.5 * DAY, 100.0, 100)]
-    penalised = assignment(due=DUE, late_percent_per_day=10)
-    return count(Terms(penalised, adjustment=adjustment(delta=5.0, points_below=70.0), grade_book_points=10), late)
-
-
 def test_points_for_a_platform_are_rounded_by_the_platform() -> None:
     """It shows them in a scale of its own: 5.62 of 12.5 would be 44.96 of 100 there."""
     counted = count(Terms(assignment(), grade_book_points=12.5), [Attempt(1, DUE, 45.0, 100)])
@@ -188,7 +182,10 @@ def test_points_for_a_platform_are_rounded_by_the_platform() -> None:
 
 
 def test_derivation_reads_as_a_sum() -> None:
-    counted = late_and_adjusted()
+    late = [Attempt(1, DUE + 9 * DAY, 100.0, 100), Attempt(2, DUE + 2.5 * DAY, 100.0, 100)]
+    penalised = assignment(due=DUE, late_percent_per_day=10)
+    terms = Terms(penalised, adjustment=adjustment(delta=5.0, points_below=70.0), grade_book_points=10)
+    counted = count(terms, late)
     assert (counted.points, counted.points_below, counted.grade_book, counted.attempt) == (75, 70, 7.5, 2)
     assert in_words(counted.steps, "en") == (
         "points 100 of 100 (attempt 2), 3 days late −30, the best of 2 graded attempts, adjusted +5 (“a nice plot”), "

@@ -3,7 +3,6 @@
 import re
 
 from app.storage.models import DEFAULT_COURSE
-from grader import Report
 from grader.report.model import Advisory, Status
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, send
 from tests.unit.app.conftest import Browser, FakeGrader, Service
@@ -85,7 +84,9 @@ async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
 async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(
     service: Service, impatient: None, anna: Browser, browser: Browser, owner: Browser, grader: FakeGrader
 ) -> None:
-    grader.change = lambda report: _with_remark(report)
+    grader.change = lambda report: report.model_copy(
+        update={"advisories": [*report.advisories, Advisory(code="not_fresh_instance")]}
+    )
     grader.released.clear()
     await owner.patch(RULES, json={"rules": {"checks_per_hour": 1}})
     at = (await send(anna, PAGE, f"{PAGE}/check", files={"file": ("LSTM.py", CODE)})).headers["location"]
@@ -97,8 +98,3 @@ async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(
     async with service.client("of-anna") as client:
         assert (await client.get(address, params={"wait": 120})).json()["job_status"] == "done"
     assert "http-equiv" not in (await anna.get(at)).text
-
-
-def _with_remark(report: Report) -> Report:
-    remarks = [*report.advisories, Advisory(code="not_fresh_instance")]
-    return report.model_copy(update={"advisories": remarks})

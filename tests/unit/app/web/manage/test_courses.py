@@ -14,11 +14,6 @@ from tests.unit.app.web.manage.calls import COURSE, said
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
 
 
-async def titles(service: Service) -> list[str]:
-    async with service.services.database.read() as session:
-        return [each.title for each in await courses.list_courses(session, limit=50)]
-
-
 async def test_new_course_leads_to_the_steps_until_students_can_hand_in(browser: Browser) -> None:
     fields = {"title": "Сети <b>", "language": "ru", "time_zone": "Europe/Moscow", "assignment": ["lstm-layer"]}
     created = await send(browser, "/courses/new", **fields)
@@ -182,7 +177,8 @@ async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service
     assert 'id="confirmation-error"' in wrong.text
     deleted = await send(browser, f"/courses/{course}/delete", confirmation="Next term")
     assert said(deleted) == "course.deleted"
-    assert await titles(service) == ["Default"]
+    async with service.services.database.read() as session:
+        assert [each.title for each in await courses.list_courses(session, limit=50)] == ["Default"]
 
 
 async def test_log_says_in_words_who_changed_what(browser: Browser) -> None:

@@ -236,12 +236,6 @@ async def test_grade_book_is_downloaded_as_csv(service: Service, browser: Browse
     assert "ivanov" in answer.text
 
 
-async def test_state_of_the_service_is_for_admins(service: Service) -> None:
-    await service.add_token("teacher", Role.TEACHER)
-    async with service.browser("teacher") as browser:
-        assert (await browser.get("/status")).status_code == 403
-
-
 async def test_worker_that_does_not_answer_does_nothing_else(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     async def read(*_: object, **__: object) -> ServiceState:
         workers = [WorkerState(20.0, {"host": "far", "slots": 2}), WorkerState(1.0, {"host": "near", "slots": 2})]
