@@ -30,6 +30,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from app.log_config import OURS
+from app.operations.collecting import not_collecting
 from app.storage.database import Database
 from grader.sandbox import ForkSandbox, Kind, choose_device
 from grader.sandbox.host.cores import available_cores
@@ -93,6 +94,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if marked and (reason := choose_device("auto").reason):
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # Thousands of tests stay to the end. To scan them again and again would take a tenth of the time.
+    with not_collecting():
+        return (yield)
 
 
 def _round_of_loops(path: Path, raised: pytest.ExceptionInfo[BaseException]) -> str:
