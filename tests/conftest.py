@@ -144,16 +144,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 WAITING = "tests/acceptance/"
+#: Parts of the ids of tests that run notebooks, which need warm processes that no other test needs.
+OF_NOTEBOOKS = ("[lstm_notebook-", "containment/test_task2.py", "test_notebook_run.py", "test_prepared_runs.py")
 
 
 class FileScheduling(LoadScopeScheduling):
     """Gives out whole files, whose tests share processes that take seconds to start; those with many tests first.
 
-    A submission of the corpus is a unit of its own, so that nobody is idle at the end.
+    A submission of the corpus is a unit of its own, so that nobody is idle at the end. All that runs notebooks is one.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
+        if any(part in nodeid for part in OF_NOTEBOOKS):
+            return "notebooks"
         return nodeid if path.startswith("tests/corpus/") else path
 
     def _assign_work_unit(self, node: WorkerController) -> None:
