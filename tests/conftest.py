@@ -30,6 +30,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 from app.log_config import OURS
+from app.operations.collecting import not_collecting
 from app.storage.database import Database
 from grader.sandbox import ForkSandbox, Kind, choose_device
 from grader.sandbox.host.cores import available_cores
@@ -95,6 +96,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # Thousands of tests stay to the end. To scan them again and again would take a tenth of the time.
+    with not_collecting():
+        return (yield)
+
+
 def _round_of_loops(path: Path, raised: pytest.ExceptionInfo[BaseException]) -> str:
     """Return the variables of the loops of this file in which an exception was raised, with their values."""
     loops = [each for each in ast.walk(ast.parse(path.read_bytes())) if isinstance(each, ast.For | ast.AsyncFor)]
@@ -136,16 +144,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 WAITING = "tests/acceptance/"
+#: Parts of the ids of tests that run notebooks, which need warm processes that no other test needs.
+OF_NOTEBOOKS = ("[lstm_notebook-", "containment/test_task2.py", "test_notebook_run.py", "test_prepared_runs.py")
 
 
 class FileScheduling(LoadScopeScheduling):
     """Gives out whole files, whose tests share processes that take seconds to start; those with many tests first.
 
-    A submission of the corpus is a unit of its own, so that nobody is idle at the end.
+    A submission of the corpus is a unit of its own, so that nobody is idle at the end. All that runs notebooks is one.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
+        if any(part in nodeid for part in OF_NOTEBOOKS):
+            return "notebooks"
         return nodeid if path.startswith("tests/corpus/") else path
 
     def _assign_work_unit(self, node: WorkerController) -> None:

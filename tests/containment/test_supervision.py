@@ -82,7 +82,7 @@ def test_a_run_that_has_no_core_is_graded_again_on_the_same_warm_process(sandbox
         with _hogs(core) as hog:
             # A statement, which has an alarm.
             given = written(class_body=f"{WAIT}\n{WORK}\n{END}")
-            report = pool.submit(graded, given, wall_seconds=5.0, statement_seconds=5.0)
+            report = pool.submit(graded, given, wall_seconds=3.0, statement_seconds=3.0)
             starved = asleep()
             for thread in map(int, os.listdir(f"/proc/{starved.pid}/task")):
                 os.sched_setaffinity(thread, {core})

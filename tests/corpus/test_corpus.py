@@ -52,7 +52,10 @@ IN_UNITS = {
 }
 TASK2 = ("weights_copied", "comparison")
 #: They take many times as long as others, so what they expect is sampled from others where those expect it too.
-SLOW = {"notebook_wrong_c_never", "states_as_arguments", "style_opaque_hardbatch", "wrong_cell_made_in_call"}
+SLOW = {
+    *("course_published", "notebook_wrong_c_never", "states_as_arguments", "style_opaque_hardbatch"),
+    *("wrong_cell_made_in_call", "wrong_state_in_init_batch", "wrong_state_never_reset"),
+}
 
 
 def _as_range(points: object) -> object:
