@@ -78,6 +78,15 @@ def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
     return missing is not None and _bringer(missing[1], execution, failed.line) is not None
 
 
+def cause_of(raised: Raised, execution: Execution) -> Raised | StatementFailed:
+    """Follow a missing name to the failed statement that would define it, as far as such statements go."""
+    cause: Raised | StatementFailed = raised
+    before = None
+    while (missing := UNKNOWN_NAME.search(cause.message)) and (failed := _bringer(missing[1], execution, before)):
+        cause, before = failed, failed.line
+    return cause
+
+
 def definition_failed(failed: StatementFailed, name: str) -> Finding:
     message = in_brief(failed.message)
     return Finding.of("definition_failed", name=name, line=failed.line, type=failed.type, message=message)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.evidence import Evidence, Judgement
+from grader.diagnosis.missing_names import cause_of
 from grader.diagnosis.reaching import attacks, worth_a_look
 from grader.execution.reading import Reading
 from grader.report.finding import Params, Remark
@@ -94,7 +95,8 @@ def _stopped_by(evidence: Evidence) -> Params:
     for raised in evidence.execution.raised[:1]:
         if OUT_OF_SCOPE in raised.message:
             return {"variant": "scope"}
-        return {"type": raised.type, "message": in_brief(raised.message)}
+        cause = cause_of(raised, evidence.execution)
+        return {"type": cause.type, "message": in_brief(cause.message)}
     if evidence.execution.outcome.killed_for in ("cpu", "wall", "budget"):
         return {"variant": "slow"}
     return {"variant": "notebook"}

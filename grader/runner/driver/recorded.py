@@ -17,8 +17,9 @@ from driver.weights.placements import Placement, collect
 # through an old c or an older h needs more than the three of the shortest case.
 STEPS_OF_ALL_PATHS = 8
 # Gradients smaller than this share of the largest count as none: adding 1e-9 times the sum of all weights to the answer
-# is no use of them. Wrong answers of honest code have at least 3e-3. Gradients fade over many steps.
-LEAST, LEAST_AFTER_STEPS = 1e-3, 1e-6
+# is no use of them. Wrong answers of honest code have at least 3e-3 in each part of the layer, but less in one neuron
+# of a part. Gradients fade over many steps.
+LEAST, LEAST_OF_ONE, LEAST_AFTER_STEPS = 1e-3, 1e-6, 1e-6
 
 
 @dataclass
@@ -93,14 +94,17 @@ def _reach(
         [x, *(watchable(slot.leaf.variable) for slot in slots)],
         output_gradients=[tf.constant(each) for each in unequal],
     )
-    sizes = {
-        f"{slot.leaf.path[:MAX_NAME]} ({slot.array} {slot.gates})": None
-        if gradient is None
-        else largest(to_array(gradient))
-        for slot, gradient in zip(slots, of_weights, strict=True)
+    sizes = [None if gradient is None else largest(to_array(gradient)) for gradient in of_weights]
+    most_of: dict[tuple[str, str], float] = {}
+    for slot, size in zip(slots, sizes, strict=True):
+        most_of[slot.array, slot.gates] = max(size or 0.0, most_of.get((slot.array, slot.gates), 0.0))
+    most = max(most_of.values(), default=0.0)
+    reach = {
+        f"{slot.leaf.path[:MAX_NAME]} ({slot.array} {slot.gates})": 0.0
+        if size is not None and (size < LEAST_OF_ONE * most or most_of[slot.array, slot.gates] < LEAST * most)
+        else size
+        for slot, size in zip(slots, sizes, strict=True)
     }
-    most = max((size for size in sizes.values() if size is not None), default=0.0)
-    reach = {name: 0.0 if size is not None and size < LEAST * most else size for name, size in sizes.items()}
     first = None if of_x is None else largest(to_array(of_x)[:, 0])
     is_short = x.shape[1] <= STEPS_OF_ALL_PATHS  # after a hundred steps nothing may be left
     return reach, 0.0 if is_short and first is not None and first < LEAST_AFTER_STEPS * most else first

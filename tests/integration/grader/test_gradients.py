@@ -4,9 +4,11 @@ import textwrap
 
 import pytest
 
+from grader.pipeline import grade
 from grader.report.model import Check, Report
+from grader.submission import Submission
 from tests.exercises import right_class
-from tests.integration.grader.conftest import LAYER, GradeSource
+from tests.integration.grader.conftest import LAYER, SHORT, GradeSource
 from tests.tiers import sampled
 
 IMPORTS = "import numpy as np\nimport tensorflow as tf\n"
@@ -74,6 +76,28 @@ HONEST = {
     ),
     "computed again on the way back": ("", "", "h, c = tf.recompute_grad(lambda h, c: (1.0 * h, 1.0 * c))(h, c)"),
 }
+# Under this seed the gradient of one bias is less than a thousandth of the largest, on three steps and on eight.
+SMALL_GRADIENT = bytes([40, *[0] * 31])
+BIAS_OF_EACH_NEURON = """
+class LSTM(tf.keras.Model):
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+        self.kernel = tf.keras.layers.Dense(4 * n, use_bias=False)
+        self.recurrent_kernel = tf.keras.layers.Dense(4 * n, use_bias=False)
+        self.b_i, self.b_f, self.b_c, self.b_o = ([tf.Variable(0.0) for _ in range(n)] for _ in range(4))
+
+    def call(self, x):
+        h = c = tf.zeros((x.shape[0], self.n))
+        all_h = []
+        for t in range(x.shape[1]):
+            bias = tf.stack([*self.b_i, *self.b_f, *self.b_c, *self.b_o])
+            i, f, g, o = tf.split(self.kernel(x[:, t]) + self.recurrent_kernel(h) + bias, 4, axis=1)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+            h = tf.sigmoid(o) * tf.tanh(c)
+            all_h.append(h)
+        return tf.stack(all_h, axis=1)
+"""
 # The canonical length is 100: with 99 only the last step is cut off.
 EVERY = (99, 4, 98)
 
@@ -115,6 +139,12 @@ def test_gradients_that_are_changed_every_so_many_steps_differ(grade_it, name):
 @pytest.mark.parametrize("name", sampled(HONEST, every=2))
 def test_code_that_cuts_no_gradient_costs_nothing(grade_it, name):
     assert grade_it(HONEST[name], every=20).points == 100
+
+
+def test_the_gradient_of_one_neuron_may_be_small(sandbox, references):
+    submission = Submission("submission.py", BIAS_OF_EACH_NEURON.encode())
+    report = grade(submission, SHORT, seed=SMALL_GRADIENT, sandbox=sandbox, references=references)
+    assert (report.points, _trainability(report).code) == (100, None)
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,18 @@ PARTS = {
 }
 
 # Counts what Keras calls on the way to `Dense.call`.
-COUNTING = "self.fcXI._set_mask_metadata = lambda *a, **k: print('asked')"
+COUNTING = "._set_mask_metadata = lambda *a, **k: print('asked')"
+COUNTED = {
+    "many neurons": {"setup": f"self.fcXI{COUNTING}"},
+    "one neuron": {
+        "setup": f"self.one = tf.keras.layers.Dense(1)\n        self.one{COUNTING}",
+        "step": "o = o + 0 * self.one(x)",
+    },
+    "a gate": {
+        "setup": f"self.gate = tf.keras.layers.Dense(h_size, activation='sigmoid')\n        self.gate{COUNTING}",
+        "step": "o = o + 0 * self.gate(x)",
+    },
+}
 
 # TensorFlow tells where in our code a tensor of a graph was made.
 WHERE_MADE = re.compile(r"\n\n<tf.Tensor .* was defined here:.*", re.DOTALL)
@@ -198,9 +209,12 @@ def test_nor_is_it_under_keras_2(both_ways: BothWays, name: str) -> None:
 
 
 @pytest.mark.parametrize("generation", ["3", "2"])
-def test_the_short_way_leaves_the_parts_of_keras_call_out(both_ways: BothWays, generation: str) -> None:
+@pytest.mark.parametrize("parts", COUNTED.values(), ids=COUNTED)
+def test_the_short_way_leaves_the_parts_of_keras_call_out(
+    both_ways: BothWays, parts: dict[str, str], generation: str
+) -> None:
     """Otherwise the tests above compare a thing with itself."""
-    prepared, unprepared = (runs[0][2].count(b"asked") for runs in both_ways(_source(setup=COUNTING), generation))
+    prepared, unprepared = (runs[0][2].count(b"asked") for runs in both_ways(_source(**parts), generation))
     assert prepared < unprepared
 
 
@@ -236,7 +250,7 @@ def test_a_notebook_is_the_same_in_either_way(sandbox: ForkSandbox, name: str) -
 
 def test_the_short_way_is_taken_in_a_notebook_too(sandbox: ForkSandbox) -> None:
     """Though its models are watched by a function in the place of `Layer.__call__`."""
-    source = _source(setup=COUNTING) + "LSTM(4)(tf.ones((2, 5, 3)))\n"
+    source = _source(**COUNTED["many neurons"]) + "LSTM(4)(tf.ones((2, 5, 3)))\n"
     runs = _notebook_runs(sandbox, Submission("submission.py", source.encode()), "3", {})
     prepared, unprepared = (stdout.count(b"asked") for _, _, stdout, _ in runs)
     assert prepared < unprepared

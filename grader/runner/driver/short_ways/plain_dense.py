@@ -1,9 +1,9 @@
 """Computes a plain `Dense` on its variables, past Keras' bookkeeping around the call.
 
 The exercise's class calls eight Dense layers at each step. Keras spends most of such a call on looking up scopes,
-masks and policies that a plain layer does not have. Where every clause below holds, the call comes down to one MatMul
-and one BiasAdd: the operations that Keras would run, on the same variables, so that numbers, tapes and gradients are
-equal bit for bit. Everywhere else the call goes Keras' own way.
+masks and policies that a plain layer does not have. Where every clause below holds, the call comes down to one MatMul,
+one BiasAdd and Keras' sigmoid or tanh, if any: the operations that Keras would run, on the same variables, so that
+numbers, tapes and gradients are equal bit for bit. Everywhere else the call goes Keras' own way.
 """
 
 import importlib
@@ -18,12 +18,13 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 FLOAT32 = tf.float32
 MISSING = object()
+ONE = (1,)
 # Methods that a student's code can replace on one layer alone.
 OVERRIDABLE = frozenset({"call", "compute_mask", "quantized_call"})
-#: The kernel and the bias (None: the layer has none) of a call that is plain; None where it is not.
-Weights = tuple[ResourceVariable, ResourceVariable | None] | None
+#: The kernel, the bias and the activation (None: the layer has none) of a call that is plain; None where it is not.
+Parts = tuple[ResourceVariable, ResourceVariable | None, Callable[[Any], Any] | None] | None
 #: Takes the attributes of the layer and its input.
-IsPlain = Callable[[dict[str, Any], Any], Weights]
+IsPlain = Callable[[dict[str, Any], Any], Parts]
 
 _short = True
 # Code that a student may replace: the owner's attributes, the name, and Keras' own value, by owner and name.
@@ -35,10 +36,12 @@ _sizes: dict[type, int] = {}
 def install(generation: str) -> None:
     """Give this generation's `Dense` the short way. Called once, in the warm process."""
     dense = tf.keras.layers.Dense
-    weights_of = _keras3(dense) if generation == "3" else _keras2(dense)
+    parts_of = _keras3(dense) if generation == "3" else _keras2(dense)
     keras_call = dense.__call__
     is_eager = _thread_is_eager
     mat_mul, bias_add = gen_math_ops.mat_mul, gen_nn_ops.bias_add
+    # Keras 3 adds a one-number bias with another operation, whose gradient sums in another order.
+    add_one = gen_math_ops.add_v2 if generation == "3" else bias_add
 
     def call_plain(self: Any, *args: Any, **kwargs: Any) -> Any:
         if (
@@ -50,11 +53,13 @@ def install(generation: str) -> None:
             and is_eager()
             and _untouched()  # before anything is looked up on the layer
         ):
-            weights = weights_of(vars(self), args[0])
-            if weights is not None:
-                kernel, bias = weights
-                product = mat_mul(args[0], kernel)
-                return product if bias is None else bias_add(product, bias)
+            parts = parts_of(vars(self), args[0])
+            if parts is not None:
+                kernel, bias, activation = parts
+                answer = mat_mul(args[0], kernel)
+                if bias is not None:
+                    answer = (add_one if bias._shape._dims == ONE else bias_add)(answer, bias)
+                return answer if activation is None else activation(answer)
         return super(dense, self).__call__(*args, **kwargs)
 
     call_plain.__doc__ = keras_call.__doc__
@@ -130,17 +135,19 @@ def _keras3(dense: Any) -> IsPlain:
     state = importlib.import_module("keras.src.backend.common.global_state").GLOBAL_STATE_TRACKER
     numpy_ops = importlib.import_module("keras.src.backend.tensorflow.numpy")
     ops = importlib.import_module("keras.src.ops")
-    linear, variable_type = activations.linear, backend.Variable
+    linear, sigmoid, tanh = activations.linear, activations.sigmoid, activations.tanh
+    variable_type = backend.Variable
     expect(
         *((dense, name) for name in ("call", "kernel", "compute_mask", "quantized_call", "__getattribute__")),
         *((layer, name) for name in ("__call__", "compute_mask", "__getattribute__")),
         (operation, "__call__"),
         *((module, name) for module in (ops, numpy_ops) for name in ("matmul", "add")),
         (tf, "matmul"),
+        (tf, "add"),
         (tf.nn, "bias_add"),
     )
 
-    def weights_of(attributes: dict[str, Any], x: Any) -> Weights:
+    def parts_of(attributes: dict[str, Any], x: Any) -> Parts:
         get: Any = attributes.get
         scopes = vars(state)  # the state of this thread
         if (
@@ -152,11 +159,11 @@ def _keras3(dense: Any) -> IsPlain:
             or scopes.get("distribution") is not None
         ):
             return None
-        policy = get("_dtype_policy")
+        policy, activation = get("_dtype_policy"), get("activation")
         if (
             type(policy) is not policy_type
             or policy._name != "float32"
-            or get("activation") is not linear
+            or not (activation is linear or activation is sigmoid or activation is tanh)
             or get("activity_regularizer") is not None
             or get("lora_enabled") is not False
             or get("_remat_mode") is not None
@@ -170,15 +177,14 @@ def _keras3(dense: Any) -> IsPlain:
             return None
         added = None
         if bias is not None:
-            # Keras adds a one-number bias with another operation.
-            if type(bias) is not variable_type or type(bias._value) is not ResourceVariable or bias._shape == (1,):
+            if type(bias) is not variable_type or type(bias._value) is not ResourceVariable:
                 return None
             added = bias._value
         if not _fits(x, kernel._value, added) or not _any_width(get("_input_spec"), kernel._shape[0]):
             return None
-        return kernel._value, added
+        return kernel._value, added, None if activation is linear else activation
 
-    return weights_of
+    return parts_of
 
 
 def _keras2(dense: Any) -> IsPlain:
@@ -186,7 +192,7 @@ def _keras2(dense: Any) -> IsPlain:
     layer = importlib.import_module("tf_keras.src.engine.base_layer").Layer
     call_context = importlib.import_module("tf_keras.src.engine.base_layer_utils").call_context
     policy_type = importlib.import_module("tf_keras.src.mixed_precision.policy").Policy
-    linear = activations.linear
+    linear, sigmoid, tanh = activations.linear, activations.sigmoid, activations.tanh
     expect(
         *((dense, name) for name in ("call", "compute_mask", "__getattribute__")),
         *((layer, name) for name in ("__call__", "compute_mask", "__getattribute__")),
@@ -194,15 +200,15 @@ def _keras2(dense: Any) -> IsPlain:
         (tf.nn, "bias_add"),
     )
 
-    def weights_of(attributes: dict[str, Any], x: Any) -> Weights:
+    def parts_of(attributes: dict[str, Any], x: Any) -> Parts:
         get: Any = attributes.get
         if get("built") is not True or not call_context().in_call:
             return None
-        policy = get("_dtype_policy")
+        policy, activation = get("_dtype_policy"), get("activation")
         if (
             type(policy) is not policy_type
             or policy.name != "float32"
-            or get("activation") is not linear
+            or not (activation is linear or activation is sigmoid or activation is tanh)
             or get("_activity_regularizer") is not None
             or not get("_called")
             or get("_saved_model_inputs_spec") is None  # the first call records it
@@ -216,6 +222,6 @@ def _keras2(dense: Any) -> IsPlain:
             return None
         if not _fits(x, kernel, bias) or not _any_width(get("_input_spec"), kernel._shape._dims[0]):
             return None
-        return kernel, bias
+        return kernel, bias, None if activation is linear else activation
 
-    return weights_of
+    return parts_of

@@ -70,6 +70,8 @@ PECULIAR_LAYERS = {
     "double precision": "L = Dense(4, dtype='float64')",
     "no casting": "L = Dense(4, autocast=False)",
     "one unit": "L = Dense(1)",
+    "a sigmoid": "L = Dense(4, activation='sigmoid')",
+    "a tanh of one unit": "L = Dense(1, activation='tanh')",
     "no bias": "L = Dense(4, use_bias=False)",
     "a tensor as kernel": BUILT + "vars(L)['_kernel' if '_kernel' in vars(L) else 'kernel'] = tf.ones((6, 4))",
     "a tensor as bias": BUILT + "vars(L)['bias'] = tf.ones(4)",

@@ -80,6 +80,20 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
     ]
 
 
+def test_an_error_of_the_other_keras_is_that_of_the_statement_that_failed_first(evidence_of, report_on):
+    lacks = "module 'keras.layers' has no attribute 'AbstractRNNCell'"
+    failed = StatementFailed(
+        event="statement_failed", line=1, code="cell_failed", type="AttributeError", message=lacks, binds=["Base"]
+    )
+    follows = failed.model_copy(update={"line": 4, "message": "name 'Base' is not defined", "binds": ["Cell"]})
+    raised = raised_event("name 'Cell' is not defined", type="NameError", phase="build", case=None, lines=())
+    first = evidence_of(statements_failed=(failed, follows), raised=(raised,))
+    report = report_on(replace(run_checks(evidence_of(lambda case: case.expected)), instead_of=first))
+    assert [advisory.params for advisory in report.advisories] == [
+        {"generation": "3", "type": "AttributeError", "message": lacks}
+    ]
+
+
 @pytest.mark.parametrize(
     ("reach", "untracked", "params"),
     [
