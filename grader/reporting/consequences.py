@@ -129,7 +129,10 @@ def _is_later(array: str) -> bool:
 
 
 def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:
-    """Return whether an answer with these mistakes does not depend on an array of a gate, such as ``kernel f``."""
+    """Return whether the last step of such an answer does not depend on an array of a gate, such as ``kernel f``.
+
+    Gradients are followed from there.
+    """
     name, gate = array.split()
     names = ("kernel", "recurrent_kernel") if name == "both" else (name,)
     case = min(cases, key=lambda case: case.expected.size)
@@ -138,4 +141,5 @@ def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> 
     other = replace(
         case, weights=replace(case.weights, **{name: factor * getattr(case.weights, name) for name in names})
     )
-    return np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
+    last, last_of_other = (replay(mistakes, each)[:, -1] for each in (case, other))
+    return np.array_equal(last, last_of_other, equal_nan=True)
