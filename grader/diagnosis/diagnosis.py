@@ -215,7 +215,9 @@ def _with_sizes(found: Finding, raised: Raised, exercise: CaseEntry) -> Finding:
     """Add the names of the sizes in the shapes of an error."""
     named = {name: getattr(exercise, name) for name in ("batch", "timesteps", "features", "units")}
     named["4*units"] = 4 * exercise.units
-    shown = {int(size) for shape in SHAPE.findall(str(found.params.get("message"))) for size in re.findall(r"\d+", shape)}
+    shown = {
+        int(size) for shape in SHAPE.findall(str(found.params.get("message"))) for size in re.findall(r"\d+", shape)
+    }
     sizes = [f"{name} = {size}" for name, size in named.items() if size in shown]
     if not sizes or found.code != "raises_in_call" or raised.case != exercise.id or raised.type not in SHAPE_ERRORS:
         return found

@@ -203,7 +203,9 @@ def test_what_is_made_before_the_loop_is_no_update() -> None:
             h, c = self.cell(x[:, t], state["h"], state["c"])
             state = {"h": h, "c": c}"""
     begun = CELL.replace("h, c = tf.zeros((2, 3)), tf.ones((2, 3))\n        " + STEP, states)
-    begun = begun.replace("o * tf.tanh(c)", "o * tf.tanh(old)").replace("        c = f *", "        old = c\n        c = f *")
+    begun = begun.replace("o * tf.tanh(c)", "o * tf.tanh(old)").replace(
+        "        c = f *", "        old = c\n        c = f *"
+    )
     assert places_of(begun, "update_h") == [(None, 13)]
 
 

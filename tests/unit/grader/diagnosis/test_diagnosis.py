@@ -274,6 +274,8 @@ def _fails(message, lines=(3,)):
             {"parts": {"misshapen": [ONE_UNIT], "without_weights": {"kernel": "O"}}},
             {"returns_c": {}},
         ),
+        (_making("h stays"), {}, {"h_not_updated": {}}),
+        (_making("h stays"), {"parts": {"without_weights": {"recurrent_kernel": "ICO"}}}, {"recurrent_missing": {}}),
         (_making("no h layer in f"), {}, {"recurrent_missing": {"gates": ["F"], "variant": "gates"}}),
         (None, {"hard_coded": {"batch": 10}}, {"hardcoded_batch": {"works": 10, "needed": 2}}),
         (
