@@ -118,6 +118,8 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
             return "shared"
         # A class that adds weights one by one has no `use_bias`.
         return None if "use_bias" in evidence.reading.source else "weights"
+    if code == "off_by_one" and params.get("steps") == "first":
+        return "zeros"  # the state that a call begins with
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
     return None

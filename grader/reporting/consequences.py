@@ -34,7 +34,7 @@ def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Ch
     named = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
     if "equivalence" in failed and named:
         # A named cause is known. One that changes the answer from call to call says so itself.
-        doubled = ("unexplained", "wrong", *(("changes", "variant") if named & CHANGING else ()))
+        doubled = ("unexplained", "wrong", "without_h", *(("changes", "variant") if named & CHANGING else ()))
         told.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
     return [check.model_copy(update={"params": told[check.id]}) if check.id in told else check for check in checks]
 
