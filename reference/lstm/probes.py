@@ -167,7 +167,7 @@ class PartsJudgement:
         is_certain: they were judged with h, too. False: h reaches no gate as it should, so nothing is known of the
             gates' weights for h.
         blamed: the parts that a mistake must be in; empty where the answers do not tell.
-        without_h: every gate is right while h is zero, and none is with another h.
+        without_h: every gate is right while h is zero, and the answers are wrong with another h.
     """
 
     right: frozenset[str] = frozenset()

@@ -274,6 +274,11 @@ def _fails(message, lines=(3,)):
             {"parts": {"misshapen": [ONE_UNIT], "without_weights": {"kernel": "O"}}},
             {"returns_c": {}},
         ),
+        (
+            lambda case: np.concatenate([0 * case.expected[:, :1], case.expected[:, 1:]], axis=1),
+            {},
+            {"off_by_one": {"variant": "zeros", "steps": "first"}},
+        ),
         (_making("h stays"), {}, {"h_not_updated": {}}),
         (_making("h stays"), {"parts": {"without_weights": {"recurrent_kernel": "ICO"}}}, {"recurrent_missing": {}}),
         (_making("no h layer in f"), {}, {"recurrent_missing": {"gates": ["F"], "variant": "gates"}}),
