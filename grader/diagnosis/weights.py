@@ -89,9 +89,10 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
         return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
     if not of_gates:
         return None
-    vectors = [match[1] for each in execution.parts.found if (match := VECTOR.fullmatch(each))]
+    found = execution.parts.found
+    vectors = [match[1] for each in found if (match := VECTOR.fullmatch(each))]
     others = [path for path in vectors if not BIAS.search(path)]
-    if not of_h and not of_both and len(vectors) > len(GATES) and others:
+    if others and len(vectors) > len(GATES) and len(vectors) + len(of_x) == len(found):
         return Diagnosis.likely(Finding.of("gate_weights_missing", vectors=others[:MOST_WEIGHTS], variant="vectors"))
     params: Params = {array: list(gates) for array, gates in of_gates.items()}
     if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):

@@ -196,7 +196,7 @@ def test_an_oddity_is_told_of_its_line_alone(
     assert places_of(CELL.replace(was, becomes), part, word) == expected
 
 
-def test_what_is_made_before_the_loop_is_no_update() -> None:
+def test_states_made_before_the_loop_are_no_update() -> None:
     states = """state = {"h": tf.zeros((2, 3)), "c": tf.zeros((2, 3))}
         hs = []
         for t in range(x.shape[1]):

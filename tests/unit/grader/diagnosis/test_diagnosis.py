@@ -167,6 +167,14 @@ def _unit_by_unit(gate):
             "missing",
             {"vectors": ["u_i", "u_f", "u_g", "u_o"], "variant": "vectors"},
         ),
+        (
+            {
+                "without_weights": {"recurrent_kernel": "IFCO"},
+                "found": ["x (16, 128)", "a (32,)", "b (32,)", "c (32,)", "d (32,)", "e (32,)", "h (4, 32, 32)"],
+            },
+            "missing",
+            {"recurrent_kernel": ["I", "F", "C", "O"]},
+        ),
     ],
 )
 def test_weights_that_do_not_fit_or_are_missing_are_named(evidence_of, parts, code, params):
