@@ -50,6 +50,8 @@ OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.MatMult: operator.matmul,
 }
+#: Functions of two values, in formulas that are not differentiated.
+OF_TWO: Mapping[str, Callable[[Any, Any], Any]] = {"maximum": np.maximum, "minimum": np.minimum}
 
 
 class Values(Protocol):
@@ -108,6 +110,9 @@ def _function(node: ast.expr, functions: Mapping[str, Callable[[Any], Any]]) -> 
             return lambda values: number
         case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
             first, join, second = _function(left, functions), OPERATORS[type(sign)], _function(right, functions)
+            return lambda values: join(first(values), second(values))
+        case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in OF_TWO:
+            first, join, second = _function(left, functions), OF_TWO[name], _function(right, functions)
             return lambda values: join(first(values), second(values))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             positive = _function(operand, functions)

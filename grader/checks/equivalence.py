@@ -133,4 +133,5 @@ def _localised(evidence: Evidence) -> Params:
         return {}  # weights that do not fit are the reason
     judgement = evidence.understanding.by_probes
     wrong = [part for part in PARTS if part in judgement.blamed] if judgement and judgement.right else []
-    return {"unexplained": True, "wrong": wrong, **evidence.understanding.repair}
+    of_h: Params = {"without_h": True} if judgement and judgement.without_h else {}
+    return {"unexplained": True, "wrong": wrong, **of_h, **evidence.understanding.repair}

@@ -45,6 +45,8 @@ LOST_WRITE = re.compile(r"@tf\.function[\s\S]*^[ \t]+\w+\.write\(", re.MULTILINE
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
+# A shape in the words of such an error.
+SHAPE = re.compile(r"[\[(]\d+(?:, ?\d+)*,?[\])]")
 
 
 def diagnose(judgement: Judgement) -> list[Diagnosis]:
@@ -107,7 +109,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
                 behind_it = _behind_exception(raised, execution, reading)
                 if behind_it.params.get("variant") == "shapes":
                     behind_it = Finding.of(behind_it.code, behind_it.params, variant=_shapes_variant(raised, exercise))
-                yield Diagnosis.exact(behind_it)
+                yield Diagnosis.exact(_with_sizes(behind_it, raised, exercise))
         if problem is not None and is_layer:
             yield Diagnosis.exact(problem)
         return
@@ -163,16 +165,19 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
         of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
     yield from [of_weights] if of_weights else []
-    yield from rest
     written = written_mistake(certain_formulas(reading.formulas)) if understanding.explanation is None else None
     if written is not None:
         # Without weights whose roles are known, no numbers were compared; a constant or NaN may be all that it gives.
         is_placed = execution.parts is not None and bool(execution.parts.roles)
         compared: Params = {"unexplained": True} if is_placed and not rest else {}
         params = {**written.mistake.params, "variant": "read", **compared}
-        yield Diagnosis.likely(Finding.of(written.mistake.code, params))
+        in_code = Diagnosis.likely(Finding.of(written.mistake.code, params))
+        # That all numbers are equal is what the formulas make of them.
+        is_effect = all(each.code == "constant_output" for each in rest)
+        rest = [in_code, *rest] if is_effect else [*rest, in_code]
     elif nothing_known and of_weights is None and (oddity := first_oddity(reading.parts)):
-        yield Diagnosis.likely(oddity)
+        rest = [Diagnosis.likely(oddity)]
+    yield from rest
     # Failing on other sizes is a separate mistake, beside one that is understood.
     unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
     if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):
@@ -204,6 +209,19 @@ def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
     if f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message:
         return "batch_loop"
     return "shapes"
+
+
+def _with_sizes(found: Finding, raised: Raised, exercise: CaseEntry) -> Finding:
+    """Add the names of the sizes in the shapes of an error."""
+    named = {name: getattr(exercise, name) for name in ("batch", "timesteps", "features", "units")}
+    named["4*units"] = 4 * exercise.units
+    shown = {
+        int(size) for shape in SHAPE.findall(str(found.params.get("message"))) for size in re.findall(r"\d+", shape)
+    }
+    sizes = [f"{name} = {size}" for name, size in named.items() if size in shown]
+    if not sizes or found.code != "raises_in_call" or raised.case != exercise.id or raised.type not in SHAPE_ERRORS:
+        return found
+    return Finding.of(found.code, found.params, sizes=sizes)
 
 
 def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:

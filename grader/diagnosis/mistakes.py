@@ -75,6 +75,10 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         code = "state_kept_between_calls" if is_kept else code
         if code == "state_reset_each_step" and has_no_loop(evidence.reading.parts):
             code = "no_loop"
+        # An h that no weights take is passed on nowhere.
+        takes_h = parts is None or "recurrent_kernel" not in parts.without_weights
+        if code == "h_not_updated" and "recurrent_missing" in found.also and not takes_h:
+            code = "recurrent_missing"
         told = variant_of(mistakes) or _variant(code, params, evidence)
         yield Diagnosis(
             code=code,
@@ -83,7 +87,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
             # NaN equals nothing.
             residual=None if code == "nan" else found.residual,
             runner_up=runner_up,
-            also=list(found.also),
+            also=[other for other in found.also if other != code],
         )
 
 
@@ -114,6 +118,8 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
             return "shared"
         # A class that adds weights one by one has no `use_bias`.
         return None if "use_bias" in evidence.reading.source else "weights"
+    if code == "off_by_one" and params.get("steps") == "first":
+        return "zeros"  # the state that a call begins with
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
     return None

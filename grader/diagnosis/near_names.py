@@ -10,7 +10,8 @@ from typing import NamedTuple
 from grader.report.finding import Params
 from reference.lstm.weights import DENSE_LETTERS
 
-SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})[ \t]*(?::[^=\n]{0,80})?=(?!=)")
+# Also one of several in a row: ``self.a, self.b = ...``.
+SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})(?=[ \t]*(?:(?::[^=\n]{0,80})?|,[^=()\n]{0,200})=(?!=))")
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
 QUOTES = re.compile(r"'''|\"\"\"")
 HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
@@ -99,11 +100,15 @@ def misspelt_constructor(source: str) -> Params:
 
 
 def _similar(name: str, names: set[str]) -> Params:
+    for other in sorted(names):
+        if _as_letters(name) == _as_letters(other) and name.count("0") != other.count("0"):
+            return {"variant": "zero", "similar": other}
     found = difflib.get_close_matches(name, sorted(names), 1, ALIKE)
-    if not found:
-        return {}
-    of_letters = name.replace("0", "O") == found[0].replace("0", "O")
-    return {"variant": "zero" if of_letters else "similar", "similar": found[0]}
+    return {"variant": "similar", "similar": found[0]} if found else {}
+
+
+def _as_letters(name: str) -> str:
+    return name.replace("0", "o").lower()
 
 
 def without_self(source: str, *, method: str = "", owner: str | None = None, at: int | None = None) -> Params | None:

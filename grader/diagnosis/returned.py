@@ -8,6 +8,7 @@ import re
 import numpy as np
 
 from grader.assignment import CaseEntry
+from grader.diagnosis.weights import MATRIX
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
@@ -55,9 +56,8 @@ def answer_problem(execution: Execution, case: CaseEntry, form: Form | None) -> 
     if answer is None or problem is None:
         return None
     repeated: Params = {"variant": "repeated"} if repeats_along_an_axis(answer, form) else {}
-    return Finding.of(
-        problem.code, {**problem.params, **repeated, **default_as_width(execution, answer.output, case.units)}
-    )
+    width = default_as_width(execution, answer.output, case.units) or weight_as_wide(execution, answer.output, case)
+    return Finding.of(problem.code, {**problem.params, **repeated, **width})
 
 
 def output_problem(
@@ -173,3 +173,13 @@ def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Pa
         return {}
     names = [name for name, default in execution.constructed.defaults.items() if default == width]
     return {"default_of": names[0], "width": width} if names else {}
+
+
+def weight_as_wide(execution: Execution, output: CaseOutput, case: CaseEntry) -> Params:
+    """Name the only weight (``last_weight``) that is as wide as an answer of which nothing but the width is wrong."""
+    *steps, width = output.shape or [0]
+    known = (case.units, 4 * case.units, case.features)
+    if steps != [case.batch, case.timesteps] or width in known or execution.parts is None:
+        return {}
+    wide = [match[1] for each in execution.parts.found if (match := MATRIX.fullmatch(each)) and int(match[3]) == width]
+    return {"last_weight": wide[0], "width": width} if len(wide) == 1 else {}

@@ -16,6 +16,9 @@ from reference import GATES
 LAMBDA_IN_LOOP = re.compile(r"\bfor\b[^\n]*:\s*\n[^\n]*\blambda\b|\blambda\b[^\n]*\bfor\b")
 STACKED = re.compile(r"\(\d+, \d+, \d+")
 MATRIX = re.compile(r"(\S+) \((\d+), (\d+)\)")
+VECTOR = re.compile(r"(\S+) \((\d+),\)")
+# A name that a bias has.
+BIAS = re.compile(r"(?:^|[._])b(?:ias)?(?![a-z])|bias", re.IGNORECASE)
 # At most this many weights of a wrong shape are listed.
 MOST_WEIGHTS = 4
 
@@ -86,6 +89,11 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
         return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
     if not of_gates:
         return None
+    found = execution.parts.found
+    vectors = [match[1] for each in found if (match := VECTOR.fullmatch(each))]
+    others = [path for path in vectors if not BIAS.search(path)]
+    if others and len(vectors) > len(GATES) and len(vectors) + len(of_x) == len(found):
+        return Diagnosis.likely(Finding.of("gate_weights_missing", vectors=others[:MOST_WEIGHTS], variant="vectors"))
     params: Params = {array: list(gates) for array, gates in of_gates.items()}
     if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
         params = {"variant": "none"}

@@ -34,7 +34,7 @@ def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Ch
     codes = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
     if "equivalence" in failed and codes:
         # A named cause is known. One that changes the answer from call to call says so itself.
-        doubled = ("unexplained", "wrong", *(("changes", "variant") if codes & CHANGING else ()))
+        doubled = ("unexplained", "wrong", "without_h", *(("changes", "variant") if codes & CHANGING else ()))
         params.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
     return [check.model_copy(update={"params": params[check.id]}) if check.id in params else check for check in checks]
 
@@ -129,7 +129,10 @@ def _is_later(array: str) -> bool:
 
 
 def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> bool:
-    """Return whether an answer with these mistakes does not depend on an array of a gate, such as ``kernel f``."""
+    """Return whether the last step of such an answer does not depend on an array of a gate, such as ``kernel f``.
+
+    Gradients are followed from there.
+    """
     name, gate = array.split()
     names = ("kernel", "recurrent_kernel") if name == "both" else (name,)
     case = min(cases, key=lambda case: case.expected.size)
@@ -138,4 +141,5 @@ def _is_idle(array: str, mistakes: Sequence[Mistake], cases: Sequence[Case]) -> 
     other = replace(
         case, weights=replace(case.weights, **{name: factor * getattr(case.weights, name) for name in names})
     )
-    return np.array_equal(replay(mistakes, case), replay(mistakes, other), equal_nan=True)
+    last, last_of_other = (replay(mistakes, each)[:, -1] for each in (case, other))
+    return np.array_equal(last, last_of_other, equal_nan=True)

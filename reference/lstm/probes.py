@@ -167,11 +167,13 @@ class PartsJudgement:
         is_certain: they were judged with h, too. False: h reaches no gate as it should, so nothing is known of the
             gates' weights for h.
         blamed: the parts that a mistake must be in; empty where the answers do not tell.
+        without_h: every gate is right while h is zero, and the answers are wrong with another h.
     """
 
     right: frozenset[str] = frozenset()
     is_certain: bool = False
     blamed: frozenset[str] = frozenset()
+    without_h: bool = False
 
 
 def judge_parts(asked: Sequence[Case], answers: Mapping[str, NDArray[np.floating]]) -> PartsJudgement:
@@ -229,6 +231,7 @@ class _ModelAnswers:
         # Results with h count against a gate only where h reaches some gate, where it is as small as it should be, and
         # where c is erased before.
         heard = any(with_h.values())
+        without_h = all(alone.values()) and not heard
         erases = self._same(("i at once", 1), ("i", 0))
         small = {
             gate: np.abs(self._before(place)[self._small]).max() <= 2 * SMALL
@@ -252,7 +255,8 @@ class _ModelAnswers:
         # Without a gate that hears h, equal numbers in the right places would do.
         if passes_c and heard and self._carries(found):
             found.add("recurrence")
-        return PartsJudgement(frozenset(found), heard, self._blamed(alone, found) if heard else frozenset())
+        blamed = self._blamed(alone, found) if heard else frozenset()
+        return PartsJudgement(frozenset(found), heard, blamed, without_h)
 
     @staticmethod
     def _blamed(alone: Mapping[str, bool], found: set[str]) -> frozenset[str]:

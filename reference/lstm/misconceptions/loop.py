@@ -1,11 +1,13 @@
 """Mistakes in the loop around the cell: the outputs collected, the states passed on; and other cells altogether."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from reference.lstm.misconceptions.computation import Array, Moment
+from reference.lstm.misconceptions.inputs import letters
 from reference.lstm.misconceptions.mistake import RECURRENCE, Mistake
 
 #: Maps the moment and the first h and c to the h, or the c, of the next step.
@@ -86,12 +88,22 @@ def _cell_called_twice() -> Iterator[Mistake]:
         ("twice, the first one collected", _twice_first_collected),
     ):
         yield Mistake("cell_called_twice", name, {"calls": call}, RECURRENCE)
+    changes = {"calls": _h_of_old_c, "update": None, "show": None}
+    params = {"gates": letters("ifg"), "variant": "order"}
+    yield Mistake("gate_from_new_h", "h = o*tanh(old c), then i, f, g", changes, RECURRENCE | frozenset("o"), params)
 
 
 def _h_then_c(step: Any, z: Array, h: Array, c: Array) -> Moment:
     first: Moment = step(z, h, c)
     first.c_new = step(z, first.h_new, c).c_new
     return first
+
+
+def _h_of_old_c(step: Any, z: Array, h: Array, c: Array) -> Moment:
+    first: Moment = step(z, h, c)
+    new_h = first.o * np.tanh(c)
+    second: Moment = replace(step(z, new_h, c), o=first.o, h=h, h_new=new_h)
+    return second
 
 
 def _c_then_h(step: Any, z: Array, h: Array, c: Array) -> Moment:

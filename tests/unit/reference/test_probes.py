@@ -112,6 +112,13 @@ def test_nothing_is_certain_or_blamed_where_no_gate_hears_h_as_it_should():
     found = judge(lambda case: replay((odd,), case))
     assert not found.is_certain
     assert found.blamed == set()
+    assert found.without_h
+
+
+@pytest.mark.parametrize("names", [(), ("tanh in i",), ("h = o*c",), ("h starts at 1",)])
+def test_h_is_not_suspected_where_a_gate_hears_it_or_is_wrong_without_it(names):
+    mistakes = [mistake for mistake in bank() if mistake.name in names]
+    assert not judge(lambda case: replay(mistakes, case)).without_h
 
 
 @pytest.mark.parametrize("passed", [lambda m, h, c: np.tanh(m.c_new), lambda m, h, c: 0.5 * m.c_new])

@@ -80,6 +80,7 @@ def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -
         ("f * c + i * ch", "f * c - i * ch", "c_new", "f * c - i * g"),
         ("f * c + i * ch", "f * c + (1 - f) * ch", "c_new", "f * c + (1 - f) * g"),
         ("f * c + i * ch", "f * h + i * ch / 2", "c_new", "f * h + i * g / 2"),
+        ("f * c + i * ch", "tf.maximum(f * c, i * ch)", "c_new", "maximum(f * c, i * g)"),
         ("o * tf.tanh(c)", "o * tf.nn.relu(c)", "h_new", "o * relu(c_new)"),
         ("tf.tanh(self.fcXC(x) + self.fcHC(h))", "tf.tanh(self.fcXC(x))", "g", "tanh(x_g)"),
         ("self.fcXF(x) + self", "tf.nn.relu(self.fcXF(x)) - self", "f", "sigmoid(relu(x_f) - h_f)"),

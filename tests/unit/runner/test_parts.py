@@ -196,6 +196,19 @@ def test_an_oddity_is_told_of_its_line_alone(
     assert places_of(CELL.replace(was, becomes), part, word) == expected
 
 
+def test_states_made_before_the_loop_are_no_update() -> None:
+    states = """state = {"h": tf.zeros((2, 3)), "c": tf.zeros((2, 3))}
+        hs = []
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], state["h"], state["c"])
+            state = {"h": h, "c": c}"""
+    begun = CELL.replace("h, c = tf.zeros((2, 3)), tf.ones((2, 3))\n        " + STEP, states)
+    begun = begun.replace("o * tf.tanh(c)", "o * tf.tanh(old)").replace(
+        "        c = f *", "        old = c\n        c = f *"
+    )
+    assert places_of(begun, "update_h") == [(None, 13)]
+
+
 def test_the_larger_of_two_layers_is_no_limit_and_belongs_to_its_gate() -> None:
     larger = CELL.replace("self.fcXF(x) + self.fcHF(h)", "tf.maximum(self.fcXF(x), self.fcHF(h))")
     assert ("F", 8) in places_of(larger, "sum")

@@ -124,10 +124,10 @@ class Builder:
 
         Tries the numbers in the student's code and constants. Empty when none works.
         """
-        numbers = [n for n in _numbers(self._names) if 1 < n <= LARGEST_TRIED and n not in sizes.values()]
+        numbers = [n for n in _numbers(self._names) if 1 < n <= LARGEST_TRIED]
         started = time.process_time()
         for name in ("batch", "units"):
-            for number in numbers[:MOST_TRIED]:
+            for number in [n for n in numbers if n != sizes[name]][:MOST_TRIED]:
                 if time.process_time() - started > SECONDS:
                     return {}
                 other = sizes | {name: number}

@@ -13,7 +13,7 @@ from box_requests import ACTIVATIONS
 from gate_words import NAMES, gate_of_name
 
 from reader.parts.gates import TREATMENTS, Gate, is_weight, letters_in, name_of_activation
-from reader.parts.part import is_coarse
+from reader.parts.part import LIMITS, is_coarse
 from reader.parts.step import C, H, Step, path
 from reader.tracing.traces import Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
@@ -127,9 +127,9 @@ class _Writer:
         return isinstance(value, Node) and self._step.recognised.gate(value) is not None
 
     def _operation(self, node: Node, write: Callable[[Value], str]) -> str:
-        if node.op in SIGNS and len(node.args) == len("ab") and node.keywords.keys() <= {"name"}:
+        if len(node.args) == len("ab") and node.op in (*SIGNS, *LIMITS) and node.keywords.keys() <= {"name"}:
             first, second = map(write, node.args)
-            return f"({first} {SIGNS[node.op]} {second})"
+            return f"({first} {SIGNS[node.op]} {second})" if node.op in SIGNS else f"{node.op}({first}, {second})"
         if node.op == "neg" and len(node.args) == 1:
             return f"(-{write(node.args[0])})"
         if node.op in SAME and node.args:

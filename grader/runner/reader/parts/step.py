@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from reader.parts.gates import Gate, Gates, activation, letters_in, only_gate
+from reader.parts.part import LIMITS
 from reader.tracing.traces import Loop
 from reader.tracing.values import Const, Node, Value, nodes_in, reachable_nodes
 
@@ -12,7 +13,7 @@ STATE = r"_?(?:(?:new|next|cur|current|prev|last|old|self)_?)*{}(?:_?(?:t|new|ne
 C = re.compile(STATE.format("(?:c|cell)"), re.IGNORECASE)
 H = re.compile(STATE.format("(?:h|hidden)"), re.IGNORECASE)
 MOST_SEEN, MOST_GATES = 2000, 8
-ARITHMETIC = frozenset({"add", "sub", "mul", "div", "matmul", "pow"})
+ARITHMETIC = frozenset({"add", "sub", "mul", "div", "matmul", "pow", *LIMITS})
 
 
 @dataclass(eq=False)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from reader.parts.gates import Gate
+from reader.parts.gates import Gate, activation
 from reader.parts.part import Part, operation
-from reader.parts.step import Step, path
+from reader.parts.step import ARITHMETIC, Step, path
 from reader.tracing.values import Node
 
 
@@ -17,7 +17,8 @@ def update_parts(step: Step) -> Iterator[Part]:
 
 def _lines(part: str, form: list[str], terms: list[Node]) -> Iterator[Part]:
     """Yield the lines of an update. Gates stand in its products, so swapped gates show there."""
-    for span in sorted({node.span for node in terms if node.span != (0, 0)}):
+    computed = (node for node in terms if node.op in ARITHMETIC or activation(node) is not None)
+    for span in sorted({node.span for node in computed if node.span != (0, 0)}):
         here = sorted({operation(node) for node in terms if node.span == span or span[0] <= node.span[0] <= span[1]})
         yield Part.at(part, span, *(word for word in form if word != "swapped" or "mul" in here), *here)
 

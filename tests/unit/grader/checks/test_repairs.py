@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from grader.checks.registry import run_checks
 from grader.numerics.repairs import repair
 from grader.report.messages import LANGUAGES, render, translate
+from reference import GATES
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import Mistake, replay
 from tests.unit.grader.make_reports import make_report
@@ -122,6 +123,13 @@ def test_an_unexplained_difference_is_told_plainly_with_its_place(odd_gate, lang
     message = _message(check, language)
     for sentence in ("wrong_values.message.unexplained", "wrong_values.message.right", "part.i"):
         assert translate(sentence, language, right=right) in message
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_h_that_gates_hear_wrongly_is_told_where_nothing_explains_it(evidence_of, language):
+    backwards = Mistake("", "odd", {f"seen.{gate}": lambda h, c: h[..., ::-1] for gate in GATES}, frozenset(GATES))
+    check = _equivalence(evidence_of(lambda case: replay([backwards], case)))
+    assert translate("wrong_values.message.without_h", language) in _message(check, language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

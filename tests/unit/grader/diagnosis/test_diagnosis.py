@@ -125,6 +125,10 @@ NOTHING = {"kernel": "IFCO", "recurrent_kernel": "IFCO"}
 UNUSED = ["cell.kernel None", "cell.fcXO.kernel None", "cell.fcXI.kernel (16, 32)"]
 
 
+def _unit_by_unit(gate):
+    return {f"w_{gate}": "16, 32", f"u_{gate}": "32,", f"b_{gate}": "32,"}
+
+
 @pytest.mark.parametrize(
     ("parts", "code", "params"),
     [
@@ -153,6 +157,23 @@ UNUSED = ["cell.kernel None", "cell.fcXO.kernel None", "cell.fcXI.kernel (16, 32
                 (["one.kernel (16, 32)", "wide.kernel (32, 128)"], "one_x"),
                 (["one.kernel (48, 32)"], "one"),
             )
+        ),
+        # Weights of which each takes the h of one unit.
+        (
+            {
+                "without_weights": {"recurrent_kernel": "IFCO"},
+                "found": [f"{name} ({shape})" for gate in "ifgo" for name, shape in _unit_by_unit(gate).items()],
+            },
+            "missing",
+            {"vectors": ["u_i", "u_f", "u_g", "u_o"], "variant": "vectors"},
+        ),
+        (
+            {
+                "without_weights": {"recurrent_kernel": "IFCO"},
+                "found": ["x (16, 128)", "a (32,)", "b (32,)", "c (32,)", "d (32,)", "e (32,)", "h (4, 32, 32)"],
+            },
+            "missing",
+            {"recurrent_kernel": ["I", "F", "C", "O"]},
         ),
     ],
 )
@@ -220,12 +241,23 @@ def _fails(message, lines=(3,)):
         (_unlike, {"reading": {"global_x": [{"line": 7, "shape_only": False}]}}, {"global_x": {"line": 7}}),
         # Before any number.
         (_making("c collected"), {"reading": {"homoglyphs": [LETTER]}}, {"cyrillic_homoglyph": {"line": 3}}),
+        # What the code makes of x says more than that all of it is equal.
+        (
+            lambda case: 0 * case.expected,
+            {"reading": {"formulas": {"g": "tanh(x_g * h_g)"}}},
+            {"other_formula": {"variant": "read"}, "constant_output": {}},
+        ),
         # The answer shows the width, which is not told of every layer too; or it is a default of the constructor.
         (lambda case: _odd(case)[..., :-1], {"parts": {"misshapen": NARROW}}, {"wrong_shape": {}}),
         (
             lambda case: np.zeros((*case.expected.shape[:2], 64)),
             {"constructed": WIDE},
             {"wrong_shape": {"default_of": "n", "width": 64}},
+        ),
+        (
+            lambda case: case.expected[..., :5],
+            {"parts": {"found": ["out.kernel (32, 5)", "out.bias (5,)", "x.kernel (16, 128)"]}},
+            {"wrong_shape": {"last_weight": "out.kernel", "width": 5}},
         ),
         # A loop that is not entered while the model is built has made no weights.
         (
@@ -250,6 +282,13 @@ def _fails(message, lines=(3,)):
             {"parts": {"misshapen": [ONE_UNIT], "without_weights": {"kernel": "O"}}},
             {"returns_c": {}},
         ),
+        (
+            lambda case: np.concatenate([0 * case.expected[:, :1], case.expected[:, 1:]], axis=1),
+            {},
+            {"off_by_one": {"variant": "zeros", "steps": "first"}},
+        ),
+        (_making("h stays"), {}, {"h_not_updated": {}}),
+        (_making("h stays"), {"parts": {"without_weights": {"recurrent_kernel": "ICO"}}}, {"recurrent_missing": {}}),
         (_making("no h layer in f"), {}, {"recurrent_missing": {"gates": ["F"], "variant": "gates"}}),
         (None, {"hard_coded": {"batch": 10}}, {"hardcoded_batch": {"works": 10, "needed": 2}}),
         (
@@ -259,7 +298,11 @@ def _fails(message, lines=(3,)):
         ),
         (None, _fails("Incompatible shapes: [100,32] vs. [2,32]"), {"raises_in_call": {"variant": "batch_loop"}}),
         (None, _fails("Incompatible shapes: [2,100,32] vs. [2,32]"), {"raises_in_call": {"variant": "all_steps"}}),
-        (None, _fails("Incompatible shapes: [2,31] vs. [2,32]"), {"raises_in_call": {"variant": "shapes"}}),
+        (
+            None,
+            _fails("Incompatible shapes: [2,31] vs. [2,32]"),
+            {"raises_in_call": {"variant": "shapes", "sizes": ["batch = 2", "units = 32"]}},
+        ),
     ],
 )
 def test_the_cause_that_says_most_comes_first(evidence_of, respond, run, told):

@@ -271,6 +271,7 @@ SOURCE = """class LSTMCell(tf.keras.Model):
         super().__init__()
         self.fcXO = tf.keras.layers.Dense(h_size)
         self.units : int = h_size
+        self.Wf, self.W0 = self.made()
 
     def call(x, h, c):
         return self.step(fcXO(x))
@@ -322,6 +323,7 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
     ("message", "variant", "similar"),
     [
         ("'LSTMCell' object has no attribute 'fcX0'", "zero", "fcXO"),
+        ("'LSTMCell' object has no attribute 'Wo'", "zero", "W0"),
         ("'LSTMCell' object has no attribute 'unit'", "similar", "units"),
         ("'LSTMCell' object has no attribute 'qwertz'", "own", None),
         ("'LSTMCell' object has no attribute 'fcXI'", "own", None),

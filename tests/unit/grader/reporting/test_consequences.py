@@ -75,6 +75,13 @@ def test_a_gradient_that_is_missing_elsewhere_is_a_mistake_of_its_own(without_ou
     assert "trainability" not in _causes(evidence)
 
 
+def test_a_last_step_that_nothing_computes_gets_no_gradient(evidence_of):
+    last = next(mistake for mistake in bank() if mistake.name == "zeros for the last step")
+    evidence = evidence_of(lambda case: replay((last,), case))
+    unreached = dict.fromkeys(["cell.fcXO.kernel (kernel O)", "cell.fcHF.kernel (recurrent_kernel F)"])
+    assert _causes(_with_gradients(evidence, unreached, first_timestep=None))["trainability"] == "missing_step"
+
+
 def test_without_a_diagnosis_the_exercises_own_input_is_to_be_corrected_first(evidence_of):
     evidence = evidence_of(
         lambda case: case.expected + np.linspace(0, 0.3, case.expected.size).reshape(case.expected.shape) ** 3
