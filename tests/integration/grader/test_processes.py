@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -68,9 +67,7 @@ def processes(own_references: ReferenceStore, actor: Box) -> Iterator[GradeProce
 
 
 def _same(report: Report) -> str:
-    """What each process says alike: not its times, nor the last bits of a gradient's error, which can be 0 or 4e-16."""
-    text = report.model_copy(update={"timing": None, "receipt": None}).model_dump_json()
-    return re.sub(r'"error":\d[^,}]*', '"error":0', text)
+    return report.model_copy(update={"timing": None, "receipt": None}).model_dump_json()
 
 
 @pytest.mark.parametrize("content", ["right", "wrong"])
