@@ -1,6 +1,7 @@
 """The API around an upload: its answers and waits, its refusals, its tokens and its document."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.types import Message
 
+from app.access.tokens import find_token
 from app.answers import ANSWERS
 from app.api.openapi import EXAMPLE_PARAMS
 from app.http import bodies
@@ -265,6 +267,11 @@ async def test_token_is_checked_before_the_upload_is_read(nobody: Browser) -> No
 
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": "1"}
     assert_problem(await nobody.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
+
+
+async def test_tokens_are_stored_hashed(service: Service) -> None:
+    async with service.services.database.read() as session:
+        assert await find_token(session, hashlib.sha256(OWNER_TOKEN.encode()).hexdigest())
 
 
 # The document
