@@ -89,7 +89,7 @@ bench: setup  ## measure what a grade costs, with BASE=FOLDER against another ve
 
 SEED := 1
 mutations: setup  ## print what the diagnosis says of wrong formulas that nobody has listed; SEED=N draws others
-	SHOW=1 SEED=$(SEED) $(BIN)/pytest -q -s tests/benchmarks/test_mutations.py --benchmark-only
+	SHOW=1 OPENBLAS_NUM_THREADS=1 SEED=$(SEED) $(BIN)/pytest -q -s tests/benchmarks/test_mutations.py --benchmark-only
 
 bench-load: setup  ## measure a deadline on both databases; takes ten minutes, with SHORT=1 three; to .benchmarks/bench-load.json
 	$(call benchmark,test_load.py tests/benchmarks/test_launches.py $(if $(SHORT),-k "accepting or launches"),bench-load.json)
