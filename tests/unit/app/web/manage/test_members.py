@@ -172,7 +172,7 @@ async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Servi
 async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service, browser: Browser) -> None:
     shown = (await roster(service, browser, table="id\tname\nst1\tAnna\nst2\tGarc?a\n")).text
     assert "Anna" in shown
-    assert "1 name seems to have lost letters before the file came here (line 3)." in shown
+    assert "The letters of 1 name seem to have been damaged before the file came here (line 3)." in shown
     refused = await roster(service, browser, table="colour\tsize\nred\t1\n")
     assert refused.status_code == 422
     assert "colour\tsize" in refused.text
