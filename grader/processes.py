@@ -162,7 +162,8 @@ class GradeProcesses:
                 stack.enter_context(their)
             process = subprocess.Popen(
                 [sys.executable, "-P", "-c", MAIN, str(self._cache_dir), *map(str, theirs)],
-                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                # Our arrays are small: a second thread costs CPU time, and gains none.
+                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 pass_fds=theirs,
                 start_new_session=True,
