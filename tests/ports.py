@@ -3,9 +3,6 @@
 import random
 import socket
 
-#: Names in this process's hands until it ends. Other processes of these tests see them.
-_CLAIMS: list[socket.socket] = []
-
 
 def free_port() -> int:
     """A port that nothing listens on, and that is given out once.
@@ -20,7 +17,7 @@ def free_port() -> int:
         try:
             claim.bind(f"\0port {port} of the tests of lstm-grader")
             with socket.create_server(("127.0.0.1", port)):
-                _CLAIMS.append(claim)
+                claim.detach()  # The name is in this process's hands until it ends, and others of these tests see it.
                 return port
         except OSError:
             claim.close()
