@@ -126,11 +126,14 @@ class Builder:
         """
         numbers = [n for n in _numbers(self._names) if 1 < n <= LARGEST_TRIED]
         started = time.process_time()
-        for name in ("batch", "units"):
-            for number in [n for n in numbers if n != sizes[name]][:MOST_TRIED]:
+        for name, beside in (("batch", "units"), ("units", "batch")):
+            taken = {sizes[each] for each in sizes if each != beside}
+            for number in [n for n in numbers if n not in taken][:MOST_TRIED]:
                 if time.process_time() - started > SECONDS:
                     return {}
                 other = sizes | {name: number}
+                if number == sizes[beside]:
+                    other[beside] += 1  # Equal sizes fit where none is fixed, too.
                 try:
                     plan = next(self._plans(other))
                     like_x = tf.zeros((other["batch"], other["timesteps"], other["features"])) + x[:1, :1]
