@@ -70,7 +70,7 @@ unexport PYTHONDONTWRITEBYTECODE
 test: setup  ## run what a change can break (11 minutes), in three processes (make test WORKERS=4: in four)
 	$(PYTEST) -m "not thorough"
 
-test-all: setup peers  ## run every test once, those of make test among them (30 minutes)
+test-all: setup peers  ## run every test once, those of make test among them (half an hour)
 	$(PYTEST)
 
 test-unit: setup  ## run those of make test that need no TensorFlow, process or socket (minutes)

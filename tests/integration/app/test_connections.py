@@ -68,6 +68,22 @@ async def finish(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sen
     return head + await reader.readexactly(1)
 
 
+@contextlib.asynccontextmanager
+async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Send byte by byte meanwhile. A byte after the end is answered with a reset, which can overtake the answer."""
+
+    async def drip() -> None:
+        while not reader.at_eof():
+            writer.write(b"x")
+            await asyncio.sleep(0.01)  # Sleeps: a client that sends slowly is refused here.
+
+    sending = asyncio.create_task(drip())
+    with contextlib.suppress(ConnectionResetError):
+        yield
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+
+
 @pytest.mark.parametrize("sent", [b"", HALF], ids=["nothing", "half a header"])
 async def test_a_header_that_does_not_end_in_time_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
@@ -83,18 +99,8 @@ async def test_headers_that_come_byte_by_byte_are_given_up(tmp_path: Path, monke
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         reader, writer = await begin(port)
-
-        async def drip() -> None:
-            while not reader.at_eof():
-                writer.write(b"x")
-                await asyncio.sleep(0.01)  # Sleeps: a client that sends slowly is refused here.
-
-        dripping = asyncio.create_task(drip())
-        # A byte that arrives when it is closed already is answered with a reset, which can overtake the answer.
-        with contextlib.suppress(ConnectionResetError):
+        async with dripping(reader, writer):
             assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
-        dripping.cancel()
-        await asyncio.gather(dripping, return_exceptions=True)
 
 
 async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(
@@ -104,17 +110,8 @@ async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         reader, writer = await begin(port, HALF.replace(b"/ ", b"/refused ").replace(b"4", b"60000") + b"1\r\n\r\n")
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-
-        async def drip() -> None:
-            while not reader.at_eof():
-                writer.write(b"x")
-                await asyncio.sleep(0.01)  # Sleeps: a client that sends slowly is refused here.
-
-        dripping = asyncio.create_task(drip())
-        with contextlib.suppress(ConnectionResetError):
+        async with dripping(reader, writer):
             await asyncio.wait_for(reader.read(), SECONDS)
-        dripping.cancel()
-        await asyncio.gather(dripping, return_exceptions=True)
 
 
 async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def _fails(message, lines=(3,)):
         (_unlike, {"reading": {"global_x": [{"line": 7, "shape_only": False}]}}, {"global_x": {"line": 7}}),
         # Before any number.
         (_making("c collected"), {"reading": {"homoglyphs": [LETTER]}}, {"cyrillic_homoglyph": {"line": 3}}),
-        # What the code makes of x says more than that all of it is equal.
+        # A formula in the code says more than that all numbers are equal.
         (
             lambda case: 0 * case.expected,
             {"reading": {"formulas": {"g": "tanh(x_g * h_g)"}}},
