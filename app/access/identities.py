@@ -29,6 +29,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.access import persons
 from app.courses import changes
+from app.errors import existing
 from app.errors.members import EmailTaken, PersonNotFound
 from app.errors.ways_in import IdentityNotFound, MemberClaimed, PersonInCourse
 from app.mail.addresses import comparable, domain_of, is_address
@@ -88,12 +89,10 @@ async def detach(session: AsyncSession, person_id: str, identity_id: str, made_b
     turns = [] if known is None else [f"identity:{known.issuer}:{known.subject}"]
     # The identity's turn keeps sign-ins with it waiting, and the person's turn keeps merges from moving it.
     await take_turns(session, [f"person:{person_id}", *turns])
-    if await session.get(Person, person_id) is None:
-        raise PersonNotFound
+    existing(await session.get(Person, person_id), PersonNotFound)
     of_person = Identity.id == identity_id, Identity.person_id == person_id
-    identity = await session.scalar(select(Identity).where(*of_person).execution_options(populate_existing=True))
-    if identity is None:
-        raise IdentityNotFound
+    known = await session.scalar(select(Identity).where(*of_person).execution_options(populate_existing=True))
+    identity = existing(known, IdentityNotFound)
     for member in await session.scalars(select(Membership).where(Membership.person_id == person_id)):
         changes.log(session, member, made_by, {"identity": identity.id}, {})
     await session.execute(delete(Session).where(Session.person_id == person_id))

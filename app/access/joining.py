@@ -6,6 +6,7 @@ person.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
@@ -16,11 +17,13 @@ from app.access import links
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret, new_token
 from app.courses import changes, members
+from app.errors import existing
 from app.errors.courses import CourseArchived
 from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, JoinLinkNotFound, JoinLinkRevoked
 from app.storage import turns
 from app.storage.models import Course, JoinLink, Membership, Person, Token, new_id, utc_now
+from app.storage.paging import Paging
 
 #: The beginning of a newcomer's external id, until a teacher sets the one of the grade book.
 NEW = "new-"
@@ -85,11 +88,10 @@ def address(url: str, secret: str) -> str:
     return f"{url}/join/{secret}"
 
 
-async def list_links(session: AsyncSession, course_id: str, *, limit: int, before: str | None = None) -> list[JoinLink]:
+async def list_links(session: AsyncSession, course_id: str, paging: Paging) -> Sequence[JoinLink]:
     """List the newest join links of a course, ended ones too."""
-    conditions = [JoinLink.course_id == course_id, *([JoinLink.id < before] if before else [])]
-    rows = await session.scalars(select(JoinLink).where(*conditions).order_by(JoinLink.id.desc()).limit(limit))
-    return list(rows)
+    of_course = select(JoinLink).where(JoinLink.course_id == course_id)
+    return (await session.scalars(paging.of(of_course, JoinLink.id))).all()
 
 
 async def revoke(session: AsyncSession, course_id: str, link_id: str) -> None:
@@ -186,9 +188,7 @@ async def join_as(session: AsyncSession, secret: str, person: Person, claimed_id
 async def _find(session: AsyncSession, secret: str, *, locked: bool = False) -> tuple[JoinLink, Course]:
     """Find a link. While it is locked, nobody else joins through it, so uses never exceed its limit."""
     query = select(JoinLink).where(JoinLink.sha256 == hash_secret(secret))
-    link = await session.scalar(query.with_for_update() if locked else query)
-    if link is None:
-        raise JoinLinkNotFound
+    link = existing(await session.scalar(query.with_for_update() if locked else query), JoinLinkNotFound)
     return link, await session.get_one(Course, link.course_id)
 
 

@@ -21,12 +21,15 @@ from sqlalchemy.orm import joinedload
 from app.access import notebooks
 from app.access.rights import Right
 from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token, sign_in_link
+from app.errors import existing
 from app.errors.members import MemberNotFound
 from app.errors.requests import SessionMissing
 from app.errors.uploads import MemberRemoved
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
+from app.storage.memberships import are_students, is_student, with_persons
 from app.storage.models import Course, Identity, JoinLink, MemberRole, Membership, Session, Token, utc_now
+from app.storage.paging import Paging
 from app.storage.turns import take_turns
 from grader.batch.cells import as_text
 
@@ -64,15 +67,14 @@ async def choose(
     """
     conditions = [Membership.course_id == maker.course_id]
     if ids is None:
-        conditions += [Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None)]
+        conditions.append(is_student())
     else:
         conditions.append(Membership.id.in_(ids))
     if never_used:
         used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
         signed_on = exists().where(Identity.person_id == Membership.person_id)
         conditions += [~used, ~signed_on]
-    chosen = select(Membership).where(*conditions).options(joinedload(Membership.person)).order_by(Membership.id)
-    members = (await session.scalars(chosen)).all()
+    members = (await session.scalars(with_persons(*conditions).order_by(Membership.id))).all()
     if ids is not None and not never_used and len(members) < len(set(ids)):
         raise MemberNotFound
     check(maker, members)
@@ -163,12 +165,8 @@ async def usage(session: AsyncSession, course_id: str) -> Usage:
     signed_on = exists().where(Identity.person_id == Membership.person_id)
     has_link = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.revoked_at.is_(None))
     has_arrived = or_(used, signed_on)
-    counted = select(func.count(), func.count().filter(has_arrived), func.count().filter(~has_arrived, has_link)).where(
-        Membership.course_id == course_id,
-        Membership.role == MemberRole.STUDENT,
-        Membership.removed_at.is_(None),
-    )
-    return Usage(*(await session.execute(counted)).one())
+    counted = select(func.count(), func.count().filter(has_arrived), func.count().filter(~has_arrived, has_link))
+    return Usage(*(await session.execute(counted.where(are_students(course_id)))).one())
 
 
 async def find_last(
@@ -260,36 +258,25 @@ async def use(session: AsyncSession, link: Token) -> None:
     await session.execute(locked)
     now = utc_now()
     valid = select(Token.used_at).where(Token.id == link.id, is_valid(now))
-    row = (await session.execute(valid)).one_or_none()
-    if row is None:
-        raise SessionMissing
+    row = existing((await session.execute(valid)).one_or_none(), SessionMissing)
     if row.used_at is None:
         await session.execute(update(Token).where(Token.id == link.id).values(used_at=now))
         await _end(session, and_(Token.membership_id == link.membership_id, Token.id < link.id))
 
 
 async def list_links(
-    session: AsyncSession, viewer: Principal, *, limit: int, before: str | None = None, member_id: str | None = None
+    session: AsyncSession, viewer: Principal, paging: Paging, *, member_id: str | None = None
 ) -> Sequence[tuple[Token, Membership]]:
     """List the newest links of the viewer's course that `viewer` may manage, ended ones too.
 
     Args:
-        before: the id of a link; only older ones are listed.
         member_id: list only this member's.
     """
     conditions = [Token.is_link, Token.course_id == viewer.course_id, managed_by(viewer)]
-    if before is not None:
-        conditions.append(Token.id < before)
     if member_id is not None:
         conditions.append(Token.membership_id == member_id)
-    rows = await session.execute(
-        select(Token, Membership)
-        .join(Membership, Membership.id == Token.membership_id)
-        .where(*conditions)
-        .options(joinedload(Membership.person))
-        .order_by(Token.id.desc())
-        .limit(limit)
-    )
+    listed = select(Token, Membership).join(Membership, Membership.id == Token.membership_id).where(*conditions)
+    rows = await session.execute(paging.of(listed.options(joinedload(Membership.person)), Token.id))
     return [(token, member) for token, member in rows]
 
 

@@ -16,9 +16,11 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal, hash_secret, is_valid, new_token
+from app.errors import existing
 from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import NotebookCodeUnusable
-from app.storage.models import Course, MemberRole, Membership, NotebookCode, Role, Token, utc_now
+from app.storage.memberships import is_student
+from app.storage.models import Course, Membership, NotebookCode, Role, Token, utc_now
 from app.storage.updates import update_rows
 
 #: Capitals and digits that look alike are left out.
@@ -52,9 +54,7 @@ async def make_code(session: AsyncSession, holder: Principal, assignment_id: str
     """
     # Locked, so that of two codes made at once one replaces the other.
     query = select(Membership.id).where(Membership.id == holder.membership_id, Membership.removed_at.is_(None))
-    member_id = await session.scalar(query.with_for_update(key_share=True))
-    if member_id is None:
-        raise MemberRemoved
+    member_id = existing(await session.scalar(query.with_for_update(key_share=True)), MemberRemoved)
     await session.execute(delete(NotebookCode).where(NotebookCode.membership_id == member_id))
     code = new_code()
     session.add(
@@ -85,13 +85,10 @@ async def exchange(session: AsyncSession, code: str, where: str) -> tuple[Token,
         .where(NotebookCode.sha256 == hash_code(code), NotebookCode.expires_at > utc_now())
         .returning(NotebookCode.membership_id, NotebookCode.assignment_id, NotebookCode.language)
     )
-    if (row := taken.one_or_none()) is None:
-        raise NotebookCodeUnusable
-    student = Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None), Course.archived_at.is_(None)
+    row = existing(taken.one_or_none(), NotebookCodeUnusable)
     of = select(Membership).join(Course, Course.id == Membership.course_id)
-    member = await session.scalar(of.where(Membership.id == row.membership_id, *student))
-    if member is None:
-        raise NotebookCodeUnusable
+    student = of.where(Membership.id == row.membership_id, is_student(), Course.archived_at.is_(None))
+    member = existing(await session.scalar(student), NotebookCodeUnusable)
     secret = new_token()
     token = Token(
         name=where,

@@ -25,17 +25,14 @@ from app.errors.members import (
     SameMember,
 )
 from app.storage.models import Identity, Membership, Merge, Person, Session, utc_now
+from app.storage.paging import Paging
 from app.storage.turns import take_turns
 
 
-async def list_merges(session: AsyncSession, *, limit: int, before: str | None = None) -> Sequence[Merge]:
-    """List the newest merges of persons, undone ones too.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    conditions = [Merge.kept_person_id.is_not(None), *([Merge.id < before] if before else [])]
-    return (await session.scalars(select(Merge).where(*conditions).order_by(Merge.id.desc()).limit(limit))).all()
+async def list_merges(session: AsyncSession, paging: Paging) -> Sequence[Merge]:
+    """List the newest merges of persons, undone ones too."""
+    of_persons = select(Merge).where(Merge.kept_person_id.is_not(None))
+    return (await session.scalars(paging.of(of_persons, Merge.id))).all()
 
 
 async def merges_of(session: AsyncSession, person_id: str) -> Sequence[Merge]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.access import notebooks
 from app.access.tokens import Principal, find_holders, hash_secret, holders, is_valid
+from app.errors import existing
 from app.errors.requests import SessionMissing
 from app.storage.database import Database
 from app.storage.models import Course, Membership, NotebookCode, Person, Session, Submission, Token, utc_now
@@ -193,9 +194,7 @@ async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, C
         own = select(Token.id, Membership.person_id).outerjoin(Membership, Membership.id == Token.membership_id)
         of_token = Token.sha256 == sha256, Token.assignment_id.is_(None), is_valid(utc_now())
         owner, unstored = (await session.execute(own.where(*of_token))).one_or_none(), 1
-    if owner is None:
-        raise SessionMissing
-    token_id, person_id = owner
+    token_id, person_id = existing(owner, SessionMissing)
     members = select(Membership.id).where(Membership.person_id == person_id)
     if person_id is None:
         return None, Session.token_id == token_id, members, unstored

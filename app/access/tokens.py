@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import ADDING, Right
 from app.courses import members
+from app.errors import existing
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.requests import NotPermitted
@@ -26,6 +27,7 @@ from app.errors.uploads import MemberRemoved
 from app.errors.ways_in import LinkUnusable
 from app.onward import HOME
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Role, Session, Token, utc_now
+from app.storage.paging import EVERY_ROW, Paging
 from app.storage.updates import update_rows
 
 OWNER = "owner"
@@ -201,10 +203,7 @@ async def existing_token(session: AsyncSession, secret: str) -> Token:
     Raises:
         LinkUnusable: nobody has it.
     """
-    token = await find_token(session, hash_secret(secret))
-    if token is None:
-        raise LinkUnusable
-    return token
+    return existing(await find_token(session, hash_secret(secret)), LinkUnusable)
 
 
 async def find_holders(session: AsyncSession, sha256s: Collection[str]) -> dict[str, Principal]:
@@ -264,16 +263,10 @@ async def add_token(
     return token
 
 
-async def list_tokens(
-    session: AsyncSession, viewer: Principal, *, limit: int | None = None, before: str | None = None
-) -> Sequence[Token]:
-    """List the newest tokens that `viewer` may manage, ended ones too, without personal links (`links.list_links`).
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    conditions = [managed_by(viewer), ~Token.is_link, *([Token.id < before] if before else [])]
-    return (await session.scalars(select(Token).where(*conditions).order_by(Token.id.desc()).limit(limit))).all()
+async def list_tokens(session: AsyncSession, viewer: Principal, paging: Paging = EVERY_ROW) -> Sequence[Token]:
+    """List the newest tokens that `viewer` may manage, ended ones too, without personal links (`links.list_links`)."""
+    managed = select(Token).where(managed_by(viewer), ~Token.is_link)
+    return (await session.scalars(paging.of(managed, Token.id))).all()
 
 
 async def revoke_token(session: AsyncSession, token_id: str, viewer: Principal) -> bool:

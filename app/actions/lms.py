@@ -10,6 +10,7 @@ from app.actions.fields import ID, ActionRequest
 from app.courses import course as courses
 from app.courses import uses
 from app.courses.uses import UsedAssignment
+from app.errors import existing
 from app.errors.lti import LinkNotFound
 from app.lti import memberships
 from app.lti.grades import connection
@@ -31,11 +32,10 @@ async def read_members(actor: Actor, context_id: str, services: PlatformServices
     """
     async with actor.database.read() as session:
         context, platform = await connection.find_context(session, actor.course_id, context_id)
-    if context.memberships_url is None or platform.confirmed_at is None:
-        raise LinkNotFound
+    address = existing(context.memberships_url if platform.confirmed_at else None, LinkNotFound)
     asked_at = utc_now()
     with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
-        listed = await memberships.read(services, platform, context.memberships_url)
+        listed = await memberships.read(services, platform, address)
     asker = actor.holder.membership_id
     return await memberships.apply(actor.database, platform, context, listed, asked_at, asked_by=asker)
 

@@ -11,6 +11,7 @@ from app.access.rights import Right
 from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Id, Language, Name, Points, Words
 from app.courses import course as courses
+from app.errors import existing
 from app.errors.members import MemberNotFound
 from app.errors.outgoing import MailNotSet
 from app.errors.teaching import LetterRepeated
@@ -44,9 +45,7 @@ async def switch_news_mail(actor: Writer, wanted: SwitchNewsMail) -> None:
         MemberNotFound: the holder is no member.
     """
     member = await actor.session.get(Membership, actor.holder.membership_id) if actor.holder.membership_id else None
-    if member is None:
-        raise MemberNotFound
-    await news_mail.switch(actor.session, member.person_id, off=wanted.off)
+    await news_mail.switch(actor.session, existing(member, MemberNotFound).person_id, off=wanted.off)
 
 
 async def end_news_mail(database: Database, secret: str) -> None:

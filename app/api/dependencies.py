@@ -19,6 +19,7 @@ from app.http.auth.holders import ActorFor, TokenFor
 from app.http.parameters import IDS, IdempotencyKey, Omittable, ids_in
 from app.http.texts import language_of
 from app.services import services
+from app.storage.paging import Paging
 from grader import Assignment
 
 Row = TypeVar("Row")
@@ -120,31 +121,12 @@ Limit = Annotated[int, Query(ge=1, le=200, description="how many at most")]
 Cursor = Annotated[Omittable[Id], Query(description="`next_cursor` of the page before; by default the first page")]
 
 
-@dataclass(frozen=True)
-class Paging:
-    """The part of a list that a request asks for: at most `limit` rows after `cursor`."""
-
-    limit: int
-    cursor: str | None
-
-    @property
-    def rows(self) -> dict[str, Any]:
-        """The arguments of a query. It finds one row more than are shown if there is another page."""
-        return {"limit": self.limit + 1, "before": self.cursor}
-
-    def page(
-        self, rows: Sequence[Row], body: Callable[[Row], Item], id_of: Callable[[Row], object] = attrgetter("id")
-    ) -> Page[Item]:
-        """Return the page with these rows.
-
-        Args:
-            rows: found with `rows`.
-            body: of a row.
-            id_of: the cursor of a row, after which the next page begins.
-        """
-        shown = rows[: self.limit]
-        next_cursor = str(id_of(shown[-1])) if len(rows) > self.limit else None
-        return Page(items=list(map(body, shown)), next_cursor=next_cursor)
+def page_of(
+    paging: Paging, rows: Sequence[Row], body: Callable[[Row], Item], id_of: Callable[[Row], object] = attrgetter("id")
+) -> Page[Item]:
+    """Return the page with these rows. Args: body: of a row; see also `Paging.cut`."""
+    shown, next_cursor = paging.cut(rows, id_of)
+    return Page(items=list(map(body, shown)), next_cursor=next_cursor)
 
 
 async def _paging(limit: Limit = 50, cursor: Cursor = None) -> Paging:

@@ -105,17 +105,17 @@ def _line(progress: RegradeProgress) -> str:
 
 
 async def _changes(database: Database, id: str) -> AsyncIterator[RegradeChange]:
+    from app.storage.paging import Paging
     from app.teaching import regrades
 
-    after = None
-    while True:
+    cursor: str | None = ""
+    while cursor is not None:
+        paging = Paging(AT_ONCE, cursor)
         async with database.read() as session:
-            items = await regrades.list_items(session, id, only_changed=True, limit=AT_ONCE, after=after)
-        for item in items:
+            items = await regrades.list_items(session, id, paging, only_changed=True)
+        shown, cursor = paging.cut(items, lambda item: item.submission.id)
+        for item in shown:
             yield item
-        if len(items) < AT_ONCE:
-            return
-        after = items[-1].submission.id
 
 
 def _change(item: RegradeChange) -> str:

@@ -6,16 +6,15 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
 
+from app.courses.assignments import Rules
+from app.storage.memberships import with_persons
 from app.storage.models import Change, Course, CourseAssignment, Membership
+from app.storage.paging import Paging
 
 SUBJECTS = {Course: "course", CourseAssignment: "assignment", Membership: "member"}
 #: The dates and rules of a course's assignment (`assignments.Rules`).
-RULES = (
-    *("opens", "due", "closes"),
-    *("late_percent_per_day", "late_percent_max", "limit", "cooldown_seconds", "counts", "checks_per_hour"),
-)
+RULES = tuple(Rules.model_fields)
 #: Values that are the id of another member.
 LINKS = ("joined", "joined_to")
 #: Every value that a line may concern, by its subject. Pages have words for each.
@@ -69,9 +68,8 @@ def log(
 async def list_changes(
     session: AsyncSession,
     course_id: str,
+    paging: Paging,
     *,
-    limit: int,
-    before: int | None = None,
     subject: str | None = None,
     member_id: str | None = None,
     made_by: str | None = None,
@@ -79,16 +77,13 @@ async def list_changes(
     """List the newest changes of a course.
 
     Args:
-        before: an id; only older ones are listed.
         subject: a value of `SUBJECTS`; None: any.
         member_id: only what concerns this member.
         made_by: only changes by this name.
     """
     filters = {Change.subject: subject, Change.membership_id: member_id, Change.made_by: made_by}
     conditions = [Change.course_id == course_id, *(column == value for column, value in filters.items() if value)]
-    if before is not None:
-        conditions.append(Change.id < before)
-    return (await session.scalars(select(Change).where(*conditions).order_by(Change.id.desc()).limit(limit))).all()
+    return (await session.scalars(paging.of(select(Change).where(*conditions), Change.id))).all()
 
 
 async def makers(session: AsyncSession, course_id: str) -> Sequence[str]:
@@ -110,10 +105,6 @@ async def subjects_of(session: AsyncSession, course_id: str, entries: Sequence[C
     ids = {change.subject_id for change in entries}
     sides = [side for change in entries for side in (change.before, change.after)]
     named = {value for side in sides for name in LINKS if (value := side.get(name))}
-    members = await session.scalars(
-        select(Membership)
-        .where(Membership.course_id == course_id, Membership.id.in_(ids | named))
-        .options(joinedload(Membership.person))
-    )
+    members = await session.scalars(with_persons(Membership.course_id == course_id, Membership.id.in_(ids | named)))
     uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id == course_id))
     return Subjects({each.id: each for each in members}, {each.id: each for each in uses})

@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, course, membership, uses
 from app.courses.uses import DATES
+from app.storage.memberships import with_persons
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, new_id, utc_now
 from grader import Assignment
 from grader.assignment import Deadline
@@ -106,15 +105,6 @@ def _move(moment: str, days: int, time_zone: str) -> str:
 
 
 async def _staff(session: AsyncSession, course_id: str) -> list[Membership]:
-    query = (
-        select(Membership)
-        .join(Membership.person)
-        .where(
-            Membership.course_id == course_id,
-            Membership.role != MemberRole.STUDENT,
-            Membership.removed_at.is_(None),
-        )
-        .options(contains_eager(Membership.person))
-        .order_by(Membership.id)
-    )
+    staff = Membership.role != MemberRole.STUDENT, Membership.removed_at.is_(None)
+    query = with_persons(Membership.course_id == course_id, *staff).order_by(Membership.id)
     return list(await session.scalars(query))

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses import changes
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, MemberRole, Membership, utc_now
+from app.storage.paging import EVERY_ROW, Paging
 
 #: Fields of an archived course that can still be changed.
 LEFT_IN_ARCHIVED = frozenset({"archived", "retention_days"})
@@ -78,16 +79,15 @@ async def add(
 
 
 async def list_courses(
-    session: AsyncSession, *, only: str | None = None, limit: int | None = None, before: str | None = None
+    session: AsyncSession, paging: Paging = EVERY_ROW, *, only: str | None = None
 ) -> Sequence[Course]:
     """List the newest courses.
 
     Args:
         only: the id of the only course that is shown; None: all are.
-        before: an id; only older ones are listed.
     """
-    conditions = [*([Course.id == only] if only else []), *([Course.id < before] if before else [])]
-    return (await session.scalars(select(Course).where(*conditions).order_by(Course.id.desc()).limit(limit))).all()
+    courses = select(Course).where(Course.id == only) if only else select(Course)
+    return (await session.scalars(paging.of(courses, Course.id))).all()
 
 
 async def has_only_default(session: AsyncSession) -> bool:

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
+from app.errors import existing
 from app.errors.teaching import ExtensionNotFound
 from app.storage.models import CourseAssignment, Extension, Membership, new_id, utc_now
+from app.storage.paging import Paging
 from app.storage.passback import grades_changed
 from grader import Assignment
 
@@ -60,22 +62,17 @@ async def find_all(session: AsyncSession, membership_ids: Collection[str]) -> di
 
 
 async def list_extensions(
-    session: AsyncSession, course_id: str, *, limit: int, before: str | None = None
+    session: AsyncSession, course_id: str, paging: Paging
 ) -> Sequence[tuple[Extension, Membership, CourseAssignment]]:
-    """List the newest extensions of a course, with members and persons.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    rows = await session.execute(
+    """List the newest extensions of a course, with members and persons."""
+    query = (
         select(Extension, Membership, CourseAssignment)
         .join(Membership, Membership.id == Extension.membership_id)
         .join(CourseAssignment, CourseAssignment.id == Extension.course_assignment_id)
-        .where(CourseAssignment.course_id == course_id, *([Extension.id < before] if before else []))
+        .where(CourseAssignment.course_id == course_id)
         .options(joinedload(Membership.person))
-        .order_by(Extension.id.desc())
-        .limit(limit)
     )
+    rows = await session.execute(paging.of(query, Extension.id))
     return [(extension, member, use) for extension, member, use in rows]
 
 
@@ -113,9 +110,7 @@ async def remove(session: AsyncSession, member: Membership, use: CourseAssignmen
     Raises:
         ExtensionNotFound
     """
-    extension = await find(session, member, use)
-    if extension is None:
-        raise ExtensionNotFound
+    extension = existing(await find(session, member, use), ExtensionNotFound)
     changes.log(session, member, made_by, _log_values(extension, use), {})
     await session.delete(extension)
     await grades_changed(session, use.id, [member.id])

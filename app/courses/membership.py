@@ -11,17 +11,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, course, members
 from app.courses.matching import matches
+from app.errors import existing
 from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
 from app.errors.requests import NotPermitted
 from app.mail.addresses import comparable
+from app.storage.memberships import are_students, with_persons
 from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now
+from app.storage.paging import Paging
 from app.storage.updates import update_rows
 
 OF_PERSON = frozenset({"name", "email"})
+#: Students who are offered as perhaps the same one.
+MOST_ALIKE = 20
 #: How a member joined: the platform (`Identity`), a join link, or empty for a roster or a teacher.
 _WAY = func.coalesce(
     select(func.min(Identity.issuer))
@@ -65,19 +69,10 @@ class Members:
         return conditions
 
 
-async def list_members(
-    session: AsyncSession, course_id: str, chosen: Members, *, limit: int, before: str | None = None
-) -> Sequence[Membership]:
-    """List the newest of these members of a course, with their persons.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    conditions = await chosen.conditions(session, course_id)
-    if before:
-        conditions.append(Membership.id < before)
-    query = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
-    return (await session.scalars(query.order_by(Membership.id.desc()).limit(limit))).all()
+async def list_members(session: AsyncSession, course_id: str, chosen: Members, paging: Paging) -> Sequence[Membership]:
+    """List the newest of these members of a course, with their persons."""
+    chosen_ones = with_persons(*await chosen.conditions(session, course_id))
+    return (await session.scalars(paging.of(chosen_ones, Membership.id))).all()
 
 
 async def list_by_name(
@@ -89,9 +84,8 @@ async def list_by_name(
         offset: how many are left out at the beginning.
     """
     conditions = await chosen.conditions(session, course_id)
-    query = select(Membership).join(Membership.person).where(*conditions).options(contains_eager(Membership.person))
     places = {MemberRole.TEACHER: 0, MemberRole.ASSISTANT: 1, MemberRole.STUDENT: 2}
-    ordered = query.order_by(
+    ordered = with_persons(*conditions).order_by(
         case(places, value=Membership.role),
         func.coalesce(Membership.group, ""),
         func.lower(func.coalesce(Person.name, Membership.external_id, "")),
@@ -128,31 +122,13 @@ async def perhaps_the_same(session: AsyncSession, member: Membership) -> Sequenc
             own_way = await session.scalar(select(_WAY).where(Membership.id == member.id))
             namesake &= or_(Membership.confirmed_at.is_(None), own_way != _WAY)
         alike.append(namesake)
-    query = (
-        select(Membership)
-        .join(Membership.person)
-        .where(
-            Membership.course_id == member.course_id,
-            Membership.id != member.id,
-            Membership.role == MemberRole.STUDENT,
-            Membership.removed_at.is_(None),
-            or_(*alike),
-        )
-        .options(contains_eager(Membership.person))
-        .order_by(Membership.id)
-        .limit(20)
-    )
-    return (await session.scalars(query)).all()
+    others = with_persons(are_students(member.course_id), Membership.id != member.id, or_(*alike))
+    return (await session.scalars(others.order_by(Membership.id).limit(MOST_ALIKE))).all()
 
 
 async def by_ids(session: AsyncSession, course_id: str, ids: Collection[str]) -> dict[str, Membership]:
     """Find members of a course, with their persons, by their ids; those who are not there are missing."""
-    query = (
-        select(Membership)
-        .join(Membership.person)
-        .where(Membership.id.in_(ids), Membership.course_id == course_id)
-        .options(contains_eager(Membership.person))
-    )
+    query = with_persons(Membership.id.in_(ids), Membership.course_id == course_id)
     return {member.id: member for member in await session.scalars(query)}
 
 
@@ -185,19 +161,10 @@ async def find(session: AsyncSession, course_id: str, member_id: str, *, locked:
     Raises:
         MemberNotFound: the course has none with this id.
     """
-    query = (
-        select(Membership)
-        .join(Membership.person)
-        .where(Membership.id == member_id, Membership.course_id == course_id)
-        .options(contains_eager(Membership.person))
-        .execution_options(populate_existing=True)
-    )
+    query = with_persons(Membership.id == member_id, Membership.course_id == course_id)
     if locked:
         query = query.with_for_update(of=Membership, key_share=True)  # Uploads refer to the row, and go on.
-    member = await session.scalar(query)
-    if member is None:
-        raise MemberNotFound
-    return member
+    return existing(await session.scalar(query.execution_options(populate_existing=True)), MemberNotFound)
 
 
 async def add(

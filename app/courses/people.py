@@ -8,8 +8,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.matching import comparable, matches
+from app.errors import existing
 from app.errors.members import PersonNotFound
 from app.storage.models import Course, Identity, Membership, Person
+from app.storage.paging import Paging
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,13 @@ class PersonRecord:
         return (self.person.name or self.person.email or next(iter(ids), self.person.id)).strip()
 
 
-async def list_people(
-    session: AsyncSession, *, limit: int, before: str | None = None, text: str | None = None
-) -> list[PersonRecord]:
+async def list_people(session: AsyncSession, paging: Paging, *, text: str | None = None) -> list[PersonRecord]:
     """List the newest people.
 
     Args:
-        before: an id; only older ones are listed.
         text: words of the name, of addresses, and of ids in courses (`matching.matches`); or the person's own id.
     """
-    query = select(Person).order_by(Person.id.desc()).limit(limit)
-    if before:
-        query = query.where(Person.id < before)
+    query = paging.of(select(Person), Person.id)
     if text:
         texts = await _texts(session)
         query = query.where(Person.id.in_([id for id in texts if id == text or matches(text, *texts[id])]))
@@ -79,10 +76,7 @@ async def _texts(session: AsyncSession) -> dict[str, list[str | None]]:
 
 async def find(session: AsyncSession, person_id: str) -> PersonRecord:
     """Raises: PersonNotFound"""
-    person = await session.get(Person, person_id)
-    if person is None:
-        raise PersonNotFound
-    (record,) = await _records(session, [person])
+    (record,) = await _records(session, [existing(await session.get(Person, person_id), PersonNotFound)])
     return record
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
 from app.courses.assignments import Rules, find, in_course, turn_of, used_in
+from app.errors import existing
 from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.errors.uploads import AssignmentUnknown
 from app.storage.models import DEFAULT_COURSE, Adjustment, Comment, CourseAssignment, Extension, LtiLink, Submission
@@ -137,9 +138,7 @@ async def remove(session: AsyncSession, course_id: str, assignment_id: str, made
         AssignmentNotFound: the course does not use it.
         AssignmentInUse: there are submissions to it, or decisions about somebody's.
     """
-    use = await _take_row(session, course_id, assignment_id)
-    if use is None:
-        raise AssignmentNotFound
+    use = existing(await _take_row(session, course_id, assignment_id), AssignmentNotFound)
     if refusal := await in_use(session, use):
         raise refusal
     changes.log(session, use, made_by, values(use), {})

@@ -13,6 +13,7 @@ from app.http.texts import language_of
 from app.oidc.urls import is_loopback
 from app.services import service_url, services
 from app.storage.models import CourseAssignment, StoredReport
+from app.storage.paging import Paging
 from app.texts import title_of
 from grader import Report
 from grader.report.messages import render
@@ -32,14 +33,11 @@ def only_here(request: Request) -> str | None:
 
 
 def one_page(
-    name: str, rows: Sequence[Row], most: int = ROWS, id_of: Callable[[Row], object] = attrgetter("id")
+    name: str, paging: Paging, rows: Sequence[Row], id_of: Callable[[Row], object] = attrgetter("id")
 ) -> dict[str, Any]:
-    """Return the context of one page of a list: the rows, and as ``next`` the id after which another page begins.
-
-    Args:
-        rows: one more than `most` if there is another page.
-    """
-    return {name: rows[:most], "next": str(id_of(rows[most - 1])) if len(rows) > most else None}
+    """Return the context of one page of a list: the rows, and as ``next`` the cursor of the next page."""
+    shown, next_cursor = paging.cut(rows, id_of)
+    return {name: shown, "next": next_cursor}
 
 
 def cursor_of(cursor: str | None) -> str | None:

@@ -28,10 +28,12 @@ from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, lines_of, read_page_form, see_other
 from app.http.pages import page
 from app.http.parameters import IDS, ids_in
+from app.http.staff import ROWS, cursor_of
 from app.http.texts import language_of
 from app.http.ways_in import asked_page
 from app.services import Services, services
 from app.storage.models import Course
+from app.storage.paging import Paging
 
 #: A function of a `Visit`, and of parameters of the address by their names.
 Page = Callable[..., Awaitable[Response]]
@@ -122,6 +124,10 @@ class Visit(Actor):
             self.fields.typed.update(texts)
             await check_form_secret(self.request, form.get(FORM_FIELD))
             yield form, visit
+
+    def paging(self, most: int = ROWS, parameter: str = "page_from") -> Paging:
+        """Return the page of a list that the address asks for. A made-up cursor means the first one."""
+        return Paging(most, cursor_of(self.request.query_params.get(parameter)))
 
     def lead_to(self, path: str, said: str | None = None) -> Response:
         """Send the browser to a page of the course after a change (`see_other`)."""

@@ -20,6 +20,7 @@ from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access import tokens
 from app.access.tokens import Principal
+from app.errors import existing
 from app.errors.requests import NotAuthenticated
 from app.services import Services
 from app.storage.models import JobStatus, SubmissionEvent
@@ -77,10 +78,7 @@ async def current_rights(parts: Services, viewer: Principal) -> Principal:
         NotAuthenticated: they have ended meanwhile.
     """
     async with parts.database.read() as session:
-        now = await tokens.as_of_now(session, viewer)
-    if now is None:
-        raise NotAuthenticated
-    return now
+        return existing(await tokens.as_of_now(session, viewer), NotAuthenticated)
 
 
 async def current_rights_if_slow(parts: Services, viewer: Principal, began: float) -> Principal:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.courses import members
+from app.errors import existing
 from app.errors.members import PersonNotFound
 from app.privacy import mentions
 from app.storage.cascade import delete_rows
@@ -100,8 +101,7 @@ async def delete_person(database: Database, person_id: str) -> DeletedRows:
     """
     async with database.write() as session:
         # Locked, so that the person joins no course meanwhile.
-        if await session.get(Person, person_id, with_for_update=True) is None:
-            raise PersonNotFound
+        existing(await session.get(Person, person_id, with_for_update=True), PersonNotFound)
         people = await same_people(session, [person_id])
         memberships = await session.scalars(
             select(Membership).where(Membership.person_id.in_(people)).order_by(Membership.id)

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, inspect, or_, select, true
 from sqlalchemy.orm import undefer
 
+from app.errors import existing
 from app.errors.members import PersonNotFound
 from app.privacy.archives import Entry, archive_of, suffix_of
 from app.privacy.deletion import same_people, with_merged
@@ -110,8 +111,7 @@ async def scope_of_person(database: Database, person_id: str) -> Scope:
         PersonNotFound
     """
     async with database.read() as session:
-        if await session.get(Person, person_id) is None:
-            raise PersonNotFound
+        existing(await session.get(Person, person_id), PersonNotFound)
         people = await same_people(session, [person_id])
         members = await session.scalars(select(Membership).where(Membership.person_id.in_(people)))
         return Scope(people, await with_merged(session, members.all()), is_own=False)
@@ -124,9 +124,7 @@ async def scope_of_member(database: Database, member_id: str) -> Scope:
         PersonNotFound: the member was deleted meanwhile.
     """
     async with database.read() as session:
-        member = await session.get(Membership, member_id)
-        if member is None:
-            raise PersonNotFound
+        member = existing(await session.get(Membership, member_id), PersonNotFound)
         return Scope([member.person_id], await with_merged(session, [member]), is_own=True)
 
 

@@ -1,7 +1,4 @@
-"""Lists of submissions: filtered, the newest first, page by page.
-
-A page begins after an id instead of an offset, so that new submissions shift no row from one page to the next.
-"""
+"""Lists of submissions: filtered, the newest first, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
 from app.storage.models import JobStatus, StoredReport, Submission
+from app.storage.paging import Paging
 from app.submissions.reports import with_reports
 from app.submissions.repository import visible_to, waits_for_decision
 
@@ -51,13 +49,8 @@ class Selection:
 
 
 async def list_submissions(
-    session: AsyncSession, viewer: Principal, selection: Selection, *, limit: int, before: str | None = None
+    session: AsyncSession, viewer: Principal, selection: Selection, paging: Paging
 ) -> Sequence[tuple[Submission, StoredReport | None]]:
-    """List the newest submissions that `viewer` may see, each with its counting report, without the `body`.
-
-    Args:
-        before: an id, which sorts by time; only older submissions are listed.
-    """
-    conditions = visible_to(viewer), *selection.conditions(), *([Submission.id < before] if before else [])
-    rows = await session.execute(with_reports(*conditions).order_by(Submission.id.desc()).limit(limit))
-    return rows.all()
+    """List the newest submissions that `viewer` may see, each with its counting report, without the `body`."""
+    chosen = with_reports(visible_to(viewer), *selection.conditions())
+    return (await session.execute(paging.of(chosen, Submission.id))).all()

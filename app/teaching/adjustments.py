@@ -15,6 +15,7 @@ from sqlalchemy.orm import joinedload
 from app.courses import changes
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
+from app.storage.paging import Paging
 from app.storage.passback import grades_changed
 from app.submissions.grades import counted_grade, counted_grades
 from app.teaching.student_work import StudentWork
@@ -105,34 +106,23 @@ class CourseAdjustment:
 
 
 async def list_of_course(
-    session: AsyncSession,
-    assignments: Mapping[str, Assignment],
-    course_id: str,
-    *,
-    limit: int,
-    before: str | None = None,
-    ended_too: bool = False,
+    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, paging: Paging, *, ended_too: bool
 ) -> list[CourseAdjustment]:
     """List the newest adjustments of a course, with members and persons.
 
     Args:
-        before: an id; only older ones are listed.
         ended_too: list those that were replaced or withdrawn, too.
     """
-    conditions = [CourseAssignment.course_id == course_id]
-    if before:
-        conditions.append(Adjustment.id < before)
-    if not ended_too:
-        conditions.append(Adjustment.ended_at.is_(None))
-    rows = await session.execute(
+    query = (
         select(Adjustment, Membership, CourseAssignment)
         .join(Membership, Membership.id == Adjustment.membership_id)
         .join(CourseAssignment, CourseAssignment.id == Adjustment.course_assignment_id)
-        .where(*conditions)
+        .where(CourseAssignment.course_id == course_id)
         .options(joinedload(Membership.person))
-        .order_by(Adjustment.id.desc())
-        .limit(limit)
     )
+    if not ended_too:
+        query = query.where(Adjustment.ended_at.is_(None))
+    rows = await session.execute(paging.of(query, Adjustment.id))
     entries = [(adjustment, member, use) for adjustment, member, use in rows]
     members = {member.id: member for _, member, _ in entries}
     uses = {use.id: use for _, _, use in entries}

@@ -12,6 +12,7 @@ from app.errors.requests import NotPermitted
 from app.errors.submissions import SubmissionNotFound
 from app.errors.teaching import CommentNotFound
 from app.storage.models import Comment, Submission, new_id
+from app.storage.paging import Paging
 from app.teaching.student_work import StudentWork, list_rows
 
 
@@ -30,7 +31,7 @@ async def add(
         attempt = await session.get(Submission, submission_id)
         if attempt is None or not work.holds(attempt):
             raise SubmissionNotFound
-    newest = next(iter(await list_rows(session, work, Comment, limit=1)), None)
+    newest = next(iter(await list_rows(session, work, Comment, Paging(limit=1))), None)
     if newest is not None and (newest.text, newest.submission_id, newest.made_by) == (text, submission_id, made_by):
         return newest
     comment = Comment(

@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
 
 from app.courses import assignments as course_assignments
 from app.courses.assignments import used_in
 from app.errors.courses import AssignmentNotFound
-from app.storage.models import CourseAssignment, MemberRole, Membership
+from app.storage.memberships import are_students, with_persons
+from app.storage.models import CourseAssignment, Membership
+from app.storage.paging import Paging
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
 from grader import Assignment
@@ -84,20 +85,17 @@ async def list_grades(
     uses: Sequence[CourseAssignment],
     course_id: str,
     chosen: GradeFilter,
-    *,
-    limit: int,
-    after: str | None = None,
+    paging: Paging,
 ) -> Sequence[StudentGrades]:
     """List students of a course in the order in which they joined, with their grades.
 
     Args:
         uses: the assignments that are shown (`used_assignments`).
-        after: the id of a member; only later ones are listed.
     """
     listed: list[StudentGrades] = []
-    async for student in every_student(session, assignments, uses, course_id, chosen, after=after):
+    async for student in every_student(session, assignments, uses, course_id, chosen, after=paging.cursor):
         listed.append(student)
-        if len(listed) == limit:
+        if paging.is_full(listed):
             break
     return listed
 
@@ -109,24 +107,13 @@ async def every_student(
     course_id: str,
     chosen: GradeFilter,
     *,
-    after: str | None = None,
+    after: str | int | None = None,
 ) -> AsyncIterator[StudentGrades]:
     """Go through the students of a course in the order in which they joined; removed ones are left out."""
     while True:
-        rows = await session.scalars(
-            select(Membership)
-            .where(
-                Membership.course_id == course_id,
-                Membership.role == MemberRole.STUDENT,
-                Membership.removed_at.is_(None),
-                *chosen.conditions(),
-                *([Membership.id > after] if after else []),
-            )
-            .order_by(Membership.id)
-            .limit(AT_ONCE)
-            .options(joinedload(Membership.person))
-        )
-        members = rows.all()
+        later = [Membership.id > after] if after else []
+        students = with_persons(are_students(course_id), *chosen.conditions(), *later)
+        members = (await session.scalars(students.order_by(Membership.id).limit(AT_ONCE))).all()
         counted = await counted_grades(session, assignments, members, uses)
         for member in members:
             grades = {use.assignment_id: counted[member.id, use.id] for use in uses}

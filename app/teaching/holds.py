@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
+from app.errors import existing
 from app.errors.submissions import SubmissionNotFound
 from app.storage.models import HoldDecision, Membership, Submission, utc_now
 from app.submissions import reports
@@ -31,8 +32,8 @@ async def decide(
     """
     # The lock makes a second decision wait for the first, and lets reports, which refer to the row, be stored.
     turn = {"key_share": True}
-    if await session.get(Submission, submission.id, with_for_update=turn, populate_existing=True) is None:
-        raise SubmissionNotFound
+    there = await session.get(Submission, submission.id, with_for_update=turn, populate_existing=True)
+    existing(there, SubmissionNotFound)
     if submission.held_at is None:
         return False
     before = _log_values(submission)

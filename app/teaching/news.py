@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from app.storage.memberships import is_student
 from app.storage.models import (
     ID_LENGTH,
     Adjustment,
@@ -37,7 +38,6 @@ from app.storage.models import (
     CourseAssignment,
     Extension,
     HoldDecision,
-    MemberRole,
     Membership,
     Regrade,
     RegradeItem,
@@ -145,7 +145,7 @@ def stored_news(of: ColumnElement[bool]) -> Subquery:
     Args:
         of: a condition on `Membership`.
     """
-    theirs = of & (Membership.role == MemberRole.STUDENT) & Membership.removed_at.is_(None)
+    theirs = of & is_student()
     later = aliased(Adjustment)
     is_replaced = (
         select(later.id)

@@ -13,12 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.courses.course import keep_open
+from app.errors import existing
 from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
 from app.storage.updates import update_rows
 from app.submissions.new_grades import let_count
 from app.submissions.reports import counting_report_id
+from app.teaching.regrades import in_scope
 
 # Values in one statement.
 AT_ONCE = 1000
@@ -96,12 +98,8 @@ async def drop(session: AsyncSession, regrade_id: str, course: str | None = None
 
 async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> Regrade:
     """Find the preview; until the transaction ends, no other one applies or drops it, and its courses stay open."""
-    query = select(Regrade).where(Regrade.id == regrade_id)
-    if course is not None:
-        query = query.where(Regrade.course_id == course)
-    regrade = await session.scalar(query)
-    if regrade is None:
-        raise RegradeNotFound
+    query = select(Regrade).where(Regrade.id == regrade_id, in_scope(course))
+    regrade = existing(await session.scalar(query), RegradeNotFound)
     if not regrade.is_preview:
         raise RegradeNotPreview
     of_items = select(Submission.course_id).join(RegradeItem, RegradeItem.submission_id == Submission.id)
@@ -112,10 +110,7 @@ async def _lock(session: AsyncSession, regrade_id: str, course: str | None) -> R
         await keep_open(session, course_id)
     # Not the strongest lock: a worker that is storing a report of it goes on.
     locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    regrade = await session.scalar(locked)
-    if regrade is None:
-        raise RegradeNotFound
-    return regrade
+    return existing(await session.scalar(locked), RegradeNotFound)
 
 
 async def _lock_submissions(session: AsyncSession, ids: Sequence[str]) -> Sequence[str]:

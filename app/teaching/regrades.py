@@ -12,6 +12,7 @@ from app.courses import course as courses
 from app.errors.teaching import RegradeNotFound
 from app.storage.announcements import announce_queued
 from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredReport, Submission
+from app.storage.paging import EVERY_ROW, Paging
 from app.submissions.events import record
 from app.submissions.listing import Selection
 from app.submissions.positions import REGRADE_PRIORITY
@@ -131,11 +132,9 @@ def _selected_ids(selection: Selection) -> Select[str]:
     )
 
 
-async def list_regrades(
-    session: AsyncSession, *, limit: int, before: str | None = None, course: str | None = None
-) -> Sequence[RegradeProgress]:
+async def list_regrades(session: AsyncSession, paging: Paging, *, course: str | None) -> Sequence[RegradeProgress]:
     """List the newest regrades of a course, or of all, with their progress."""
-    return await _progress(session, _in(course), *([Regrade.id < before] if before else []), limit=limit)
+    return await _progress(session, in_scope(course), paging=paging)
 
 
 async def running_preview(session: AsyncSession, course: str, selection: Mapping[str, Any]) -> Regrade | None:
@@ -151,40 +150,38 @@ async def running_preview(session: AsyncSession, course: str, selection: Mapping
 
 async def find_regrade(session: AsyncSession, regrade_id: str, course: str | None = None) -> RegradeProgress:
     """Raises: RegradeNotFound: there is none with this id, or it is not of this course."""
-    for regrade in await _progress(session, _in(course), Regrade.id == regrade_id, limit=1):
+    for regrade in await _progress(session, in_scope(course), Regrade.id == regrade_id):
         return regrade
     raise RegradeNotFound
 
 
-def _in(course: str | None) -> ColumnElement[bool]:
+def in_scope(course: str | None) -> ColumnElement[bool]:
     return true() if course is None else Regrade.course_id == course
 
 
 async def list_items(
-    session: AsyncSession, regrade_id: str, *, only_changed: bool, limit: int, after: str | None = None
+    session: AsyncSession, regrade_id: str, paging: Paging, *, only_changed: bool
 ) -> Sequence[RegradeChange]:
     """List the submissions of a regrade by their ids, the earliest first."""
-    conditions = [RegradeItem.regrade_id == regrade_id]
-    if only_changed:
-        conditions.append(is_changed())
-    if after:
-        conditions.append(RegradeItem.submission_id > after)
-    rows = await session.execute(
+    query = (
         select(Submission, OLD, NEW, case((Regrade.applied_at.is_not(None), NEW.preview_id.is_(None))))
         .select_from(RegradeItem)
         .join(Regrade, Regrade.id == RegradeItem.regrade_id)
         .join(Submission, Submission.id == RegradeItem.submission_id)
         .join(OLD, OLD.id == RegradeItem.old_report_id)
         .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
-        .where(*conditions)
-        .order_by(RegradeItem.submission_id)
-        .limit(limit)
+        .where(RegradeItem.regrade_id == regrade_id)
     )
+    if only_changed:
+        query = query.where(is_changed())
+    rows = await session.execute(paging.of(query, RegradeItem.submission_id, oldest_first=True))
     return [RegradeChange(*row) for row in rows]
 
 
-async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], limit: int) -> Sequence[RegradeProgress]:
-    rows = await session.execute(
+async def _progress(
+    session: AsyncSession, *conditions: ColumnElement[bool], paging: Paging = EVERY_ROW
+) -> Sequence[RegradeProgress]:
+    query = (
         select(
             Regrade,
             func.count(RegradeItem.submission_id),
@@ -197,10 +194,8 @@ async def _progress(session: AsyncSession, *conditions: ColumnElement[bool], lim
         .outerjoin(NEW, NEW.id == RegradeItem.new_report_id)
         .where(*conditions)
         .group_by(Regrade.id)
-        .order_by(Regrade.id.desc())
-        .limit(limit)
     )
-    return [RegradeProgress(*row) for row in rows]
+    return [RegradeProgress(*row) for row in await session.execute(paging.of(query, Regrade.id))]
 
 
 def is_changed() -> ColumnElement[bool]:

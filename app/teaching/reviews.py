@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, members
+from app.errors import existing
 from app.errors.submissions import ReportNotReady
 from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
 from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
+from app.storage.paging import EVERY_ROW, Paging
 from app.storage.updates import update_rows
 from app.submissions import reports
 
@@ -23,8 +25,7 @@ async def ask(session: AsyncSession, submission: Submission, text: str) -> Revie
         ReportNotReady: the attempt has no report yet.
         ReviewOpen: the last request of this attempt waits for an answer.
     """
-    if await reports.newest_report(session, submission.id) is None:
-        raise ReportNotReady
+    existing(await reports.newest_report(session, submission.id), ReportNotReady)
     await members.take_turns(session, [(submission.course_id, submission.student)])
     is_open = ReviewRequest.submission_id == submission.id, ReviewRequest.answered_at.is_(None)
     if (earlier := await session.scalar(select(ReviewRequest).where(*is_open))) is not None:
@@ -44,19 +45,18 @@ async def list_of(session: AsyncSession, submission_id: str) -> Sequence[ReviewR
 
 
 async def list_reviews(
-    session: AsyncSession, course_id: str, *, answered: bool | None, limit: int, before: str | None = None
+    session: AsyncSession, course_id: str, paging: Paging, *, answered: bool | None
 ) -> Sequence[tuple[ReviewRequest, Submission]]:
     """List the newest requests of a course.
 
     Args:
         answered: only those that are, or are not; None: all.
-        before: an id; only older ones are listed.
     """
-    conditions = [Submission.course_id == course_id, *([ReviewRequest.id < before] if before else [])]
+    conditions = [Submission.course_id == course_id]
     if answered is not None:
         has_answer = ReviewRequest.answered_at.is_not(None)
         conditions.append(has_answer if answered else ~has_answer)
-    return await _requests(session, *conditions, limit=limit)
+    return await _requests(session, *conditions, paging=paging)
 
 
 async def open_places(session: AsyncSession, course_id: str) -> set[tuple[str, str]]:
@@ -86,15 +86,10 @@ async def all_of(session: AsyncSession, membership_id: str) -> Sequence[tuple[Re
 
 
 async def _requests(
-    session: AsyncSession, *conditions: ColumnElement[bool], limit: int | None = None
+    session: AsyncSession, *conditions: ColumnElement[bool], paging: Paging = EVERY_ROW
 ) -> Sequence[tuple[ReviewRequest, Submission]]:
-    rows = await session.execute(
-        select(ReviewRequest, Submission)
-        .join(Submission, Submission.id == ReviewRequest.submission_id)
-        .where(*conditions)
-        .order_by(ReviewRequest.id.desc())
-        .limit(limit)
-    )
+    query = select(ReviewRequest, Submission).join(Submission, Submission.id == ReviewRequest.submission_id)
+    rows = await session.execute(paging.of(query.where(*conditions), ReviewRequest.id))
     return [(request, submission) for request, submission in rows]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.storage.memberships import is_student
 from app.storage.models import MemberRole, Membership, Person, StoredReport, Submission
 from grader.report.fingerprint import says_little
 
@@ -108,13 +109,13 @@ async def same_code(session: AsyncSession, course_assignment_id: str) -> SameCod
     student = distinct(Submission.membership_id)
     counts = _attempts(func.count(student), func.count(distinct(case((is_known, Submission.membership_id)))))
     students, with_known = (
-        await session.execute(counts.where(here, _is_student(), Submission.code_statements.is_not(None)))
+        await session.execute(counts.where(here, is_student(), Submission.code_statements.is_not(None)))
     ).one()
     has_points = select(StoredReport.id).where(
         StoredReport.submission_id == Submission.id, StoredReport.points.is_not(None)
     )
     is_earlier = and_(Submission.code_statements.is_(None), has_points.exists())
-    not_compared = await session.scalar(_attempts(func.count()).where(here, _is_student(), is_earlier))
+    not_compared = await session.scalar(_attempts(func.count()).where(here, is_student(), is_earlier))
     return SameCode(groups, students, with_known, not_compared or 0)
 
 
@@ -129,13 +130,9 @@ def _attempts(*columns: Any) -> Select[Any]:
     return select(*columns).select_from(Submission).join(Membership, Membership.id == Submission.membership_id)
 
 
-def _is_student() -> ColumnElement[bool]:
-    return and_(Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None))
-
-
 def _shared(course_assignment_id: str) -> Select[Any]:
     """Select the normal forms that make groups."""
-    students = func.count(distinct(case((_is_student(), Submission.membership_id))))
+    students = func.count(distinct(case((is_student(), Submission.membership_id))))
     staff = func.count(case((Membership.role != MemberRole.STUDENT, 1)))
     return (
         _attempts(Submission.code_form)
@@ -159,7 +156,7 @@ async def _groups(session: AsyncSession, *conditions: ColumnElement[bool]) -> Se
             Submission.code_statements,
         )
         .join(Person, Person.id == Membership.person_id)
-        .where(*conditions, _is_student())
+        .where(*conditions, is_student())
         .order_by(Submission.created_at, Submission.id)
     )
     by_form: dict[str, list[Any]] = defaultdict(list)

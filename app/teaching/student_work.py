@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
+from app.errors import existing
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
+from app.storage.paging import Paging
 from grader import Assignment
 
 WorkRow = Adjustment | Comment | Submission
@@ -72,24 +74,16 @@ async def take_student_work(
 
 
 def _student_work(member: Membership, use: CourseAssignment | None) -> StudentWork:
-    if use is None:
-        raise AssignmentNotFound
+    use = existing(use, AssignmentNotFound)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
     return StudentWork(member, use)
 
 
-async def list_rows(
-    session: AsyncSession, work: StudentWork, table: type[Row], *, limit: int, before: str | None = None
-) -> Sequence[Row]:
-    """List the adjustments of a student at an assignment, ended ones too, or the comments; the newest first.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
+async def list_rows(session: AsyncSession, work: StudentWork, table: type[Row], paging: Paging) -> Sequence[Row]:
+    """List the adjustments of a student at an assignment, ended ones too, or the comments; the newest first."""
     of_work = table.membership_id == work.member.id, table.course_assignment_id == work.use.id
-    query = select(table).where(*of_work, *([table.id < before] if before else []))
-    return (await session.scalars(query.order_by(table.id.desc()).limit(limit))).all()
+    return (await session.scalars(paging.of(select(table).where(*of_work), table.id))).all()
 
 
 async def rows_of_member(

@@ -9,6 +9,7 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
 from app.access import sessions, tokens
 from app.actions import getting_in
+from app.errors import existing
 from app.errors.requests import FieldsWrong
 from app.errors.ways_in import SignOnExpired
 from app.http.auth.holders import signed_in
@@ -168,9 +169,7 @@ async def start(request: Request, next: str = "/") -> Response:
 async def callback(request: Request) -> Response:
     """Sign in the person behind the issuer's claims, in the browser that started it."""
     issuer = _issuer(request)
-    flow = resume(read(request, SIGN_ON_COOKIE))
-    if flow is None:
-        raise SignOnExpired
+    flow = existing(resume(read(request, SIGN_ON_COOKIE)), SignOnExpired)
     claims = await issuer.claims(flow, dict(request.query_params))
     secret = await getting_in.sign_on(visitor(request), claims, services(request).settings.issuer_domains)
     response = see_other(flow.next)

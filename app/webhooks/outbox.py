@@ -26,6 +26,7 @@ from app.storage.models import (
     Webhook,
     utc_now,
 )
+from app.storage.paging import Paging
 from app.storage.updates import update_rows
 from app.submissions.new_grades import token_reads
 
@@ -108,12 +109,10 @@ async def may_be_sent(session: AsyncSession, delivery: Delivery) -> bool:
     return await session.scalar(query) is not None
 
 
-async def list_deliveries(
-    session: AsyncSession, webhook_id: str, *, limit: int, before: str | None = None
-) -> Sequence[Delivery]:
+async def list_deliveries(session: AsyncSession, webhook_id: str, paging: Paging) -> Sequence[Delivery]:
     """List the deliveries of a webhook, the newest first."""
-    conditions = [Delivery.webhook_id == webhook_id, *([Delivery.id < before] if before else [])]
-    return (await session.scalars(select(Delivery).where(*conditions).order_by(Delivery.id.desc()).limit(limit))).all()
+    of_webhook = select(Delivery).where(Delivery.webhook_id == webhook_id)
+    return (await session.scalars(paging.of(of_webhook, Delivery.id))).all()
 
 
 async def is_something_due(session: AsyncSession) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field
 from app.access.rights import Right
 from app.actions import courses as actions
 from app.actions.actor import Actor
-from app.api.dependencies import AnyReading, Limit, Paged, Paging, Reading, Resource, acts, reads
+from app.api.dependencies import AnyReading, Limit, Paged, Reading, Resource, acts, page_of, reads
 from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.courses import changes, uses
@@ -20,6 +20,7 @@ from app.errors.courses import AssignmentNotFound, LateWithoutDue, RulesContradi
 from app.http.archives import BINARY, limit_archives, send_archive
 from app.http.parameters import Omittable, Refuses
 from app.http.texts import language_of
+from app.storage.paging import Paging
 from app.texts import title_of
 
 
@@ -90,8 +91,8 @@ router = Resource(prefix="/courses", tags=["courses"])
 @router.get("", summary="List the courses")
 async def list_courses(reading: AnyReading, paging: Paged) -> Page[CourseBody]:
     """List the courses in which this token acts, the newest first: all of them for an admin, else one."""
-    rows = await courses.list_courses(reading.session, only=reading.viewer.course, **paging.rows)
-    return paging.page(rows, CourseBody.model_validate)
+    rows = await courses.list_courses(reading.session, paging, only=reading.viewer.course)
+    return page_of(paging, rows, CourseBody.model_validate)
 
 
 router.make("", actions.make_course, CourseBody, summary="Make a course", name="create_course")
@@ -128,9 +129,9 @@ async def list_changes(
     reading: Annotated[Reading, reads(Right.SEE_MEMBERS)], limit: Limit = 50, cursor: ChangesCursor = None
 ) -> Page[CourseChangeBody]:
     """List who changed what and when, the newest first: the course, its assignments, members, extensions, grades."""
-    before = int(cursor) if cursor is not None else None
-    rows = await changes.list_changes(reading.session, reading.course_id, limit=limit + 1, before=before)
-    return Paging(limit, cursor).page(rows, CourseChangeBody.model_validate)
+    paging = Paging(limit, int(cursor) if cursor is not None else None)
+    rows = await changes.list_changes(reading.session, reading.course_id, paging)
+    return page_of(paging, rows, CourseChangeBody.model_validate)
 
 
 # --- the assignments of a course --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
 from app.actions.fields import AssignmentKey, Name
-from app.api.dependencies import Paged, Reading, reads
+from app.api.dependencies import Paged, Reading, page_of, reads
 from app.api.endpoints.work import AssignmentId, Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
@@ -68,16 +68,9 @@ async def list_grades(
     Filters are combined with "and". Each grade comes with its derivation.
     """
     uses = await grade_list.used_assignments(reading.session, reading.assignments, reading.course_id, assignment)
-    rows = await grade_list.list_grades(
-        reading.session,
-        reading.assignments,
-        uses,
-        reading.course_id,
-        chosen,
-        limit=paging.limit + 1,
-        after=paging.cursor,
-    )
-    return paging.page(
+    rows = await grade_list.list_grades(reading.session, reading.assignments, uses, reading.course_id, chosen, paging)
+    return page_of(
+        paging,
         rows,
         lambda row: bodies.StudentGradesBody.from_row(row.member, grades=_grades(row.grades, reading)),
         attrgetter("member.id"),

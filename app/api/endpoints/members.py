@@ -13,7 +13,7 @@ from app.access.rights import Right
 from app.actions import members as actions
 from app.actions.actor import Actor
 from app.actions.fields import Name
-from app.api.dependencies import Paged, Reading, Resource, acts, reads
+from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
 from app.api.openapi import ARCHIVE, refusals
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, Whether, address_of, shows
 from app.api.schemas.work import DeletedBody
@@ -81,8 +81,8 @@ async def list_members(
     reading: Viewer, paging: Paged, chosen: Annotated[Members, Depends(_members)]
 ) -> Page[MemberBody]:
     """List them, the newest first, removed ones too. Filters are combined with "and"."""
-    rows = await membership.list_members(reading.session, reading.course_id, chosen, **paging.rows)
-    return paging.page(rows, MemberBody.model_validate)
+    rows = await membership.list_members(reading.session, reading.course_id, chosen, paging)
+    return page_of(paging, rows, MemberBody.model_validate)
 
 
 members.make("/members", actions.add_member, MemberBody, summary="Add a member to a course", name="create_member")
@@ -117,8 +117,8 @@ members.make(
 @members.get("/joins", summary="List the joins of a course")
 async def list_joins(reading: Viewer, paging: Paged) -> Page[JoinBody]:
     """List them, the newest first, undone ones too."""
-    rows = await joins.list_joins(reading.session, reading.course_id, **paging.rows)
-    return paging.page(rows, JoinBody.model_validate)
+    rows = await joins.list_joins(reading.session, reading.course_id, paging)
+    return page_of(paging, rows, JoinBody.model_validate)
 
 
 members.act("POST", "/joins/{join_id}/undo", actions.undo_join, JoinBody, summary="Take two joined members apart")
@@ -175,16 +175,16 @@ people_routes = Resource(tags=["people"])
 @people_routes.get("/people", summary="List the people of all courses")
 async def list_people(reading: Annotated[Reading, reads(Right.SEE_PEOPLE)], paging: Paged) -> Page[PersonBody]:
     """List them, the newest first, with their parts in courses and accounts of single sign-on. For admins."""
-    rows = await people.list_people(reading.session, **paging.rows)
-    return paging.page(rows, PersonBody.model_validate, attrgetter("person.id"))
+    rows = await people.list_people(reading.session, paging)
+    return page_of(paging, rows, PersonBody.model_validate, attrgetter("person.id"))
 
 
 # Before the address of a person, which it looks like.
 @people_routes.get("/people/merges", summary="List the merges of persons")
 async def list_merges(reading: Annotated[Reading, reads(Right.MERGE_PEOPLE)], paging: Paged) -> Page[MergeBody]:
     """List them, the newest first, undone ones and those that single sign-on has made, too."""
-    rows = await persons.list_merges(reading.session, **paging.rows)
-    return paging.page(rows, MergeBody.model_validate)
+    rows = await persons.list_merges(reading.session, paging)
+    return page_of(paging, rows, MergeBody.model_validate)
 
 
 @people_routes.get(

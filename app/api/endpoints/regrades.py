@@ -8,7 +8,7 @@ from fastapi import Query
 
 from app.access.rights import Right
 from app.actions import regrades as actions
-from app.api.dependencies import Paged, Reading, Resource, reads
+from app.api.dependencies import Paged, Reading, Resource, page_of, reads
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of, shows
 from app.http.parameters import RegradeId
 from app.submissions.grades import points_of
@@ -71,8 +71,8 @@ router.act(
 @router.get("", summary="List the regrades")
 async def list_regrades(reading: Viewer, paging: Paged) -> Page[RegradeBody]:
     """List them, the newest first."""
-    rows = await regrades.list_regrades(reading.session, **paging.rows, course=reading.viewer.course)
-    return paging.page(rows, RegradeBody.model_validate, attrgetter("regrade.id"))
+    rows = await regrades.list_regrades(reading.session, paging, course=reading.viewer.course)
+    return page_of(paging, rows, RegradeBody.model_validate, attrgetter("regrade.id"))
 
 
 @router.get("/{regrade_id}", summary="Read the progress of a regrade")
@@ -90,13 +90,11 @@ async def list_regrade_submissions(
 ) -> Page[RegradeItemBody]:
     session = reading.session
     await regrades.find_regrade(session, regrade_id, reading.viewer.course)
-    items = await regrades.list_items(
-        session, regrade_id, only_changed=changed, limit=paging.limit + 1, after=paging.cursor
-    )
+    items = await regrades.list_items(session, regrade_id, paging, only_changed=changed)
     before = await points_of(session, reading.assignments, [(each.submission, each.old) for each in items])
     after = await points_of(session, reading.assignments, [(each.submission, each.new) for each in items])
     rows = list(zip(items, before, after, strict=True))
-    return paging.page(rows, lambda row: _item(*row), lambda row: row[0].submission.id)
+    return page_of(paging, rows, lambda row: _item(*row), lambda row: row[0].submission.id)
 
 
 router.act(

@@ -15,6 +15,7 @@ from app.api.dependencies import SubmissionReading
 from app.api.endpoints.submissions import report_language
 from app.api.openapi import TEXT, file_answer, refusals
 from app.api.schemas.base import EXAMPLE_ID, Body, Items, shows
+from app.errors import existing
 from app.errors.submissions import ReportNotFound, ReportNotReady
 from app.http.auth.holders import SubmissionReader
 from app.http.parameters import Omittable, Refuses, SubmissionId
@@ -186,9 +187,7 @@ async def read_picture(
     report_id: ReportId,
     name: Annotated[str, Path(description="a `name` from the list", max_length=100)],
 ) -> Response:
-    picture = html.pictures_of(view).get(name)
-    if picture is None:
-        raise ReportNotFound
+    picture = existing(html.pictures_of(view).get(name), ReportNotFound)
     etag = tag(report_id, name, view.language, sorted(view.artefacts), version("lstm-grader"))
     if answer := unchanged(request, etag):
         return answer

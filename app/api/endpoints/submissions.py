@@ -14,10 +14,11 @@ from app.actions import work
 from app.actions.actor import Actor
 from app.actions.fields import NO_NAME
 from app.api.conditional import caching, revalidated, tag, unchanged
-from app.api.dependencies import Paged, SubmissionReading, acts
+from app.api.dependencies import Paged, SubmissionReading, acts, page_of
 from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
 from app.api.schemas.work import CountedBody, SubmissionBody, SubmissionFacts, SubmissionItem
+from app.errors import existing
 from app.errors.submissions import SubmissionNotFound
 from app.http.auth.holders import SubmissionReader
 from app.http.bodies import form_with_file, hand_in_of
@@ -151,8 +152,8 @@ async def list_submissions(
     reading: SubmissionReading, selection: SelectionQuery, paging: Paged
 ) -> Page[SubmissionItem]:
     """List them, the newest first. Filters are combined with "and". A submitter finds its own."""
-    rows = await listing.list_submissions(reading.session, reading.viewer, selection, **paging.rows)
-    return paging.page(rows, lambda row: _item(*row), lambda row: row[0].id)
+    rows = await listing.list_submissions(reading.session, reading.viewer, selection, paging)
+    return page_of(paging, rows, lambda row: _item(*row), lambda row: row[0].id)
 
 
 @router.get(
@@ -208,9 +209,7 @@ async def decide_submission(
 async def read_submission_file(request: Request, viewer: SubmissionReader, submission_id: SubmissionId) -> Response:
     """Download the file. A browser never shows it, whatever it contains."""
     async with services(request).database.read() as session:
-        submission = await repository.submission_content(session, submission_id, viewer)
-    if submission is None:
-        raise SubmissionNotFound
+        submission = existing(await repository.submission_content(session, submission_id, viewer), SubmissionNotFound)
     etag = f'"{submission.sha256}"'
     if answer := unchanged(request, etag):
         return answer

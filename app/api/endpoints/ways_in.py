@@ -14,7 +14,7 @@ from app.access.tokens import sign_in_link
 from app.actions import ways_in as actions
 from app.actions.actor import Actor
 from app.actions.fields import Id
-from app.api.dependencies import Paged, Reading, Resource, acts, reads
+from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.errors.members import MemberNotFound
 from app.http.parameters import IdempotencyKey, MemberId, Omittable, Refuses
@@ -121,8 +121,8 @@ async def create_token(
 @token_routes.get("", summary="List the tokens")
 async def list_tokens(reading: Annotated[Reading, reads(Right.MANAGE_TOKENS)], paging: Paged) -> Page[TokenBody]:
     """List the tokens that you may manage, the newest first, ended ones too. Their secrets are not shown."""
-    rows = await tokens.list_tokens(reading.session, reading.viewer, **paging.rows)
-    return paging.page(rows, TokenBody.model_validate)
+    rows = await tokens.list_tokens(reading.session, reading.viewer, paging)
+    return page_of(paging, rows, TokenBody.model_validate)
 
 
 token_routes.act("DELETE", "/{token_id}", actions.revoke_token, summary="End a token")
@@ -153,8 +153,8 @@ async def list_links(
     member: Annotated[Omittable[Id], Query(description="only links of this member"), Refuses((MemberNotFound,))] = None,
 ) -> Page[LinkBody]:
     """List the links that you may manage, the newest first, ended ones too. Their secrets are not shown."""
-    rows = await links.list_links(reading.session, reading.viewer, **paging.rows, member_id=member)
-    return paging.page(rows, lambda row: LinkBody.from_row(row[0], **_owner(row[1])), lambda row: row[0].id)
+    rows = await links.list_links(reading.session, reading.viewer, paging, member_id=member)
+    return page_of(paging, rows, lambda row: LinkBody.from_row(row[0], **_owner(row[1])), lambda row: row[0].id)
 
 
 @link_routes.delete("/members/{member_id}/link", summary="Revoke a member's links")
@@ -182,8 +182,8 @@ async def create_join_link(
 @link_routes.get("/join-links", summary="List join links")
 async def list_join_links(reading: Viewer, paging: Paged) -> Page[JoinLinkBody]:
     """List them, the newest first, ended ones too. Their addresses are not shown."""
-    rows = await joining.list_links(reading.session, reading.course_id, **paging.rows)
-    return paging.page(rows, JoinLinkBody.model_validate)
+    rows = await joining.list_links(reading.session, reading.course_id, paging)
+    return page_of(paging, rows, JoinLinkBody.model_validate)
 
 
 link_routes.act("DELETE", "/join-links/{join_link_id}", actions.revoke_join_link, summary="Revoke a join link")

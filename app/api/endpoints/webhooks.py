@@ -9,7 +9,7 @@ from pydantic import Field
 from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.actor import Actor
-from app.api.dependencies import Paged, Reading, Resource, acts, reads
+from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.http.parameters import IdempotencyKey, WebhookId
 from app.services import services
@@ -70,5 +70,5 @@ router.act("POST", "/{webhook_id}/ping", actions.ping_webhook, DeliveryBody, sum
 async def list_webhook_deliveries(reading: Viewer, webhook_id: WebhookId, paging: Paged) -> Page[DeliveryBody]:
     """List them, the newest first."""
     await outbox.existing_webhook(reading.session, webhook_id, reading.viewer)
-    rows = await outbox.list_deliveries(reading.session, webhook_id, **paging.rows)
-    return paging.page(rows, DeliveryBody.model_validate)
+    rows = await outbox.list_deliveries(reading.session, webhook_id, paging)
+    return page_of(paging, rows, DeliveryBody.model_validate)

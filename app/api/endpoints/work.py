@@ -7,12 +7,13 @@ from fastapi import Depends, Path, Query, Request
 from app.access.rights import Right
 from app.actions import work as actions
 from app.actions.actor import Actor
-from app.api.dependencies import AnyReading, Paged, Reading, Resource, acts, reads
+from app.api.dependencies import AnyReading, Paged, Reading, Resource, acts, page_of, reads
 from app.api.openapi import refusals
 from app.api.schemas.base import Page
 from app.api.schemas.work import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
+from app.errors import existing
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
@@ -55,8 +56,8 @@ router = Resource(tags=["grades"])
 @router.get(f"{WORK}/adjustments", summary="List the adjustments of a student's grade")
 async def list_adjustments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[AdjustmentBody]:
     """List them, the newest first. One applies at most; the others were replaced or withdrawn."""
-    rows = await list_rows(reading.session, work, Adjustment, **paging.rows)
-    return paging.page(rows, lambda row: AdjustmentBody.from_row(row, assignment=work.use.assignment_id))
+    rows = await list_rows(reading.session, work, Adjustment, paging)
+    return page_of(paging, rows, lambda row: AdjustmentBody.from_row(row, assignment=work.use.assignment_id))
 
 
 @router.post(f"{WORK}/adjustments", summary="Adjust a student's grade", status_code=201)
@@ -79,15 +80,13 @@ router.act(
 @router.get("/courses/{course_id}/extensions", summary="List the extensions of a course")
 async def list_extensions(request: Request, reading: Viewer, paging: Paged) -> Page[ExtensionBody]:
     """List them, the newest first."""
-    rows = await extensions.list_extensions(reading.session, reading.course_id, **paging.rows)
-    return paging.page(rows, lambda row: _extension(request, *row), lambda row: row[0].id)
+    rows = await extensions.list_extensions(reading.session, reading.course_id, paging)
+    return page_of(paging, rows, lambda row: _extension(request, *row), lambda row: row[0].id)
 
 
 @router.get(f"{WORK}/extension", summary="Read the extension of a student", responses=refusals(ExtensionNotFound))
 async def read_extension(request: Request, reading: Viewer, work: ShownWork) -> ExtensionBody:
-    extension = await extensions.find(reading.session, work.member, work.use)
-    if extension is None:
-        raise ExtensionNotFound
+    extension = existing(await extensions.find(reading.session, work.member, work.use), ExtensionNotFound)
     return _extension(request, extension, work.member, work.use)
 
 
@@ -112,8 +111,8 @@ router.act(
 @router.get(f"{WORK}/comments", summary="List the comments on a student's work")
 async def list_comments(reading: Viewer, work: ShownWork, paging: Paged) -> Page[CommentBody]:
     """List them, the newest first."""
-    rows = await list_rows(reading.session, work, Comment, **paging.rows)
-    return paging.page(rows, lambda row: CommentBody.from_row(row, assignment=work.use.assignment_id))
+    rows = await list_rows(reading.session, work, Comment, paging)
+    return page_of(paging, rows, lambda row: CommentBody.from_row(row, assignment=work.use.assignment_id))
 
 
 @router.post(f"{WORK}/comments", summary="Comment on a student's work", status_code=201)
@@ -151,8 +150,8 @@ async def list_reviews(
     answered: Annotated[Omittable[bool], Query(description="only those with an answer, or without one")] = None,
 ) -> Page[ReviewBody]:
     """List them, the newest first."""
-    rows = await reviews.list_reviews(reading.session, reading.course_id, answered=answered, **paging.rows)
-    return paging.page(rows, lambda row: review_body(*row), lambda row: row[0].id)
+    rows = await reviews.list_reviews(reading.session, reading.course_id, paging, answered=answered)
+    return page_of(paging, rows, lambda row: review_body(*row), lambda row: row[0].id)
 
 
 @router.post("/courses/{course_id}/reviews/{review_id}/answer", summary="Answer a request for review")

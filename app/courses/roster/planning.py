@@ -16,11 +16,11 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, course, members
 from app.courses.roster.reading import Roster, Row
 from app.mail.addresses import comparable
+from app.storage.memberships import with_persons
 from app.storage.models import Identity, MemberRole, Membership, Merge, utc_now
 
 #: The values before and after.
@@ -163,16 +163,9 @@ def _add(session: AsyncSession, course_id: str, row: Row) -> Membership:
 
 
 async def _before_import(session: AsyncSession, course_id: str) -> _Before:
-    here = (
-        select(Membership)
-        .join(Membership.person)
-        .where(Membership.course_id == course_id)
-        .options(contains_eager(Membership.person))
-        .order_by(Membership.id)
-        # The lock lets uploads, which refer to these rows, go on.
-        .with_for_update(of=Membership, key_share=True)
-    )
-    members = (await session.scalars(here)).all()
+    here = with_persons(Membership.course_id == course_id).order_by(Membership.id)
+    # The lock lets uploads, which refer to these rows, go on.
+    members = (await session.scalars(here.with_for_update(of=Membership, key_share=True))).all()
     of_people = select(Membership.person_id).where(Membership.course_id == course_id)
     elsewhere = select(Membership.person_id).where(
         Membership.course_id != course_id, Membership.person_id.in_(of_people)

@@ -19,6 +19,7 @@ from app.access.sessions import FRAME_LIFETIME
 from app.access.tokens import Principal, hash_secret
 from app.actions.actor import Action, Actor
 from app.actions.fields import ID
+from app.errors import existing
 from app.errors.courses import CourseNotFound
 from app.errors.requests import NotAuthenticated, SessionMissing
 from app.errors.ways_in import NoCourseYet
@@ -51,11 +52,8 @@ async def token_holder(
         NotAuthenticated: there is no bearer token, or not a valid one.
         CourseNotFound: there is no such course, or the token acts in another one.
     """
-    if credentials is None:
-        raise NotAuthenticated
-    holder = await services(request).holders.do(hash_secret(credentials.credentials))
-    if holder is None:
-        raise NotAuthenticated
+    secret = existing(credentials, NotAuthenticated).credentials
+    holder = existing(await services(request).holders.do(hash_secret(secret)), NotAuthenticated)
     return await _in_course(request, holder, course)
 
 
@@ -63,9 +61,7 @@ async def _in_course(request: Request, holder: Principal, course: str | None) ->
     if course is None:
         return holder
     async with services(request).database.read() as session:
-        known = await session.get(Course, course) if ID.fullmatch(course) else None
-    if known is None:
-        raise CourseNotFound
+        known = existing(await session.get(Course, course) if ID.fullmatch(course) else None, CourseNotFound)
     holder = holder.in_course(known)
     request.state.course = known
     return holder
@@ -149,9 +145,7 @@ async def monitor(
         return
     sha256 = hash_secret(secret)
     async with state.database.read() as session:
-        holder = (await tokens.find_holders(session, [sha256])).get(sha256)
-    if holder is None:
-        raise NotAuthenticated
+        holder = existing((await tokens.find_holders(session, [sha256])).get(sha256), NotAuthenticated)
     holder.check(Right.SEE_METRICS)
 
 

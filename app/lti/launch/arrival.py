@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import identities
 from app.courses import course, membership, uses
 from app.courses.assignments import used_in
+from app.errors import existing
 from app.errors.lti import CourseUnconnected, DeploymentUnknown, LaunchOutdated, LaunchWithoutCourse, TeacherNeeded
 from app.lti import platforms
 from app.lti.addresses import is_of_course
@@ -166,9 +167,8 @@ async def _check_place(session: AsyncSession, platform: LtiPlatform, message: Me
     """Take the turn of the message's course. Raises: DeploymentUnknown, LaunchWithoutCourse"""
     if message.deployment_id not in await platforms.deployments(session, platform.id):
         raise DeploymentUnknown(deployment=message.deployment_id)
-    if message.context is None:
-        raise LaunchWithoutCourse
-    await binding.take_turn(session, platform, message.deployment_id, message.context.id)
+    context = existing(message.context, LaunchWithoutCourse)
+    await binding.take_turn(session, platform, message.deployment_id, context.id)
 
 
 def _of(platform: LtiPlatform, message: Message) -> tuple[ColumnElement[bool], ...]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import hash_secret
+from app.errors import existing
 from app.errors.lti import InvitationExpired, InvitationUnknown, InvitationUsed
 from app.storage.models import LtiInvitation, utc_now
 from app.storage.updates import update_rows
@@ -44,9 +45,7 @@ async def find(session: AsyncSession, secret: str) -> LtiInvitation:
     Raises:
         InvitationUnknown, InvitationUsed, InvitationExpired
     """
-    invitation = await session.get(LtiInvitation, hash_secret(secret))
-    if invitation is None:
-        raise InvitationUnknown
+    invitation = existing(await session.get(LtiInvitation, hash_secret(secret)), InvitationUnknown)
     if invitation.used_at is not None:
         raise InvitationUsed
     if invitation.expires_at <= utc_now():

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import contains_eager
 
 from app.storage.models import Batch, BatchFile, BatchFileState, JobStatus, Membership, StoredReport, Submission
+from app.storage.paging import Paging
 from app.submissions.reports import counting_report_id
 
 
@@ -44,13 +45,10 @@ class BatchLine:
     report: StoredReport | None
 
 
-async def list_batches(
-    session: AsyncSession, course_id: str, *, limit: int, before: str | None = None
-) -> Sequence[BatchProgress]:
+async def list_batches(session: AsyncSession, course_id: str, paging: Paging) -> Sequence[BatchProgress]:
     """List the newest batches of a course with their progress."""
-    query = select(Batch).where(Batch.course_id == course_id, *([Batch.id < before] if before else []))
-    batches = (await session.scalars(query.order_by(Batch.id.desc()).limit(limit))).all()
-    return await progress_of(session, batches)
+    of_course = select(Batch).where(Batch.course_id == course_id)
+    return await progress_of(session, (await session.scalars(paging.of(of_course, Batch.id))).all())
 
 
 async def progress_of(session: AsyncSession, batches: Collection[Batch]) -> Sequence[BatchProgress]:
@@ -72,27 +70,17 @@ async def progress_of(session: AsyncSession, batches: Collection[Batch]) -> Sequ
 
 
 async def list_files(
-    session: AsyncSession,
-    batch_id: str,
-    states: Collection[BatchFileState],
-    *,
-    limit: int,
-    after: str | None = None,
+    session: AsyncSession, batch_id: str, states: Collection[BatchFileState], paging: Paging
 ) -> Sequence[BatchLine]:
     """List files of a batch in these states, in the order of the archive."""
-    rows = await session.execute(
+    query = (
         select(BatchFile, Membership, Submission, StoredReport)
         .outerjoin(Membership, Membership.id == BatchFile.membership_id)
         .outerjoin(Membership.person)
         .outerjoin(Submission, Submission.id == BatchFile.submission_id)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(
-            BatchFile.batch_id == batch_id,
-            BatchFile.state.in_(states),
-            *([BatchFile.id > after] if after else []),
-        )
-        .order_by(BatchFile.id)
-        .limit(limit)
+        .where(BatchFile.batch_id == batch_id, BatchFile.state.in_(states))
         .options(contains_eager(Membership.person))
     )
+    rows = await session.execute(paging.of(query, BatchFile.id, oldest_first=True))
     return [BatchLine(*row) for row in rows]

@@ -13,20 +13,14 @@ from app.errors.members import JoinNotFound, JoinOutdated, JoinUndone, MemberNot
 from app.errors.uploads import MemberRemoved
 from app.storage.announcements import announce_queued
 from app.storage.models import Adjustment, Comment, Extension, MemberRole, Membership, Merge, Submission, Token, utc_now
+from app.storage.paging import Paging
 from app.storage.passback import members_changed
 from app.teaching.joins import moving, persons
 
 
-async def list_joins(
-    session: AsyncSession, course_id: str, *, limit: int, before: str | None = None
-) -> Sequence[Merge]:
-    """List the newest joins of a course, undone ones too.
-
-    Args:
-        before: an id; only older ones are listed.
-    """
-    conditions = [Merge.course_id == course_id, *([Merge.id < before] if before else [])]
-    return (await session.scalars(select(Merge).where(*conditions).order_by(Merge.id.desc()).limit(limit))).all()
+async def list_joins(session: AsyncSession, course_id: str, paging: Paging) -> Sequence[Merge]:
+    """List the newest joins of a course, undone ones too."""
+    return (await session.scalars(paging.of(select(Merge).where(Merge.course_id == course_id), Merge.id))).all()
 
 
 async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: str, made_by: str) -> Merge:

@@ -7,10 +7,10 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.storage.memberships import are_students
 from app.storage.models import (
     Delivery,
     JobStatus,
-    MemberRole,
     Membership,
     Person,
     ReviewRequest,
@@ -110,12 +110,7 @@ async def attention(session: AsyncSession, course_id: str) -> Attention:
         held=await _kind_of(session, held),
         failed=await _kind_of(session, ours),
         unconfirmed=await session.scalar(
-            select(func.count()).where(
-                Membership.course_id == course_id,
-                Membership.role == MemberRole.STUDENT,
-                Membership.confirmed_at.is_(None),
-                Membership.removed_at.is_(None),
-            )
+            select(func.count()).where(are_students(course_id), Membership.confirmed_at.is_(None))
         )
         or 0,
         given_up=await session.scalar(

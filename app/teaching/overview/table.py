@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
 
 from app.courses.matching import comparable, matches
-from app.storage.models import CourseAssignment, MemberRole, Membership, Submission
+from app.storage.memberships import are_students, with_persons
+from app.storage.models import CourseAssignment, Membership, Submission
 from app.submissions.derivation import Counted
 from app.submissions.grades import GradeKey, counted_grades
 from app.teaching.grade_list import AT_ONCE, GradeFilter, every_student
@@ -182,15 +182,7 @@ async def column_of(
 
 async def list_students(session: AsyncSession, course_id: str) -> Sequence[Membership]:
     """List the students of a course, with their persons."""
-    rows = await session.scalars(
-        select(Membership)
-        .where(
-            Membership.course_id == course_id, Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None)
-        )
-        .order_by(Membership.id)
-        .options(joinedload(Membership.person))
-    )
-    return rows.all()
+    return (await session.scalars(with_persons(are_students(course_id)).order_by(Membership.id))).all()
 
 
 def _matches(member: Membership, view: TableView) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import StoredReport, Submission
+from app.storage.paging import Paging
 from app.submissions import policy
 from app.submissions.reports import with_reports
 from app.submissions.repository import visible_to
@@ -97,19 +98,16 @@ async def list_attempts(
     assignment: Assignment,
     viewer: Principal,
     choice: AttemptsFilter,
-    *,
-    limit: int,
-    before: str | None = None,
+    paging: Paging,
 ) -> Sequence[ListedAttempt]:
     """List the newest attempts that `viewer` may see, in two statements.
 
     Args:
         assignment: with the dates of the student.
-        before: the id of a submission; only older ones are listed.
+    Returns:
+        One more than the page has, with which the last one of the page is compared.
     """
-    conditions = [*choice.conditions(viewer), *([Submission.id < before] if before else [])]
-    # The last one of a page is compared with the one before it.
-    query = with_reports(*conditions).order_by(Submission.id.desc()).limit(limit + 1)
+    query = paging.of(with_reports(*choice.conditions(viewer)), Submission.id)
     listed = (await session.execute(query)).all()
     causes = await causes_of(session, [report.id for _, report in listed if report is not None])
     attempts: list[ListedAttempt] = []
@@ -124,7 +122,7 @@ async def list_attempts(
         # An attempt is compared only with the one before it.
         earlier[submission.membership_id] = replace(each, before=None)
         attempts.append(each)
-    return attempts[::-1][:limit]
+    return attempts[::-1]
 
 
 async def source_changes(database: Database, attempts: Sequence[ListedAttempt]) -> dict[str, ChangedLines]:

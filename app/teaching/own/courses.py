@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.tokens import Principal
 from app.courses.assignments import in_course, stand_in
 from app.courses.uses import find_used
+from app.errors import existing
 from app.errors.courses import AssignmentNotFound
 from app.storage.models import (
     DEFAULT_COURSE,
@@ -100,12 +101,11 @@ async def own_task(
         AssignmentNotFound: the course does not use it, or its file is gone.
     """
     used = await find_used(session, holder.course_id, assignment_id, assignments)
-    if used.effective is None:
-        raise AssignmentNotFound
+    effective = existing(used.effective, AssignmentNotFound)
     use = used.use if used.use.id else stand_in(assignment_id)
     member = await session.get(Membership, holder.membership_id) if holder.membership_id else None
     if member is None:
-        return Task(use, used.effective)
+        return Task(use, effective)
     basis = (await bases(session, assignments, [member], [use]))[member.id, use.id]
     return Task(use, basis.terms.of_student, basis)
 

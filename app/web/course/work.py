@@ -1,20 +1,21 @@
 """Students' work: the pages of a student and of the work at one assignment; reviews, extensions, adjustments."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Query, Response
+from fastapi import Response
 
 from app.access.rights import Right
 from app.access.ways_in import ways_in_of
 from app.actions import work as actions
 from app.courses import extensions, membership
 from app.courses.membership import Members
+from app.errors import existing
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
 from app.http.fields import local
-from app.http.staff import ROWS, cursor_of, one_page, search_of, titles_of
+from app.http.staff import one_page, search_of, titles_of
 from app.http.visits import Pages, Visit
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
@@ -31,10 +32,6 @@ WORK = "/members/{member_id}/assignments/{assignment_id}"
 REQUESTS = 30
 #: How many students a search offers.
 OFFERED = 10
-
-From = Annotated[str | None, Query(alias="from")]
-
-EXTENSION = "/extensions/{member_id}/{assignment_id}"
 
 router = Pages("/courses/{course_id}")
 
@@ -69,8 +66,7 @@ async def work_page(visit: Visit, at: actions.WorkId) -> Response:
     work = next((each for each in every if each.use.assignment_id == at.assignment_id), None)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
-    if work is None:
-        raise AssignmentNotFound
+    work = existing(work, AssignmentNotFound)
     extension = work.extension
     return visit.page(
         "course/work.html",
@@ -105,9 +101,12 @@ async def extend(visit: Visit, at: actions.WorkId) -> Response:
     return _back(visit, at, "work.extended")
 
 
-_GONE = [ExtensionNotFound]
 router.act(f"{WORK}/adjustments/{{adjustment_id}}/withdraw", actions.withdraw_adjustment, WORK, "work.withdrawn")
-router.act(f"{WORK}/extension/remove", actions.take_back_extension, WORK, "work.extension_removed", twice=_GONE)
+for path, page, removed in (
+    (f"{WORK}/extension/remove", WORK, "work.extension_removed"),
+    ("/extensions/{member_id}/{assignment_id}/remove", "/extensions", "extension.removed"),
+):
+    router.act(path, actions.take_back_extension, page, removed, twice=[ExtensionNotFound])
 router.act(f"{WORK}/comments", actions.add_comment, WORK, "work.commented", names={"text": "comment"}, again=work_page)
 router.act(f"{WORK}/comments/{{comment_id}}/delete", actions.delete_comment, WORK, "work.comment_deleted")
 
@@ -134,14 +133,11 @@ def _derivations(visit: Visit, work: Sequence[Work]) -> dict[str, list[str]]:
 
 
 @router.page("/reviews", Right.SEE_GRADES)
-async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Response:
+async def list_reviews(visit: Visit, show: str = "") -> Response:
     """List the requests for review that wait for an answer, or those that have one."""
-    answered = show == "answered"
-    requests = await reviews.list_reviews(
-        visit.session, visit.course_id, answered=answered, limit=REQUESTS + 1, before=cursor_of(before)
-    )
-    shown = requests[:REQUESTS]
-    names = await names_of(visit.session, [submission for _, submission in shown])
+    answered, paging = show == "answered", visit.paging(REQUESTS, "from")
+    requests = await reviews.list_reviews(visit.session, visit.course_id, paging, answered=answered)
+    names = await names_of(visit.session, [submission for _, submission in requests])
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/reviews.html",
@@ -149,7 +145,7 @@ async def list_reviews(visit: Visit, show: str = "", before: From = None) -> Res
         names=names,
         titles=titles_of(visit.request, uses),
         answered=answered,
-        **one_page("rows", requests, REQUESTS, lambda row: row[0].id),
+        **one_page("rows", paging, requests, lambda row: row[0].id),
     )
 
 
@@ -172,10 +168,10 @@ router.act("/reviews/{review_id}", actions.answer_review, "/reviews", "review.an
 
 
 @router.page("/extensions", Right.SEE_GRADES)
-async def list_extensions(visit: Visit, page_from: str | None = None, search: str = "") -> Response:
+async def list_extensions(visit: Visit, search: str = "") -> Response:
     """List the extensions, and find the student for a new one."""
-    search = search_of(search)
-    rows = await extensions.list_extensions(visit.session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+    search, paging = search_of(search), visit.paging()
+    rows = await extensions.list_extensions(visit.session, visit.course_id, paging)
     offered = []
     if search:
         chosen = Members(role=MemberRole.STUDENT, removed=False, text=search)
@@ -186,30 +182,21 @@ async def list_extensions(visit: Visit, page_from: str | None = None, search: st
         titles=titles_of(visit.request, [use for _, _, use in rows]),
         search=search,
         offered=offered,
-        **one_page("extensions", rows, id_of=lambda row: row[0].id),
+        **one_page("extensions", paging, rows, lambda row: row[0].id),
     )
 
 
-router.act(
-    f"{EXTENSION}/remove", actions.take_back_extension, "/extensions", "extension.removed", twice=[ExtensionNotFound]
-)
-
-
 @router.page("/adjustments", Right.SEE_GRADES)
-async def list_adjustments(visit: Visit, page_from: str | None = None, ended: str = "") -> Response:
+async def list_adjustments(visit: Visit, ended: str = "") -> Response:
     """List the adjustments that apply, or all that ever did, with a mark where the points below have changed."""
+    paging = visit.paging()
     rows = await adjustments.list_of_course(
-        visit.session,
-        visit.assignments,
-        visit.course_id,
-        limit=ROWS + 1,
-        before=cursor_of(page_from),
-        ended_too=bool(ended),
+        visit.session, visit.assignments, visit.course_id, paging, ended_too=bool(ended)
     )
     return visit.page(
         "course/adjustments.html",
         "adjustments",
         titles=titles_of(visit.request, [each.use for each in rows]),
         ended=bool(ended),
-        **one_page("adjustments", rows, id_of=lambda row: row.adjustment.id),
+        **one_page("adjustments", paging, rows, lambda row: row.adjustment.id),
     )

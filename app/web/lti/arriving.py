@@ -16,7 +16,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.sessions import LAUNCH_LIFETIME
 from app.actions import launching
-from app.errors import AppError
+from app.errors import AppError, existing
 from app.errors.courses import CourseArchived, CourseNotFound
 from app.errors.lti import CodeUnusable, CourseUnconnected, LaunchRefused, TeacherNeeded
 from app.http.auth.sessions import client_of, keep_session, session_sha256, visitor
@@ -146,9 +146,7 @@ def _destination(arrived: Arrival, message: Message) -> str:
         return course if assignment or arrived.link is None else f"{course}/lms#link-{arrived.link.id}"
     if arrived.link is None:
         return f"/?course={arrived.course.id}"
-    if assignment is None:
-        raise CourseUnconnected
-    return f"{course}/assignments/{assignment}"
+    return f"{course}/assignments/{existing(assignment, CourseUnconnected)}"
 
 
 # --- from a frame to a window -----------------------------------------------------------------------------------------

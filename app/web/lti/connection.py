@@ -5,6 +5,7 @@ from fastapi import Response
 from app.access.rights import Right
 from app.actions import lms as actions
 from app.courses import uses
+from app.errors import existing
 from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
@@ -104,9 +105,7 @@ async def select(visit: Visit, selection_id: str) -> Response:
     )
     now = parts.platform_services.now_at(platform)
     signed = await deep_linking.answer(visit.database, platform, chosen.context, selection, item, now=now)
-    site = site_of(selection.return_url)
-    if site is None:
-        raise SelectionNotFound
+    site = existing(site_of(selection.return_url), SelectionNotFound)
     # The form goes to the platform, which our policy allows on no other page.
     allowed = f"form-action 'self' {site}"
     framed = " ".join(["'self'", *parts.frame_sites()])

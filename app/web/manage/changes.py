@@ -16,6 +16,7 @@ from app.http.pages import maker_in_words
 from app.http.staff import ROWS, every_title, one_page
 from app.http.visits import Pages, Visit
 from app.storage.models import Change, Membership
+from app.storage.paging import Paging
 from app.texts import text
 from grader.report import numbers
 
@@ -76,12 +77,11 @@ async def list_changes(
     visit: Visit, page_from: str = "", subject: str = "", by: str = "", member: str = ""
 ) -> Response:
     by = by if by.isprintable() else ""
-    before = int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None
+    paging = Paging(ROWS, int(page_from) if page_from.isdecimal() and len(page_from) < 19 else None)
     rows = await changes.list_changes(
         visit.session,
         visit.course_id,
-        limit=ROWS + 1,
-        before=before,
+        paging,
         subject=subject if subject in NAMES else None,
         made_by=by[:200],
         member_id=member if ID.fullmatch(member) else None,
@@ -97,7 +97,7 @@ async def list_changes(
         subjects=list(NAMES),
         filters={"subject": subject, "by": by},
         member=subjects.members.get(member),
-        **one_page("entries", list(map(words.entry, rows)), id_of=lambda row: row.change.id),
+        **one_page("entries", paging, list(map(words.entry, rows)), lambda row: row.change.id),
     )
 
 

@@ -9,7 +9,7 @@ from app.courses import uses
 from app.http.archives import limit_archives, send_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
-from app.http.staff import ROWS, cursor_of, one_page
+from app.http.staff import one_page
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 
@@ -24,16 +24,14 @@ router = Pages()
 
 
 @router.page("/courses")
-async def list_courses(visit: Visit, page_from: str | None = None) -> Response:
+async def list_courses(visit: Visit) -> Response:
     """List the courses of the reader; for an admin all, the newest first."""
-    holder, person = visit.holder, await session_person(visit.request)
+    holder, person, paging = visit.holder, await session_person(visit.request), visit.paging()
     async with visit.database.read() as session:
         if person is not None:
             rows = [(each, member.role.value) for each, member in await courses.list_of_person(session, person.id)]
         else:
-            listing = await courses.list_courses(
-                session, only=holder.course, limit=ROWS + 1, before=cursor_of(page_from)
-            )
+            listing = await courses.list_courses(session, paging, only=holder.course)
             rows = [(each, holder.role.value) for each in listing]
         sizes = await courses.sizes(session, [each.id for each, _ in rows])
         is_first = holder.may(Right.MAKE_COURSES) and await courses.has_only_default(session)
@@ -41,7 +39,7 @@ async def list_courses(visit: Visit, page_from: str | None = None) -> Response:
         "manage/courses.html",
         sizes=sizes,
         is_first=is_first,
-        **one_page("rows", rows, id_of=lambda row: row[0].id),
+        **one_page("rows", paging, rows, lambda row: row[0].id),
     )
 
 

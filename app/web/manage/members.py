@@ -18,10 +18,11 @@ from app.courses.membership import Members
 from app.errors import AppError
 from app.errors.members import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent
 from app.errors.uploads import MemberRemoved
-from app.http.staff import ROWS, cursor_of, one_page, only_here, search_of
+from app.http.staff import ROWS, one_page, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import MemberRole
+from app.storage.paging import Paging
 from app.teaching.joins import joins
 
 #: The states of a member by which the list is filtered: confirmed and removed, as `Members` has them.
@@ -120,7 +121,7 @@ async def member_page(visit: Visit, member_id: str) -> Response:
     perhaps = await membership.perhaps_the_same(visit.session, member) if member.role == MemberRole.STUDENT else ()
     of_others = member.role != MemberRole.TEACHER or holder.has(Right.MANAGE_TEACHERS)
     knows_links = holder.has(Right.MANAGE_LINKS) and of_others
-    given = await links.list_links(visit.session, holder, limit=1, member_id=member.id) if knows_links else ()
+    given = await links.list_links(visit.session, holder, Paging(1), member_id=member.id) if knows_links else ()
     join = await membership.join_of(visit.session, member)
     may_manage = member.role in actions.manageable_roles(holder)
     return visit.page(
@@ -223,16 +224,12 @@ async def _is_joined(actor: Actor, member_id: str, other_id: str) -> bool:
 
 
 @router.page("/joins", Right.SEE_MEMBERS)
-async def list_joins(visit: Visit, page_from: str | None = None) -> Response:
-    rows = await joins.list_joins(visit.session, visit.course_id, limit=ROWS + 1, before=cursor_of(page_from))
+async def list_joins(visit: Visit) -> Response:
+    paging = visit.paging()
+    rows = await joins.list_joins(visit.session, visit.course_id, paging)
     ids = {id for each in rows for id in (each.kept_member_id, each.merged_member_id) if id}
     members = await membership.by_ids(visit.session, visit.course_id, ids)
-    return visit.page(
-        "manage/joins.html",
-        "joins",
-        members=members,
-        **one_page("joins", rows),
-    )
+    return visit.page("manage/joins.html", "joins", members=members, **one_page("joins", paging, rows))
 
 
 router.act(

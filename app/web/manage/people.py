@@ -9,8 +9,9 @@ from app.courses import people
 from app.errors.members import JoinUndone, PersonNotFound
 from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
-from app.http.staff import ROWS, cursor_of, one_page, search_of
+from app.http.staff import one_page, search_of
 from app.http.visits import Pages, Visit
+from app.storage.paging import Paging
 
 #: The most people that a search for a merge offers.
 OFFERED = 20
@@ -21,15 +22,15 @@ router = Pages("/people")
 
 
 @router.page("", Right.SEE_PEOPLE)
-async def list_people(visit: Visit, search: str = "", page_from: str | None = None) -> Response:
-    text = search_of(search)
-    rows = await people.list_people(visit.session, limit=ROWS + 1, before=cursor_of(page_from), text=text)
+async def list_people(visit: Visit, search: str = "") -> Response:
+    text, paging = search_of(search), visit.paging()
+    rows = await people.list_people(visit.session, paging, text=text)
     courses = await people.courses_of(visit.session, rows)
     return visit.page(
         "manage/people.html",
         courses=courses,
         search=text,
-        **one_page("people", rows, id_of=lambda row: row.person.id),
+        **one_page("people", paging, rows, lambda row: row.person.id),
     )
 
 
@@ -37,7 +38,7 @@ async def list_people(visit: Visit, search: str = "", page_from: str | None = No
 async def person_page(visit: Visit, person_id: str, search: str = "") -> Response:
     search = search_of(search)
     known = await people.find(visit.session, person_id)
-    offered = await people.list_people(visit.session, limit=OFFERED + 1, text=search) if search else []
+    offered = await people.list_people(visit.session, Paging(OFFERED), text=search) if search else []
     others = [each for each in offered if each.person.id != person_id][:OFFERED]
     merges = await persons.merges_of(visit.session, person_id)
     courses = await people.courses_of(visit.session, [known, *others])

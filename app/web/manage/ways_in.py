@@ -12,21 +12,23 @@ from app.actions import ways_in as actions
 from app.courses import membership
 from app.http.archives import as_file
 from app.http.fields import local
-from app.http.staff import ROWS, cursor_of, one_page, only_here
+from app.http.staff import one_page, only_here
 from app.http.visits import Pages, Visit
 from app.storage.models import Role, utc_now
+from app.storage.paging import Paging
 
 #: The most join links in the list.
-JOIN_LINKS = 20
+JOIN_LINKS = Paging(20)
 
 router = Pages("/courses/{course_id}")
 
 
 @router.page("/links", Right.MANAGE_LINKS)
-async def links_page(visit: Visit, page_from: str | None = None) -> Response:
+async def links_page(visit: Visit) -> Response:
+    paging = visit.paging()
     usage = await links.usage(visit.session, visit.course_id)
-    rows = await links.list_links(visit.session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
-    join_links = await joining.list_links(visit.session, visit.course_id, limit=JOIN_LINKS)
+    rows = await links.list_links(visit.session, visit.holder, paging)
+    join_links = await joining.list_links(visit.session, visit.course_id, JOIN_LINKS)
     groups = await membership.groups(visit.session, visit.course_id)
     ends = (utc_now() + timedelta(days=actions.JOIN_DAYS)).astimezone(visit.zone).replace(hour=23, minute=59, second=0)
     return visit.page(
@@ -35,11 +37,11 @@ async def links_page(visit: Visit, page_from: str | None = None) -> Response:
         stored={"limit": str(max(actions.JOIN_LIMIT, usage.students)), "expires_at": local(ends, visit.zone)},
         now=utc_now(),
         usage=usage,
-        join_links=join_links,
+        join_links=join_links[: JOIN_LINKS.limit],
         groups=groups,
         has_mail=visit.mailer is not None,
         only_here=only_here(visit.request),
-        **one_page("links", rows, id_of=lambda row: row[0].id),
+        **one_page("links", paging, rows, lambda row: row[0].id),
     )
 
 
@@ -83,8 +85,9 @@ def _code(address: str) -> Markup:
 
 
 @router.page("/tokens", Right.MANAGE_TOKENS)
-async def tokens_page(visit: Visit, page_from: str | None = None) -> Response:
-    rows = await tokens.list_tokens(visit.session, visit.holder, limit=ROWS + 1, before=cursor_of(page_from))
+async def tokens_page(visit: Visit) -> Response:
+    paging = visit.paging()
+    rows = await tokens.list_tokens(visit.session, visit.holder, paging)
     # Tokens of admins act in all courses, so they belong to none.
     of_staff = [Role.ASSISTANT, Role.TEACHER] if visit.holder.may(Right.MAKE_TOKENS_OF_STAFF) else []
     return visit.page(
@@ -92,7 +95,7 @@ async def tokens_page(visit: Visit, page_from: str | None = None) -> Response:
         "tokens",
         now=utc_now(),
         roles=[Role.SUBMITTER, *of_staff],
-        **one_page("tokens", rows),
+        **one_page("tokens", paging, rows),
     )
 
 

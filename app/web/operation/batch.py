@@ -16,7 +16,7 @@ from app.errors.uploads import FileTooLarge, UploadRefused
 from app.http.bodies import chosen_file
 from app.http.forms import refusal_context
 from app.http.problems import problem
-from app.http.staff import cursor_of, offered, one_page, titles_of
+from app.http.staff import offered, one_page, titles_of
 from app.http.visits import Pages, Visit
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
@@ -36,8 +36,8 @@ router = Pages("/courses/{course_id}/batch")
 
 @router.page("", Right.SEE_GRADES)
 async def batches_page(visit: Visit) -> Response:
-    before = _cursor(visit, "before")
-    batches = await lines.list_batches(visit.session, visit.course_id, limit=LISTED + 1, before=before)
+    paging = visit.paging(LISTED, "before")
+    batches = await lines.list_batches(visit.session, visit.course_id, paging)
     used = await list_used(visit.session, visit.course_id, visit.assignments)
     return visit.page(
         "operation/batches.html",
@@ -45,7 +45,7 @@ async def batches_page(visit: Visit) -> Response:
         assignments=offered(visit.request, used),
         titles=titles_of(visit.request, [each.use for each in used]),
         limit_bytes=visit.parts.settings.batch_bytes,
-        **one_page("batches", batches, LISTED, lambda row: row.batch.id),
+        **one_page("batches", paging, batches, lambda row: row.batch.id),
     )
 
 
@@ -85,7 +85,7 @@ async def batch_page(visit: Visit, batch_id: str) -> Response:
         used=next((each for each in used if each.use.assignment_id == batch.assignment_id), None),
         unmatched=unmatched,
         next_unmatched=next_unmatched,
-        unmatched_after=_cursor(visit, "unmatched"),
+        unmatched_after=visit.paging(parameter="unmatched").cursor,
         unknown={},
         owner_field=OWNER_FIELD,
         students=sorted(students, key=lambda each: (each.name or each.external_id).casefold()),
@@ -121,13 +121,9 @@ async def _files(
     visit: Visit, batch: Batch, states: Collection[BatchFileState], parameter: str
 ) -> tuple[Sequence[BatchLine], str | None]:
     """Return a page of the files in these states, and the cursor of the next one."""
-    after = _cursor(visit, parameter)
-    files = await lines.list_files(visit.session, batch.id, states, limit=PER_PAGE + 1, after=after)
-    return files[:PER_PAGE], files[PER_PAGE - 1].file.id if len(files) > PER_PAGE else None
-
-
-def _cursor(visit: Visit, parameter: str) -> str | None:
-    return cursor_of(visit.request.query_params.get(parameter))
+    paging = visit.paging(PER_PAGE, parameter)
+    files = await lines.list_files(visit.session, batch.id, states, paging)
+    return paging.cut(files, lambda line: line.file.id)
 
 
 def _why(visit: Visit, line: BatchLine) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from app.access.rights import Right
 from app.actions import regrades as actions
 from app.courses.uses import list_used
 from app.http.fields import KEY_FIELD
-from app.http.staff import cursor_of, offered, one_page, titles_of
+from app.http.staff import offered, one_page, titles_of
 from app.http.visits import Pages, Visit
 from app.teaching import regrades
 from app.teaching.outdated import outdated_of
@@ -26,10 +26,9 @@ router = Pages("/courses/{course_id}/regrades")
 
 
 @router.page("", Right.SEE_STATISTICS)
-async def regrades_page(visit: Visit, before: str = "") -> Response:
-    rows = await regrades.list_regrades(
-        visit.session, limit=LISTED + 1, before=cursor_of(before), course=visit.course_id
-    )
+async def regrades_page(visit: Visit) -> Response:
+    paging = visit.paging(LISTED, "before")
+    rows = await regrades.list_regrades(visit.session, paging, course=visit.course_id)
     used = await list_used(visit.session, visit.course_id, visit.assignments)
     outdated = await outdated_of(visit.session, visit.assignments, visit.course_id)
     return visit.page(
@@ -40,7 +39,7 @@ async def regrades_page(visit: Visit, before: str = "") -> Response:
         statuses=[status.value for status in Status],
         outdated=outdated,
         titles=titles_of(visit.request, [each.use for each in used]),
-        **one_page("regrades", [(each, _state(each)) for each in rows], LISTED, lambda row: row[0].regrade.id),
+        **one_page("regrades", paging, [(each, _state(each)) for each in rows], lambda row: row[0].regrade.id),
     )
 
 

@@ -6,10 +6,10 @@ key in a cookie and, masked, in the form: so what is sent twice is one attempt.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import Query, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.datastructures import FormData
 
@@ -20,7 +20,7 @@ from app.actions import hand_in as actions
 from app.actions import notebooks
 from app.actions.fields import ID
 from app.answers import answer_for
-from app.errors import AppError
+from app.errors import AppError, existing
 from app.errors.requests import NotAuthenticated
 from app.errors.uploads import FileAndCode, NothingHandedIn
 from app.http.archives import as_file
@@ -30,10 +30,11 @@ from app.http.cookies import forget, keep, read
 from app.http.forms import refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.notebook import notebook_cell
-from app.http.staff import cursor_of
+from app.http.staff import one_page
 from app.http.visits import Pages, Visit
 from app.lti.grades.connection import passback_of
 from app.storage.models import Token, new_id, utc_now
+from app.storage.paging import Paging
 from app.submissions.derivation import steps_in_words
 from app.submissions.uploads import PASTE_BYTES, File, file_of_code
 from app.teaching.own.attempts import AttemptsFilter, list_attempts, source_changes
@@ -48,7 +49,8 @@ from grader.report.numbers import in_zone
 from grader.submission import CODE_SUFFIXES
 
 PATH = "/courses/{course_id}/assignments/{assignment_id}"
-RECENT, LISTED = 5, 20
+#: Attempts on the page of the assignment, and on a page of their own.
+RECENT, LISTED = Paging(5), 20
 KEY_FIELD = "idempotency_key"
 KEY_COOKIE = "lstm_grader_form"
 CODE_FIELD = "code"
@@ -140,10 +142,10 @@ async def template(visit: Visit, assignment_id: str, form: Literal["ipynb", "py"
 
 
 @router.page(f"{PATH}/attempts", Right.READ)
-async def attempts_page(visit: Visit, assignment_id: str, before: Annotated[str, Query()] = "") -> Response:
-    last = cursor_of(before)
-    shown = await _work(visit, assignment_id, LISTED, last)
-    return visit.page("student/attempts.html", "course", before=last, **shown)
+async def attempts_page(visit: Visit, assignment_id: str) -> Response:
+    paging = visit.paging(LISTED, "before")
+    shown = await _work(visit, assignment_id, paging)
+    return visit.page("student/attempts.html", "course", before=paging.cursor, **shown)
 
 
 @router.form(f"{PATH}/code", notebooks.make_code)
@@ -178,31 +180,29 @@ async def _file(form: FormData) -> File:
     """Return the file of a form, or the pasted code as one. Raises: NothingHandedIn, FileAndCode"""
     file, code = await file_in(form), form.get(CODE_FIELD)
     if not isinstance(code, str) or not code.strip():
-        if file is None:
-            raise NothingHandedIn
-        return file
+        return existing(file, NothingHandedIn)
     if file is not None:
         raise FileAndCode
     return file_of_code(code)
 
 
-async def _work(visit: Visit, assignment_id: str, limit: int, before: str | None = None) -> dict[str, Any]:
+async def _work(visit: Visit, assignment_id: str, paging: Paging) -> dict[str, Any]:
     """Return the common contents of both pages: the task, a page of attempts, and the grade."""
     viewer = visit.holder
     async with visit.database.read() as session:
         task = await own_task(session, visit.assignments, viewer, assignment_id)
         chosen = AttemptsFilter(visit.course_id, assignment_id, viewer.membership_id)
-        attempts = await list_attempts(session, task.assignment, viewer, chosen, limit=limit + 1, before=before)
-    shown, counted = attempts[:limit], task.basis.counted if task.basis else None
+        attempts = await list_attempts(session, task.assignment, viewer, chosen, paging)
+    page = one_page("attempts", paging, attempts, lambda each: each.submission.id)
+    counted = task.basis.counted if task.basis else None
     return {
+        **page,
         "task": task,
         "assignment": task.assignment,
-        "attempts": shown,
-        "changed": await source_changes(visit.database, shown),
+        "changed": await source_changes(visit.database, page["attempts"]),
         "reasons": reasons_of(task.basis) if task.basis else {},
         "counted": counted,
         "steps": steps_in_words(counted.steps, visit.language, visit.zone) if counted else (),
-        "next": shown[-1].submission.id if len(attempts) > limit else None,
     }
 
 

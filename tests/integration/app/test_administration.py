@@ -21,6 +21,7 @@ from app.courses.people import PersonRecord
 from app.operations.inspection import inspect_database
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Person, Role, Submission, Token, utc_now
+from app.storage.paging import Paging
 from grader.report.model import Report, Status
 from tests.integration.app.conftest import Run
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -126,7 +127,7 @@ def test_regrade_that_is_waited_for_prints_the_changes(run: Run, url: str, monke
 
 async def known(url: str) -> list[PersonRecord]:
     async with opened(url) as database, database.read() as session:
-        return await people.list_people(session, limit=10)
+        return await people.list_people(session, Paging(10))
 
 
 @on_both

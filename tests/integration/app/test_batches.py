@@ -25,6 +25,7 @@ from app.queue.batches import lines, taking_in
 from app.queue.inbox import Inbox
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Batch, BatchFile, BatchFileState, CourseAssignment, Submission, new_id
+from app.storage.paging import Paging
 from app.submissions import positions
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
@@ -112,8 +113,8 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     async with database.read() as session:
         handed_in = (await session.scalars(select(Submission))).all()
         kept = dict((await session.execute(select(BatchFile.state, BatchFile.content))).all())
-        files = await lines.list_files(session, batch.id, [*BatchFileState], limit=100)
-        listed = await lines.list_batches(session, DEFAULT_COURSE, limit=5)
+        files = await lines.list_files(session, batch.id, [*BatchFileState], Paging(100))
+        listed = await lines.list_batches(session, DEFAULT_COURSE, Paging(5))
         assert await positions.oldest_upload_seconds(session) == 0
     assert {(each.attempt, each.priority) for each in handed_in} == {(1, REGRADE_PRIORITY)}
     assert len({each.student for each in handed_in}) == 26
@@ -205,7 +206,7 @@ async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: D
     await slow
     assert await states(database, batch) == {"handed_in": 1}
     async with database.read() as session:
-        (line,) = await lines.list_files(session, batch.id, [*BatchFileState], limit=2)
+        (line,) = await lines.list_files(session, batch.id, [*BatchFileState], Paging(2))
     assert line.submission is not None
     assert line.file.reason == {}
 
@@ -248,7 +249,7 @@ async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, 
     files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
     batch = await batch_of(database, owner, packed(files))
     async with database.read() as session:
-        first, second = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], limit=10)
+        first, second = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], Paging(10))
     async with database.write() as session:
         owners = {first.file.id: " student-a ", second.file.id: "nobody"}
         unknown = await taking_in.give_to(session, DEFAULT_COURSE, batch.id, owners)
@@ -258,7 +259,7 @@ async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, 
         await taking_in.leave_out(session, DEFAULT_COURSE, batch.id)
     assert await states(database, batch) == {"handed_in": 1, "left_out": 1}
     async with database.read() as session:
-        line, left = await lines.list_files(session, batch.id, [*BatchFileState], limit=10)
+        line, left = await lines.list_files(session, batch.id, [*BatchFileState], Paging(10))
         with pytest.raises(BatchNotFound):
             await taking_in.find_batch(session, new_id(), batch.id)
     assert (line.member.external_id, line.file.matched_by) == ("student-a", MatchedBy.HAND)

@@ -38,6 +38,7 @@ from app.storage.models import (
     Token,
     utc_now,
 )
+from app.storage.paging import Paging
 from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
@@ -266,7 +267,7 @@ async def test_claims_come_in_order_whatever_the_clock_says(database: Database, 
             await session.execute(update(Submission).where(Submission.id == submission.id).values(moved))
     async with database.read() as session:
         places = await positions.queue_places(session)
-        listed = [submission.id for submission, _ in await list_submissions(session, owner, Selection(), limit=5)]
+        listed = [submission.id for submission, _ in await list_submissions(session, owner, Selection(), Paging(5))]
     assert [places[submission.id] for submission in order] == [1, 2, 3]
     assert listed == [submission.id for submission in reversed(order)]
     assert [taken.submission_id for _ in order if (taken := await claim(database))] == listed[::-1]
@@ -453,7 +454,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
     ((_, _, new),) = await items(database, regrade_id)
     async with database.read() as session:
         counting = await reports.newest_report(session, done.id)
-        listed = await list_submissions(session, owner, Selection(), limit=10)
+        listed = await list_submissions(session, owner, Selection(), Paging(10))
         ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
     assert sorted(ids) == [old, new]
     assert counting.id == new
@@ -480,7 +481,7 @@ async def test_regrade_that_fails_through_our_fault_leaves_the_grade(database: D
     assert await finish(database, taken, failed)
     async with database.read() as session:
         counting = await reports.newest_report(session, submission.id)
-        ((_, listed),) = await list_submissions(session, owner, Selection(), limit=10)
+        ((_, listed),) = await list_submissions(session, owner, Selection(), Paging(10))
     assert listed.id == counting.id
     assert counting.points == 100
 

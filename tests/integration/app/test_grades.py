@@ -30,6 +30,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from app.storage.paging import Paging
 from app.submissions import grades, reports
 from app.submissions.uploads import Upload
 from app.teaching import adjustments, grade_book, grade_list, reviews
@@ -141,7 +142,9 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
     log = statements(database)
     async with database.read() as session:
         shown = await grade_list.used_assignments(session, assignments, DEFAULT_COURSE)
-        students = await grade_list.list_grades(session, assignments, shown, DEFAULT_COURSE, GradeFilter(), limit=1000)
+        students = await grade_list.list_grades(
+            session, assignments, shown, DEFAULT_COURSE, GradeFilter(), Paging(1000)
+        )
         listed = len([each for each in log if each.lstrip().startswith("SELECT")])
         lines = await grade_book.grade_book(
             session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True

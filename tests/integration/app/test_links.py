@@ -34,6 +34,7 @@ from app.storage.models import (
     new_id,
     utc_now,
 )
+from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 
 HOUR = timedelta(hours=1)
@@ -138,8 +139,8 @@ async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: 
         assert [each.id for each in await links.choose(session, TEACHER, [helper.id])] == [helper.id]
         assert [each.id for each in await links.choose(session, owner, [boss.id])] == [boss.id]
         await links.make(session, await links.choose(session, owner, [boss.id]), owner.id)
-        assert len(await links.list_links(session, owner, limit=9)) == 1
-        assert await links.list_links(session, TEACHER, limit=9) == []
+        assert len(await links.list_links(session, owner, Paging(9))) == 1
+        assert await links.list_links(session, TEACHER, Paging(9)) == []
         assert await links.revoke(session, TEACHER) == 0
         for refusal, id in ((NotPermitted, boss.id), (MemberNotFound, stranger.id), (MemberNotFound, new_id())):
             with pytest.raises(refusal):

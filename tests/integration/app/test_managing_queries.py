@@ -13,6 +13,7 @@ from app.courses.membership import Members
 from app.errors.members import PersonNotFound
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, MemberRole, Membership, Person, new_id, utc_now
+from app.storage.paging import Paging
 from app.teaching.joins import joins
 from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
@@ -125,7 +126,7 @@ async def test_people_are_found_by_parts_of_name_address_and_id(database: Databa
         await session.flush()
         await persons.merge(session, one.person_id, other.id, "owner")
         for text, expected in (("петр", 1), ("ANNA@", 1), ("t-1", 1), ("%_", 1), (one.person_id, 1), ("nobody", 0)):
-            assert len(await people.list_people(session, limit=5, text=text)) == expected, text
+            assert len(await people.list_people(session, Paging(5), text=text)) == expected, text
         known = await people.find(session, one.person_id)
         assert [member.external_id for member in known.memberships] == ["st-100"]
         assert set(await people.courses_of(session, [known])) == {DEFAULT_COURSE}
@@ -149,8 +150,8 @@ async def test_changes_are_chosen_by_subject_member_and_maker(database: Database
             ({"member_id": member.id, "made_by": "anna"}, 1),
             ({"subject": "assignment"}, 0),
         ):
-            listed = await changes.list_changes(session, DEFAULT_COURSE, limit=10, **chosen)
+            listed = await changes.list_changes(session, DEFAULT_COURSE, Paging(10), **chosen)
             assert len(listed) == expected, chosen
         assert await changes.makers(session, DEFAULT_COURSE) == ["anna", "boris"]
-        listed = await changes.list_changes(session, DEFAULT_COURSE, limit=10)
+        listed = await changes.list_changes(session, DEFAULT_COURSE, Paging(10))
         assert set((await changes.subjects_of(session, DEFAULT_COURSE, listed)).members) == {member.id}

@@ -21,6 +21,7 @@ from app.services import Operations
 from app.settings import Settings
 from app.storage.database import CONNECTIONS, Database
 from app.storage.models import JobStatus, Submission, utc_now
+from app.storage.paging import Paging
 from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.worker import answering
@@ -33,7 +34,7 @@ from tests.waiting import until
 
 async def names(database: Database, owner: Principal) -> list[str]:
     async with database.read() as session:
-        return [row[0].student for row in await list_submissions(session, owner, Selection(), limit=100)]
+        return [row[0].student for row in await list_submissions(session, owner, Selection(), Paging(100))]
 
 
 @on_both

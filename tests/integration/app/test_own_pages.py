@@ -8,6 +8,7 @@ from sqlalchemy import update
 from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Artefact, Membership, Role, new_id
+from app.storage.paging import Paging
 from app.submissions.sources import ChangedLines
 from app.teaching.own.attempts import AttemptsFilter, ListedAttempt, list_attempts, source_changes
 from app.teaching.own.courses import own_courses, own_task
@@ -66,12 +67,14 @@ async def test_forty_attempts_take_eight_statements(database: Database, many: di
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS, ["b00", "b01"])
     place, viewer = AttemptsFilter(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)
     async with database.read() as session:
-        every = list(await list_attempts(session, many["b00"], viewer, place, limit=ATTEMPTS))
+        every = list(await list_attempts(session, many["b00"], viewer, place, Paging(ATTEMPTS)))
     await keep_sources(database, every)
     queries = statements(database)
     async with database.read() as session:
         task = await own_task(session, many, viewer, "b00")
-        shown = await list_attempts(session, task.assignment, viewer, place, limit=20)
+        page = Paging(20)
+        listed = await list_attempts(session, task.assignment, viewer, place, page)
+        shown, _ = page.cut(listed, lambda each: each.submission.id)
     changed = await source_changes(database, shown)
     assert selects(queries) == 8
     assert task.basis is not None

@@ -23,6 +23,7 @@ from app.errors.members import (
 )
 from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
+from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import waits
 from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
@@ -124,7 +125,7 @@ async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_agai
     members = [await entry(database) for _ in range(2)]
     person = await signed_in(database)
     async with database.read() as session:
-        newest = (await persons.list_merges(session, limit=10))[0]
+        newest = (await persons.list_merges(session, Paging(10)))[0]
     await undo(database, newest)
     assert await signed_in(database) == person
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
@@ -183,7 +184,7 @@ async def test_merges_at_once_lose_nothing(database: Database) -> None:
     await asyncio.gather(*(merge(database, people[kept], people[other]) for kept, other in pairs))
     assert set((await owners(database)).values()) <= set(people)
     async with database.read() as session:
-        merges = await persons.list_merges(session, limit=20)
+        merges = await persons.list_merges(session, Paging(20))
     for each in merges:
         await undo(database, each)
     assert await owners(database) == before

@@ -26,6 +26,7 @@ from app.storage.models import (
     Submission,
     SubmissionEvent,
 )
+from app.storage.paging import Paging
 from app.submissions import positions, reports
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
@@ -177,7 +178,7 @@ async def test_applied_reports_are_sent_once(database: Database, owner: Principa
         await drop(database, regrade)
     async with database.read() as session:
         progress = await regrades.find_regrade(session, regrade.id)
-        items = await regrades.list_items(session, regrade.id, only_changed=True, limit=5)
+        items = await regrades.list_items(session, regrade.id, Paging(5), only_changed=True)
     assert (progress.total, progress.done, progress.changed, progress.superseded) == (2, 2, 2, 0)
     assert [item.is_applied for item in items] == [True, True]
 
@@ -227,7 +228,7 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(dat
     await apply(database, first)
     assert await counting(database, submission) == 40.0
     async with database.read() as session:
-        (item,) = await regrades.list_items(session, first.id, only_changed=False, limit=5)
+        (item,) = await regrades.list_items(session, first.id, Paging(5), only_changed=False)
         progress = await regrades.find_regrade(session, first.id)
     assert (item.is_applied, progress.superseded) == (False, 1)
 

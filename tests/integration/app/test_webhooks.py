@@ -7,6 +7,7 @@ import pytest
 from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import Delivery, utc_now
+from app.storage.paging import Paging
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.app.kinds import on_both, on_postgresql
@@ -32,7 +33,7 @@ async def test_every_result_arrives_once(
 
         async def all_delivered() -> list[Delivery] | None:
             async with database.read() as session:
-                deliveries = await outbox.list_deliveries(session, webhook, limit=10)
+                deliveries = await outbox.list_deliveries(session, webhook, Paging(10))
             return deliveries if all(delivery.delivered_at for delivery in deliveries) else None
 
         deliveries = await until(all_delivered)

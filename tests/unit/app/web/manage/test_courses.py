@@ -7,6 +7,7 @@ import pytest
 from app.courses import course as courses
 from app.courses import members
 from app.storage.models import MemberRole, Person, Role
+from app.storage.paging import Paging
 from tests.unit.app.calls import hand_in, send
 from tests.unit.app.conftest import Browser, Service
 from tests.unit.app.web.manage.calls import COURSE, said
@@ -178,7 +179,7 @@ async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service
     deleted = await send(browser, f"/courses/{course}/delete", confirmation="Next term")
     assert said(deleted) == "course.deleted"
     async with service.services.database.read() as session:
-        assert [each.title for each in await courses.list_courses(session, limit=50)] == ["Default"]
+        assert [each.title for each in await courses.list_courses(session, Paging(50))] == ["Default"]
 
 
 async def test_log_says_in_words_who_changed_what(browser: Browser) -> None:
