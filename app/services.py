@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from app.access.limits import RateLimit
 from app.access.lost_links import LostLinks
 from app.access.tokens import Principal
+from app.courses.assignments import Assignments
 from app.lti.frames import FrameSites
 from app.lti.platform_keys import PlatformKeys
 from app.lti.platform_services import PlatformServices
@@ -28,7 +29,6 @@ from app.queue.inbox import Inbox
 from app.settings import Settings
 from app.storage.batches import Batcher
 from app.storage.database import Database
-from grader import Assignment
 
 WATCHERS_LOOKING = 4
 # A whole class may share one client address: that of its school, or of a proxy.
@@ -91,7 +91,7 @@ class Services:
     """
 
     settings: Settings
-    assignments: Mapping[str, Assignment]
+    assignments: Assignments
     database: Database
     jobs: Jobs
     request_limit: RateLimit

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import Right
 from app.access.tokens import Principal
+from app.courses.assignments import Assignments
 from app.mail.mailer import Mailer
 from app.storage.database import Database
-from grader import Assignment
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,7 +32,7 @@ class Actor:
 
     holder: Principal
     database: Database
-    assignments: Mapping[str, Assignment]
+    assignments: Assignments
     url: str = ""
     mailer: Mailer | None = None
 

@@ -1,7 +1,6 @@
 """Launches and registrations by platforms. A message, a secret or an invitation takes the place of a session."""
 
-from collections.abc import Mapping
-
+from app.courses.assignments import Assignments
 from app.errors.lti import DeploymentUnknown, LaunchRefused, MentorLaunch
 from app.lti import platforms
 from app.lti.launch import arrival, binding, login
@@ -15,7 +14,6 @@ from app.lti.registration.tool import Tool
 from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from app.storage.models import LtiPlatform
-from grader import Assignment
 
 
 async def begin(
@@ -33,7 +31,7 @@ async def take(database: Database, state: str) -> None:
 
 
 async def arrive(
-    database: Database, assignments: Mapping[str, Assignment], platform: LtiPlatform, message: Message
+    database: Database, assignments: Assignments, platform: LtiPlatform, message: Message
 ) -> Arrival | str:
     """Bring the person of a message into its course.
 
@@ -61,13 +59,7 @@ async def arrive(
 
 
 async def choose_course(
-    database: Database,
-    assignments: Mapping[str, Assignment],
-    secret: str,
-    *,
-    choice: str,
-    code: str,
-    language: str,
+    database: Database, assignments: Assignments, secret: str, *, choice: str, code: str, language: str
 ) -> tuple[LtiPlatform, Message, Arrival]:
     """Connect the platform's course with the one that its teacher chose, and continue the launch.
 

@@ -4,7 +4,6 @@ Only what an action returns holds the secret of a new code or token.
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -14,12 +13,12 @@ from app.access import notebooks
 from app.access.rights import Right
 from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Where
+from app.courses.assignments import Assignments
 from app.courses.uses import UsedAssignment, find_used
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import TokenNotFound
 from app.storage.database import Database
 from app.storage.models import Token
-from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +42,7 @@ class Notebook:
     used: UsedAssignment
 
 
-async def _used(
-    session: AsyncSession, course_id: str, assignment_id: str, assignments: Mapping[str, Assignment]
-) -> UsedAssignment:
+async def _used(session: AsyncSession, course_id: str, assignment_id: str, assignments: Assignments) -> UsedAssignment:
     used = await find_used(session, course_id, assignment_id, assignments)
     if used.effective is None:
         raise AssignmentNotFound
@@ -64,7 +61,7 @@ async def make_code(actor: Writer, assignment_id: str, language: str) -> str:
     return await notebooks.make_code(actor.session, actor.holder, assignment_id, language)
 
 
-async def exchange_code(database: Database, assignments: Mapping[str, Assignment], wanted: ExchangeCode) -> Notebook:
+async def exchange_code(database: Database, assignments: Assignments, wanted: ExchangeCode) -> Notebook:
     """Exchange a code for a token. The notebook has no right yet, and shows the code instead.
 
     Raises:

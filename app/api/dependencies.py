@@ -1,6 +1,6 @@
 """Dependencies of the routes: somebody who asks for an action or reads, and the pages of a list."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from operator import attrgetter
@@ -15,12 +15,12 @@ from app.access.tokens import Principal
 from app.actions.actor import Action, Actor
 from app.actions.fields import Id
 from app.api.schemas.base import Page
+from app.courses.assignments import Assignments
 from app.http.auth.holders import ActorFor, TokenFor
 from app.http.parameters import IDS, IdempotencyKey, Omittable, ids_in
 from app.http.texts import language_of
 from app.services import services
 from app.storage.paging import Paging
-from grader import Assignment
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -90,7 +90,7 @@ class Reading:
 
     viewer: Principal
     session: AsyncSession
-    assignments: Mapping[str, Assignment]
+    assignments: Assignments
     language: str
 
     @property

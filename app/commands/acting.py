@@ -21,7 +21,7 @@ from app.storage.models import DEFAULT_COURSE, Course
 from grader import Assignment, load_assignments
 
 
-class Assignments(Mapping[str, Assignment]):
+class LazyAssignments(Mapping[str, Assignment]):
     """All assignments, loaded when a command first needs one. A mistake in a file stops no other command."""
 
     def __init__(self, folder: Path | None) -> None:
@@ -58,7 +58,7 @@ async def owner_of(settings: Settings, course: str | None) -> AsyncIterator[Acto
         async with database.read() as session:
             owner = await _owner(session)
             holder = owner if course is None else owner.in_course(await _course(session, course))
-        yield Actor(holder, database, Assignments(settings.assignments_dir), settings.url())
+        yield Actor(holder, database, LazyAssignments(settings.assignments_dir), settings.url())
     except CannotStart:
         raise
     except AppError as exc:

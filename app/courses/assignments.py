@@ -16,6 +16,8 @@ from app.storage.turns import take_turns
 from grader import Assignment
 from grader.assignment import AssignmentModel, Attempts, Deadline
 
+#: The assignments of the service, by the ids of their files.
+Assignments = Mapping[str, Assignment]
 #: A course's id, and the id of an assignment file.
 Use = tuple[str, str]
 
@@ -54,7 +56,7 @@ def _of(model: type[Deadline | Attempts], given: Mapping[str, object]) -> dict[s
     return {name: value for name, value in given.items() if name in model.model_fields}
 
 
-def in_course(assignments: Mapping[str, Assignment], use: CourseAssignment) -> Assignment | None:
+def in_course(assignments: Assignments, use: CourseAssignment) -> Assignment | None:
     """Return the assignment with the dates and rules of the course; None: its file is gone."""
     assignment = assignments.get(use.assignment_id)
     return assignment and Rules.model_validate(use.rules).applied_to(assignment)
@@ -96,7 +98,7 @@ async def find(session: AsyncSession, uses: Collection[Use]) -> dict[Use, Course
     return {(use.course_id, use.assignment_id): use for use in rows}
 
 
-async def used_in(session: AsyncSession, course_id: str, assignments: Mapping[str, Assignment]) -> list[str]:
+async def used_in(session: AsyncSession, course_id: str, assignments: Assignments) -> list[str]:
     """List the ids of the assignments that a course uses, as far as their files are there."""
     if course_id == DEFAULT_COURSE:
         return sorted(assignments)

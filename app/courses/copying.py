@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, membership, uses
+from app.courses.assignments import Assignments
 from app.courses.uses import DATES
 from app.storage.memberships import with_persons
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, new_id, utc_now
-from grader import Assignment
 from grader.assignment import Deadline
 
 NO_DEADLINE = Deadline()
@@ -22,7 +22,7 @@ DATED = (*DATES, "late_percent_per_day")
 async def copy(
     session: AsyncSession,
     source: Course,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     *,
     title: str,
     shift_days: int | None,

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
-from app.courses.assignments import Rules, find, in_course, turn_of, used_in
+from app.courses.assignments import Assignments, Rules, find, in_course, turn_of, used_in
 from app.errors import existing
 from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.errors.uploads import AssignmentUnknown
@@ -44,9 +44,7 @@ class UsedAssignment:
         return rules_of(self.effective) if self.effective else Rules.model_validate(self.use.rules)
 
 
-async def list_used(
-    session: AsyncSession, course_id: str, assignments: Mapping[str, Assignment]
-) -> Sequence[UsedAssignment]:
+async def list_used(session: AsyncSession, course_id: str, assignments: Assignments) -> Sequence[UsedAssignment]:
     """List the assignments of a course by their ids, also those whose file is gone."""
     rows = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id == course_id))
     uses = {use.assignment_id: use for use in rows}
@@ -56,7 +54,7 @@ async def list_used(
 
 
 async def find_used(
-    session: AsyncSession, course_id: str, assignment_id: str, assignments: Mapping[str, Assignment]
+    session: AsyncSession, course_id: str, assignment_id: str, assignments: Assignments
 ) -> UsedAssignment:
     """Raises: AssignmentNotFound: the course does not use it."""
     use = (await find(session, [(course_id, assignment_id)])).get((course_id, assignment_id))
@@ -71,7 +69,7 @@ async def put(
     session: AsyncSession,
     course_id: str,
     assignment_id: str,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     given: Mapping[str, Any],
     made_by: str,
 ) -> UsedAssignment:
@@ -101,7 +99,7 @@ async def change(
     session: AsyncSession,
     course_id: str,
     assignment_id: str,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     given: Mapping[str, Any],
     made_by: str,
     as_in_file: Collection[str] = (),
@@ -201,11 +199,7 @@ async def _take_row(session: AsyncSession, course_id: str, assignment_id: str) -
 
 
 async def _store(
-    session: AsyncSession,
-    use: CourseAssignment,
-    assignments: Mapping[str, Assignment],
-    before: Mapping[str, Any],
-    made_by: str,
+    session: AsyncSession, use: CourseAssignment, assignments: Assignments, before: Mapping[str, Any], made_by: str
 ) -> UsedAssignment:
     effective = in_course(assignments, use)
     if effective is not None:

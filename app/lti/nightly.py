@@ -7,7 +7,7 @@ the course for a limited time, so that another can take over if it dies.
 import asyncio
 import logging
 import zlib
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
+from app.courses.assignments import Assignments
 from app.errors import AppError
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
@@ -27,7 +28,6 @@ from app.storage.database import Database
 from app.storage.due import database_now, is_due
 from app.storage.models import Course, LtiContext, LtiLink, LtiPlatform, utc_now
 from app.storage.outage import is_ours
-from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Nightly(Background):
 
     NAME = "lti-nightly"
 
-    def __init__(self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices) -> None:
+    def __init__(self, database: Database, assignments: Assignments, services: PlatformServices) -> None:
         self._database = database
         self._assignments = assignments
         self._services = services

@@ -7,9 +7,10 @@ that is warm before the first student needs it, and a self-test. Only their queu
 import contextlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from app.courses.assignments import Assignments
 from app.operations.about import About
 from app.operations.metrics import CountedSandbox, Metrics
 from app.operations.sandbox import WARM, start_sandbox
@@ -18,7 +19,7 @@ from app.queue import Engine, Grading
 from app.settings import Settings
 from app.storage.database import Database
 from app.submissions.uploads import DEFAULT_ASSIGNMENT
-from grader import Assignment, SandboxError
+from grader import SandboxError
 from grader.errors import SandboxClosed
 from grader.processes import GradeProcesses
 from grader.sandbox import ForkSandbox, Kind
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 async def grading_parts(
     settings: Settings,
     database: Database,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     metrics: Metrics,
     about: About,
     engine: Engine | None = None,
@@ -61,11 +62,7 @@ async def grading_parts(
 
 @contextlib.contextmanager
 def warm_engine(
-    settings: Settings,
-    assignments: Mapping[str, Assignment],
-    metrics: Metrics,
-    about: About,
-    sandbox: ForkSandbox | None = None,
+    settings: Settings, assignments: Assignments, metrics: Metrics, about: About, sandbox: ForkSandbox | None = None
 ) -> Iterator[Engine]:
     """Yield the engine, which warms up in the background.
 
@@ -83,9 +80,7 @@ def warm_engine(
         yield processes
 
 
-def _warm_up(
-    sandbox: ForkSandbox, references: ReferenceStore, assignments: Mapping[str, Assignment], about: About
-) -> None:
+def _warm_up(sandbox: ForkSandbox, references: ReferenceStore, assignments: Assignments, about: About) -> None:
     """Import TensorFlow in the warm process and build the reference answers, before the first student needs them."""
     try:
         sandbox.warm_up(*WARM)

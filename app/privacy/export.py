@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, inspect, or_, select, true
 from sqlalchemy.orm import undefer
 
+from app.courses.assignments import Assignments
 from app.errors import existing
 from app.errors.members import PersonNotFound
 from app.privacy.archives import Entry, archive_of, suffix_of
@@ -52,7 +53,6 @@ from app.storage.models import (
 )
 from app.submissions import grades
 from app.submissions.derivation import in_words
-from grader import Assignment
 
 #: Columns left out of archives: hashes and keys that grant access, seeds, which would give the answers away, the state
 #: of machines, and files and reports, which have entries of their own.
@@ -184,16 +184,14 @@ SECTIONS_OF_SUBMISSION: Mapping[str, tuple[type[Base], Callable[[str, Scope], Co
 }
 
 
-def archive(
-    database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
-) -> AsyncIterator[bytes]:
+def archive(database: Database, scope: Scope, visible: ShownReport, assignments: Assignments) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece."""
     facts = {"people": sorted(scope.people), "members": scope.member_ids}
     return archive_of(_entries(database, scope, visible, assignments), facts)
 
 
 async def _entries(
-    database: Database, scope: Scope, visible: ShownReport, assignments: Mapping[str, Assignment]
+    database: Database, scope: Scope, visible: ShownReport, assignments: Assignments
 ) -> AsyncIterator[Entry]:
     yield "grades.json", await grades_of(database, scope, assignments)
     for name, (model, condition) in SECTIONS.items():
@@ -247,7 +245,7 @@ async def _submission(database: Database, id: str, scope: Scope, visible: ShownR
             yield f"{here}-{number}{PurePosixPath(artefact.name).suffix}", artefact.content
 
 
-async def grades_of(database: Database, scope: Scope, assignments: Mapping[str, Assignment]) -> list[dict[str, Any]]:
+async def grades_of(database: Database, scope: Scope, assignments: Assignments) -> list[dict[str, Any]]:
     """Return the counted grades of the scope, each with its derivation."""
     async with database.read() as session:
         uses = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(scope.courses)))

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.log_config import submission_id_var
 from app.queue import claims
 from app.queue.claims import Claim
@@ -64,7 +65,7 @@ class Grading:
     def __init__(
         self,
         database: Database,
-        assignments: Mapping[str, Assignment],
+        assignments: Assignments,
         grade: Engine,
         threads: ThreadPoolExecutor,
         on_report: Sequence[Callable[[Report], None]] = (),

@@ -5,7 +5,7 @@ At a deadline, the commit and the queries before it cost more than everything el
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -15,7 +15,7 @@ from app.access.idempotency import check_same, find_all_earlier
 from app.access.limits import too_many_uploads
 from app.access.tokens import Principal
 from app.courses import course, members
-from app.courses.assignments import in_course, used_in
+from app.courses.assignments import Assignments, in_course, used_in
 from app.courses.extensions import apply_extension
 from app.errors.courses import CourseArchived
 from app.errors.requests import TooManyRequests
@@ -51,7 +51,7 @@ class Inbox:
     def __init__(
         self,
         database: Database,
-        assignments: Mapping[str, Assignment],
+        assignments: Assignments,
         jobs: Jobs,
         backlog: Backlog,
         *,

@@ -1,13 +1,13 @@
 """Grades of submissions and of members, computed from the database, the assignments, and the rules of the course."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import extensions
-from app.courses.assignments import in_course
+from app.courses.assignments import Assignments, in_course
 from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.storage.models import (
     Adjustment,
@@ -41,7 +41,7 @@ class Grades:
     counted: Counted | None
 
 
-async def grades_of(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> Grades:
+async def grades_of(session: AsyncSession, assignments: Assignments, submission: Submission) -> Grades:
     """Return the grade of a submission, and the counted grade of its student."""
     basis = await basis_of(session, assignments, submission.membership_id, submission.course_assignment_id)
     if basis is None:
@@ -53,7 +53,7 @@ async def grades_of(session: AsyncSession, assignments: Mapping[str, Assignment]
 
 
 async def counted_grade(
-    session: AsyncSession, assignments: Mapping[str, Assignment], member: Membership, use: CourseAssignment
+    session: AsyncSession, assignments: Assignments, member: Membership, use: CourseAssignment
 ) -> Counted | None:
     """Return the counted grade of a member at a course assignment; None: the assignment's file is gone."""
     basis = await basis_of(session, assignments, member.id, use.id)
@@ -87,7 +87,7 @@ class Basis:
 
 async def counted_grades(
     session: AsyncSession,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     members: Sequence[Membership],
     uses: Sequence[CourseAssignment],
     *,
@@ -106,7 +106,7 @@ async def counted_grades(
 
 async def bases(
     session: AsyncSession,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     members: Sequence[Membership],
     uses: Sequence[CourseAssignment],
     *,
@@ -144,7 +144,7 @@ async def find_adjustments(session: AsyncSession, membership_ids: Collection[str
 
 
 async def basis_of(
-    session: AsyncSession, assignments: Mapping[str, Assignment], membership_id: str, course_assignment_id: str
+    session: AsyncSession, assignments: Assignments, membership_id: str, course_assignment_id: str
 ) -> Basis | None:
     """Look up the data of one member's grade at a course assignment; None: the assignment's file is gone."""
     rows = await session.execute(
@@ -187,7 +187,7 @@ def _terms(
     )
 
 
-async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignment], submission: Submission) -> bool:
+async def may_try_again(session: AsyncSession, assignments: Assignments, submission: Submission) -> bool:
     """Tell whether the student can hand in another attempt, now or after a pause."""
     basis = await basis_of(session, assignments, submission.membership_id, submission.course_assignment_id)
     if basis is None:
@@ -202,9 +202,7 @@ async def may_try_again(session: AsyncSession, assignments: Mapping[str, Assignm
 
 
 async def points_of(
-    session: AsyncSession,
-    assignments: Mapping[str, Assignment],
-    listed: Sequence[tuple[Submission, StoredReport | None]],
+    session: AsyncSession, assignments: Assignments, listed: Sequence[tuple[Submission, StoredReport | None]]
 ) -> list[float | None]:
     """Return the points of these submissions' reports after the penalty for lateness."""
     ids = {submission.course_assignment_id for submission, _ in listed}

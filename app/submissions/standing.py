@@ -1,17 +1,16 @@
 """The standing of a submission: its counting report, its position in the queue, and its grade."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
+from app.courses.assignments import Assignments
 from app.storage.models import StoredReport, Submission
 from app.submissions import positions, reports, repository
 from app.submissions.derivation import Counted
 from app.submissions.grades import grades_of
 from app.submissions.policy import Grade
-from grader import Assignment
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Standing:
 
 
 async def standing_of(
-    session: AsyncSession, assignments: Mapping[str, Assignment], submission_id: str, viewer: Principal
+    session: AsyncSession, assignments: Assignments, submission_id: str, viewer: Principal
 ) -> Standing:
     """Look up a submission and its standing.
 

@@ -5,11 +5,11 @@ Faults in the content (an unknown encoding, a broken notebook, no class) lead to
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from app.access.tokens import Principal
+from app.courses.assignments import Assignments
 from app.errors.requests import NotPermitted
 from app.errors.uploads import (
     AssignmentUnknown,
@@ -60,7 +60,7 @@ def check_upload(
     file: File | None,
     student: str | None,
     assignment_id: str,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     upload_bytes: int,
 ) -> Upload:
     """Check an upload.

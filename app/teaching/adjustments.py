@@ -4,7 +4,7 @@ Each change is made in the student's turn. A new adjustment replaces the one tha
 the one to replace is refused if another one applies by then.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +13,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
+from app.courses.assignments import Assignments
 from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
 from app.storage.paging import Paging
 from app.storage.passback import grades_changed
 from app.submissions.grades import counted_grade, counted_grades
 from app.teaching.student_work import StudentWork
-from grader import Assignment
 
 
 async def adjust(
     session: AsyncSession,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     work: StudentWork,
     *,
     delta: float | None = None,
@@ -106,7 +106,7 @@ class CourseAdjustment:
 
 
 async def list_of_course(
-    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, paging: Paging, *, ended_too: bool
+    session: AsyncSession, assignments: Assignments, course_id: str, paging: Paging, *, ended_too: bool
 ) -> list[CourseAdjustment]:
     """List the newest adjustments of a course, with members and persons.
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload, undefer
 
+from app.courses.assignments import Assignments
 from app.privacy.archives import Entry, archive_of, packing, suffix_of
 from app.privacy.export import Scope, grades_of, row_of
 from app.storage.database import Database
@@ -33,7 +34,6 @@ from app.storage.models import (
 from app.teaching.grade_book import MARK, GradeBookFormat, book_file, grade_book
 from app.teaching.grade_list import AT_ONCE
 from app.texts import text
-from grader import Assignment
 from grader.batch.cells import csv_of, number
 
 # Rows that are read at once.
@@ -79,9 +79,7 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[str], ColumnElement[bool]]]] 
 }
 
 
-def course_archive(
-    database: Database, assignments: Mapping[str, Assignment], course: Course, language: str
-) -> AsyncIterator[bytes]:
+def course_archive(database: Database, assignments: Assignments, course: Course, language: str) -> AsyncIterator[bytes]:
     """Write the archive, piece by piece.
 
     Args:
@@ -90,9 +88,7 @@ def course_archive(
     return archive_of(_entries(database, assignments, course, language), {"course": course.id})
 
 
-async def _entries(
-    database: Database, assignments: Mapping[str, Assignment], course: Course, language: str
-) -> AsyncIterator[Entry]:
+async def _entries(database: Database, assignments: Assignments, course: Course, language: str) -> AsyncIterator[Entry]:
     readme = text("archive.readme", language, course=course.id)
     yield "README.txt", (MARK + readme).encode()
     async with database.read() as session:
@@ -194,7 +190,7 @@ def _key(name: str) -> str:
 
 
 async def _grades(
-    database: Database, assignments: Mapping[str, Assignment], members: Sequence[Membership]
+    database: Database, assignments: Assignments, members: Sequence[Membership]
 ) -> AsyncIterator[Sequence[dict[str, Any]]]:
     for start in range(0, len(members), AT_ONCE):
         yield await grades_of(database, Scope([], members[start : start + AT_ONCE], is_own=False), assignments)

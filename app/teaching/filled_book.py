@@ -12,9 +12,10 @@ come before the students; an emptied cell deletes a grade); mod/assign/feedback/
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.courses.assignments import Assignments
 from app.courses.matching import Candidate, Matcher, comparable
 from app.courses.roster import columns, reading
 from app.errors.rosters import RosterRefused, RosterTooLong
@@ -23,7 +24,6 @@ from app.storage.database import Database
 from app.storage.models import CourseAssignment
 from app.teaching.grade_book import most_of, points_in
 from app.teaching.grade_list import GradeFilter, StudentGrades, every_student, used_assignments
-from grader import Assignment
 from grader.batch.cells import GradeBook, csv_of, number
 
 MOST_BYTES = 5_000_000
@@ -66,7 +66,7 @@ class _Target:
 
 async def fill(
     database: Database,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     course_id: str,
     content: bytes,
     *,
@@ -97,7 +97,7 @@ async def fill(
 
 def _fill_book(
     content: bytes,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     uses: Sequence[CourseAssignment],
     students: Sequence[StudentGrades],
     column: str,
@@ -134,7 +134,7 @@ def _fill_book(
 def _targets(
     layout: columns.Columns,
     rows: Sequence[Sequence[str]],
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     uses: Sequence[CourseAssignment],
     column: str,
 ) -> list[_Target]:
@@ -174,12 +174,12 @@ def _is_worksheet(rows: Sequence[Sequence[str]], layout: columns.Columns) -> boo
     return bool(values) and all(reading.PARTICIPANT.fullmatch(value.strip()) for value in values)
 
 
-def _titles(assignments: Mapping[str, Assignment], use: CourseAssignment) -> list[str]:
+def _titles(assignments: Assignments, use: CourseAssignment) -> list[str]:
     """Return the titles that an assignment may have on a platform: the course's, or else those of its file."""
     return [use.title] if use.title else [str(title) for title in dict(assignments[use.assignment_id].title).values()]
 
 
-def _all_titles(assignments: Mapping[str, Assignment], uses: Sequence[CourseAssignment]) -> list[str]:
+def _all_titles(assignments: Assignments, uses: Sequence[CourseAssignment]) -> list[str]:
     return [title for use in uses for title in _titles(assignments, use)]
 
 
@@ -223,10 +223,7 @@ def _fill_cell(
 
 
 def _other_most(
-    rows: Sequence[Sequence[str]],
-    layout: columns.Columns,
-    targets: Sequence[_Target],
-    assignments: Mapping[str, Assignment],
+    rows: Sequence[Sequence[str]], layout: columns.Columns, targets: Sequence[_Target], assignments: Assignments
 ) -> list[tuple[str, str, str]]:
     """Find the columns whose points possible differ between the file and the course."""
     most_place = next((i for i, each in enumerate(layout.headings) if columns.plain(each) in MOST_HEADINGS), None)

@@ -19,11 +19,10 @@ from enum import StrEnum
 import xlsxwriter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses.assignments import in_course
+from app.courses.assignments import Assignments, in_course
 from app.storage.models import CourseAssignment
 from app.submissions.derivation import Counted, StepCode
 from app.teaching.grade_list import GradeFilter, StudentGrades, every_student, used_assignments
-from grader import Assignment
 from grader.batch.cells import CANVAS_COLUMNS, POINTS_POSSIBLE, csv_of, number
 from grader.report.server_paths import clean
 
@@ -72,7 +71,7 @@ class BookFile:
 
 async def grade_book(
     session: AsyncSession,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     course_id: str,
     form: GradeBookFormat,
     language: str,
@@ -142,10 +141,7 @@ def _xlsx(lines: Sequence[Sequence[str]]) -> bytes:
 
 
 def _first_lines(
-    assignments: Mapping[str, Assignment],
-    uses: Sequence[CourseAssignment],
-    form: GradeBookFormat,
-    headings: Sequence[str],
+    assignments: Assignments, uses: Sequence[CourseAssignment], form: GradeBookFormat, headings: Sequence[str]
 ) -> Iterator[list[str]]:
     if form == GradeBookFormat.CANVAS:
         nothing = [""] * (len(CANVAS_COLUMNS) - 1)
@@ -156,7 +152,7 @@ def _first_lines(
 
 
 def _headings(
-    assignments: Mapping[str, Assignment], uses: Sequence[CourseAssignment], form: GradeBookFormat, language: str
+    assignments: Assignments, uses: Sequence[CourseAssignment], form: GradeBookFormat, language: str
 ) -> list[str]:
     """Return one heading for each assignment: the title for platforms, else the id."""
     if form not in PLATFORMS:
@@ -170,7 +166,7 @@ def _headings(
     ]
 
 
-def most_of(assignments: Mapping[str, Assignment], use: CourseAssignment) -> float:
+def most_of(assignments: Assignments, use: CourseAssignment) -> float:
     """Return the points that a grade book says are possible."""
     assignment = in_course(assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.

@@ -7,14 +7,13 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
-from app.courses.assignments import used_in
+from app.courses.assignments import Assignments, used_in
 from app.errors.courses import AssignmentNotFound
 from app.storage.memberships import are_students, with_persons
 from app.storage.models import CourseAssignment, Membership
 from app.storage.paging import Paging
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
-from grader import Assignment
 
 # Members whose grades are worked out at once: few statements, and bounded memory.
 AT_ONCE = 200
@@ -62,7 +61,7 @@ class StudentGrades:
 
 
 async def used_assignments(
-    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, only: str | None = None
+    session: AsyncSession, assignments: Assignments, course_id: str, only: str | None = None
 ) -> Sequence[CourseAssignment]:
     """Find the assignments that the course uses and whose files are there, by their ids.
 
@@ -81,7 +80,7 @@ async def used_assignments(
 
 async def list_grades(
     session: AsyncSession,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     uses: Sequence[CourseAssignment],
     course_id: str,
     chosen: GradeFilter,
@@ -102,7 +101,7 @@ async def list_grades(
 
 async def every_student(
     session: AsyncSession,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     uses: Sequence[CourseAssignment],
     course_id: str,
     chosen: GradeFilter,
@@ -125,10 +124,7 @@ async def every_student(
 
 
 async def grades_of_member(
-    session: AsyncSession,
-    assignments: Mapping[str, Assignment],
-    uses: Sequence[CourseAssignment],
-    member: Membership,
+    session: AsyncSession, assignments: Assignments, uses: Sequence[CourseAssignment], member: Membership
 ) -> Mapping[str, Counted]:
     """Return the grades of one member by the ids of the files of assignments."""
     counted = await counted_grades(session, assignments, [member], uses)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
+from app.courses.assignments import Assignments
 from app.mail.mailer import LEASE, Mailer, renew, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
@@ -23,7 +24,6 @@ from app.storage.models import Change, Course, CourseAssignment, Letter, Members
 from app.submissions.grades import bases
 from app.teaching.grade_list import AT_ONCE
 from app.teaching.overview.table import list_students
-from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +56,7 @@ class Recipient:
 
 
 async def recipients(
-    session: AsyncSession,
-    assignments: Mapping[str, Assignment],
-    use: CourseAssignment,
-    *,
-    below: float | None,
+    session: AsyncSession, assignments: Assignments, use: CourseAssignment, *, below: float | None
 ) -> Sequence[Recipient]:
     """List the students to write to: joined members are one, and nobody is removed or one of the staff.
 

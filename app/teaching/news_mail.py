@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.mail.mailer import LEASE, Mailer, renew, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
@@ -23,7 +24,6 @@ from app.storage.models import Membership, NewsMail, Person
 from app.storage.turns import take_turns
 from app.teaching.news import SHOWN, News, is_unseen, read_news, stored_news
 from app.texts import text
-from grader import Assignment
 
 #: The path that switches the mail off, by the secret of the person's mail.
 OFF_PATH = "/news/off"
@@ -54,7 +54,7 @@ class NewsSender(Sender[_Letter]):
     NAME = "news-mail"
     LOOK_SECONDS = 60.0
 
-    def __init__(self, database: Database, assignments: Mapping[str, Assignment], mailer: Mailer, url: str) -> None:
+    def __init__(self, database: Database, assignments: Assignments, mailer: Mailer, url: str) -> None:
         super().__init__(database)
         self._assignments = assignments
         self._mailer = mailer

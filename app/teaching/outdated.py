@@ -1,14 +1,14 @@
 """Counting reports from an earlier assignment file or version of the grader. A regrade brings them up to date."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.storage.models import JobStatus, StoredReport, Submission
 from app.submissions.reports import counting_report_id
-from grader import Assignment
 from grader.version import grader_version
 
 
@@ -33,7 +33,7 @@ class OutdatedReports:
 
 
 async def outdated_of(
-    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, version: str | None = None
+    session: AsyncSession, assignments: Assignments, course_id: str, version: str | None = None
 ) -> Sequence[OutdatedReports]:
     """List the assignments of a course with outdated reports, in the order of their ids.
 

@@ -1,18 +1,18 @@
 """The changes that a regrade makes, or that a preview would make: how many, for whom, and from which cause to which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from app.courses.assignments import Assignments
 from app.storage.models import CourseAssignment, Membership, Person, RegradeItem, StoredReport, Submission
 from app.submissions.derivation import Counted
 from app.submissions.grades import counted_grades
 from app.teaching.causes import Cause, causes_of, only_in
 from app.teaching.regrades import NEW, OLD, is_changed
-from grader import Assignment
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ async def list_changes(
 
 
 async def counted_changes(
-    session: AsyncSession, assignments: Mapping[str, Assignment], items: Sequence[ItemChange], preview: str
+    session: AsyncSession, assignments: Assignments, items: Sequence[ItemChange], preview: str
 ) -> dict[str, tuple[Counted, Counted]]:
     """Return the counted grades that a preview is about, now and if it were applied, by the ids of the submissions."""
     places = {

@@ -1,6 +1,6 @@
 """The work of a student at an assignment of a course, found by the ids that a request names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -9,12 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
+from app.courses.assignments import Assignments
 from app.errors import existing
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
 from app.storage.paging import Paging
-from grader import Assignment
 
 WorkRow = Adjustment | Comment | Submission
 Row = TypeVar("Row", bound=Adjustment | Comment)
@@ -36,7 +36,7 @@ class StudentWork:
 
 
 async def find_student_work(
-    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, member_id: str, assignment_id: str
+    session: AsyncSession, assignments: Assignments, course_id: str, member_id: str, assignment_id: str
 ) -> StudentWork:
     """Find the work, to read it. The course Default may have no row of the assignment yet.
 
@@ -50,7 +50,7 @@ async def find_student_work(
 
 
 async def take_student_work(
-    session: AsyncSession, assignments: Mapping[str, Assignment], course_id: str, member_id: str, assignment_id: str
+    session: AsyncSession, assignments: Assignments, course_id: str, member_id: str, assignment_id: str
 ) -> StudentWork:
     """Find the work, and wait for the student's turn: no other transaction changes it, or adds an attempt.
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.outgoing.client import Outgoing
 from app.outgoing.sender import Sender
@@ -26,7 +27,6 @@ from app.submissions.grades import grades_of
 from app.webhooks import outbox
 from app.webhooks.messages import message_of
 from app.webhooks.outbox import SECRET_PREFIX, DueDelivery
-from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class WebhookSender(Sender[DueDelivery]):
     def __init__(
         self,
         database: Database,
-        assignments: Mapping[str, Assignment] = MappingProxyType({}),
+        assignments: Assignments = MappingProxyType({}),
         *,
         private: bool,
         on_try: Callable[[str], None] = lambda outcome: None,

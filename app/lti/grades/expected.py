@@ -5,18 +5,17 @@ was rejected, or the link opens another assignment. It stays if grading failed, 
 person is no longer a student. Deleting old attempts never lowers it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.storage.database import Database
 from app.storage.models import CourseAssignment, LtiLink, LtiScore, Membership
 from app.storage.passback import scores_changed
 from app.submissions.derivation import Counted, StepCode
 from app.submissions.grades import counted_grades
-from grader import Assignment
 
 #: Scores compared in one transaction.
 AT_ONCE = 200
@@ -68,7 +67,7 @@ def is_other(score: LtiScore, grade: ExpectedGrade) -> bool:
     return abs(grade.points - score.points) >= LEAST or abs(grade.max_points - score.max_points) >= LEAST
 
 
-async def send_changed(database: Database, assignments: Mapping[str, Assignment], context_id: str | None = None) -> int:
+async def send_changed(database: Database, assignments: Assignments, context_id: str | None = None) -> int:
     """Send the grades that new assignment files have changed; `app.storage.passback` handles all other changes.
 
     Args:
@@ -95,7 +94,7 @@ async def send_changed(database: Database, assignments: Mapping[str, Assignment]
 
 
 async def _list_changed(
-    session: AsyncSession, assignments: Mapping[str, Assignment], link_id: str, after: str
+    session: AsyncSession, assignments: Assignments, link_id: str, after: str
 ) -> tuple[list[str], str | None]:
     """Return the ids of changed scores among the next ones of a link, and the last id of these; None: that was all."""
     rows = await session.execute(

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import comparison, lineitems, outbox, scores
@@ -33,7 +34,6 @@ from app.storage.passback import GONE
 from app.submissions.derivation import Counted, in_words
 from app.submissions.grades import counted_grade
 from app.texts import text
-from grader import Assignment
 from grader.report import messages
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class ScoreSender(Sender[DueScore]):
 
     NAME = "lti-scores"
 
-    def __init__(self, database: Database, assignments: Mapping[str, Assignment], services: PlatformServices) -> None:
+    def __init__(self, database: Database, assignments: Assignments, services: PlatformServices) -> None:
         super().__init__(database)
         self._assignments = assignments
         self._services = services

@@ -5,7 +5,7 @@ their first launch, with the role that the platform gives them; each later launc
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, select
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
 from app.courses import course, membership, uses
-from app.courses.assignments import used_in
+from app.courses.assignments import Assignments, used_in
 from app.errors import existing
 from app.errors.lti import CourseUnconnected, DeploymentUnknown, LaunchOutdated, LaunchWithoutCourse, TeacherNeeded
 from app.lti import platforms
@@ -38,7 +38,6 @@ from app.storage.models import (
     Person,
 )
 from app.storage.passback import link_changed, send_again
-from grader import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +70,7 @@ async def arrive(
     session: AsyncSession,
     platform: LtiPlatform,
     message: Message,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     connect: Callable[[], Awaitable[Course]] | None = None,
 ) -> Arrival | None:
     """Find or create the course, the member and the link of a message.
@@ -137,12 +136,7 @@ async def leave(session: AsyncSession, platform: LtiPlatform, message: Message) 
 
 
 async def choose(
-    session: AsyncSession,
-    link: LtiLink,
-    course_id: str,
-    assignment_id: str,
-    assignments: Mapping[str, Assignment],
-    made_by: str,
+    session: AsyncSession, link: LtiLink, course_id: str, assignment_id: str, assignments: Assignments, made_by: str
 ) -> CourseAssignment:
     """Make a link open this assignment, and add the assignment to the course if it is missing.
 
@@ -238,7 +232,7 @@ async def _use(
     link: LtiLink,
     message: Message,
     member: Membership,
-    assignments: Mapping[str, Assignment],
+    assignments: Assignments,
     made_by: str,
 ) -> CourseAssignment | None:
     """Return the assignment that the link opens. The first launch chooses it where the choice is clear."""

@@ -19,6 +19,7 @@ from sqlalchemy.orm import undefer
 
 from app.access.tokens import Principal
 from app.courses import course
+from app.courses.assignments import Assignments
 from app.courses.matching import Candidate, MatchedBy, Matcher
 from app.courses.uses import find_used
 from app.errors import AppError, existing
@@ -33,7 +34,6 @@ from app.storage.database import Database
 from app.storage.models import Batch, BatchFile, BatchFileState, MemberRole, Membership, Person, utc_now
 from app.storage.updates import update_rows
 from app.submissions.uploads import Upload, check_file, clean_filename
-from grader import Assignment
 from grader.assignment import Deadline
 from grader.batch.archives import Unreadable
 from grader.batch.collect import StudentFile
@@ -46,7 +46,7 @@ MOMENT = timedelta(seconds=1)
 
 
 async def begin(
-    session: AsyncSession, holder: Principal, assignment_id: str, filename: str, assignments: Mapping[str, Assignment]
+    session: AsyncSession, holder: Principal, assignment_id: str, filename: str, assignments: Assignments
 ) -> Batch:
     """Begin a batch in the holder's course.
 
@@ -119,13 +119,7 @@ async def candidates(session: AsyncSession, course_id: str) -> list[Candidate]:
     return [Candidate(id, external_id or "", name, email) for id, external_id, name, email in rows]
 
 
-async def hand_in(
-    database: Database,
-    inbox: Inbox,
-    assignments: Mapping[str, Assignment],
-    holder: Principal,
-    batch_id: str,
-) -> None:
+async def hand_in(database: Database, inbox: Inbox, assignments: Assignments, holder: Principal, batch_id: str) -> None:
     """Hand in the waiting files as attempts of their owners. A repeated call continues.
 
     Raises:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses.assignments import Assignments
 from app.courses.matching import comparable, matches
 from app.storage.memberships import are_students, with_persons
 from app.storage.models import CourseAssignment, Membership, Submission
@@ -21,7 +22,6 @@ from app.submissions.derivation import Counted
 from app.submissions.grades import GradeKey, counted_grades
 from app.teaching.grade_list import AT_ONCE, GradeFilter, every_student
 from app.teaching.reviews import open_places
-from grader import Assignment
 
 PAGE = 50
 
@@ -130,11 +130,7 @@ class Table:
 
 
 async def grade_table(
-    session: AsyncSession,
-    assignments: Mapping[str, Assignment],
-    uses: Sequence[CourseAssignment],
-    course_id: str,
-    view: TableView,
+    session: AsyncSession, assignments: Assignments, uses: Sequence[CourseAssignment], course_id: str, view: TableView
 ) -> Table:
     """Make one page of the table. A page after the last one is the last one.
 
@@ -168,11 +164,7 @@ async def grade_table(
 
 
 async def column_of(
-    session: AsyncSession,
-    assignments: Mapping[str, Assignment],
-    use: CourseAssignment,
-    course_id: str,
-    group: str | None = None,
+    session: AsyncSession, assignments: Assignments, use: CourseAssignment, course_id: str, group: str | None = None
 ) -> tuple[Column, int]:
     """Return an assignment over the students of a course or of one group, and how many they are."""
     students = every_student(session, assignments, [use], course_id, GradeFilter(group=group))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import extensions
-from app.courses.assignments import in_course
+from app.courses.assignments import Assignments, in_course
 from app.storage.models import (
     Adjustment,
     Comment,
@@ -68,7 +68,7 @@ class Work:
         return next((each for each in self.adjustments if each.ended_at is None), None)
 
 
-async def work_of(session: AsyncSession, assignments: Mapping[str, Assignment], member: Membership) -> Sequence[Work]:
+async def work_of(session: AsyncSession, assignments: Assignments, member: Membership) -> Sequence[Work]:
     """Collect the work of a member, in a dozen statements at most."""
     uses = await used_assignments(session, assignments, member.course_id)
     counted = await grades_of_member(session, assignments, uses, member)

@@ -3,14 +3,14 @@ left, the counted grade, the last attempt. A handful of statements, however many
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
-from app.courses.assignments import in_course, stand_in
+from app.courses.assignments import Assignments, in_course, stand_in
 from app.courses.uses import find_used
 from app.errors import existing
 from app.errors.courses import AssignmentNotFound
@@ -65,7 +65,7 @@ class OwnCourse:
 
 
 async def own_courses(
-    session: AsyncSession, assignments: Mapping[str, Assignment], holder: Principal, person: Person | None
+    session: AsyncSession, assignments: Assignments, holder: Principal, person: Person | None
 ) -> Sequence[OwnCourse]:
     """List the courses of a browser's session: the one joined last first, and archived ones at the end.
 
@@ -92,9 +92,7 @@ async def own_courses(
     return listed
 
 
-async def own_task(
-    session: AsyncSession, assignments: Mapping[str, Assignment], holder: Principal, assignment_id: str
-) -> Task:
+async def own_task(session: AsyncSession, assignments: Assignments, holder: Principal, assignment_id: str) -> Task:
     """Find an assignment of the course in which the holder acts.
 
     Raises:
@@ -126,7 +124,7 @@ async def _parts(
 
 
 async def _uses(
-    session: AsyncSession, assignments: Mapping[str, Assignment], course_ids: Sequence[str]
+    session: AsyncSession, assignments: Assignments, course_ids: Sequence[str]
 ) -> dict[str, list[CourseAssignment]]:
     """Find the assignments of these courses whose files are there, by their ids."""
     rows = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(course_ids)))

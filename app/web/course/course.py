@@ -13,7 +13,7 @@ from starlette.datastructures import QueryParams
 from app.access.rights import Right
 from app.actions.fields import LATEST
 from app.courses import membership
-from app.courses.assignments import in_course
+from app.courses.assignments import Assignments, in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
 from app.http.staff import reason_of_hold, titles_of
@@ -28,7 +28,6 @@ from app.teaching.overview.table import Filter, Table, TableView, column_of, gra
 from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
 from app.texts import text
-from grader import Assignment
 from grader.report.messages import title_of
 from grader.report.numbers import percent
 
@@ -93,7 +92,7 @@ async def course_page(visit: Visit) -> Response:
     )
 
 
-def _by_date(files: Mapping[str, Assignment], uses: Sequence[CourseAssignment]) -> Sequence[CourseAssignment]:
+def _by_date(files: Assignments, uses: Sequence[CourseAssignment]) -> Sequence[CourseAssignment]:
     """Sort assignments by due date, those without one last."""
 
     def due(use: CourseAssignment) -> tuple[datetime, str]:
