@@ -34,7 +34,7 @@ async def read_members(actor: Actor, context_id: str, services: PlatformServices
         context, platform = await connection.find_context(session, actor.course_id, context_id)
     address = existing(context.memberships_url if platform.confirmed_at else None, LinkNotFound)
     asked_at = utc_now()
-    with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
+    async with reasons_logged("lti_members_refused", context_id=context.id, platform=platform.id):
         listed = await memberships.read(services, platform, address)
     asker = actor.holder.membership_id
     return await memberships.apply(actor.database, platform, context, listed, asked_at, asked_by=asker)

@@ -68,6 +68,12 @@ async def read_strangers_form(request: Request, most_fields: int) -> dict[str, s
         return fields_of(form)
 
 
+async def texts_in(request: Request, most_fields: int) -> list[tuple[str, str]]:
+    """Read the texts of a form that a platform has sent, in their order."""
+    async with request.form(max_files=0, max_fields=most_fields) as form:
+        return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
 def fields_of(form: FormData) -> dict[str, str]:
     """Return the texts of a form without spaces around them, to show the form again as it was filled in."""
     return {name: lines_of(value).strip() for name, value in form.items() if isinstance(value, str)}

@@ -2,16 +2,20 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 from app.errors import AppError
 
 logger = logging.getLogger(__name__)
 
 
-@contextlib.contextmanager
-def reasons_logged(event: str, **where: str) -> Iterator[None]:
-    """Log the reason of a refusal inside this block; the page only says what to do. Args: where: log fields."""
+@contextlib.asynccontextmanager
+async def reasons_logged(event: str, **where: str) -> AsyncIterator[None]:
+    """Log the reason of a refusal inside this block or function; the page only says what to do.
+
+    Args:
+        where: log fields.
+    """
     try:
         yield
     except AppError as exc:

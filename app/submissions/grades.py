@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import extensions
@@ -128,7 +128,9 @@ async def bases(
         for use in uses:
             place = (member.id, use.id)
             if (assignment := offered[use.id]) is not None:
-                terms = _terms(assignment, use, member, extended.get(place), adjusted.get(place))
+                is_student = member.role == MemberRole.STUDENT
+                decisions = extended.get(place), adjusted.get(place)
+                terms = Terms(assignment, *decisions, is_student, grade_book_points=use.grade_book_points)
                 by_key[place] = Basis(terms, attempts.get(place, ()))
     return by_key
 
@@ -147,44 +149,9 @@ async def basis_of(
     session: AsyncSession, assignments: Assignments, membership_id: str, course_assignment_id: str
 ) -> Basis | None:
     """Look up the data of one member's grade at a course assignment; None: the assignment's file is gone."""
-    rows = await session.execute(
-        select(CourseAssignment, Membership, Extension, Adjustment)
-        .select_from(CourseAssignment)
-        .join(Membership, Membership.id == membership_id)
-        .outerjoin(
-            Extension,
-            and_(Extension.membership_id == Membership.id, Extension.course_assignment_id == CourseAssignment.id),
-        )
-        .outerjoin(
-            Adjustment,
-            and_(
-                Adjustment.membership_id == Membership.id,
-                Adjustment.course_assignment_id == CourseAssignment.id,
-                Adjustment.ended_at.is_(None),
-            ),
-        )
-        .where(CourseAssignment.id == course_assignment_id)
-        .order_by(Adjustment.id.desc())
-        .limit(1)
-    )
-    use, member, extension, adjustment = rows.one()
-    assignment = in_course(assignments, use)
-    if assignment is None:
-        return None
-    attempts = await repository.attempts(session, membership_id, course_assignment_id)
-    return Basis(_terms(assignment, use, member, extension, adjustment), attempts)
-
-
-def _terms(
-    assignment: Assignment,
-    use: CourseAssignment,
-    member: Membership,
-    extension: Extension | None,
-    adjustment: Adjustment | None,
-) -> Terms:
-    return Terms(
-        assignment, extension, adjustment, member.role == MemberRole.STUDENT, grade_book_points=use.grade_book_points
-    )
+    member = await session.get_one(Membership, membership_id)
+    use = await session.get_one(CourseAssignment, course_assignment_id)
+    return (await bases(session, assignments, [member], [use])).get((member.id, use.id))
 
 
 async def may_try_again(session: AsyncSession, assignments: Assignments, submission: Submission) -> bool:

@@ -16,12 +16,11 @@ from app.courses.assignments import Use
 from app.errors import existing
 from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
 from app.storage.announcements import announce, announce_queued
+from app.storage.memberships import is_student
 from app.storage.models import (
     CourseAssignment,
     HoldDecision,
     JobStatus,
-    MemberRole,
-    Membership,
     RegradeItem,
     StoredReport,
     Submission,
@@ -250,12 +249,7 @@ def is_withheld() -> ColumnElement[bool]:
 def can_count() -> ColumnElement[bool]:
     """Return the condition on `Submission` and its `Membership` that it is in the numbers of an assignment: the student
     is in the course, and the attempt is neither cancelled nor withheld."""
-    return and_(
-        Membership.role == MemberRole.STUDENT,
-        Membership.removed_at.is_(None),
-        Submission.job_status != JobStatus.CANCELLED,
-        ~is_withheld(),
-    )
+    return and_(is_student(), Submission.job_status != JobStatus.CANCELLED, ~is_withheld())
 
 
 def visible_to(viewer: Principal) -> ColumnElement[bool]:

@@ -1,19 +1,21 @@
-"""The ways in and out: a link or a token, a new link by mail, single sign-on, the end of the session."""
+"""The ways in and out: a link or a token, a new link by mail, a join link, single sign-on, the end of the session."""
 
-from urllib.parse import parse_qs
+import hmac
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 
-from app.access import sessions, tokens
+from app.access import joining, sessions, tokens
+from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.actions import getting_in
 from app.errors import existing
-from app.errors.requests import FieldsWrong
+from app.errors.requests import FieldsWrong, FormExpired
 from app.errors.ways_in import SignOnExpired
 from app.http.auth.holders import signed_in
-from app.http.auth.proof import check_origin
+from app.http.auth.proof import check_origin, mask
 from app.http.auth.sessions import (
     SESSION_COOKIE,
     client_of,
@@ -25,7 +27,7 @@ from app.http.auth.sessions import (
     visitor,
 )
 from app.http.cookies import forget, keep, read
-from app.http.fields import Fields, form_context
+from app.http.fields import Fields, form_context, new_key
 from app.http.forms import read_page_form, read_strangers_form, see_other
 from app.http.pages import page
 from app.http.ways_in import ways_in
@@ -33,10 +35,11 @@ from app.oidc.flow import LIFETIME_SECONDS, begin, resume
 from app.oidc.issuer import Issuer
 from app.oidc.registration import CALLBACK_PATH, START_PATH
 from app.onward import HOME, onward
-from app.services import services
-from app.web import joining
+from app.services import service_url, services
+from app.storage.models import Course, Person
 
 SIGN_ON_COOKIE = "lstm_grader_sign_on"
+KEY_COOKIE = "lstm_grader_join"
 
 router = APIRouter(include_in_schema=False)
 
@@ -96,7 +99,7 @@ async def leave(request: Request) -> Response:
 
 def _forget_session(request: Request, response: Response) -> Response:
     # On a shared computer the next student must not be signed in as this one.
-    for cookie in (SESSION_COOKIE, joining.KEY_COOKIE):
+    for cookie in (SESSION_COOKIE, KEY_COOKIE):
         forget(request, response, cookie)
     return response
 
@@ -150,6 +153,87 @@ def _link_page(
     asked: bool = False,
 ) -> Response:
     return page(request, "link.html", asked=asked, **ways_in(request, next), **form_context(request, fields, refusal))
+
+
+# --- join links -------------------------------------------------------------------------------------------------------
+#
+# Somebody gives a name, becomes a new student, and gets a link to come back with. The form's key is in a cookie and,
+# masked, in the form, so another site cannot send the form, and a form that is sent twice makes one student. If the
+# browser is already signed in as a member of the course, the page says so.
+
+
+@router.get("/join/{secret}")
+async def join_page(request: Request, secret: str) -> Response:
+    """Ask for a name. The address alone changes nothing."""
+    return await _join_page(request, secret)
+
+
+@router.post("/join/{secret}")
+async def join(request: Request, secret: str) -> Response:
+    """Add a new, unconfirmed student, or the person who is signed in, and sign the browser in."""
+    fields = Fields(await read_strangers_form(request, 10))
+    services(request).join_limit.take(hash_secret(secret))
+    key = fields.form_key()
+    if not hmac.compare_digest(key.encode(), read(request, KEY_COOKIE).encode()):
+        raise FormExpired  # The form is not from a page that this browser was shown.
+    course, member, person = await _course_and_visitor(request, secret)
+    try:
+        if person is not None:
+            await getting_in.join_as(visitor(request), secret, person, fields.read(getting_in.JoinAsPerson))
+            return see_other(f"/?course={course.id}")
+        wanted = fields.read(getting_in.JoinByName)
+    except FieldsWrong as refusal:
+        return await _join_page(request, secret, fields, refusal)
+    # The second of two clicks arrives in the session that the first one opened.
+    joined = await getting_in.join(visitor(request), secret, key, wanted, is_member=member is not None)
+    if joined is None:
+        return await _join_page(request, secret)
+    link, session_secret = joined
+    address = sign_in_link(service_url(request), link.secret)
+    response = page(request, "joined.html", link=address, course=course, newcomer=wanted)
+    keep_session(request, response, session_secret)
+    return response
+
+
+async def _course_and_visitor(request: Request, secret: str) -> tuple[Course, Principal | None, Person | None]:
+    """Find the course, its member that is signed in here, and the person signed in by single sign-on.
+
+    Raises: JoinLinkNotFound
+    """
+    cookie = session_sha256(request)
+    async with services(request).database.read() as session:
+        course = await joining.course_of(session, secret)
+        holder = await sessions.find_holder(session, cookie, course.id)
+        is_member = holder is not None and holder.membership_id is not None and holder.course_id == course.id
+        person = await sessions.find_person(session, cookie)
+    return course, holder if is_member else None, person
+
+
+async def _join_page(
+    request: Request, secret: str, fields: Fields | None = None, refusal: FieldsWrong | None = None
+) -> Response:
+    course, member, person = await _course_and_visitor(request, secret)
+    if member is None:
+        async with services(request).database.read() as session:
+            await joining.find(session, secret)
+    issuer = services(request).settings.oidc_issuer
+    remembered, address = read(request, KEY_COOKIE), request.scope["path"]
+    key = remembered if len(remembered) == len(new_key()) else new_key()
+    context = {**form_context(request, fields, refusal), "form_key": mask(key)}
+    response = page(
+        request,
+        "join.html",
+        course=course,
+        member=member,
+        person=person,
+        known_as=await signed_in_as(request),
+        issuer=urlsplit(issuer).hostname if issuer else None,
+        sign_on=f"{START_PATH}?{urlencode({'next': address})}",
+        action=address,
+        **context,
+    )
+    keep(request, response, KEY_COOKIE, key)
+    return response
 
 
 # --- single sign-on ---------------------------------------------------------------------------------------------------

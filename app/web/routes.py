@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.http.notebook import CLIENT_PATH, client_sha256, client_source
 from app.services import services
-from app.web import entering, joining
+from app.web import entering
 from app.web.student import assignment, conversation, home, submission
 
 KEPT_FOR_A_DAY = {"Cache-Control": "max-age=86400"}
@@ -36,5 +36,5 @@ async def notebook_client(request: Request) -> Response:
     return Response(client_source(), media_type="text/x-python; charset=utf-8", headers=headers)
 
 
-for room in (entering, joining, home, assignment, submission, conversation):
+for room in (entering, home, assignment, submission, conversation):
     router.include_router(room.router)

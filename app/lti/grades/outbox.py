@@ -14,6 +14,7 @@ from app.lti.grades.expected import ExpectedGrade, is_other
 from app.lti.launch import people
 from app.lti.platform_services import SCORE_SCOPE
 from app.storage.due import database_now, is_due
+from app.storage.memberships import is_student
 from app.storage.models import (
     CourseAssignment,
     LtiContext,
@@ -21,7 +22,6 @@ from app.storage.models import (
     LtiMember,
     LtiPlatform,
     LtiScore,
-    MemberRole,
     Membership,
 )
 from app.storage.turns import take_turns
@@ -86,8 +86,7 @@ async def expect_known(session: AsyncSession, link: LtiLink) -> None:
     students = await session.scalars(
         select(Membership.id)
         .join(LtiMember, LtiMember.membership_id == Membership.id)
-        .where(LtiMember.lti_context_id == context.id)
-        .where(Membership.role == MemberRole.STUDENT, Membership.removed_at.is_(None))
+        .where(LtiMember.lti_context_id == context.id, is_student())
     )
     member_ids = set(students)
     known = await people.members_by_subject(session, context)

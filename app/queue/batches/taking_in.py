@@ -31,7 +31,8 @@ from app.queue.batches.reading import files_of, path_of
 from app.queue.inbox import Inbox
 from app.storage.cascade import delete_rows
 from app.storage.database import Database
-from app.storage.models import Batch, BatchFile, BatchFileState, MemberRole, Membership, Person, utc_now
+from app.storage.memberships import are_students
+from app.storage.models import Batch, BatchFile, BatchFileState, Membership, Person, utc_now
 from app.storage.updates import update_rows
 from app.submissions.uploads import Upload, check_file, clean_filename
 from grader.assignment import Deadline
@@ -109,12 +110,7 @@ async def candidates(session: AsyncSession, course_id: str) -> list[Candidate]:
     rows = await session.execute(
         select(Membership.id, Membership.external_id, Person.name, Person.email)
         .join(Membership.person)
-        .where(
-            Membership.course_id == course_id,
-            Membership.role == MemberRole.STUDENT,
-            Membership.removed_at.is_(None),
-            Membership.external_id.is_not(None),
-        )
+        .where(are_students(course_id), Membership.external_id.is_not(None))
     )
     return [Candidate(id, external_id or "", name, email) for id, external_id, name, email in rows]
 

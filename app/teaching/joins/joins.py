@@ -24,7 +24,7 @@ async def list_joins(session: AsyncSession, course_id: str, paging: Paging) -> S
 
 
 async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: str, made_by: str) -> Merge:
-    """Join two students of a course.
+    """Join two students of a course. Joining the same two again changes nothing.
 
     Args:
         made_by: for the log.
@@ -39,6 +39,9 @@ async def join(session: AsyncSession, course_id: str, kept_id: str, other_id: st
     if kept_id == other_id:
         raise SameMember
     kept, other = await _in_turn(session, course_id, kept_id, other_id)
+    earlier = await membership.join_of(session, other)
+    if earlier is not None and earlier.kept_member_id == kept.id:
+        return earlier
     if {kept.role, other.role} != {MemberRole.STUDENT}:
         raise MemberNotStudent
     if kept.removed_at is not None or other.removed_at is not None:

@@ -58,14 +58,14 @@ async def arrive(request: Request, platform: LtiPlatform, message: Message, *, i
 
 
 @router.post(COURSE_PATH)
+@reasons_logged("lti_refused")
 async def choose_course(request: Request) -> Response:
-    with reasons_logged("lti_refused"):
-        fields = await read_strangers_form(request, 4)
-        services(request).login_limit.take(client_of(request))
-        try:
-            return await _chosen(request, fields)
-        except (CodeUnusable, CourseArchived, CourseNotFound) as refusal:
-            return await _question(request, fields["secret"], refusal, in_path=IN_PATH in fields)
+    fields = await read_strangers_form(request, 4)
+    services(request).login_limit.take(client_of(request))
+    try:
+        return await _chosen(request, fields)
+    except (CodeUnusable, CourseArchived, CourseNotFound) as refusal:
+        return await _question(request, fields["secret"], refusal, in_path=IN_PATH in fields)
 
 
 async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:

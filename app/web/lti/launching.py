@@ -23,6 +23,7 @@ from app.errors.lti import LaunchElsewhere, LaunchRefused, LoginRefused
 from app.http.auth.proof import check_origin
 from app.http.auth.sessions import client_of
 from app.http.cookies import is_framed, keep, read
+from app.http.forms import texts_in
 from app.http.pages import page
 from app.lti import keys, platforms
 from app.lti.launch import login, message
@@ -47,25 +48,6 @@ MOST_FIELDS = 40
 router = APIRouter(include_in_schema=False)
 
 
-@router.get(LOGIN_PATH)
-async def login_by_get(request: Request) -> Response:
-    with reasons_logged("lti_refused"):
-        return await _login(request, request.query_params.multi_items())
-
-
-@router.post(LOGIN_PATH)
-async def login_by_post(request: Request) -> Response:
-    with reasons_logged("lti_refused"):
-        return await _login(request, await _form_fields(request))
-
-
-@router.post(LAUNCH_PATH)
-async def launch(request: Request) -> Response:
-    """Check the platform's message, and lead the person to the assignment or the course."""
-    with reasons_logged("lti_refused"):
-        return await _launch(request)
-
-
 @router.get(TARGET_PATH)
 async def opened_without_platform(request: Request) -> Response:
     """Explain that a platform opens this address."""
@@ -78,13 +60,16 @@ async def published_keys(request: Request) -> Response:
     return JSONResponse(keys_document, headers=KEYS_KEPT)
 
 
-async def _login(request: Request, fields: Sequence[tuple[str, str]]) -> Response:
+@router.api_route(LOGIN_PATH, methods=["GET", "POST"])
+@reasons_logged("lti_refused")
+async def begin_launch(request: Request) -> Response:
     """Begin a launch, and send the browser back to the platform.
 
     In a frame it first comes here once more, which shows whether it keeps cookies there. Where it keeps none, the
     platform's storage takes their place, if it has one; else the page opens a window. The platform's hint is still
     unused then: Moodle takes it once.
     """
+    fields = request.query_params.multi_items() if request.method == "GET" else await texts_in(request, MOST_FIELDS)
     services(request).login_limit.take(client_of(request))
     login_request = LoginRequest.of(fields)
     service = service_url(request)
@@ -142,8 +127,11 @@ def _storage_page(
     )
 
 
-async def _launch(request: Request) -> Response:
-    fields = _single(await _form_fields(request))
+@router.post(LAUNCH_PATH)
+@reasons_logged("lti_refused")
+async def launch(request: Request) -> Response:
+    """Check the platform's message, and lead the person to the assignment or the course."""
+    fields = _single(await texts_in(request, MOST_FIELDS))
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
     pending, platform = await _pending(request, fields.get("state", ""))
@@ -164,11 +152,6 @@ async def _launch(request: Request) -> Response:
     if not is_stored:
         _keep(request, response, cookie, "", timedelta(0))
     return response
-
-
-async def _form_fields(request: Request) -> list[tuple[str, str]]:
-    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
-        return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
 def _single(fields: Sequence[tuple[str, str]]) -> dict[str, str]:

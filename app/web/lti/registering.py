@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from app.actions import launching
 from app.http.auth.sessions import client_of
+from app.http.forms import texts_in
 from app.http.pages import page
 from app.http.texts import language_of
 from app.lti.reasons import reasons_logged
@@ -31,28 +32,24 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get(REGISTER_PATH)
+@reasons_logged(EVENT)
 async def invitation_page(request: Request, invitation: str) -> Response:
     """Say what is about to happen, and ask for one click. The address alone changes nothing."""
-    with reasons_logged(EVENT):
-        await _look(request, invitation)
-        offer = Offer.of(request.query_params.multi_items())
-    if offer is None:
-        return page(request, "lti/invitation.html", address=f"{service_url(request)}{request.url.path}")
-    return page(request, "lti/register.html", offer=offer)
+    await _look(request, invitation)
+    offer = Offer.of(request.query_params.multi_items())
+    return page(request, "lti/register.html", offer=offer) if offer else _invitation(request)
 
 
 @router.post(REGISTER_PATH)
+@reasons_logged(EVENT)
 async def register(request: Request, invitation: str) -> Response:
-    with reasons_logged(EVENT):
-        await _look(request, invitation)
-        async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
-            offer = Offer.of([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
-        if offer is None:
-            return page(request, "lti/invitation.html", address=f"{service_url(request)}{request.url.path}")
-        parts = services(request)
-        platform, takes_grades = await launching.register_by_invitation(
-            parts.database, parts.outgoing, invitation, offer, tool_of(request)
-        )
+    await _look(request, invitation)
+    offer, parts = Offer.of(await texts_in(request, MOST_FIELDS)), services(request)
+    if offer is None:
+        return _invitation(request)
+    platform, takes_grades = await launching.register_by_invitation(
+        parts.database, parts.outgoing, invitation, offer, tool_of(request)
+    )
     logger.info("lti_registered", extra={"platform": platform.id, "issuer": platform.issuer})
     return page(request, "lti/registered.html", platform=platform, takes_grades=takes_grades)
 
@@ -61,6 +58,11 @@ async def register(request: Request, invitation: str) -> Response:
 async def canvas_configuration(request: Request) -> Response:
     """Send the configuration that Canvas can read instead of a form filled in by its administrator."""
     return JSONResponse(tool_of(request).canvas())
+
+
+def _invitation(request: Request) -> Response:
+    """Explain how a platform's administrator uses the address of the invitation."""
+    return page(request, "lti/invitation.html", address=f"{service_url(request)}{request.url.path}")
 
 
 async def _look(request: Request, secret: str) -> None:

@@ -15,7 +15,6 @@ from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors import AppError
 from app.errors.members import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent
 from app.errors.uploads import MemberRemoved
 from app.http.staff import ROWS, one_page, only_here, search_of
@@ -204,23 +203,10 @@ async def join_page(visit: Visit, member_id: str, other: str = "", search: str =
     )
 
 
-@router.form("/members/{member_id}/join", actions.join_members, again=join_page, on=[MemberNotFound, MemberRemoved])
-async def join(visit: Visit, member_id: str) -> Response:
-    wanted = visit.fields.read(actions.JoinMembers, names={"member": "other"})
-    try:
-        await actions.join_members(visit, member_id, wanted)
-    except AppError:
-        if not await _is_joined(visit, member_id, wanted.member):
-            raise
-    return visit.lead_to(f"/members/{member_id}/edit", "member.joined")
-
-
-async def _is_joined(actor: Actor, member_id: str, other_id: str) -> bool:
-    """Tell whether the two are joined already: the form was sent twice."""
-    async with actor.database.read() as session:
-        members = await membership.by_ids(session, actor.course_id, [other_id])
-        join = await membership.join_of(session, members[other_id]) if other_id in members else None
-    return join is not None and join.kept_member_id == member_id
+_OTHER, _GONE = {"member": "other"}, [MemberNotFound, MemberRemoved]
+router.act(
+    "/members/{member_id}/join", actions.join_members, ONE, "member.joined", names=_OTHER, again=join_page, on=_GONE
+)
 
 
 @router.page("/joins", Right.SEE_MEMBERS)

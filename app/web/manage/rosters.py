@@ -34,9 +34,7 @@ router = Pages("/courses/{course_id}/roster")
 
 
 @router.page("", Right.MANAGE_MEMBERS, archived_too=True)
-async def roster_page(
-    visit: Visit,
-) -> Response:
+async def roster_page(visit: Visit) -> Response:
     return _page(visit)
 
 

@@ -16,7 +16,7 @@ from app.courses import members
 from app.http.auth.proof import mask
 from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
-from app.web.joining import KEY_COOKIE
+from app.web.entering import KEY_COOKIE
 from tests.unit.app.calls import PAGE, SUBMISSIONS, hand_in
 from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 
