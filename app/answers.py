@@ -86,6 +86,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     uploads.FormUnreadable: Answer(400, "form-unreadable"),
     uploads.UploadTooSlow: Answer(408, "upload-too-slow"),
     uploads.FieldsMissing: Answer(422, "fields-missing"),
+    uploads.NoFileChosen: Answer(422, "fields-missing"),
     uploads.NothingHandedIn: Answer(422, "nothing-handed-in"),
     uploads.FileAndCode: Answer(422, "file-and-code"),
     uploads.HandedInBefore: Answer(409, "handed-in-before"),

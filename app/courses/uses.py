@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
-from app.courses.assignments import Assignments, Rules, find, in_course, turn_of, used_in
+from app.courses.assignments import Assignments, Rules, find, in_course, stand_in, turn_of
 from app.errors import existing
 from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.errors.uploads import AssignmentUnknown
@@ -46,11 +46,22 @@ class UsedAssignment:
 
 async def list_used(session: AsyncSession, course_id: str, assignments: Assignments) -> Sequence[UsedAssignment]:
     """List the assignments of a course by their ids, also those whose file is gone."""
-    rows = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id == course_id))
-    uses = {use.assignment_id: use for use in rows}
-    for id in await used_in(session, course_id, assignments):
-        uses.setdefault(id, CourseAssignment(course_id=course_id, assignment_id=id, rules={}))
-    return [UsedAssignment(uses[id], in_course(assignments, uses[id])) for id in sorted(uses)]
+    return (await used_by_course(session, [course_id], assignments))[course_id]
+
+
+async def used_by_course(
+    session: AsyncSession, course_ids: Collection[str], assignments: Assignments
+) -> Mapping[str, Sequence[UsedAssignment]]:
+    """List the assignments of these courses as `list_used` does, by the id of the course."""
+    uses: dict[str, dict[str, CourseAssignment]] = {course_id: {} for course_id in course_ids}
+    for use in await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(course_ids))):
+        uses[use.course_id][use.assignment_id] = use
+    if DEFAULT_COURSE in uses:
+        uses[DEFAULT_COURSE] = {id: stand_in(id) for id in assignments} | uses[DEFAULT_COURSE]
+    return {
+        course_id: [UsedAssignment(here[id], in_course(assignments, here[id])) for id in sorted(here)]
+        for course_id, here in uses.items()
+    }
 
 
 async def find_used(
@@ -58,10 +69,9 @@ async def find_used(
 ) -> UsedAssignment:
     """Raises: AssignmentNotFound: the course does not use it."""
     use = (await find(session, [(course_id, assignment_id)])).get((course_id, assignment_id))
-    if use is None:
-        if course_id != DEFAULT_COURSE or assignment_id not in assignments:
-            raise AssignmentNotFound
-        use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
+    if use is None and course_id == DEFAULT_COURSE and assignment_id in assignments:
+        use = stand_in(assignment_id)
+    use = existing(use, AssignmentNotFound)
     return UsedAssignment(use, in_course(assignments, use))
 
 
@@ -118,7 +128,8 @@ async def change(
     use = await _take_row(session, course_id, assignment_id)
     before = values(use) if use else {}
     if use is None:
-        use = (await find_used(session, course_id, assignment_id, assignments)).use
+        await find_used(session, course_id, assignment_id, assignments)
+        use = CourseAssignment(course_id=course_id, assignment_id=assignment_id, rules={})
         session.add(use)
     for name in ("title", "grade_book_points"):
         if name in given:

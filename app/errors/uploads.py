@@ -43,6 +43,10 @@ class FieldsMissing(UploadRefused):
     """params: missing (names)"""
 
 
+class NoFileChosen(FieldsMissing):
+    """The page's form was sent without its file. params: missing (names)"""
+
+
 class FieldsUnknown(UploadRefused):
     """params: unknown, known (names)"""
 

@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from app.actions.actor import Actor
 from app.actions.hand_in import HandIn
-from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, UploadTooSlow
+from app.errors.uploads import FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, NoFileChosen, UploadTooSlow
 from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, PASTE_BYTES, File
@@ -171,10 +171,10 @@ async def file_in(form: FormData) -> File | None:
 
 
 def chosen_file(form: FormData) -> UploadFile:
-    """Return the file of a form that needs one. Raises: FieldsMissing"""
+    """Return the file of a form that needs one. Raises: NoFileChosen"""
     file = form.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
-        raise FieldsMissing(missing=["file"])
+        raise NoFileChosen(missing=["file"])
     return file
 
 

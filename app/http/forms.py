@@ -15,7 +15,7 @@ from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, LateWithout
 from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, PersonsShareCourse
 from app.errors.rosters import RosterChanged
 from app.errors.teaching import AdjustmentReplaced
-from app.errors.uploads import FieldsMissing
+from app.errors.uploads import FieldsMissing, NoFileChosen
 from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
 from app.http.bodies import texts_of
 from app.http.pages import SAID
@@ -43,6 +43,7 @@ WORDS: Mapping[type[AppError], str] = {
     JoinFollowed: "refused.followed",
     RosterChanged: "refused.roster_changed",
     FieldsMissing: "refused.no_roster",
+    NoFileChosen: "refused.no_file",
     AdjustmentReplaced: "course.replaced",
 }
 

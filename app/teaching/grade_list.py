@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses import assignments as course_assignments
-from app.courses.assignments import Assignments, used_in
+from app.courses.assignments import Assignments
+from app.courses.uses import list_used
 from app.errors.courses import AssignmentNotFound
 from app.storage.memberships import are_students, with_persons
 from app.storage.models import CourseAssignment, Membership
@@ -70,12 +70,11 @@ async def used_assignments(
     Raises:
         AssignmentNotFound: the course does not use that one.
     """
-    ids = await used_in(session, course_id, assignments)
-    if only is not None and only not in ids:
+    used = await list_used(session, course_id, assignments)
+    shown = [each.use for each in used if each.effective and only in (None, each.use.assignment_id)]
+    if only is not None and not shown:
         raise AssignmentNotFound
-    shown = ids if only is None else [only]
-    by_id = await course_assignments.find(session, [(course_id, id) for id in shown])
-    return [by_id.get((course_id, id)) or course_assignments.stand_in(id) for id in shown]
+    return shown
 
 
 async def list_grades(

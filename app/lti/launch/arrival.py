@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
 from app.courses import course, membership, uses
-from app.courses.assignments import Assignments, used_in
+from app.courses.assignments import Assignments, find, used_in
 from app.errors import existing
 from app.errors.lti import CourseUnconnected, DeploymentUnknown, LaunchOutdated, LaunchWithoutCourse, TeacherNeeded
 from app.lti import platforms
@@ -143,9 +143,8 @@ async def choose(
     Raises:
         AssignmentUnknown, CourseArchived: see `uses.put`.
     """
-    used = {each.use.assignment_id: each.use for each in await uses.list_used(session, course_id, assignments)}
-    use = used.get(assignment_id)
-    if use is None or use.id is None:
+    use = (await find(session, [(course_id, assignment_id)])).get((course_id, assignment_id))
+    if use is None:
         use = (await uses.put(session, course_id, assignment_id, assignments, {}, made_by)).use
         await session.flush()
     if link.course_assignment_id != use.id:

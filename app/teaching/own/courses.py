@@ -2,7 +2,6 @@
 left, the counted grade, the last attempt. A handful of statements, however many courses there are.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,12 +9,11 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
-from app.courses.assignments import Assignments, in_course, stand_in
-from app.courses.uses import find_used
+from app.courses.assignments import Assignments
+from app.courses.uses import find_used, used_by_course
 from app.errors import existing
 from app.errors.courses import AssignmentNotFound
 from app.storage.models import (
-    DEFAULT_COURSE,
     Course,
     CourseAssignment,
     MemberRole,
@@ -73,20 +71,20 @@ async def own_courses(
         person: of single sign-on, with all memberships; None: the token of one course opened the session.
     """
     parts = await _parts(session, holder, person)
-    uses = await _uses(session, assignments, [course.id for course, _ in parts])
+    used = await used_by_course(session, [course.id for course, _ in parts], assignments)
     members = [member for _, member in parts if member is not None]
-    shown = [use for course, _ in parts for use in uses[course.id]]
+    shown = [each.use for course, _ in parts for each in used[course.id]]
     done = await bases(session, assignments, members, shown)
     last = await _last_attempts(session, [member.id for member in members])
     listed = []
     for course, member in parts:
         tasks = []
-        for use in uses[course.id]:
-            offered = in_course(assignments, use)
-            assert offered is not None
-            place = (member.id if member else "", use.id)
+        for each in used[course.id]:
+            place = (member.id if member else "", each.use.id)
             basis = done.get(place)
-            tasks.append(Task(use, basis.terms.of_student if basis else offered, basis, last.get(place)))
+            if each.effective is not None:
+                terms = basis.terms.of_student if basis else each.effective
+                tasks.append(Task(each.use, terms, basis, last.get(place)))
         is_staff = member.role != MemberRole.STUDENT if member else holder.sees_everything
         listed.append(OwnCourse(course, member, tasks, is_staff))
     return listed
@@ -100,12 +98,11 @@ async def own_task(session: AsyncSession, assignments: Assignments, holder: Prin
     """
     used = await find_used(session, holder.course_id, assignment_id, assignments)
     effective = existing(used.effective, AssignmentNotFound)
-    use = used.use if used.use.id else stand_in(assignment_id)
     member = await session.get(Membership, holder.membership_id) if holder.membership_id else None
     if member is None:
-        return Task(use, effective)
-    basis = (await bases(session, assignments, [member], [use]))[member.id, use.id]
-    return Task(use, basis.terms.of_student, basis)
+        return Task(used.use, effective)
+    basis = (await bases(session, assignments, [member], [used.use]))[member.id, used.use.id]
+    return Task(used.use, basis.terms.of_student, basis)
 
 
 async def _parts(
@@ -121,21 +118,6 @@ async def _parts(
         return [(course, member) for course, member in rows]
     course = await session.get_one(Course, holder.course_id)
     return [(course, await session.get(Membership, holder.membership_id) if holder.membership_id else None)]
-
-
-async def _uses(
-    session: AsyncSession, assignments: Assignments, course_ids: Sequence[str]
-) -> dict[str, list[CourseAssignment]]:
-    """Find the assignments of these courses whose files are there, by their ids."""
-    rows = await session.scalars(select(CourseAssignment).where(CourseAssignment.course_id.in_(course_ids)))
-    by_course: dict[str, dict[str, CourseAssignment]] = defaultdict(dict)
-    for use in rows:
-        if use.assignment_id in assignments:
-            by_course[use.course_id][use.assignment_id] = use
-    if DEFAULT_COURSE in course_ids:
-        for id in assignments:
-            by_course[DEFAULT_COURSE].setdefault(id, stand_in(id))
-    return {course_id: [by_course[course_id][id] for id in sorted(by_course[course_id])] for course_id in course_ids}
 
 
 async def _last_attempts(session: AsyncSession, membership_ids: Sequence[str]) -> dict[tuple[str, str], Listed]:

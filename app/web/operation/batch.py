@@ -1,6 +1,7 @@
 """Batches of a course: a teacher hands in a platform's archive with the files of all students."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Response
@@ -14,7 +15,6 @@ from app.errors.batches import ArchiveRefused
 from app.errors.courses import AssignmentNotFound
 from app.errors.uploads import FileTooLarge, UploadRefused
 from app.http.bodies import chosen_file
-from app.http.forms import refusal_context
 from app.http.problems import problem
 from app.http.staff import offered, one_page, titles_of
 from app.http.visits import Pages, Visit
@@ -60,7 +60,7 @@ async def upload(visit: Visit) -> Response:
             )
     except (ArchiveRefused, UploadRefused, AssignmentNotFound) as exc:
         refusal = too_large(most) if isinstance(exc, FileTooLarge) else exc
-        return await batches_page(visit.showing(**refusal_context(visit.request, refusal)))
+        return await batches_page(replace(visit, refusal=refusal))
     return visit.lead_to(f"/batch/{batch.id}")
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Response
@@ -15,7 +15,6 @@ from app.errors.teaching import GradeBookRefused
 from app.errors.uploads import UploadRefused
 from app.http.archives import as_file
 from app.http.bodies import chosen_file
-from app.http.forms import refusal_context
 from app.http.staff import offered
 from app.http.visits import Pages, Visit
 from app.lti import platforms
@@ -87,7 +86,7 @@ async def fill(visit: Visit) -> Response:
             missing_is_zero=fields.get("missing") == "zero",
         )
     except (UploadRefused, GradeBookRefused, RosterTooLong) as refusal:
-        return await grade_book_page(visit.showing(**refusal_context(visit.request, refusal)), Layout())
+        return await grade_book_page(replace(visit, refusal=refusal), Layout())
     mark = MARK if content.startswith(codecs.BOM_UTF8) else ""
     return visit.page(
         "operation/grade_book_filled.html",

@@ -220,7 +220,7 @@ async def show(
     async with visit.database.read() as session:
         said_on_all = await words_on_all(session, viewer, task.use)
         passback = None
-        if viewer.membership_id is not None and task.use.id is not None:
+        if viewer.membership_id is not None:
             passback = await passback_of(session, viewer.membership_id, task.use.id)
         in_use = await notebooks_of(
             session, Token.membership_id == viewer.membership_id, Token.assignment_id == assignment_id

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
 
 __all__ = ["folder", "owned"]
@@ -55,5 +56,5 @@ def test_mistake_in_an_assignment_file_stops_only_the_commands_that_need_one(
     (folder / "folder" / "week3.toml").write_text("id = ")
     monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", str(folder / "folder"))
     assert output_of("courses", "archive", course) == f"{course}  archived  Сети"
-    assert_sentence(run("courses", "copy", course, "--title", "x"), "week3.toml is not valid TOML")
+    assert_sentence(run("courses", "copy", DEFAULT_COURSE, "--title", "x"), "week3.toml is not valid TOML")
     assert len(output_of("courses", "list").splitlines()) == 2

@@ -41,6 +41,14 @@ async def hand_in_archive(browser: Browser, content: bytes) -> httpx.Response:
     return await send(browser, f"{COURSE}/batch", assignment="lstm-layer", files={"file": ("course.zip", content)})
 
 
+@pytest.mark.parametrize(("page", "action"), [("batch", "batch"), ("grade-book", "grade-book/filled")])
+async def test_form_without_its_file_asks_for_the_file(browser: Browser, page: str, action: str) -> None:
+    answer = await send(browser, f"{COURSE}/{page}", f"{COURSE}/{action}", files={"file": ("", b"")})
+    assert answer.status_code == 422
+    assert "Choose the file, then send the form again." in answer.text
+    assert "Missing in the form" not in answer.text
+
+
 async def test_operator_and_teacher_read_when_the_queue_is_empty(
     service: Service, owner: Browser, browser: Browser, grader: FakeGrader
 ) -> None:
