@@ -37,7 +37,6 @@ from tests.integration.app.kinds import on_both
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(revisions.MIGRATIONS)).walk_revisions()][::-1]
 FIRST = REVISIONS[0]
-SOME = REVISIONS[::-4]
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
 #: Values of columns whose type says too little, by their name, or by table and name. Else each has one of its type,
 #: so that ids are the same everywhere, and a row refers to the one of each other table.
@@ -136,11 +135,7 @@ async def tables_of(session: AsyncSession) -> Mapping[str, Table]:
 
 @pytest.mark.parametrize(
     ("kind", "revision"),
-    [
-        *(("sqlite", revision) for revision in SOME),
-        *(("postgresql", revision) for revision in SOME),
-        *(pytest.param("sqlite", each, marks=pytest.mark.thorough) for each in REVISIONS if each not in SOME),
-    ],
+    [(kind, revision) for kind in ("sqlite", "postgresql") for revision in REVISIONS],
     indirect=["kind"],
 )
 async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(database: Database, revision: str) -> None:
