@@ -3,7 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-from grader import Assignment
 from grader.report.messages import Catalogue
 
 
@@ -14,10 +13,6 @@ def catalogue() -> Catalogue:
 
 def text(id: str, language: str, /, **params: object) -> str:
     return catalogue().text(id, language, **params)
-
-
-def title_of(assignment: Assignment, language: str) -> str:
-    return assignment.title_in(language)
 
 
 def one_line(text: str, most: int) -> str | None:

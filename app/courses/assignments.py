@@ -62,6 +62,12 @@ def in_course(assignments: Assignments, use: CourseAssignment) -> Assignment | N
     return assignment and Rules.model_validate(use.rules).applied_to(assignment)
 
 
+def title_of(use: CourseAssignment, assignments: Assignments, language: str) -> str:
+    """Return its title in the course, or else that of its file; without the file, its id."""
+    file = assignments.get(use.assignment_id)
+    return use.title or (file.title_in(language) if file else use.assignment_id)
+
+
 async def offer(session: AsyncSession, uses: Collection[Use]) -> dict[Use, CourseAssignment]:
     """Find the rows of these assignments in these courses, without those that their course does not use.
 

@@ -12,14 +12,16 @@ from fastapi.routing import iter_route_contexts
 
 from app.access import identities
 from app.access.tokens import OWNER, Principal
+from app.courses.assignments import title_of
 from app.http.auth.proof import form_secret, mask
 from app.http.auth.sessions import has_session
 from app.http.cookies import is_framed, keep
 from app.http.frames import token_of, with_addresses
 from app.http.navigation import tabs
 from app.http.texts import LANGUAGE_COOKIE, language_of
+from app.services import services
 from app.storage.models import Course
-from app.texts import catalogue, text, title_of
+from app.texts import catalogue, text
 from grader.formats.html import environment
 from grader.report.messages import LANGUAGES, translate
 
@@ -63,7 +65,7 @@ def page(
         # The name of a value of the report, from the grader's catalogue.
         name=lambda text_id, /, **params: translate(text_id, language, **params),
         maker=partial(maker_in_words, language=language),
-        title_of=lambda assignment: title_of(assignment, language),
+        title_of=lambda use: title_of(use, services(request).assignments, language),
         language=language,
         languages=LANGUAGES,
         path=_path_to_link(request),

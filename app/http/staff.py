@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from fastapi import Request
 
 from app.actions.fields import ID
+from app.courses.assignments import title_of
 from app.courses.uses import UsedAssignment
 from app.http.texts import language_of
 from app.oidc.urls import is_loopback
 from app.services import service_url, services
 from app.storage.models import CourseAssignment, StoredReport
 from app.storage.paging import Paging
-from app.texts import title_of
 from grader import Report
 from grader.report.messages import render
 from grader.report.model import HELD
@@ -54,18 +54,13 @@ def search_of(typed: str) -> str:
 def titles_of(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
     """Return the titles of assignments in the course, by the ids of their files."""
     assignments, language = services(request).assignments, language_of(request)
-    return {
-        use.assignment_id: use.title
-        or (title_of(assignments[use.assignment_id], language) if use.assignment_id in assignments else "")
-        or use.assignment_id
-        for use in uses
-    }
+    return {use.assignment_id: title_of(use, assignments, language) for use in uses}
 
 
 def every_title(request: Request, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
     """Return the titles of all assignments of the service, by their ids: those of the course where it uses them."""
     language = language_of(request)
-    of_files = {id: title_of(assignment, language) for id, assignment in services(request).assignments.items()}
+    of_files = {id: assignment.title_in(language) for id, assignment in services(request).assignments.items()}
     return {**of_files, **titles_of(request, uses)}
 
 

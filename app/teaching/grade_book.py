@@ -19,7 +19,7 @@ from enum import StrEnum
 import xlsxwriter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses.assignments import Assignments, in_course
+from app.courses.assignments import Assignments, in_course, title_of
 from app.storage.models import CourseAssignment
 from app.submissions.derivation import Counted, StepCode
 from app.teaching.grade_list import GradeFilter, StudentGrades, every_student, used_assignments
@@ -157,7 +157,7 @@ def _headings(
     """Return one heading for each assignment: the title for platforms, else the id."""
     if form not in PLATFORMS:
         return [use.assignment_id for use in uses]
-    titles = [use.title or assignments[use.assignment_id].title_in(language) for use in uses]
+    titles = [title_of(use, assignments, language) for use in uses]
     often = Counter(titles)
     # The platform would take two columns of one name for one.
     return [

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses.assignments import Assignments
+from app.courses.assignments import Assignments, title_of
 from app.mail.mailer import LEASE, Mailer, renew, wait_after
 from app.mail.messages import MailKind
 from app.outgoing.sender import Sender
@@ -117,12 +117,7 @@ class NewsSender(Sender[_Letter]):
 
     def _words(self, unread: Sequence[News], language: str, secret: str) -> dict[str, str]:
         """Return the parameters of the mail's texts, without points and reasons: mail is read by others, too."""
-        titles = {
-            each.use.id: each.use.title or self._assignments[each.use.assignment_id].title_in(language)
-            if each.use.assignment_id in self._assignments
-            else each.use.assignment_id
-            for each in unread
-        }
+        titles = {each.use.id: title_of(each.use, self._assignments, language) for each in unread}
         lines = [
             f"{text(f'news.{each.kind}', language, title=titles[each.use.id], attempt=each.attempt)}\n"
             f"{self._url}{each.path}"

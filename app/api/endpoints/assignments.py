@@ -15,7 +15,6 @@ from app.errors.courses import AssignmentNotFound
 from app.http.parameters import Omittable, Refuses
 from app.services import services
 from app.teaching.statistics import statistics_of
-from app.texts import title_of
 from grader import Assignment
 from grader.assignment import CaseEntry
 from grader.report.messages import translate
@@ -138,7 +137,7 @@ async def _used_ids(reading: Reading) -> Collection[str]:
 def _more(request: Request, assignment: Assignment, language: str) -> dict[str, str | int]:
     """Return the values of an `AssignmentBody` that depend on the request and on the service."""
     return {
-        "title": title_of(assignment, language),
+        "title": assignment.title_in(language),
         "upload_bytes": services(request).inbox.most_bytes(assignment),
     }
 

@@ -15,13 +15,13 @@ from app.api.openapi import ARCHIVE
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
 from app.courses import changes, uses
 from app.courses import course as courses
+from app.courses.assignments import Assignments, title_of
 from app.courses.uses import UsedAssignment
 from app.errors.courses import AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.http.archives import BINARY, limit_archives, send_archive
 from app.http.parameters import Omittable, Refuses
 from app.http.texts import language_of
 from app.storage.paging import Paging
-from app.texts import title_of
 
 
 class CourseBody(Body):
@@ -140,13 +140,13 @@ async def list_changes(
 async def list_course_assignments(reading: AnyReading) -> Items[UseBody]:
     """List them with the dates and rules that hold. The course Default uses every file."""
     used = await uses.list_used(reading.session, reading.course_id, reading.assignments)
-    return Items(items=[_body(each, reading.language) for each in used])
+    return Items(items=[_body(each, reading.assignments, reading.language) for each in used])
 
 
 @router.get("/{course_id}/assignments/{assignment_id}", summary="Read an assignment of a course")
 async def read_course_assignment(reading: AnyReading, assignment_id: ListedId) -> UseBody:
     used = await uses.find_used(reading.session, reading.course_id, assignment_id, reading.assignments)
-    return _body(used, reading.language)
+    return _body(used, reading.assignments, reading.language)
 
 
 @router.put("/{course_id}/assignments/{assignment_id}", summary="Have a course use an assignment")
@@ -156,7 +156,8 @@ async def set_course_assignment(
     assignment_id: UsedId,
     wanted: actions.UseAssignment,
 ) -> UseBody:
-    return _body(await actions.use_assignment(actor, assignment_id, wanted), language_of(request))
+    used = await actions.use_assignment(actor, assignment_id, wanted)
+    return _body(used, actor.assignments, language_of(request))
 
 
 @router.patch("/{course_id}/assignments/{assignment_id}", summary="Change dates and rules of a course")
@@ -166,7 +167,8 @@ async def change_course_assignment(
     assignment_id: ListedId,
     wanted: actions.ChangeAssignment,
 ) -> UseBody:
-    return _body(await actions.change_assignment(actor, assignment_id, wanted), language_of(request))
+    used = await actions.change_assignment(actor, assignment_id, wanted)
+    return _body(used, actor.assignments, language_of(request))
 
 
 router.act(
@@ -179,13 +181,13 @@ router.act(
 )
 
 
-def _body(used: UsedAssignment, language: str) -> UseBody:
+def _body(used: UsedAssignment, assignments: Assignments, language: str) -> UseBody:
     use, effective = used.use, used.effective
     max_points = effective.max_points if effective else None
     named = [name for name in ("title", "grade_book_points") if getattr(use, name) is not None]
     return UseBody(
         assignment=use.assignment_id,
-        title=use.title or (title_of(effective, language) if effective else use.assignment_id),
+        title=title_of(use, assignments, language),
         max_points=max_points,
         grade_book_points=use.grade_book_points if use.grade_book_points is not None else max_points,
         set_here=[*named, *sorted(use.rules)],

@@ -13,12 +13,12 @@ from starlette.status import HTTP_201_CREATED
 from app.actions import notebooks as actions
 from app.api.openapi import refusals
 from app.api.schemas.base import Body, shows
+from app.courses.assignments import title_of
 from app.errors.courses import AssignmentNotFound
 from app.errors.requests import TooManyRequests
 from app.errors.ways_in import NotebookCodeUnusable
 from app.http.auth.sessions import client_of
 from app.services import services
-from app.texts import title_of
 
 PATH = "/notebook/tokens"
 
@@ -72,7 +72,7 @@ async def exchange_code(request: Request, wanted: actions.ExchangeCode) -> Noteb
     return NotebookTokenBody(
         token=notebook.secret,
         assignment=assignment.id,
-        title=notebook.used.use.title or title_of(assignment, notebook.language),
+        title=title_of(notebook.used.use, parts.assignments, notebook.language),
         language=notebook.language,
         expires_at=token.expires_at,
         whole_notebook=assignment.has_task2,

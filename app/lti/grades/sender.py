@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.courses.assignments import Assignments
+from app.courses.assignments import Assignments, title_of
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import comparison, lineitems, outbox, scores
@@ -235,7 +235,7 @@ class ScoreSender(Sender[DueScore]):
         if counted is None:
             return None
         course = await session.get_one(Course, member.course_id)
-        title = due.use.title or self._assignments[due.use.assignment_id].title_in(course.language)
+        title = title_of(due.use, self._assignments, course.language)
         attempt = None
         if counted.attempt is not None:
             attempt = await session.scalar(

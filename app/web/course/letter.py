@@ -7,7 +7,7 @@ from fastapi import Response
 from app.access.rights import Right
 from app.actions import mail as actions
 from app.actions.fields import MOST_POINTS
-from app.courses.assignments import in_course
+from app.courses.assignments import in_course, title_of
 from app.errors.teaching import LetterRepeated
 from app.http.fields import AS_PYTHON
 from app.http.staff import titles_of
@@ -34,7 +34,7 @@ async def letter_page(visit: Visit, assignment_id: str, below: str = "", languag
     assignment = in_course(visit.assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     kind = "missing" if least is None else "below"
-    title = use.title or assignment.title_in(language)
+    title = title_of(use, visit.assignments, language)
     params = {"title": title, "points": "" if least is None else points(least, language)}
     return visit.page(
         "course/letter.html",

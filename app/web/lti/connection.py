@@ -5,6 +5,7 @@ from fastapi import Response
 from app.access.rights import Right
 from app.actions import lms as actions
 from app.courses import uses
+from app.courses.assignments import title_of
 from app.errors import existing
 from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.errors.outgoing import AnswerUnusable, TargetRefused
@@ -16,7 +17,6 @@ from app.lti.launch import binding, deep_linking
 from app.lti.launch.login import TARGET_PATH
 from app.lti.platforms import site_of
 from app.storage.models import LtiContext
-from app.texts import title_of
 
 router = Pages("/courses/{course_id}/lms")
 
@@ -98,7 +98,7 @@ async def select(visit: Visit, selection_id: str) -> Response:
     assignment = used.effective or visit.assignments[assignment_id]
     item = deep_linking.item_of(
         assignment,
-        title=used.use.title or title_of(assignment, visit.language),
+        title=title_of(used.use, visit.assignments, visit.language),
         url=f"{visit.url}{TARGET_PATH}",
         points=used.use.grade_book_points or assignment.max_points,
         takes_lineitem=selection.takes_lineitem,

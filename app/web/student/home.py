@@ -18,7 +18,6 @@ from app.http.archives import send_own_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
 from app.http.pages import page
-from app.http.staff import titles_of
 from app.http.visits import Pages, Visit
 from app.onward import HOME
 from app.services import services
@@ -57,7 +56,6 @@ async def home(visit: Visit) -> Response:
         now=utc_now(),
         is_first=is_first,
         listed=news,
-        title_of_use=lambda use: titles_of(visit.request, [use])[use.assignment_id],
         mailed=mailed,
         gets_mail=gets_mail,
     )
