@@ -81,7 +81,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
         _gate("activation", "twice"),
         _gate("sum", "inner"),
     ),
-    "other_formula": (_UPDATE_C,),
+    "other_formula": (_look("update_c", "odd swapped"),),
     "activation_before_sum": (_gate("weights", "activation"), _gate("sum", "inner")),
     "gate_product_not_sum": (_gate("sum", "product"),),
     "no_tanh_candidate": (_look("activation", "none", gates="C"),),
@@ -163,7 +163,10 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "concat_not_stack": (_look("stacking", "concat hstack vstack"),),
     # Other treatment of values
     "extra_dense": (_look(f"{_TREATED} step_input", "apply"),),
-    "extra_activation": (_look("passed_on collected returned stacking", " ".join(ACTIVATIONS)),),
+    "extra_activation": (
+        _look("passed_on collected returned stacking update_c", " ".join(ACTIVATIONS)),
+        _look("activation", "twice", gates="C"),
+    ),
     "residual": (_look("passed_on collected returned", "add"),),
     "layer_norm": (_look(f"{_TREATED} step_input sum", _NORMS),),
     "dropout_active": (_look("line", "dropout"),),

@@ -18,7 +18,7 @@ from grader.numerics.repairs import repair
 from grader.numerics.written_formulas import WrittenMistake, written_mistake
 from grader.report.finding import Params
 from grader.sandbox.events import Gradients
-from reference import Case
+from reference import Case, LSTMWeights
 from reference.lstm import probes
 from reference.lstm.misconceptions import PARTS, RECURRENCE, Table
 from reference.lstm.probes import PartsJudgement
@@ -176,7 +176,9 @@ def _explanation(
     form: Form | None,
     written: WrittenMistake | None,
 ) -> Explanation | None:
-    """Find the mistakes that give these numbers."""
+    """Find the mistakes that give these numbers; those of another cell are not known."""
+    if not isinstance(cases[0].weights, LSTMWeights):
+        return None
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     if repeats_itself(execution):
         idle = idle_arrays(gradients.reach) if gradients else frozenset()

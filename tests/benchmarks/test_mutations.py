@@ -170,7 +170,7 @@ def judged(
 
 
 def test_mutations_that_the_bank_lacks_are_told_nothing_false(
-    sandbox: ForkSandbox, benchmark: BenchmarkFixture
+    sandbox: ForkSandbox, benchmark: BenchmarkFixture, measured: Callable[..., None]
 ) -> None:
     assignment = load_assignments()["lstm-layer"]
     # As if they were published: those have a table of known mistakes.
@@ -205,6 +205,8 @@ def test_mutations_that_the_bank_lacks_are_told_nothing_false(
         f"{len(mutants)} mutations that the bank lacks: {named['numbers']} named by their numbers alone, "
         f"{named['code']} with their code, {false} told something false"
     )
-    benchmark.extra_info["mutations_named_percent"] = 100 * named["numbers"] / len(mutants)
-    benchmark.extra_info["mutations_named_with_code_percent"] = 100 * named["code"] / len(mutants)
-    benchmark.extra_info["mutations_false_percent"] = 100 * false / len(mutants)
+    measured(
+        mutations_named_percent=100 * named["numbers"] / len(mutants),
+        mutations_named_with_code_percent=100 * named["code"] / len(mutants),
+        mutations_false_percent=100 * false / len(mutants),
+    )

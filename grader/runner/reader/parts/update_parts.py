@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reader.parts.gates import Gate, activation
 from reader.parts.part import Part, operation
-from reader.parts.step import ARITHMETIC, Step, path
+from reader.parts.step import ARITHMETIC, C, Step, path
 from reader.tracing.values import Node
 
 
@@ -36,7 +36,9 @@ def _form_of_c(node: Node, step: Step) -> Iterator[str]:
     sides = [[_gate(each, step) for each in term.args] for term in terms]
     old = [term for term, gates in zip(terms, sides, strict=True) if None in gates]
     new = [gates for gates in sides if None not in gates]
-    has_state = any(isinstance(each, Node) and each.op == "state" for term in old for each in term.args)
+    of_h = [each.state for each in step.loop.carried if each.after is step.h and not C.fullmatch(each.name)]
+    states = (each for term in old for each in term.args if isinstance(each, Node) and each.op == "state")
+    has_state = any(each not in of_h for each in states)
     if len(old) != 1 or len(new) != 1 or not has_state:
         yield "odd"
         return
