@@ -26,7 +26,7 @@ class Slots:
 
     A spare slot takes a submission while every other one has been busy with its own for `LONG_SECONDS`, of a course
     that has nothing in grading here, and had nothing lately that took half as long. So courses in which all runs sleep
-    get it once, and then keep no other one waiting; where grades take their usual time it stays empty.
+    get it once at most, and then keep no other one waiting; where grades take their usual time it stays empty.
 
     Args:
         count: how many are graded at the same time.
