@@ -39,6 +39,7 @@ from app.operations.about import About
 from app.operations.charts import ChartProcess, Charts
 from app.operations.collecting import not_collecting
 from app.operations.engine import grading_parts
+from app.operations.memory import return_large_blocks
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.outgoing.client import Outgoing
@@ -232,6 +233,7 @@ def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
         OSError: the address cannot be listened on, or a folder cannot be used.
         AssignmentError, DataDirInUse, SandboxUnavailable: see `create_app`.
     """
+    return_large_blocks()
     asyncio.run(_run(settings, sandbox))
 
 

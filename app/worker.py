@@ -15,6 +15,7 @@ from app.http.middleware import RequestMiddleware, expect_requests
 from app.http.serving import Server, listen
 from app.operations.about import About
 from app.operations.engine import grading_parts
+from app.operations.memory import return_large_blocks
 from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
 from app.privacy.retention import Retention
@@ -38,6 +39,7 @@ def run(settings: Settings, sandbox: ForkSandbox | None = None) -> None:
         NothingToShare: the database is no PostgreSQL.
         DatabaseOutdated, AssignmentError, SandboxUnavailable: see `app.main.create_app`.
     """
+    return_large_blocks()
     asyncio.run(_run(settings, sandbox))
 
 

@@ -81,8 +81,10 @@ class Grading:
         """List the claims on submissions that are being graded here now."""
         return list(self._claims.values())
 
-    async def run(self, take: Callable[[AsyncSession], Awaitable[Claim | None]]) -> bool:
-        """Claim a submission with `take`, grade it, and store the report.
+    async def run(
+        self, take: Callable[[AsyncSession], Awaitable[Claim | None]], on_end: Callable[[Claim], None]
+    ) -> bool:
+        """Claim a submission with `take`, grade it, and store the report; call `on_end` with the claim afterwards.
 
         After a fault of ours it is graded again at once, up to `MAX_TRIES` times: in the queue it would hold up the
         student's next uploads. Only a run that had no core is not: it has held its slot for minutes. A cancelled call
@@ -103,6 +105,7 @@ class Grading:
             await self._run(claim)
         finally:
             del self._claims[claim.id]
+            on_end(claim)
             submission_id_var.set(None)
         return True
 

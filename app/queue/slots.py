@@ -17,14 +17,16 @@ from app.queue.grading import Grading
 IDLE_SECONDS = 5.0
 # A grade takes a few seconds. A slot that has been busy for longer may be with a run that sleeps or hangs.
 LONG_SECONDS = 10.0
+# For so long a course that took long itself waits for the spare slot until all others have been busy twice as long.
+LATELY_SECONDS = 3600.0
 
 
 class Slots:
     """The slots of a worker; they grade while the async context is entered. Leave it before you stop the engine.
 
-    A spare slot takes a submission while every other one has been busy with its own for `LONG_SECONDS`: of a course
-    that has nothing in grading here. So a course in which all runs sleep keeps no other one waiting, and the spare slot
-    stays empty where grades take their usual time.
+    A spare slot takes a submission while every other one has been busy with its own for `LONG_SECONDS`, of a course
+    that has nothing in grading here, and had nothing lately that took half as long. So courses in which all runs sleep
+    get it once at most, and then keep no other one waiting; where grades take their usual time it stays empty.
 
     Args:
         count: how many are graded at the same time.
@@ -38,6 +40,7 @@ class Slots:
         self._stop_at: float | None = None
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._long_runs: list[tuple[float, str, float]] = []  # end on the monotonic clock, course, seconds
 
     def wake(self) -> None:
         """Look into the queue now."""
@@ -80,15 +83,23 @@ class Slots:
                     await asyncio.wait_for(self._wake.wait(), IDLE_SECONDS)
 
     async def _grade(self, besides: Collection[str] = ()) -> bool:
-        return await self._grading.run(functools.partial(self._next, besides=besides))
+        return await self._grading.run(functools.partial(self._next, besides=besides), self._note_long)
+
+    def _note_long(self, claim: Claim) -> None:
+        now = time.monotonic()
+        if now - claim.began > LONG_SECONDS:
+            self._long_runs.append((now, claim.course_id, now - claim.began))
 
     async def _grade_of_others(self) -> bool:
         """Use the spare slot, if every other one has been busy for long."""
         running = self._grading.running_claims()
-        long_ago = time.monotonic() - LONG_SECONDS
-        if len(running) < self._count or any(each.began > long_ago for each in running):
+        now = time.monotonic()
+        seconds = min((now - each.began for each in running), default=0.0)
+        if len(running) < self._count or seconds <= LONG_SECONDS:
             return False
-        return await self._grade({each.course_id for each in running})
+        self._long_runs = [each for each in self._long_runs if now - each[0] <= LATELY_SECONDS]
+        as_long = {course for _, course, took in self._long_runs if took > seconds / 2}
+        return await self._grade(as_long.union(each.course_id for each in running))
 
     async def _next(self, session: AsyncSession, besides: Collection[str]) -> Claim | None:
         claim = await order.claim_next(session, besides)

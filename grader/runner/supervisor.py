@@ -27,9 +27,9 @@ BEAT_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
 # A run that has waited for a core this many times its wall limit is ended, to be tried again.
 STARVED_FACTOR = 2
-# The last try waits for longer: an endless loop that gets a thirtieth of a core uses up its CPU time meanwhile, and has
+# The last try waits for longer: an endless loop that gets a hundredth of a core uses up its CPU time meanwhile, and has
 # its verdict. Ended earlier, it would count as a failure of ours.
-LAST_STARVED_FACTOR = 10
+LAST_STARVED_FACTOR = 33
 # In /proc/PID/status, in the kernel's order. Swapped-out memory counts, and so do page tables: touching one page in
 # every 2 MiB of a read-only mapping takes a gigabyte of them in a second, and nothing else shows it.
 USE = re.compile(

@@ -281,8 +281,9 @@ def test_a_late_supervisor_takes_its_runs_for_paused_only_if_it_did_not_wait_for
         pytest.param(0.0, {"1": 0.0}, "STARVED_FACTOR", "wall", 11, id="it is stopped"),
         pytest.param(0.1, dict.fromkeys("12345678", 0.11), "STARVED_FACTOR", "wall", 12, id="threads hand a core on"),
         pytest.param(0.9, {"1": 0.1}, "STARVED_FACTOR", "cpu", 6, id="it computes"),
-        pytest.param(0.0625, {"1": 0.9375}, "LAST_STARVED_FACTOR", "cpu", 81, id="the last try loops on a busy host"),
-        pytest.param(0.0, {"1": 1.0}, "LAST_STARVED_FACTOR", "starved", 101, id="the last try never has a core"),
+        pytest.param(0.015625, {"1": 0.984375}, "LAST_STARVED_FACTOR", "cpu", 321, id="the last try loops, starved"),
+        pytest.param(0.0125, {"1": 0.9375}, "LAST_STARVED_FACTOR", "wall", 161, id="the last try sleeps, starved"),
+        pytest.param(0.0, {"1": 1.0}, "LAST_STARVED_FACTOR", "starved", 331, id="the last try never has a core"),
     ],
 )
 def test_a_run_is_starved_where_it_waited_and_idle_where_it_did_not(
