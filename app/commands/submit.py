@@ -75,7 +75,7 @@ def _work(file: Path, language: str) -> Work:
     try:
         check_file(file.name, len(content), sys.maxsize)
     except UploadRefused as exc:
-        raise usage(" ".join(words_for(answer_for(exc), language, exc.params))) from exc
+        raise usage(". ".join(words_for(answer_for(exc), language, exc.params))) from exc
     try:
         return notebook.as_work(file.name, content)
     except (ValueError, KeyError, TypeError, AttributeError):
