@@ -72,7 +72,7 @@ async def hand_in(
         with_trials: one of the staff who names no student hands in a trial, which counts for nobody.
         key: the same attempt sent again with it is stored once.
         asks_again: raise HandedInBefore for the bytes of the student's newest attempt, unless they come with its key.
-    Raises: UploadRefused, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
+    Raises: UploadRefused, HandedInBefore, OtherStudent, TooManyRequests, Overloaded, CourseArchived, CommitUnanswered
     """
     holder, student = actor.holder, wanted.student
     if with_trials and student is None and holder.sees_everything:

@@ -78,12 +78,13 @@ def hand_in(url: str, assignment: str, check_only: bool = False, language: str =
 class Stop(Exception):
     """It ends without a report; `parts` say why.
 
-    `status`: of HTTP, where the service has answered; `in_doubt`: what was sent has arrived, or may have.
+    `status`: of HTTP, where the service has answered; `in_doubt`: what was sent has arrived, or may have; `attempt`:
+    the number of the newest one, if it was exactly this.
     """
 
-    def __init__(self, *parts: Part, status: int = 0, in_doubt: bool = False) -> None:
+    def __init__(self, *parts: Part, status: int = 0, in_doubt: bool = False, attempt: int = 0) -> None:
         super().__init__(as_text(parts))
-        self.parts, self.status, self.in_doubt = parts, status, in_doubt
+        self.parts, self.status, self.in_doubt, self.attempt = parts, status, in_doubt, attempt
 
 
 class Secret(str):
@@ -132,6 +133,17 @@ class Screen:
             self._show([("text", text)])
         elif sys.stderr.isatty():
             print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def is_wanted(self, name: str, **values: object) -> bool:
+        """Ask a question; no answer means no."""
+        question = self.text(name, **values)
+        if not self._display:  # The output of a command is its report alone.
+            self.end_progress()
+            print(question, end="", file=sys.stderr, flush=True)
+        try:
+            return input(question if self._display else "").strip().lower() in ("yes", "да")
+        except (EOFError, NotImplementedError, KeyboardInterrupt):
+            return False
 
     def finish(self, *parts: Part) -> None:
         if self._display:
@@ -184,8 +196,6 @@ def report_parts(body: dict[str, Any], work: Work, screen: Screen, url: str) -> 
         parts.append(("text", text("attempt", number=body["attempt"])))
         if report["status"] == "invalid_submission":
             parts.append(("text", text("not_used")))
-    if body.get("held"):
-        parts.append(("text", text("held")))
     failed = [
         check for check in report["checks"] if check["status"] == "failed" and "follows_from" not in check["params"]
     ]
@@ -438,23 +448,31 @@ class Service:
         path = "/api/v1/checks" if check_only else "/api/v1/submissions"
         body: dict[str, Any] = {}
         slot = (self._url, assignment, path, "sent")
-        # The same code again, where it is not known whether it has arrived: the same request, so that it counts once.
-        earlier, key = memory().get(slot, (None, ""))
-        work, key = (earlier, key) if earlier and earlier.code == work.code else (work, uuid.uuid4().hex)
+        # The same code goes as the same bytes, whatever its outputs are by now, so that the service knows it again.
+        # Where it is not known whether these have arrived it is the same request, too, so that it counts once.
+        earlier, key = memory().get(slot, (work, ""))
+        work, key = (earlier, key or uuid.uuid4().hex) if earlier.code == work.code else (work, uuid.uuid4().hex)
         memory()[slot] = work, key
         form, kind = multipart(work, assignment)
         headers = {"Content-Type": kind, "Idempotency-Key": key}
         try:
             self._screen.progress("sending")
-            body = self._ask(path, form, headers)
-            memory().pop(slot)
+            try:
+                body = self._ask(path if check_only else f"{path}?again=false", form, headers)
+            except Stop as refusal:
+                if not refusal.attempt:
+                    raise
+                if not self._screen.is_wanted("same_asked", attempt=refusal.attempt):
+                    self._screen.stop("same", attempt=refusal.attempt)
+                body = self._ask(path, form, headers)
+            memory()[slot] = work, ""
             while body["job_status"] in ("queued", "running"):
                 waits = body["job_status"] == "queued" and body.get("position")
                 self._screen.progress("queued" if waits else "running", position=body.get("position"))
                 body = self._ask(f"{path}/{urllib.parse.quote(body['id'])}?wait={WAIT_SECONDS}")
         except (KeyboardInterrupt, Stop) as end:
             if isinstance(end, Stop) and not end.in_doubt and not body:
-                memory().pop(slot)
+                memory()[slot] = work, ""
                 raise
             why = end.parts if isinstance(end, Stop) else ()
             text = self._screen.text("stopped" if check_only else "arrived" if body else "maybe")
@@ -509,10 +527,12 @@ class Service:
         try:
             problem = json.loads(error.read())
             parts = [("cause", str(problem["title"])), ("text", str(problem["detail"]))]
+            attempt = int(problem.get("attempt", 0))
         except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
             reason = f"HTTP {error.code} {error.reason}"
             parts = [("text", self._screen.text("offline" if is_fault else "no_service", url=self._url, reason=reason))]
-        return Stop(*parts, status=error.code, in_doubt=is_fault)
+            attempt = 0
+        return Stop(*parts, status=error.code, in_doubt=is_fault, attempt=attempt)
 
 
 def multipart(work: Work, assignment: str) -> tuple[bytes, str]:
@@ -650,6 +670,14 @@ TEXTS = {
         "The work has arrived, and is graded whether you wait or not. The report will stand here:",
         "Работа дошла и будет проверена, даже если не ждать. Отчёт появится здесь:",
     ),
+    "same_asked": (
+        "Exactly this is your attempt {attempt} already. Type yes to hand it in once more: ",
+        "Именно это вы уже сдали, попытка {attempt}. Чтобы сдать ещё раз, введите «да»: ",
+    ),
+    "same": (
+        "Exactly this is your attempt {attempt} already. Nothing was handed in now.",
+        "Именно это вы уже сдали, попытка {attempt}. Сейчас ничего не сдано.",
+    ),
     "cancelled": ("This attempt was taken out of the queue.", "Эта попытка снята с очереди."),
     "points": ("{points} of {most} points", "Баллов: {points} из {most}"),
     "late": (
@@ -664,10 +692,6 @@ TEXTS = {
     "no_grade": (
         "We could not grade this. It is our fault, and costs nothing.",
         "Проверить не удалось. Это наша ошибка, и она ничего не стоит.",
-    ),
-    "held": (
-        "A teacher looks at this attempt before it counts.",
-        "Прежде чем зачесть эту попытку, её посмотрит преподаватель.",
     ),
     "right": ("Everything that was tried is right.", "Всё, что проверялось, верно."),
     "try": ("What to try: {hint}", "Что попробовать: {hint}"),

@@ -1,6 +1,8 @@
 """The command `submit`, by the file that notebooks hand themselves in with."""
 
 import os
+import sys
+from http.client import UNAUTHORIZED
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,7 @@ import typer
 
 from app.client import notebook
 from app.client.notebook import Screen, Service, Stop, Work, report_parts
+from app.texts import text
 from grader.shell import BELOW, GRADED, OUR_FAILURE, USAGE, check_threshold, failure, reading_language, usage
 
 TOKEN = "LSTM_GRADER_TOKEN"  # noqa: S105 the name of the variable
@@ -33,7 +36,7 @@ def submit(
     check_threshold(fail_under)
     screen = Screen(reading_language(None, "en"))
     try:
-        work = _work(file)
+        work = _work(file, screen.language)
         token = os.environ.get(TOKEN, "")
         service = Service(to, screen, token)
         if not token:
@@ -45,7 +48,8 @@ def submit(
         raise usage(failure(exc)) from exc
     except Stop as stop:
         screen.end_progress()
-        typer.echo(stop, err=True)
+        is_unknown = token and stop.status == UNAUTHORIZED
+        typer.echo(text("submit.token", screen.language, variable=TOKEN) if is_unknown else stop, err=True)
         raise typer.Exit(OUR_FAILURE if stop.in_doubt else USAGE) from stop
     screen.finish(*work.notes, *report_parts(body, work, screen, to))
     report = body["report"]
@@ -55,9 +59,23 @@ def submit(
     raise typer.Exit(BELOW if (report["points"] or 0.0) < fail_under else GRADED)
 
 
-def _work(file: Path) -> Work:
-    """Return the file; one that is not a notebook inside is for the service to judge. Raises: OSError."""
+def _work(file: Path, language: str) -> Work:
+    """Return the file; one that is not a notebook inside is for the service to judge.
+
+    Raises:
+        OSError
+        typer.Exit: the service would refuse it, which uses up the code.
+    """
+    # They load much that no other command needs.
+    from app.answers import answer_for, words_for
+    from app.errors.uploads import UploadRefused
+    from app.submissions.uploads import check_file
+
     content = file.read_bytes()
+    try:
+        check_file(file.name, len(content), sys.maxsize)
+    except UploadRefused as exc:
+        raise usage(". ".join(words_for(answer_for(exc), language, exc.params))) from exc
     try:
         return notebook.as_work(file.name, content)
     except (ValueError, KeyError, TypeError, AttributeError):

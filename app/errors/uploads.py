@@ -36,7 +36,7 @@ class FileAndCode(UploadRefused):
 
 
 class HandedInBefore(AppError):
-    """The page's form came with the bytes of the student's newest attempt, unconfirmed. params: attempt (its number)"""
+    """The bytes are those of the student's newest attempt, and were not confirmed. params: attempt (its number)"""
 
 
 class FieldsMissing(UploadRefused):

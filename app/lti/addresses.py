@@ -52,9 +52,9 @@ def is_below(address: str, list_url: str) -> bool:
 
 
 def is_of_course(platform: LtiPlatform, address: str, course: str) -> bool:
-    """Tell whether a list of the platform may belong to this course of the platform.
+    """Tell whether a list or a line item of the platform may belong to this course of the platform.
 
-    Moodle writes the course into the addresses of its lists, `.../services.php/2/lineitems?type_id=1` and
+    Moodle writes the course into their addresses, `.../services.php/2/lineitems?type_id=1` and
     `.../services.php/CourseSection/2/bindings/1/memberships`, and would show a teacher the course of another one.
     """
     below = urlsplit(address).path.partition("/services.php/")[2].removeprefix("CourseSection/")

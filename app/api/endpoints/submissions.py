@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.access.tokens import Principal
@@ -100,6 +100,10 @@ STREAM: dict[str, Any] = {
     "example": EXAMPLE_STREAM,
 }
 
+Again = Annotated[
+    bool, Query(description="false: refuse the bytes of the student's newest attempt instead of counting another one")
+]
+
 router = APIRouter(prefix="/submissions", tags=["submissions"])
 
 
@@ -122,6 +126,7 @@ async def create_submission(
     actor: Annotated[Actor, acts(actions.hand_in)],
     wait: Wait = 0,
     idempotency_key: IdempotencyKey = None,
+    again: Again = True,
 ) -> SubmissionBody:
     """Store one attempt of a student and queue it for grading.
 
@@ -135,7 +140,7 @@ async def create_submission(
     parts = services(request)
     async with form_with_file(request, actor, parts.settings.upload_bytes) as (form, actor):
         wanted = await hand_in_of(form)
-    submission, position = await actions.hand_in(actor, parts.inbox, wanted, key=idempotency_key)
+    submission, position = await actions.hand_in(actor, parts.inbox, wanted, key=idempotency_key, asks_again=not again)
     body = _body_of(Standing(submission, None, position, None), report_language(request, submission), actor.holder)
     if wait or position is None:
         # A stored upload is never answered with an error, even if the database fails by now.

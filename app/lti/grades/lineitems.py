@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors.lti import PlatformRefused, TokenRefused
 from app.errors.outgoing import AnswerUnusable
-from app.lti.addresses import is_below, is_of_platform, with_query
+from app.lti.addresses import is_below, is_of_course, is_of_platform, with_query
 from app.lti.arguments import TAG
 from app.lti.pages import pages
 from app.lti.platform_services import LINEITEM_READ_SCOPE, LINEITEM_SCOPE, PlatformServices, may_pass, refusal
@@ -99,7 +99,9 @@ def _column_gone(cause: PlatformRefused) -> PlatformRefused:
     return PlatformRefused(status=HTTPStatus.NOT_FOUND, words=words)
 
 
-async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, address: str | None) -> None:
+async def take(
+    session: AsyncSession, platform: LtiPlatform, link: LtiLink, address: str | None, *, course: str
+) -> None:
     """Store the line item that a launch names, if only the platform can have named it (`app.lti.addresses`).
 
     If it replaces another one, all grades of the link are sent again, at most once a day: a platform that alternates
@@ -107,16 +109,17 @@ async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, addr
 
     Args:
         link: holds the list of line items that the launch names.
+        course: the launch's, as the platform numbers it.
     """
     # On other platforms, such as Sakai, an item need not be below its list.
     list_url = link.lineitems_url if is_moodle(platform) else None
-    if link.lineitem_url is not None and _refusal(platform, link.lineitem_url, list_url) is not None:
+    if link.lineitem_url is not None and _refusal(platform, link.lineitem_url, list_url, course) is not None:
         link.lineitem_url = link.lineitem_max = None
         await column_changed(session, link.id)
     before = link.lineitem_url
     if address is None or before == address:
         return
-    if (reason := _refusal(platform, address, list_url)) is not None:
+    if (reason := _refusal(platform, address, list_url, course)) is not None:
         facts = {"platform": platform.id, "link_id": link.id, "reason": reason}
         logger.warning("lti_line_item_refused", extra=facts)
         return
@@ -135,10 +138,12 @@ async def take(session: AsyncSession, platform: LtiPlatform, link: LtiLink, addr
         await column_changed(session, link.id)
 
 
-def _refusal(platform: LtiPlatform, address: str, list_url: str | None) -> str | None:
+def _refusal(platform: LtiPlatform, address: str, list_url: str | None, course: str) -> str | None:
     """Return why somebody other than the platform may have named this line item; None: only the platform can have."""
     if not is_of_platform(platform, address):
         return "it is at none of the platform's sites"
+    if not is_of_course(platform, address, course):
+        return "it belongs to another course"
     if list_url is not None and not is_below(address, list_url):
         return "it is not below the platform's list of line items"
     return None

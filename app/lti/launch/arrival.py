@@ -200,7 +200,8 @@ async def _link(session: AsyncSession, platform: LtiPlatform, context: LtiContex
     took_grades = SCORE_SCOPE in link.scopes.get("granted", [])
     link.scopes = {"granted": sorted(endpoint.scope)} if endpoint else {}
     link.lineitems_url = _list_of(platform, context, endpoint.lineitems if endpoint else None)
-    await lineitems.take(session, platform, link, endpoint.lineitem if endpoint else None)
+    lineitem = endpoint.lineitem if endpoint else None
+    await lineitems.take(session, platform, link, lineitem, course=context.context_id)
     await session.flush()
     if not took_grades and SCORE_SCOPE in link.scopes.get("granted", []):
         # The link may receive grades since this launch; send the earlier ones as well.

@@ -73,7 +73,11 @@ class Written(ThreadingHTTPServer):
             self.answers.append(DROP if answer == DROP else full)
 
     def sent(self, path: str = "/api/v1/submissions") -> list[tuple[dict[str, str], bytes]]:
-        return [(headers, body) for method, asked, headers, body in self.asked if (method, asked) == ("POST", path)]
+        return [
+            (headers, body)
+            for method, asked, headers, body in self.asked
+            if (method, asked.partition("?")[0]) == ("POST", path)
+        ]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -209,7 +213,6 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"held": True}, "A teacher looks at this attempt before it counts."),
         ({"grade": {"penalty_percent": 10.0, "points": 41.0}}, "41 of 100 points, after 10 % for lateness"),
         ({"report": {**REPORT, "status": "internal_error", "points": None}}, "It is our fault"),
         ({"report": {**REPORT, "status": "invalid_submission"}}, "It uses up no attempt"),
@@ -353,6 +356,42 @@ def test_work_that_may_have_arrived_is_not_handed_in_twice(
     keys = [headers["idempotency-key"] for headers, _ in service.sent()]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
+
+
+SAME = 409, {"title": "You have handed in exactly this", "detail": "It is your attempt 2.", "attempt": 2}
+
+
+@pytest.mark.parametrize("answer", ["yes", " ДА ", "no", "", EOFError(), KeyboardInterrupt()])
+def test_same_code_is_handed_in_again_only_if_the_student_says_so(
+    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str | BaseException
+) -> None:
+    def typed(prompt: str) -> str:
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("builtins.input", typed)
+    is_wanted = isinstance(answer, str) and answer.strip().lower() in ("yes", "да")
+    service.will((201, RULES), SAME, *([GRADED] if is_wanted else []))
+    said = "45.5 of 100 points" if is_wanted else "is your attempt 2 already. Nothing was handed in now.\n"
+    assert said in run()
+    posts = [path for _, path, _, _ in service.asked[1:]]
+    assert posts == ["/api/v1/submissions?again=false", "/api/v1/submissions"][: 2 if is_wanted else 1]
+
+
+def test_same_code_with_newer_outputs_goes_as_the_same_bytes(
+    service: Written, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each saving of a notebook writes outputs, the report's, too: the service would take it for another work."""
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    file = tmp_path / "LSTM.ipynb"
+    service.will((201, RULES), GRADED, SAME, GRADED)
+    for cell, output in (CLASS, "first"), (CLASS, "newer"), (CLASS + "#", "newest"):
+        file.write_text(json.dumps(notebook_of((cell, 1), text=output)))
+        run(cell, __vsc_ipynb_file__=str(file))
+    sources = [body for _, body in service.sent()]
+    assert [b"first" in body for body in sources] == [True, True, False]
+    assert len({headers["idempotency-key"] for headers, _ in service.sent()}) == 3
 
 
 @pytest.mark.parametrize(("answers", "words"), [((), "Nothing was handed in."), ((QUEUED,), "/submissions/01J")])

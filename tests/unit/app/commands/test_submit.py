@@ -96,6 +96,32 @@ def test_broken_notebook_is_for_the_service_to_judge(service: Written, file: Pat
     assert run(service, broken).exit_code == 0
 
 
+@pytest.mark.parametrize(("name", "content", "words"), [("LSTM.pdf", b"%PDF", "LSTM.pdf"), ("a.py", b"", "0 bytes")])
+def test_file_that_the_service_refuses_uses_up_no_code(
+    service: Written, file: Path, codes: list[str], name: str, content: bytes, words: str
+) -> None:
+    other = file.with_name(name)
+    other.write_bytes(content)
+    result = run(service, other, token="")
+    assert (result.exit_code, codes, service.asked) == (2, [], [])
+    assert words in result.stderr
+
+
+def test_token_that_does_not_work_is_named_by_its_variable(service: Written, file: Path) -> None:
+    service.will((401, {"title": "Not signed in", "detail": "Send Authorization: Bearer."}))
+    result = run(service, file)
+    assert result.exit_code == 2
+    assert "LSTM_GRADER_TOKEN holds a token that the service does not take" in result.stderr
+    assert "Bearer" not in result.stderr
+
+
+def test_same_file_is_handed_in_again_only_on_a_yes(service: Written, file: Path) -> None:
+    service.will(notebooks.SAME)
+    result = run(service, file)
+    assert (result.exit_code, "Type yes to hand it in once more" in result.stderr) == (2, True)
+    assert "Nothing was handed in now." in result.stderr
+
+
 def test_file_that_is_not_there_is_wrong_usage(service: Written, file: Path) -> None:
     result = run(service, file.with_name("other.py"))
     assert (result.exit_code, "No such file" in result.stderr) == (2, True)

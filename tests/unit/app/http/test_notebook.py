@@ -41,7 +41,7 @@ def test_cell_runs_the_file_that_it_was_made_for_and_no_other(monkeypatch: pytes
 def test_cell_that_cannot_reach_the_service_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = ConnectionRefusedError("refused")
     assert "Try again later" in run_cell(refused, monkeypatch)
-    assert "Colab cannot reach it" in run_cell(refused, monkeypatch, "http://127.0.0.1:8000")
+    assert "From Colab it never answers" in run_cell(refused, monkeypatch, "http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

@@ -246,12 +246,13 @@ async def test_line_item_that_the_platform_lists_is_at_its_own_site(
     assert with_token(fake) == {ISSUER}
 
 
+@pytest.mark.parametrize("lineitem", [None, f"{ISSUER}/mod/lti/services.php/4/lineitems/9/lineitem"])
 async def test_lists_of_another_course_that_a_teacher_has_written_are_as_good_as_none(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform, caplog: pytest.LogCaptureFixture
+    service: Service, moodle: LtiPlatform, fake: FakePlatform, caplog: pytest.LogCaptureFixture, lineitem: str | None
 ) -> None:
     """Moodle fills a claim from a parameter of the link where its own service is off for the tool."""
     below = f"{ISSUER}/mod/lti/services.php"
-    written = claims(lineitems=f"{below}/4/lineitems?type_id=1")
+    written = claims(lineitems=f"{below}/4/lineitems?type_id=1", lineitem=lineitem)
     written[NRPS] = {"context_memberships_url": f"{below}/CourseSection/4/bindings/1/memberships"}
     await open_course(service, **written)
     await come_and_hand_in(service, **written)
