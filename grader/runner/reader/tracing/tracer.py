@@ -46,7 +46,7 @@ def trace(plan: Plan) -> Trace | None:
     if not isinstance(kind, Class):
         return None
     calls = [call for statement in plan.statements for call in statement.calls if root_name(call.func) == CLASS]
-    model = tracer.make(kind, [], _open_parameters(kind, calls), (0, 0))
+    model = tracer.make(kind, [], _arguments(kind, calls, tracer, module), (0, 0))
     tracer.is_answering = True
     # Those of the module's own statements and of the constructor.
     tracer.trace.loops.clear()
@@ -55,8 +55,12 @@ def trace(plan: Plan) -> Trace | None:
     return tracer.trace
 
 
-def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
-    """Return arguments for the parameters whose default says nothing: a number, or one of which a call has another."""
+def _arguments(kind: Class, calls: list[ast.Call], tracer: "Tracer", module: Scope) -> dict[str, Value]:
+    """Return the arguments of the constructor that say something, or for which a default says nothing.
+
+    The first are objects, classes and functions of the file, as a call has them; the others belong to parameters whose
+    default is a number, or another one than a call has.
+    """
     init = kind.find("__init__")
     if init is None or not isinstance(init[0], Func):
         return {}
@@ -65,7 +69,8 @@ def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
     pairs = [pair for call in calls for pair in zip(names, call.args, strict=False)]
     pairs += [(str(keyword.arg), keyword.value) for call in calls for keyword in call.keywords]
     others = {(name, ast.dump(value)) for name, value in pairs}
-    return {
+    followed = ((name, tracer.value(value, module)) for name, value in pairs)
+    return {name: value for name, value in followed if isinstance(value, Obj | Class | Func)} | {
         part: Node("parameter", label=part)
         for part, default in defaults_of(parameters)
         if (isinstance(default, ast.Constant) and type(default.value) is int)
@@ -166,14 +171,12 @@ class Tracer(Loops):
         return None
 
     def _hold(self, node: ast.Assign, value: Value, scope: Scope) -> None:
-        """Remember the statement of a loop of the class itself that gave values their names."""
         on_object = any(isinstance(target, ast.Attribute) for target in node.targets)
-        if not self.loops or self.is_trial or (len(self._stack) > 1 and not on_object):
-            return
-        inner = value.items if isinstance(value, Seq) else [value]
+        inner = (
+            [*value.items.values()] if isinstance(value, Map) else value.items if isinstance(value, Seq) else [value]
+        )
         names = [each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)]
-        values = [*inner, *(scope.find(name) for name in names)]
-        self.trace.named_values += [(each, span_of(node)) for each in values if isinstance(each, Node)]
+        self.hold([*inner, *(scope.find(name) for name in names)], span_of(node), anywhere=on_object)
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope({}, scope)
