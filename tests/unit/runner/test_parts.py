@@ -162,7 +162,7 @@ def test_states_in_a_dictionary_are_followed(update: str) -> None:
     [
         ("return tf.stack([self.cell(x[:, t], h0, c0)[0] for t in range(x.shape[1])], axis=1)", 19),
         (
-            "hs = []\n        for t in range(9):\n            h, c = self.cell(x[:, t], h0, c0)\n            hs.append(h)",
+            "hs = []\n        for t in range(9):\n            h, _ = self.cell(x, h0, c0)\n            hs.append(h)",
             21,
         ),
     ],
@@ -181,6 +181,15 @@ def test_a_cell_that_is_handed_in_is_followed() -> None:
     assert places_of(source, "update_c") == []
     for model in ("LSTM(LSTMCell(3))", "LSTM(cell=LSTMCell(3))"):
         assert places_of(f"{source}model = {model}\n", "update_c", "usual") == [(None, 11)]
+
+
+@pytest.mark.parametrize(
+    ("last", "is_endless"),
+    [("pass", True), ("t + 1", True), ("t += 1", False), ("t = len(hs)", False), ("if len(hs) > 5: break", False)],
+)
+def test_a_loop_that_nothing_ends_is_found(last: str, is_endless: bool) -> None:
+    source = CELL.replace("for t in range(x.shape[1]):", f"while t < x.shape[1]:\n            {last}")
+    assert places_of(source, "loop", "endless") == ([(None, 20)] if is_endless else [])
 
 
 def test_a_gate_is_known_by_the_name_of_its_sum() -> None:

@@ -43,7 +43,7 @@ class Loops(Expressions):
         return loop
 
     def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
-        """Follow ``tf.scan``, ``tf.foldl``, ``functools.reduce``, ``tf.while_loop`` and ``tf.map_fn``, whose steps are functions."""
+        """Follow ``tf.scan``, ``tf.while_loop``, ``tf.map_fn`` and folds, whose steps are functions."""
         function = arguments[1 if name == "while_loop" and len(arguments) > 1 else 0]
         rest = [*arguments[2 if name == "while_loop" else 1 :], *keywords.values()]
         over = rest[0] if rest else NONE

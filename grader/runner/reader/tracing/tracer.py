@@ -145,6 +145,8 @@ class Tracer(Loops):
                 return self._for(node, scope)
             case ast.While():
                 test = self.value(node.test, scope)
+                if self.is_answering and _never_ends(node):
+                    self.trace.endless.append(span_of(node.test))
                 self.repeat(test, scope, node.test, node, lambda: self.run(node.body, scope))
                 return self.run(node.orelse, scope)
             case ast.With() | ast.AsyncWith():
@@ -325,6 +327,15 @@ class Tracer(Loops):
             if False not in tests:
                 self.generate(rest, scope, found)
         self.is_repeated = outer
+
+
+def _never_ends(loop: ast.While) -> bool:
+    """Return whether a loop is left by nothing in it, and nothing in it touches a name of its condition."""
+    inside = [node for statement in loop.body for node in ast.walk(statement)]
+    touched = {root_name(node) for node in inside if isinstance(getattr(node, "ctx", None), ast.Store)}
+    touched |= {root_name(node.func) for node in inside if isinstance(node, ast.Call)}
+    read = {node.id for node in ast.walk(loop.test) if isinstance(node, ast.Name)}
+    return not read & touched and not any(isinstance(node, ast.Break | ast.Return | ast.Raise) for node in inside)
 
 
 def _either(found: list[Value]) -> Value | None:

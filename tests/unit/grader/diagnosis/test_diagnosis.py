@@ -297,6 +297,16 @@ def _fails(message, lines=(3,)):
             {"past_the_end": {"index": 100, "last": 99, "line": 3}},
         ),
         (None, _fails("Incompatible shapes: [100,32] vs. [2,32]"), {"raises_in_call": {"variant": "batch_loop"}}),
+        (
+            None,
+            _fails("Matrix size-incompatible: In[0]: [2,16], In[1]: [100,128]"),
+            {"raises_in_call": {"variant": "kernel_rows"}},
+        ),
+        (
+            None,
+            _fails("Matrix size-incompatible: In[0]: [2,32], In[1]: [100,128]"),
+            {"raises_in_call": {"variant": "shapes"}},
+        ),
         (None, _fails("Incompatible shapes: [2,100,32] vs. [2,32]"), {"raises_in_call": {"variant": "all_steps"}}),
         (
             None,
