@@ -93,7 +93,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
-    if ending := ending_problem(execution):
+    # A recursion that never ends takes all the time there is.
+    is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
+    if (ending := ending_problem(execution)) and not is_recursion:
         yield Diagnosis.exact(ending[1])
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)

@@ -11,6 +11,7 @@ from grader.numerics.changing_answers import explain_changing
 from grader.numerics.explanation import explain
 from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
+from grader.sandbox import Outcome
 from grader.sandbox.events import Constructed, MisshapenWeight
 from reference import lstm_forward
 from reference.lstm.misconceptions import Mistake, bank, replay
@@ -229,8 +230,11 @@ def _unlike(case):
     return lstm_forward(other.astype(np.float32), case.weights).h
 
 
-def _fails(message, lines=(3,)):
-    return {"raised": (raised_event(message, type="InvalidArgumentError", phase="build", lines=lines),)}
+OUT_OF_TIME = Outcome(result=b"", killed_for="cpu", cpu_seconds=20.0)
+
+
+def _fails(message, lines=(3,), type="InvalidArgumentError"):
+    return {"raised": (raised_event(message, type=type, phase="build", lines=lines),)}
 
 
 @pytest.mark.parametrize(
@@ -296,6 +300,9 @@ def _fails(message, lines=(3,)):
             _fails("slice index 100 of dimension 1 out of bounds. [Op:StridedSlice]"),
             {"past_the_end": {"index": 100, "last": 99, "line": 3}},
         ),
+        (None, {"outcome": OUT_OF_TIME}, {"timeout": {"cpu_seconds": 20.0}}),
+        # It took all the time.
+        (None, {"outcome": OUT_OF_TIME, **_fails("too deep", type="RecursionError")}, {"recursion": {"line": 3}}),
         (None, _fails("Incompatible shapes: [100,32] vs. [2,32]"), {"raises_in_call": {"variant": "batch_loop"}}),
         (
             None,

@@ -231,6 +231,8 @@ def test_advice_fits_the_error(type, message, variant):
         ("z = tf.stack([x, h], axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "widths"),
         ("z = tf.stack(hs, axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "kept_list"),
         ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
+        ("h, c = self.step(x)", "cannot unpack non-iterable NoneType object", "no_return"),
+        ("h, c = initial_state", "cannot unpack non-iterable NoneType object", "none"),
         # It raises the error itself.
         ("raise ValueError('bad shape')", "bad shape", "own"),
         (
