@@ -172,7 +172,7 @@ def instead_of_class(tree: ast.Module) -> tuple[str, str, int] | None:
     """
     nodes = list(ast.walk(tree))
     for node in nodes:
-        if isinstance(node, FUNCTIONS) and "lstm" in node.name.lower() and any(map(_is_loop, ast.walk(node))):
+        if isinstance(node, ast.FunctionDef) and "lstm" in node.name.lower() and any(map(_is_loop, ast.walk(node))):
             return "function", node.name, node.lineno
     calls = (node for node in nodes if isinstance(node, ast.Call))
     layers = ((last_name(call.func), call.lineno) for call in calls)

@@ -69,13 +69,14 @@ def _arguments(kind: Class, calls: list[ast.Call], tracer: "Tracer", module: Sco
     pairs = [pair for call in calls for pair in zip(names, call.args, strict=False)]
     pairs += [(str(keyword.arg), keyword.value) for call in calls for keyword in call.keywords]
     others = {(name, ast.dump(value)) for name, value in pairs}
-    followed = ((name, tracer.value(value, module)) for name, value in pairs)
-    return {name: value for name, value in followed if isinstance(value, Obj | Class | Func)} | {
+    arguments: dict[str, Value] = {
         part: Node("parameter", label=part)
         for part, default in defaults_of(parameters)
         if (isinstance(default, ast.Constant) and type(default.value) is int)
         or any(name == part and value != ast.dump(default) for name, value in others)
     }
+    followed = ((name, tracer.value(value, module)) for name, value in pairs)
+    return arguments | {name: value for name, value in followed if isinstance(value, Obj | Class | Func)}
 
 
 class Tracer(Loops):

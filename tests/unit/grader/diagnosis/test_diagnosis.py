@@ -291,6 +291,11 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             {},
             {"off_by_one": {"variant": "zeros", "steps": "first"}},
         ),
+        (
+            lambda case: _making("h and c stay")(case)[:, -1:],
+            {},
+            {"returns_last_only": {}, "state_reset_each_step": {"variant": "last"}},
+        ),
         (_making("h stays"), {}, {"h_not_updated": {}}),
         (_making("h stays"), {"parts": {"without_weights": {"recurrent_kernel": "ICO"}}}, {"recurrent_missing": {}}),
         (_making("no h layer in f"), {}, {"recurrent_missing": {"gates": ["F"], "variant": "gates"}}),
