@@ -157,6 +157,13 @@ def test_states_in_a_dictionary_are_followed(update: str) -> None:
     assert places_of(source("c", "h"), "passed_on", "swapped") == [(None, 9)]
 
 
+def test_swapped_states_without_names_may_be_swapped_on_either_line() -> None:
+    call = "            h, c = self.cell(x[:, t], h, c)\n"
+    source = LSTM.replace("hs = []", "hs, s = [], [h, c]")
+    source = source.replace(call, call.replace("], h, c)", "], s[0], s[1])") + "            s = [c, h]\n")
+    assert places_of(source, "passed_on", "swapped") == [(None, 8), (None, 9)]
+
+
 @pytest.mark.parametrize(
     ("body", "line"),
     [

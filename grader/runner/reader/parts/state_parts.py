@@ -111,8 +111,12 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
         is_supplied = target.span[0] < 0
         if used is not None and used != role and (is_supplied or names.fullmatch(carried.name)):
             named = list(_named("swapped", [carried.after], trace))
-            # A state of the right name got its value from the last of these lines, another one was used in the first.
-            is_misplaced = any((H if used == "h" else C).fullmatch(name) for name in carried.state.names)
-            yield from named[-1:] if is_misplaced else named[:1]
+            # A state with the name of its use got its value in the last of these lines; one with the other's name was
+            # used wrongly in the first.
+            own, other = (H, C) if used == "h" else (C, H)
+            is_named = own.fullmatch(carried.name) or other.fullmatch(carried.name)
+            called = [carried.name] if is_named else carried.state.names
+            is_own, is_other = any(map(own.fullmatch, called)), any(map(other.fullmatch, called))
+            yield from named if is_own is is_other else named[-1:] if is_own else named[:1]
     if carried.on_object:
         yield from _named("kept", [carried.after], trace)
