@@ -157,11 +157,19 @@ def test_states_in_a_dictionary_are_followed(update: str) -> None:
     assert places_of(source("c", "h"), "passed_on", "swapped") == [(None, 9)]
 
 
-def test_swapped_states_without_names_may_be_swapped_on_either_line() -> None:
+@pytest.mark.parametrize(
+    ("start", "used", "kept", "lines"),
+    [
+        ("h, c", "s[0], s[1]", "c, h", [9]),
+        ("h, c", "s[1], s[0]", "h, c", [8]),
+        ("tf.zeros((2, 3)), tf.zeros((2, 3))", "s[0], s[1]", "c, h", [8, 9]),
+    ],
+)
+def test_names_of_states_say_which_line_swaps_them(start: str, used: str, kept: str, lines: list[int]) -> None:
     call = "            h, c = self.cell(x[:, t], h, c)\n"
-    source = LSTM.replace("hs = []", "hs, s = [], [h, c]")
-    source = source.replace(call, call.replace("], h, c)", "], s[0], s[1])") + "            s = [c, h]\n")
-    assert places_of(source, "passed_on", "swapped") == [(None, 8), (None, 9)]
+    source = LSTM.replace("hs = []", f"hs, s = [], [{start}]")
+    source = source.replace(call, call.replace("], h, c)", f"], {used})") + f"            s = [{kept}]\n")
+    assert places_of(source, "passed_on", "swapped") == [(None, line) for line in lines]
 
 
 @pytest.mark.parametrize(
