@@ -101,6 +101,7 @@ VARIANTS = {
         r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",
         "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
+        "signature": r"cast TensorSpec|incompatible with input_signature",
         "by_name": r"must be passed as a keyword argument",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",

@@ -275,6 +275,13 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             {"kind": "list"},
             {"returns_list": {}},
         ),
+        # A second output in each step, and an x that kept its axis of time.
+        (lambda case: np.repeat(case.expected, 2, axis=1), {}, {"wrong_shape": {"variant": "among_others"}}),
+        (
+            lambda case: np.repeat(case.expected, case.spec.batch, axis=1),
+            {},
+            {"wrong_shape": {"variant": "kept_axis"}},
+        ),
         (_odd, {"parts": {"found": TWO_CELLS}}, {"two_layers": {}}),
         (_making("c collected"), {"parts": {"found": TWO_CELLS}}, {"returns_c": {}}),
         (_odd, {"parts": {"found": ["x.kernel (16, 128)", "h.kernel (32, 128)"]}}, {}),

@@ -174,6 +174,7 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("InvalidArgumentError", "transpose expects a vector of size 3. But input(1) is a vector of size 2", "axes"),
         ("InvalidArgumentError", "Incompatible shapes: [2,32] vs. [3,32]", "shapes"),
         ("InvalidArgumentError", "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]", "shapes"),
+        ("TypeError", "Can not cast TensorSpec(shape=(2, 100, 16)) to TensorSpec(shape=(None, 10, 8))", "signature"),
         ("ValueError", "`name` must be passed as a keyword argument. Use: add_weight(shape=..., name='k')", "by_name"),
         ("TypeError", "stack() got an unexpected keyword argument 'dim'", "torch_keyword"),
         ("TypeError", "'TensorShape' object is not callable", "shape_called"),
