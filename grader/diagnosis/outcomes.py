@@ -66,8 +66,11 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
         return Finding.of("wrong_base_class", {**base, **({"variant": "layer_stopped"} if stopped else {})})
     if not found.has_call:
         return Finding.of("no_call_method")
-    if found.is_stub or (_gives_nothing(execution) and UNWRITTEN_LINE.search(_class_text(reading))):
+    if found.is_stub:
         return Finding.of("not_implemented")
+    text = _class_text(reading)
+    if _gives_nothing(execution) and (dots := UNWRITTEN_LINE.search(text)):
+        return Finding.of("not_implemented", line=(reading.class_line or 1) + text.count("\n", 0, dots.start()))
     return None
 
 
