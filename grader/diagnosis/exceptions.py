@@ -63,7 +63,7 @@ VARIANTS_OF_LINE = {
     "widths": (re.compile(r"Shapes of all inputs must match"), re.compile(r"\bstack\(\s*[(\[]\s*\w[^()]*,")),
     # A product of matrices where two shapes are equal, as those of a gate and a state are.
     "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
-    "none": (re.compile(r"cannot unpack non-iterable NoneType"), re.compile(r"[^(]*$")),
+    "none": (re.compile(r"cannot unpack non-iterable NoneType"), re.compile(r"^[^(]*$")),
     "empty": (
         re.compile(r"list index out of range|at least one array|length 0 shorter"),
         re.compile(r"^(?!.*(?:\bfor\b|\w\[)).*\b(?:stack|concat|concatenate|vstack|hstack)\("),
