@@ -140,6 +140,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "always_first_step": (_look("step_input", "fixed_step"),),
     "always_same_step": (_look("step_input", "fixed_step"),),
     "loops_over_batch": (_look("loop", "other_axis"),),
+    "timeout": (_look("loop", "endless"),),
     "hardcoded_length": (_look("loop", "fixed_length"),),
     "hardcoded_batch": (_look("line", "fixed_batch"),),
     "hardcoded_units": (_look("line", "fixed_units"),),
@@ -232,7 +233,7 @@ NAMES_ITS_LINE = frozenset(
         *("t2_faked", "t2_kernels_mixed", "t2_no_abs", "t2_no_difference", "t2_recurrent_not_copied"),
         *("t2_part_only", "t2_self_compare", "t2_slices_mixed", "t2_slices_wrong", "t2_stale_output"),
         *("tensor_item_assignment", "tf1_api"),
-        *("timeout", "uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer", "write_outside"),
+        *("uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer", "write_outside"),
         *("wrong_base_class",),
     }
 )

@@ -48,6 +48,9 @@ SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 # A shape in the words of such an error.
 SHAPE = re.compile(r"[\[(]\d+(?:, ?\d+)*,?[\])]")
 
+# The shape of the left matrix and the rows of the right one, where TensorFlow cannot multiply them.
+PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[(\d+),")
+
 
 def diagnose(judgement: Judgement) -> list[Diagnosis]:
     """Return the diagnoses, the most telling one first. Empty for a correct answer, or where nothing matches."""
@@ -90,7 +93,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
-    if ending := ending_problem(execution):
+    # A recursion that never ends takes all the time there is.
+    is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
+    if (ending := ending_problem(execution)) and not is_recursion:
         yield Diagnosis.exact(ending[1])
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
@@ -203,9 +208,12 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading) ->
 
 
 def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
-    """Tell from the sizes in a message whether rows for steps meet rows for sequences, or all steps come at once."""
+    """Tell from the sizes in a message which axis of x was taken for another one."""
     if f"[{exercise.batch},{exercise.timesteps}," in raised.message:
         return "all_steps"
+    if product := PRODUCT.search(raised.message):
+        is_x = product[1] == f"{exercise.batch},{exercise.features}"
+        return "kernel_rows" if is_x and int(product[2]) in (exercise.batch, exercise.timesteps) else "shapes"
     if f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message:
         return "batch_loop"
     return "shapes"

@@ -63,6 +63,7 @@ VARIANTS_OF_LINE = {
     "widths": (re.compile(r"Shapes of all inputs must match"), re.compile(r"\bstack\(\s*[(\[]\s*\w[^()]*,")),
     # A product of matrices where two shapes are equal, as those of a gate and a state are.
     "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
+    "none": (re.compile(r"cannot unpack non-iterable NoneType"), re.compile(r"^[^(]*$")),
     "empty": (
         re.compile(r"list index out of range|at least one array|length 0 shorter"),
         re.compile(r"^(?!.*(?:\bfor\b|\w\[)).*\b(?:stack|concat|concatenate|vstack|hstack)\("),
@@ -100,6 +101,8 @@ VARIANTS = {
         r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",
         "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
+        "signature": r"cast TensorSpec|incompatible with input_signature",
+        "by_name": r"must be passed as a keyword argument",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
         "arguments": r"positional arguments? but|missing required positional|takes no arguments|multiple values for"

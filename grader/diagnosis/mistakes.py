@@ -122,4 +122,7 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
         return "zeros"  # the state that a call begins with
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
+    form = evidence.understanding.form
+    if code == "state_reset_each_step" and form is not None and form.layout.steps.code == "last_step":
+        return "last"  # whether it is called for the others too, no number shows
     return None

@@ -21,6 +21,8 @@ from grader.report.server_paths import in_brief
 
 # The text in brackets after the name of the class.
 BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
+# ``...`` as a line of its own, or as the value of a name.
+UNWRITTEN_LINE = re.compile(r"^[ \t]+(?:\w+[ \t]*=[ \t]*)?\.\.\.[ \t]*(?:#.*)?$", re.MULTILINE)
 PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
 
 
@@ -66,7 +68,16 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
         return Finding.of("no_call_method")
     if found.is_stub:
         return Finding.of("not_implemented")
+    text = _class_text(reading)
+    if _gives_nothing(execution) and (dots := UNWRITTEN_LINE.search(text)):
+        return Finding.of("not_implemented", line=(reading.class_line or 1) + text.count("\n", 0, dots.start()))
     return None
+
+
+def _gives_nothing(execution: Execution) -> bool:
+    """Return whether the class answers, with None or with an empty list."""
+    outputs = [answer.output for answer in execution.answers.values()]
+    return bool(outputs) and all(output.shape is None and not output.parts for output in outputs)
 
 
 def _base(bases: Sequence[str], reading: Reading) -> Params:

@@ -55,9 +55,17 @@ def answer_problem(execution: Execution, case: CaseEntry, form: Form | None) -> 
     problem = output_problem(answer.output, expected, form, case.features) if answer is not None else None
     if answer is None or problem is None:
         return None
+    if problem.params.get("variant") == "among_others" and _keeps_time_axis(execution):
+        problem = Finding.of(problem.code, problem.params, variant="kept_axis")
     repeated: Params = {"variant": "repeated"} if repeats_along_an_axis(answer, form) else {}
     width = default_as_width(execution, answer.output, case.units) or weight_as_wide(execution, answer.output, case)
     return Finding.of(problem.code, {**problem.params, **repeated, **width})
+
+
+def _keeps_time_axis(execution: Execution) -> bool:
+    """Return whether each step gives one entry a sequence, as an x of ``(batch, 1, features)`` makes it."""
+    answered = [(case.spec, found) for case in execution.cases if (found := execution.answers.get(case.spec.id))]
+    return all(found.output.shape == [spec.batch, spec.timesteps * spec.batch, spec.units] for spec, found in answered)
 
 
 def output_problem(

@@ -131,7 +131,7 @@ def misfed(execution: Execution, reading: Reading) -> Finding | None:
 def late_lambda(execution: Execution, reading: Reading) -> Finding | None:
     """Recognise functions made in a loop that all use the layers of its last turn."""
     unused = unused_layers(execution)
-    if unused and execution.parts and not execution.parts.roles and LAMBDA_IN_LOOP.search(reading.source):
+    if len(unused) >= len(GATES) - 1 and LAMBDA_IN_LOOP.search(reading.source):
         return Finding.of("gate_weights_missing", unused=unused, variant="lambda")
     return None
 

@@ -21,7 +21,7 @@ from lockdown import RESULT, Wall
 from reader import source_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
-from reader.facts.class_facts import global_x, kind_of_class, near_class
+from reader.facts.class_facts import global_x, instead_of_class, kind_of_class, near_class
 from reader.facts.gate_order import joined_order, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
@@ -264,7 +264,10 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
     elif near and "looks_like" not in params:
         is_cell = "cell" in near[0].lower()
         params["variant"] = "not_written" if is_cell else kind_of_class(module.tree, near[1]) or "other_name"
-    return {**_fact("no_lstm_class", **params), "line": near[1] if near else None}
+    line = near[1] if near else None
+    if not params and (instead := instead_of_class(module.tree)):
+        params["variant"], params["found"], line = instead
+    return {**_fact("no_lstm_class", **params), "line": line}
 
 
 def _only_keras_binds(plan: Plan) -> bool:

@@ -54,6 +54,7 @@ class LSTM(tf.keras.Model):
             hs.append(h)
         return tf.stack(hs, axis=1)
 """
+LSTM = CELL[CELL.index("class LSTM(") :]
 
 
 def test_parts_are_found_where_the_exercise_has_them() -> None:
@@ -97,6 +98,113 @@ def test_a_loop_with_while_has_the_same_parts() -> None:
     counted = CELL.replace("for t in range(x.shape[1]):", loop)
     assert places_of(counted, "step_input") == [(None, 23)]
     assert places_of(counted.replace("x[:, t]", "x[:, t - 1]"), "step_input", "other_step") == [(None, 23)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "taken", "is_turned"),
+    [
+        ("tf.unstack(x, axis=1)", "pop()", True),
+        ("tf.unstack(x, axis=1)", "pop(-1)", True),
+        ("[x[:, t] for t in range(x.shape[1])]", "pop()", True),
+        ("collections.deque(tf.unstack(x, axis=1))", "pop()", True),
+        ("collections.deque(tf.unstack(x, axis=1))", "popleft()", False),
+        ("list(tf.unstack(x, axis=1))", "pop(0)", False),
+        ("[x[:, t] for t in range(x.shape[1])]", "pop(0)", False),
+    ],
+)
+def test_steps_that_are_taken_from_the_end_are_turned_around(steps: str, taken: str, is_turned: bool) -> None:
+    source = CELL.replace("for t in range(x.shape[1]):", "while steps:").replace(
+        "x[:, t], h, c)", f"steps.{taken}, h, c)"
+    )
+    source = source.replace("hs = []", f"hs, steps = [], {steps}")
+    assert places_of(source, "step_input", "reversed") == ([(None, 21)] if is_turned else [])
+    assert places_of(source, "collected", "h") == [(None, 22)]
+
+
+FOLDED = """        def step(state, xt):
+            h, c = state
+            h, c = self.cell(xt, h, c)
+            return h, c
+        h, c = {fold}
+"""
+
+
+@pytest.mark.parametrize("fold", ["reduce(step, tf.unstack(x, axis=1), (h, c))", "tf.foldl(step, x, (h, c))"])
+@pytest.mark.parametrize(
+    ("was", "becomes", "word", "line"),
+    [
+        ("return h, c", "return c, h", "swapped", 9),
+        ("(xt, h, c)", "(xt, c, h)", "swapped", 8),
+        ("h, c = self", "h, new_c = self", "c_lost", 8),
+    ],
+)
+def test_the_step_of_a_fold_is_followed(fold: str, was: str, becomes: str, word: str, line: int) -> None:
+    start = LSTM[: LSTM.index("        hs = []")]
+    source = start + FOLDED.replace(was, becomes).format(fold=fold) + "        return h\n"
+    assert places_of(start + FOLDED.format(fold=fold), "passed_on", word) == []
+    assert places_of(source, "passed_on", word) == [(None, line)]
+
+
+@pytest.mark.parametrize("update", ['s = {{"h": {h}, "c": {c}}}', "s = dict(h={h}, c={c})", "s.update(h={h}, c={c})"])
+def test_states_in_a_dictionary_are_followed(update: str) -> None:
+    def source(h: str, c: str) -> str:
+        return LSTM.replace("hs = []", 'hs, s = [], {"h": h, "c": c}').replace(
+            "            h, c = self.cell(x[:, t], h, c)\n",
+            f'            h, c = self.cell(x[:, t], s["h"], s["c"])\n            {update.format(h=h, c=c)}\n',
+        )
+
+    assert places_of(source("h", "c"), "passed_on", "swapped") == []
+    assert places_of(source("c", "h"), "passed_on", "swapped") == [(None, 9)]
+
+
+@pytest.mark.parametrize(
+    ("start", "used", "kept", "lines"),
+    [
+        ("h, c", "s[0], s[1]", "c, h", [9]),
+        ("h, c", "s[1], s[0]", "h, c", [8]),
+        ("tf.zeros((2, 3)), tf.zeros((2, 3))", "s[0], s[1]", "c, h", [8, 9]),
+    ],
+)
+def test_names_of_states_say_which_line_swaps_them(start: str, used: str, kept: str, lines: list[int]) -> None:
+    call = "            h, c = self.cell(x[:, t], h, c)\n"
+    source = LSTM.replace("hs = []", f"hs, s = [], [{start}]")
+    source = source.replace(call, call.replace("], h, c)", f"], {used})") + f"            s = [{kept}]\n")
+    assert places_of(source, "passed_on", "swapped") == [(None, line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("return tf.stack([self.cell(x[:, t], h0, c0)[0] for t in range(x.shape[1])], axis=1)", 19),
+        (
+            "hs = []\n        for t in range(9):\n            h, _ = self.cell(x, h0, c0)\n            hs.append(h)",
+            21,
+        ),
+    ],
+)
+def test_a_loop_that_passes_nothing_on_is_told_of_the_line_of_its_cell(body: str, line: int) -> None:
+    start = CELL[: CELL.index("        h, c = tf.zeros")].replace("[:, t]", "")
+    source = f"{start}        h0 = c0 = tf.zeros((2, 3))\n        {body}\n"
+    source += "" if "return tf" in body else "        return tf.stack(hs, axis=1)\n"
+    assert places_of(source, "passed_on", "c_lost") == [(None, line)]
+
+
+def test_a_cell_that_is_handed_in_is_followed() -> None:
+    source = CELL.replace(
+        "def __init__(self, n):\n        self.cell = LSTMCell(n)", "def __init__(self, cell):\n        self.cell = cell"
+    )
+    assert places_of(source, "update_c") == []
+    for model in ("LSTM(LSTMCell(3))", "LSTM(cell=LSTMCell(3))"):
+        assert places_of(f"{source}model = {model}\n", "update_c", "usual") == [(None, 11)]
+
+
+@pytest.mark.parametrize(
+    ("last", "is_endless"),
+    [("pass", True), ("t + 1", True), ("t += 1", False), ("t = len(hs)", False), ("if len(hs) > 5: break", False)],
+)
+def test_a_loop_that_nothing_ends_is_found(last: str, is_endless: bool) -> None:
+    source = CELL.replace("for t in range(x.shape[1]):", f"while t < x.shape[1]:\n            {last}")
+    assert places_of(source, "loop", "endless") == ([(None, 20)] if is_endless else [])
 
 
 def test_a_gate_is_known_by_the_name_of_its_sum() -> None:

@@ -262,6 +262,10 @@ LOOP = "  def call(self, x):\n    for t in range(9): h = self.cell(x[:, t])\n"
         ("# class LSTM(tf.keras.Model):\n", {"found_in": "comment"}),
         ("class LSTMCell: pass\n", {"found": "LSTMCell", "variant": "not_written"}),
         ("print(1)\n", {}),
+        ("def lstm_forward(x):\n  for t in x: pass\n", {"found": "lstm_forward", "variant": "function"}),
+        ("def lstm(x): return x\n", {}),
+        ("m = tf.keras.layers.LSTM(4)\n", {"found": "LSTM", "variant": "ready_made"}),
+        ("# class LSTM:\nm = tf.keras.layers.LSTM(4)\n", {"found_in": "comment"}),
     ],
 )
 def test_a_missing_class_names_what_was_probably_meant(read, text: str, params: dict[str, str]) -> None:

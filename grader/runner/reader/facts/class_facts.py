@@ -165,6 +165,24 @@ def near_class(tree: ast.Module) -> tuple[str, int] | None:
     return best[1:] if best else None
 
 
+def instead_of_class(tree: ast.Module) -> tuple[str, str, int] | None:
+    """Find what stands in place of a class.
+
+    Returns: ``function`` or ``ready_made``; the name of a function with the steps of an LSTM, or of a layer; its line.
+    """
+    nodes = list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef) and "lstm" in node.name.lower() and any(map(_is_loop, ast.walk(node))):
+            return "function", node.name, node.lineno
+    calls = (node for node in nodes if isinstance(node, ast.Call))
+    layers = ((last_name(call.func), call.lineno) for call in calls)
+    return next((("ready_made", name, line) for name, line in layers if name in READY_MADE - {CELL}), None)
+
+
+def _is_loop(node: ast.AST) -> bool:
+    return isinstance(node, ast.For | ast.While | ast.comprehension)
+
+
 def kind_of_class(tree: ast.Module, line: int) -> str | None:
     """Tell why a class of a near name is not the one under another name; None where it may be one.
 
@@ -185,6 +203,6 @@ def kind_of_class(tree: ast.Module, line: int) -> str | None:
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     supplied = frozenset() if CELL in Imports(ast.walk(tree)) else {CELL}
     names |= {node.id for node in nodes if isinstance(node, ast.Name)} - supplied
-    has_loop = any(isinstance(node, ast.For | ast.While | ast.comprehension) for node in nodes) or names & LOOPS
+    has_loop = any(map(_is_loop, nodes)) or names & LOOPS
     is_misspelt = kind.name.lower() == "lstm"
     return None if is_misspelt or (has_call and has_loop and not names & READY_MADE) else "other_class"

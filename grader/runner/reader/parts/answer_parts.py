@@ -25,6 +25,8 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
         yield Part.at("loop", step.loop.span, *_of_loop(step.loop.over))
         for collected in step.loop.collected:
             yield from _collected(collected, step)
+    for head in trace.endless:
+        yield Part.at("loop", head, "endless")
     for created in trace.created_in_call:
         if isinstance(created, Obj) or created.op == "weight" or created.label == "Dense":
             yield Part.at("line", created.span, "made")

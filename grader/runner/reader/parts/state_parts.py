@@ -28,10 +28,14 @@ def state_parts(step: Step, trace: Trace) -> Iterator[Part]:
         yield from _passed_on(carried, roles[id(carried)], step, trace)
         if isinstance(carried.after, Node) and step.recognised.gate(carried.after) and H.fullmatch(carried.name):
             yield from _named("gate", [carried.after], trace)
+    updates = [node for node in (step.h, step.c) if node is not None]
+    starts_anew = any(node.op in ZEROS for node in reachable_nodes(updates))
     for role, node in (("h", step.h), ("c", step.c)):
-        if node is not None and role not in roles.values() and step.loop.carried:
+        if node is not None and role not in roles.values() and (step.loop.carried or starts_anew):
             same = [held for held, _ in trace.named_values if path(held, node) == []]
             yield from _named(f"{role}_lost", same, trace)
+            if not same:
+                yield from (Part.at("passed_on", each.span, f"{role}_lost") for each in step.loop.collected)
     if len({id(gate.node) for gate in step.gates if gate.letter == "I"}) > 1:
         layers = {id(made) for gate in step.gates for made in step.recognised.weights_in(gate.sum)}
         if len(layers) <= MOST_LAYERS:
@@ -106,6 +110,13 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
         # Where the name says another state, the mistake may be in the student's own function that gives them.
         is_supplied = target.span[0] < 0
         if used is not None and used != role and (is_supplied or names.fullmatch(carried.name)):
-            yield from _named("swapped", [carried.after], trace)
+            named = list(_named("swapped", [carried.after], trace))
+            # A state with the name of its use got its value in the last of these lines; one with the other's name was
+            # used wrongly in the first.
+            own, other = (H, C) if used == "h" else (C, H)
+            is_named = own.fullmatch(carried.name) or other.fullmatch(carried.name)
+            called = [carried.name] if is_named else carried.state.names
+            is_own, is_other = any(map(own.fullmatch, called)), any(map(other.fullmatch, called))
+            yield from named if is_own is is_other else named[-1:] if is_own else named[:1]
     if carried.on_object:
         yield from _named("kept", [carried.after], trace)

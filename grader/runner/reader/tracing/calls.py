@@ -3,7 +3,7 @@
 import ast
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from reader.tracing import iteration
@@ -50,6 +50,8 @@ class Calls(ABC):
         self._steps = 0
         self._deadline = time.process_time() + SECONDS
         self._stack: list[object] = []
+        # The depth of the stack where the class itself runs, or the function that is its step.
+        self._home = 1
         self.heap: list[Seq | Map | Obj] = []
         self.loops: list[Loop] = []
         self.is_answering = False
@@ -66,6 +68,11 @@ class Calls(ABC):
     def doubt(self) -> None:
         """Remember that numbers may have changed where nobody followed."""
         self.trace.is_doubtful = self.trace.is_doubtful or self.is_answering
+
+    def hold(self, values: Iterable[Value | None], span: Span, *, anywhere: bool = False) -> None:
+        """Remember the statement that gave values their names, in a loop of the class itself or `anywhere`."""
+        if self.loops and not self.is_trial and (anywhere or len(self._stack) <= self._home):
+            self.trace.named_values += [(each, span) for each in values if isinstance(each, Node)]
 
     def on_heap(self, value: Held) -> Held:
         if len(self.heap) > MOST_KEPT or (isinstance(value, Seq) and len(value.items) > MOST_ITEMS):
@@ -181,7 +188,9 @@ class Calls(ABC):
             return arguments[0]
         if name in WEIGHTS:
             return self._note(Node("weight", tuple(arguments), span, name, keywords))
-        if name in ("scan", "while_loop", "map_fn") and arguments:
+        # Methods of NumPy have these names too.
+        is_fold = name in ("reduce", "foldl") and bool(arguments) and isinstance(arguments[0], Func | Obj)
+        if is_fold or (name in ("scan", "while_loop", "map_fn") and arguments):
             return self.over_time(name, arguments, keywords, span)
         if name == "get" and arguments and isinstance(arguments[0], Const) and isinstance(arguments[0].value, str):
             return Node("name", (), span, arguments[0].value[:60])
@@ -285,10 +294,13 @@ class Calls(ABC):
         values = arguments[0] if arguments else Map({})
         if isinstance(owner, Map) and name == "update" and isinstance(values, Map):
             owner.items |= {**values.items, **keywords}
+            self.hold([*values.items.values(), *keywords.values()], span)
             return NONE
-        if isinstance(owner, Seq) and name == "pop" and -len(owner.items) <= _index(arguments, -1) < len(owner.items):
-            # One element may stand for all.
-            return owner.items.pop(_index(arguments, -1)) if len(owner.items) > 1 else owner.items[0]
+        is_place = not arguments or type(getattr(arguments[0], "value", None)) is int
+        if isinstance(owner, Seq | Node) and name in ("pop", "popleft") and is_place:
+            at = 0 if name == "popleft" else _index(arguments, -1)
+            if (taken := self._taken(owner, at, span)) is not None:
+                return taken
         if isinstance(owner, Seq | Map) and name not in HARMLESS:
             self.doubt()
         if isinstance(owner, Const) and isinstance(owner.value, str) and name in ("lower", "upper", "strip", "split"):
@@ -297,6 +309,14 @@ class Calls(ABC):
         if name == "write" and len(arguments) == 2:
             self.collect(arguments[1], span, owner)
         return _operation(name, [owner, *arguments], keywords, span)
+
+    def _taken(self, owner: Seq | Node, at: int, span: Span) -> Value | None:
+        """Return the element that is taken out of a list, in a loop one that stands for all."""
+        if isinstance(owner, Seq) and len(owner.items) != 1:
+            return owner.items.pop(at) if -len(owner.items) <= at < len(owner.items) else None
+        if isinstance(owner, Seq):
+            return owner.items[0] if at == 0 or not self.loops else Node("reversed", (owner.items[0],), span)
+        return iteration.element(owner if at == 0 else Node("reversed", (owner,), span))
 
     def collect(self, value: Value, span: Span, into: Value) -> None:
         if self.loops and not self.is_trial:

@@ -43,7 +43,7 @@ class Loops(Expressions):
         return loop
 
     def over_time(self, name: str, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Value:
-        """Follow ``tf.scan``, ``tf.while_loop`` and ``tf.map_fn``, whose steps are functions."""
+        """Follow ``tf.scan``, ``tf.while_loop``, ``tf.map_fn`` and folds, whose steps are functions."""
         function = arguments[1 if name == "while_loop" and len(arguments) > 1 else 0]
         rest = [*arguments[2 if name == "while_loop" else 1 :], *keywords.values()]
         over = rest[0] if rest else NONE
@@ -58,13 +58,17 @@ class Loops(Expressions):
         else:
             each = iteration.element(over)
             inputs = [each] if name == "map_fn" else [symbol, each]
+        outer, self._home = self._home, len(self._stack) + 1
         after = self.call(function, inputs, {}, span)
+        if isinstance(after, Seq):
+            self.hold(after.items, after.span)
+        self._home = outer
         if name != "map_fn":
             loop.carried += self._carried(name, symbol, start, after)
         self.loops.pop()
         if not self.is_trial:
             self.trace.loops.append(loop)
-        if name == "while_loop":
+        if name in ("while_loop", "reduce", "foldl"):
             return after
         parts = after.items if isinstance(after, Seq) else [after]
         # The result of a scan has a row for each step.
@@ -99,18 +103,20 @@ class Loops(Expressions):
             keys = content if isinstance(content, dict) else range(min(len(content), len(holder)))
             for key in keys:
                 old = content[key]
-                if key == "__built__" or not isinstance(old, Node | Seq | Const):
+                if key == "__built__" or not isinstance(old, Node | Seq | Map | Const):
                     continue
                 now = holder.get(key) if isinstance(holder, dict) else holder[key]
-                if now is not old and not (isinstance(old, Seq) and not old.items):
+                if now is not old and not (isinstance(old, Seq | Map) and not old.items):
                     slots.append((holder, key, old))
         return slots
 
     def _symbols(self, value: Value, name: str) -> Value:
-        """Return what stands for a value in a step: a list of states has a symbol for each."""
+        """Return what stands for a value in a step: a list or a dictionary of states has a symbol for each."""
         self.spend()
         if isinstance(value, Seq):
             return Seq([self._symbols(each, name) for each in value.items], value.span)
+        if isinstance(value, Map):
+            return Map({key: self._symbols(each, str(key)) for key, each in value.items.items()})
         names = list(value.names) if isinstance(value, Node) else []
         return Node("state", (value,), value.span if isinstance(value, Node) else (0, 0), name, names=[*names, name])
 
@@ -118,11 +124,16 @@ class Loops(Expressions):
         self, name: str, symbol: Value, before: Value, after: Value, on_object: bool = False
     ) -> list[CarriedValue]:
         self.spend()
+        parts: list[tuple[str, Value, Value, Value]] = []
         if isinstance(symbol, Seq) and isinstance(before, Seq):
             values = iteration.unpacked(after, len(symbol.items), (0, 0))
-            triples = zip(symbol.items, before.items, values, strict=False)
-            return [each for inner, old, new in triples for each in self._carried(name, inner, old, new, on_object)]
-        return [CarriedValue(name, symbol, before, after, on_object)] if isinstance(symbol, Node) else []
+            parts = [(name, *each) for each in zip(symbol.items, before.items, values, strict=False)]
+        elif isinstance(symbol, Map) and isinstance(before, Map) and isinstance(after, Map):
+            keys = [key for key in symbol.items if key in after.items]
+            parts = [(str(key), symbol.items[key], before.items[key], after.items[key]) for key in keys]
+        elif isinstance(symbol, Node):
+            return [CarriedValue(name, symbol, before, after, on_object)]
+        return [each for part in parts for each in self._carried(*part, on_object)]
 
 
 def _content(value: Seq | Map | Obj) -> Any:

@@ -46,7 +46,7 @@ def trace(plan: Plan) -> Trace | None:
     if not isinstance(kind, Class):
         return None
     calls = [call for statement in plan.statements for call in statement.calls if root_name(call.func) == CLASS]
-    model = tracer.make(kind, [], _open_parameters(kind, calls), (0, 0))
+    model = tracer.make(kind, [], _arguments(kind, calls, tracer, module), (0, 0))
     tracer.is_answering = True
     # Those of the module's own statements and of the constructor.
     tracer.trace.loops.clear()
@@ -55,8 +55,12 @@ def trace(plan: Plan) -> Trace | None:
     return tracer.trace
 
 
-def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
-    """Return arguments for the parameters whose default says nothing: a number, or one of which a call has another."""
+def _arguments(kind: Class, calls: list[ast.Call], tracer: "Tracer", module: Scope) -> dict[str, Value]:
+    """Return the arguments of the constructor that say something, or for which a default says nothing.
+
+    The first are objects, classes and functions of the file, as a call has them; the others belong to parameters whose
+    default is a number, or another one than a call has.
+    """
     init = kind.find("__init__")
     if init is None or not isinstance(init[0], Func):
         return {}
@@ -65,12 +69,14 @@ def _open_parameters(kind: Class, calls: list[ast.Call]) -> dict[str, Value]:
     pairs = [pair for call in calls for pair in zip(names, call.args, strict=False)]
     pairs += [(str(keyword.arg), keyword.value) for call in calls for keyword in call.keywords]
     others = {(name, ast.dump(value)) for name, value in pairs}
-    return {
+    arguments: dict[str, Value] = {
         part: Node("parameter", label=part)
         for part, default in defaults_of(parameters)
         if (isinstance(default, ast.Constant) and type(default.value) is int)
         or any(name == part and value != ast.dump(default) for name, value in others)
     }
+    followed = ((name, tracer.value(value, module)) for name, value in pairs)
+    return arguments | {name: value for name, value in followed if isinstance(value, Obj | Class | Func)}
 
 
 class Tracer(Loops):
@@ -140,6 +146,8 @@ class Tracer(Loops):
                 return self._for(node, scope)
             case ast.While():
                 test = self.value(node.test, scope)
+                if self.is_answering and _never_ends(node):
+                    self.trace.endless.append(span_of(node.test))
                 self.repeat(test, scope, node.test, node, lambda: self.run(node.body, scope))
                 return self.run(node.orelse, scope)
             case ast.With() | ast.AsyncWith():
@@ -166,14 +174,12 @@ class Tracer(Loops):
         return None
 
     def _hold(self, node: ast.Assign, value: Value, scope: Scope) -> None:
-        """Remember the statement of a loop of the class itself that gave values their names."""
         on_object = any(isinstance(target, ast.Attribute) for target in node.targets)
-        if not self.loops or self.is_trial or (len(self._stack) > 1 and not on_object):
-            return
-        inner = value.items if isinstance(value, Seq) else [value]
+        inner = (
+            [*value.items.values()] if isinstance(value, Map) else value.items if isinstance(value, Seq) else [value]
+        )
         names = [each.id for target in node.targets for each in ast.walk(target) if isinstance(each, ast.Name)]
-        values = [*inner, *(scope.find(name) for name in names)]
-        self.trace.named_values += [(each, span_of(node)) for each in values if isinstance(each, Node)]
+        self.hold([*inner, *(scope.find(name) for name in names)], span_of(node), anywhere=on_object)
 
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope({}, scope)
@@ -322,6 +328,15 @@ class Tracer(Loops):
             if False not in tests:
                 self.generate(rest, scope, found)
         self.is_repeated = outer
+
+
+def _never_ends(loop: ast.While) -> bool:
+    """Return whether a loop is left by nothing in it, and nothing in it touches a name of its condition."""
+    inside = [node for statement in loop.body for node in ast.walk(statement)]
+    touched = {root_name(node) for node in inside if isinstance(getattr(node, "ctx", None), ast.Store)}
+    touched |= {root_name(node.func) for node in inside if isinstance(node, ast.Call)}
+    read = {node.id for node in ast.walk(loop.test) if isinstance(node, ast.Name)}
+    return not read & touched and not any(isinstance(node, ast.Break | ast.Return | ast.Raise) for node in inside)
 
 
 def _either(found: list[Value]) -> Value | None:

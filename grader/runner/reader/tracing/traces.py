@@ -51,6 +51,7 @@ class Trace:
     Attributes:
         created_in_call: layers and objects made while the class answers.
         created_repeatedly: objects that the constructor makes for each of many.
+        endless: heads of loops that nothing ends.
         named_values: values, and the statements in loops of the class itself that gave them a name.
         is_doubtful: something was not followed that can change numbers.
     """
@@ -60,5 +61,6 @@ class Trace:
     answers: list[ReturnedValue] = field(default_factory=list)
     created_in_call: list[Node | Obj] = field(default_factory=list)
     created_repeatedly: list[Obj] = field(default_factory=list)
+    endless: list[Span] = field(default_factory=list)
     named_values: list[tuple[Node, Span]] = field(default_factory=list)
     is_doubtful: bool = False

@@ -11,6 +11,7 @@ from grader.numerics.changing_answers import explain_changing
 from grader.numerics.explanation import explain
 from grader.numerics.forms import Items
 from grader.reporting.consequences import with_causes
+from grader.sandbox import Outcome
 from grader.sandbox.events import Constructed, MisshapenWeight
 from reference import lstm_forward
 from reference.lstm.misconceptions import Mistake, bank, replay
@@ -229,8 +230,11 @@ def _unlike(case):
     return lstm_forward(other.astype(np.float32), case.weights).h
 
 
-def _fails(message, lines=(3,)):
-    return {"raised": (raised_event(message, type="InvalidArgumentError", phase="build", lines=lines),)}
+OUT_OF_TIME = Outcome(result=b"", killed_for="cpu", cpu_seconds=20.0)
+
+
+def _fails(message, lines=(3,), type="InvalidArgumentError"):
+    return {"raised": (raised_event(message, type=type, phase="build", lines=lines),)}
 
 
 @pytest.mark.parametrize(
@@ -271,6 +275,13 @@ def _fails(message, lines=(3,)):
             {"kind": "list"},
             {"returns_list": {}},
         ),
+        # A second output in each step, and an x that kept its axis of time.
+        (lambda case: np.repeat(case.expected, 2, axis=1), {}, {"wrong_shape": {"variant": "among_others"}}),
+        (
+            lambda case: np.repeat(case.expected, case.spec.batch, axis=1),
+            {},
+            {"wrong_shape": {"variant": "kept_axis"}},
+        ),
         (_odd, {"parts": {"found": TWO_CELLS}}, {"two_layers": {}}),
         (_making("c collected"), {"parts": {"found": TWO_CELLS}}, {"returns_c": {}}),
         (_odd, {"parts": {"found": ["x.kernel (16, 128)", "h.kernel (32, 128)"]}}, {}),
@@ -287,6 +298,11 @@ def _fails(message, lines=(3,)):
             {},
             {"off_by_one": {"variant": "zeros", "steps": "first"}},
         ),
+        (
+            lambda case: _making("h and c stay")(case)[:, -1:],
+            {},
+            {"returns_last_only": {}, "state_reset_each_step": {"variant": "last"}},
+        ),
         (_making("h stays"), {}, {"h_not_updated": {}}),
         (_making("h stays"), {"parts": {"without_weights": {"recurrent_kernel": "ICO"}}}, {"recurrent_missing": {}}),
         (_making("no h layer in f"), {}, {"recurrent_missing": {"gates": ["F"], "variant": "gates"}}),
@@ -296,7 +312,20 @@ def _fails(message, lines=(3,)):
             _fails("slice index 100 of dimension 1 out of bounds. [Op:StridedSlice]"),
             {"past_the_end": {"index": 100, "last": 99, "line": 3}},
         ),
+        (None, {"outcome": OUT_OF_TIME}, {"timeout": {"cpu_seconds": 20.0}}),
+        # It took all the time.
+        (None, {"outcome": OUT_OF_TIME, **_fails("too deep", type="RecursionError")}, {"recursion": {"line": 3}}),
         (None, _fails("Incompatible shapes: [100,32] vs. [2,32]"), {"raises_in_call": {"variant": "batch_loop"}}),
+        (
+            None,
+            _fails("Matrix size-incompatible: In[0]: [2,16], In[1]: [100,128]"),
+            {"raises_in_call": {"variant": "kernel_rows"}},
+        ),
+        (
+            None,
+            _fails("Matrix size-incompatible: In[0]: [2,32], In[1]: [100,128]"),
+            {"raises_in_call": {"variant": "shapes"}},
+        ),
         (None, _fails("Incompatible shapes: [2,100,32] vs. [2,32]"), {"raises_in_call": {"variant": "all_steps"}}),
         (
             None,

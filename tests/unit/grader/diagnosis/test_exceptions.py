@@ -174,6 +174,8 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
         ("InvalidArgumentError", "transpose expects a vector of size 3. But input(1) is a vector of size 2", "axes"),
         ("InvalidArgumentError", "Incompatible shapes: [2,32] vs. [3,32]", "shapes"),
         ("InvalidArgumentError", "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]", "shapes"),
+        ("TypeError", "Can not cast TensorSpec(shape=(2, 100, 16)) to TensorSpec(shape=(None, 10, 8))", "signature"),
+        ("ValueError", "`name` must be passed as a keyword argument. Use: add_weight(shape=..., name='k')", "by_name"),
         ("TypeError", "stack() got an unexpected keyword argument 'dim'", "torch_keyword"),
         ("TypeError", "'TensorShape' object is not callable", "shape_called"),
         ("ValueError", "Argument `axis` = 3 not in range [-3, 3)", "axis"),
@@ -230,6 +232,8 @@ def test_advice_fits_the_error(type, message, variant):
         ("z = tf.stack([x, h], axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "widths"),
         ("z = tf.stack(hs, axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "kept_list"),
         ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
+        ("h, c = self.step(x)", "cannot unpack non-iterable NoneType object", "no_return"),
+        ("h, c = initial_state", "cannot unpack non-iterable NoneType object", "none"),
         # It raises the error itself.
         ("raise ValueError('bad shape')", "bad shape", "own"),
         (

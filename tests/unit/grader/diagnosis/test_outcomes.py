@@ -9,6 +9,7 @@ from grader.diagnosis.exceptions import exception_problem
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, structural_problem
 from grader.diagnosis.returned import output_problem
 from grader.diagnosis.weights import other_number_of_weights
+from grader.execution.answers import Answer
 from grader.execution.reading import Reading
 from grader.numerics.forms import STEPS, Form, Layout
 from grader.report.finding import Finding
@@ -201,6 +202,22 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
 def test_faults_of_the_class_have_a_name(evidence_of, class_found, changes, code):
     execution = evidence_of(class_found=class_found.model_copy(update=changes)).execution
     assert structural_problem(execution, READING).code == code
+
+
+@pytest.mark.parametrize(
+    ("line", "output", "is_unwritten"),
+    [
+        ("...", {"kind": "list", "parts": []}, True),
+        ("h = ...  # TODO", {"kind": "NoneType", "parts": []}, True),
+        ("...", {"kind": "list", "parts": [[2, 32]]}, False),
+        ("...", {"shape": [2, 100, 32]}, False),
+        ("h = x[..., 0]", {"kind": "list", "parts": []}, False),
+    ],
+)
+def test_dots_in_a_class_that_gives_nothing_are_what_is_not_written(evidence_of, line, output, is_unwritten):
+    execution = evidence_of(answers={"exercise": Answer(_output(**output), None)}).execution
+    reading = Reading(format="py", error=None, source=f"class LSTM:\n    {line}\n", class_line=1)
+    assert structural_problem(execution, reading) == (Finding.of("not_implemented", line=2) if is_unwritten else None)
 
 
 @pytest.mark.parametrize(
