@@ -42,7 +42,7 @@ def regrade(
     deletes it. A running service or worker picks them up by itself. Exit codes: 0 queued, or done with --wait; 2 wrong
     usage or settings, 3 we failed.
     """
-    since = since and since.replace(tzinfo=since.tzinfo or UTC)
+    since = since and since.replace(tzinfo=UTC)
     filter = only_given(assignment=assignment, student=student, status=status, since=since)
     if bool(submissions) + bool(filter) + everything != 1:
         raise usage("expected either ids, or a filter, or --all")

@@ -4,26 +4,33 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.main import create_app
+import pytest
+
+from app.main import create_app, greeting
 from app.settings import Settings
 
 
-def test_importing_the_service_loads_no_tensorflow() -> None:
-    code = (
-        "import sys, app.main, app.worker, app.cli; "
-        "sys.exit(any(name.split('.')[0] in ('tensorflow', 'keras', 'tf_keras', 'IPython') for name in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_command_line_and_sandbox_start_before_the_web_framework_is_imported() -> None:
-    code = (
-        "import sys, app.cli; early = {'fastapi', 'sqlalchemy', 'uvicorn'} & set(sys.modules); "
-        "import app.operations.sandbox; sys.exit(bool(early) or 'fastapi' in sys.modules)"
-    )
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        ("app.main, app.worker, app.cli", {"tensorflow", "keras", "tf_keras", "IPython"}),
+        # A command, and the sandbox of a service, start before these are imported.
+        ("app.cli", {"fastapi", "sqlalchemy", "uvicorn"}),
+        ("app.operations.sandbox", {"fastapi"}),
+    ],
+)
+def test_modules_are_imported_without_what_they_need_not_load(modules: str, absent: set[str]) -> None:
+    code = f"import sys, {modules}; sys.exit(bool({absent} & {{name.split('.')[0] for name in sys.modules}}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_creating_the_application_starts_and_writes_nothing(settings: Settings, tmp_path: Path) -> None:
     create_app(settings)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_greeting_shows_a_token_of_this_start_and_none_of_the_settings() -> None:
+    assert greeting("http://localhost", "secret").count("secret") == 2
+    given = greeting("http://localhost", None)
+    assert "Bearer $LSTM_GRADER_OWNER_TOKEN" in given
+    assert "None" not in given

@@ -64,21 +64,17 @@ def test_answer_in_float64_is_refused(make_case):
 
 
 @pytest.mark.parametrize(
-    "sizes",
+    "changed",
     [
         pytest.param({"batch": 1}, id="one row"),
         pytest.param({"timesteps": 2, "batch": 7}, id="two steps"),
         pytest.param({"features": 3}, id="as many features as units"),
         pytest.param({"units": 5}, id="as many units as timesteps"),
         pytest.param({"units": 0}, id="no units"),
+        *({"scale": scale} for scale in (0, 3.01, float("nan"))),
     ],
 )
-def test_sizes_that_hide_mistakes_are_refused(sizes):
-    with pytest.raises(ValueError, match="'small' would hide mistakes"):
-        dataclasses.replace(SPEC, **sizes)
-
-
-@pytest.mark.parametrize("scale", [0, 3.01, float("nan")])
-def test_scale_outside_its_range_is_refused(scale):
-    with pytest.raises(ValueError, match="above 0 and at most 3"):
-        dataclasses.replace(SPEC, scale=scale)
+def test_sizes_and_scales_that_hide_mistakes_are_refused(changed):
+    reason = "above 0 and at most 3" if "scale" in changed else "'small' would hide mistakes"
+    with pytest.raises(ValueError, match=reason):
+        dataclasses.replace(SPEC, **changed)

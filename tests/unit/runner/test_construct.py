@@ -96,6 +96,13 @@ def test_another_plan_is_there_for_who_finds_that_the_first_does_not_fit(paramet
     assert expected in [plan.keywords for plan in plans]
 
 
+@pytest.mark.parametrize("constructor", [5, max])
+def test_a_constructor_without_a_signature_has_no_parameters(constructor):
+    from driver.construction.class_signature import parameters
+
+    assert parameters(type("LSTM", (), {"__init__": constructor})) == []
+
+
 def test_a_parameter_that_takes_no_number_comes_last_and_is_known_for_it():
     tf = SimpleNamespace(zeros=lambda shape: ("zeros", shape))
     plans = list(_constructor("hidden_dims, shape", tf=tf).plans(CASE))

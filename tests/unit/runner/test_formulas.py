@@ -55,6 +55,7 @@ def formulas_of(source: str) -> dict[str, str]:
             " + h @ self.U + self.b", ""
         ),
         FUSED.replace("x[:, t] @ self.W", "(self.W @ x[:, t].T).T"),
+        CELL.replace("h, c = self.cell(x[:, t], h, c)", "two = self.cell(x[:, t], h, c); h, c = two[-2], two[-1]"),
     ],
 )
 def test_right_formulas_are_read_in_any_style(source: str) -> None:
@@ -131,6 +132,7 @@ def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
     [
         # A gate is left out where something about it has no name.
         ("self.fcXF(x) + ", "self.fcXF(tf.square(x)) + ", {"f"}),
+        ("self.fcXF(x) + ", "self.fcXF(x) + (lambda k: k)() + ", {"f"}),
         ("self.fcHF(h))\n", "self.fcHF(c))\n", {"f"}),
         ("self.fcXF(x) + self.fcHF(h)", "self.fcXF(tf.concat([x, h, h], axis=-1))", {"f"}),
         ("self.fcXF(x) + ", "self.fcXF(x) + " * 40, {"f"}),

@@ -44,6 +44,7 @@ def test_names_in_the_call_are_defined_when_it_is_repeated(read, run_lines) -> N
         ("n = tf.shape(x)[1]", True),
         ("h = tf.zeros_like(x[:, 0])", True),
         ("y = x[:, 0]", False),
+        ("y = inputs[x].shape", False),
         ("y = x.shape[0] + x", False),
     ],
 )

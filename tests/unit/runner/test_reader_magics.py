@@ -94,19 +94,17 @@ def test_magics_in_a_script_that_colab_exported(read) -> None:
     assert (reading["error"], reading["class_line"]) == (None, 4)
 
 
-def test_spaces_that_are_none_are_mended_in_code_and_kept_in_strings() -> None:
-    text = 'x\u00a0= 1\u200b\ny = "a\u00a0b"\n'
-    assert repair.repair(text) == ('x = 1\ny = "a\u00a0b"\n', None)
-
-
-def test_mixed_tabs_are_mended_but_not_inside_strings() -> None:
-    text = 'if 1:\n\tx = """a\n\tb"""\n        y = 2\n'
-    assert repair.repair(text) == ('if 1:\n        x = """a\n\tb"""\n        y = 2\n', None)
-
-
-def test_code_that_needs_no_mending_is_not_touched() -> None:
-    text = "if 1:\n\tx = '\u00a0'  # \u200b\n"
-    assert repair.repair(text) == (text, None)
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ('x\u00a0= 1\u200b\ny = "a\u00a0b"\n', 'x = 1\ny = "a\u00a0b"\n'),
+        ('if 1:\n\tx = """a\n\tb"""\n        y = 2\n', 'if 1:\n        x = """a\n\tb"""\n        y = 2\n'),
+        ("if 1:\n\tx = '\u00a0'  # \u200b\n", "if 1:\n\tx = '\u00a0'  # \u200b\n"),
+    ],
+    ids=["spaces that are none", "mixed tabs", "nothing to mend"],
+)
+def test_characters_are_mended_in_code_that_needs_it_and_never_in_strings(text: str, mended: str) -> None:
+    assert repair.repair(text) == (mended, None)
 
 
 FRAGMENTS = st.sampled_from(

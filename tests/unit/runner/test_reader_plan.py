@@ -64,7 +64,7 @@ def test_a_class_made_by_a_factory_and_given_its_name(read, run_lines) -> None:
         f"if tf.__version__ > '2':\n    {CLASS.splitlines()[0]} pass\n",
         "try:\n    class LSTM(Base): pass\nexcept NameError:\n    class LSTM(tf.keras.Model): pass\n",
         "if __name__ == '__main__':\n    class LSTM(tf.keras.Model): pass\n",
-        "def main():\n    global LSTM\n    class LSTM(tf.keras.Model): pass\nmain()\n",
+        "size = 3\ndef main(n):\n    global LSTM\n    class LSTM(tf.keras.Model): k = n\nmain(size)\n",
     ],
     ids=["if", "try", "main guard", "global"],
 )
@@ -175,6 +175,8 @@ def test_an_import_of_keras_own_class_below_does_not_take_the_students_away(read
     reading = read_cells(CLASS, "m = LSTM(H_SIZE)", "from tensorflow.keras.layers import LSTM\nm = LSTM(64)")
     assert (reading["class_line"], reading["call_site"]["args"]) == (1, ["H_SIZE"])
     assert reading["statements"][2]["reason"] == "hides_class"
+    either = "try:\n    class LSTM(tf.keras.Model): pass\nexcept NameError:\n    from keras.layers import LSTM\n"
+    assert read_cells(either)["class_line"] == 2
 
 
 def test_a_star_import_before_the_class_is_only_an_import(read) -> None:

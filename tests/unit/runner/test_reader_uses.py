@@ -77,6 +77,7 @@ def test_text_for_exec_may_have_a_name(read) -> None:
     uses = _uses(read(f"{MODELS}{text}\nexec(code)\n"))
     assert uses["exec(code)"]["sides"] == ["keras", "student"]
     assert text in uses
+    assert _uses(read(f"{MODELS}code = 'pass'\n{text}\nexec(code)\n"))["exec(code)"]["sides"] == []
 
 
 def test_a_function_is_as_good_as_its_body(read) -> None:

@@ -67,7 +67,7 @@ def pieces(text: str, rewrite: Callable[[str], str | None] | None = None) -> lis
             case "(" | "[" | "{":
                 depth += 1
             case ")" | "]" | "}":
-                depth = max(depth - 1, 0)
+                depth -= 1
             case "\\\n":
                 pass
             case "'" | '"' | "'''" | '"""' as quote:

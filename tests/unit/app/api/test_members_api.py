@@ -58,15 +58,6 @@ async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: 
     assert (await patch(two, OWNER_TOKEN, teacher, name="Пётр")).json()["name"] == "Пётр"
 
 
-async def test_members_of_another_course_are_not_there(two: Service) -> None:
-    here = f"/api/v1/courses/{DEFAULT_COURSE}/members"
-    ours = (await get(two, OWNER_TOKEN, here)).json()["items"][0]["id"]
-    assert_problem(await get(two, "teacher-there", here), 404, "course-not-found")
-    assert_problem(await get(two, "teacher-there", f"{THERE}/{ours}"), 404, "member-not-found")
-    assert_problem(await patch(two, "teacher-there", ours, group="x"), 404, "member-not-found")
-    assert_problem(await patch(two, OWNER_TOKEN, "x", group="x"), 404, "member-not-found")
-
-
 async def test_list_is_filtered_and_paged(two: Service) -> None:
     await add(two, "s1", name="Анна Петрова-Королёва", email="Anna@example.org", group="1")
     await add(two, "s2", name="Борис", group="2")

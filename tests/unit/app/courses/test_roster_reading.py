@@ -123,7 +123,6 @@ CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section,LSTM (4512),Current Scor
 "Student, Test",999,,0a1b2c,БПМИ201,,
 """
 CANVAS_NAMES = """LastName;FirstName;ID;SIS Login ID;Section
-    Points Possible;;;;
 Иванов;Иван;101;ivanov@edu.hse.ru;БПМИ201
 """
 CANVAS_USERS = """user_id,integration_id,login_id,password,first_name,last_name,full_name,email,status

@@ -269,11 +269,14 @@ AWAY: dict[str, Callable[[], httpx.Response]] = {
 @pytest.mark.parametrize("path", ["openid-configuration", "jwks", "token"])
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY.keys())
 async def test_issuer_that_is_away_or_answers_nonsense_is_unavailable(
-    issuer: Issuer, fake: FakeIssuer, path: str, away: Callable[[], httpx.Response]
+    issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture, path: str, away: Callable[[], httpx.Response]
 ) -> None:
     fake.away = {path: away}
     with pytest.raises(IssuerUnavailable):
         await sign_in(issuer, fake)
+    (line,) = [vars(record) for record in caplog.records if record.msg == "issuer_unavailable"]
+    assert line["reason"]
+    assert line.get("error") == "ConnectError" or away is not down
     fake.away = {}
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 

@@ -78,6 +78,10 @@ def test_a_wrong_shape_says_what_it_shows(shape, code, variant):
     assert (found.code, found.params.get("variant")) == (code, variant)
 
 
+def test_every_second_of_an_odd_number_of_steps_is_known_too():
+    assert output_problem(_output([2, 4, 32]), (2, 7, 32), None, 16).code == "step_two"
+
+
 def _steps(name):
     return next(steps for steps in STEPS if name in (steps.code, steps.implied))
 

@@ -205,6 +205,8 @@ def test_junit_has_the_shape_that_its_readers_share(kind: str) -> None:
     assert int(suite.get("tests", "")) == len(cases)
     for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         assert int(suite.get(attribute, "")) == len(suite.findall(f"testcase/{element}"))
+    failed = [check.code or "failed" for check in report_of(kind).checks if check.status == "failed"]
+    assert [each.get("type") for each in suite.findall("testcase/failure")] == failed
 
 
 def test_junit_calls_a_failure_of_ours_an_error() -> None:

@@ -20,24 +20,32 @@ CASE = draw(ENTRY.spec(), random_for(bytes(32), "drawn", ENTRY.id))
 
 
 @pytest.mark.parametrize(
-    ("formulas", "shown", "expected"),
+    ("formulas", "variant", "shown", "expected"),
     [
-        ({"c_new": "(f * c) - (i * g)"}, "c = f*c - i*ch", "c = f*c + i*ch"),
-        ({"c_new": "f * c + i * g * -1.5"}, "c = f*c + i*ch*-1.5", "c = f*c + i*ch"),
-        ({"h_new": "o * relu(c_new) + c"}, "h = o*relu(c) + c_old", "h = o*tanh(c)"),
-        ({"i": "sigmoid(relu(x_i) - h_f)"}, "i = sigmoid(relu(fcXI(x)) - fcHF(h))", "i = sigmoid(fcXI(x) + fcHI(h))"),
+        ({"c_new": "(f * c) - (i * g)"}, "c", "c = f*c - i*ch", "c = f*c + i*ch"),
+        ({"c_new": "f * c + i * g * -1.5"}, "c", "c = f*c + i*ch*-1.5", "c = f*c + i*ch"),
+        ({"h_new": "o * relu(c_new) + c"}, "h", "h = o*relu(c) + c_old", "h = o*tanh(c)"),
+        (
+            {"i": "sigmoid(relu(x_i) - h_f)"},
+            "gate",
+            "i = sigmoid(relu(fcXI(x)) - fcHF(h))",
+            "i = sigmoid(fcXI(x) + fcHI(h))",
+        ),
         (
             {"g": "tanh(x_g + h_g + c)", "h_new": "tanh(c_new / 2)"},
+            "several",
             "ch = tanh(fcXC(x) + fcHC(h) + c); h = tanh(c/2)",
             "ch = tanh(fcXC(x) + fcHC(h)); h = o*tanh(c)",
         ),
     ],
 )
-def test_a_mistake_gives_the_numbers_of_its_formulas(formulas: dict[str, str], shown: str, expected: str) -> None:
+def test_a_mistake_gives_the_numbers_of_its_formulas(
+    formulas: dict[str, str], variant: str, shown: str, expected: str
+) -> None:
     written = written_mistake({**WRITTEN, **formulas})
     assert written is not None
     mistake = written.mistake
-    assert (mistake.params["formula"], mistake.params["expected"]) == (shown, expected)
+    assert [mistake.params[name] for name in ("variant", "formula", "expected")] == [variant, shown, expected]
     changed = {
         name: Formula(ast.parse(text, mode="eval").body, {"relu": lambda z: np.maximum(z, 0.0)})
         for name, text in formulas.items()
