@@ -120,7 +120,7 @@ CHEATS = {
     "a millionth of a layer": ("", "tf.keras.Model", "        return anything + 1e-6 * h[:, None]"),
 }
 #: The corpus has a layer inside, too.
-SOME = ["Keras, before the call", "a thread that asks Keras"]
+SOME = ["a thread that asks Keras"]
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ async def everything(service: Service, table: type[Any]) -> list[Any]:
 
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
     monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
 
