@@ -120,6 +120,8 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
         return None if "use_bias" in evidence.reading.source else "weights"
     if code == "off_by_one" and params.get("steps") == "first":
         return "zeros"  # the state that a call begins with
+    if code == "state_reset_each_step" and "steps" in params:
+        return "again"
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
     return None
