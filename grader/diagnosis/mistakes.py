@@ -73,7 +73,7 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         # Where nothing is random, a call can only start where an earlier one ended.
         is_kept = code == "state_init_random" and not (repeats or RANDOM.search(evidence.reading.source))
         code = "state_kept_between_calls" if is_kept else code
-        if code == "state_reset_each_step" and has_no_loop(evidence.reading.parts):
+        if code == "state_reset_each_step" and "steps" not in params and has_no_loop(evidence.reading.parts):
             code = "no_loop"
         # An h that no weights take is passed on nowhere.
         takes_h = parts is None or "recurrent_kernel" not in parts.without_weights
@@ -120,8 +120,6 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
         return None if "use_bias" in evidence.reading.source else "weights"
     if code == "off_by_one" and params.get("steps") == "first":
         return "zeros"  # the state that a call begins with
-    if code == "state_reset_each_step" and "steps" in params:
-        return "again"
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
     return None

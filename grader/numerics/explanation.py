@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from grader.numerics.case_answers import CaseAnswer, is_constant, residual, ways_to_read
-from grader.numerics.fitting import begun_wrongly, fit_mistakes
+from grader.numerics.fitting import fit_mistakes
 from grader.numerics.forms import PLAIN, Content, Form
 from grader.numerics.formula_fitting import formula_suspects
 from grader.numerics.function_fitting import function_suspects
@@ -194,13 +194,11 @@ def _first_fit(
 def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) -> Iterator[tuple[Mistake, ...]]:
     """Yield mistakes with a number or a function of the student's own, and those of some steps; likelier first."""
     cases, longest = [each.case for each in case_answers], max(case_answers, key=lambda each: each.case.expected.size)
-    answers = {each.case.spec.id: each.answer for each in case_answers}
-    yield from fit_mistakes(cases, answers, searched, table)
+    yield from fit_mistakes(cases, {each.case.spec.id: each.answer for each in case_answers}, searched, table)
     of_functions = [longest, *(each for each in case_answers if each.case is searched)]
     yield from ((each,) for each in step_suspects(case_answers))
     found = function_suspects([each.case for each in of_functions], [each.answer for each in of_functions])
     yield from ((each,) for each in found)
-    yield (begun_wrongly(cases, answers),)
 
 
 def _explain_form(

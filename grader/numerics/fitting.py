@@ -136,15 +136,6 @@ def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> I
         yield (_started_at("state_init_random", starts),)
 
 
-def begun_wrongly(cases: Sequence[Case], answers: Mapping[str, Array]) -> Mistake:
-    """Make the mistake of right steps from some start in each row: timestep 0, or what is before it, is wrong.
-
-    A mistake in the first step alone has these numbers too.
-    """
-    starts = {_first(case.x): find_start(case, answers[case.spec.id]) for case in cases}
-    return replace(_started_at("state_init_not_zero", starts), params={"variant": "rows"})
-
-
 def started_anew(
     cases: Sequence[Case],
     answers: Mapping[str, Array],

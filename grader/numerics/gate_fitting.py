@@ -43,7 +43,7 @@ from grader.numerics.gate_values import (
 from reference import GATES, Case, split_gates
 from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import RECURRENCE, Mistake
-from reference.lstm.misconceptions.computation import Moment
+from reference.lstm.misconceptions.computation import Inputs, Moment
 from reference.lstm.misconceptions.treatments import norm
 
 Suspect = tuple[Mistake, ...]
@@ -52,6 +52,12 @@ EPSILONS = (1e-3, 1e-5, 1e-6)
 LEAST_FACTOR = 1e-4
 #: Gates that show in the first step -> the sets of gates that may have one number in common; f shows later.
 SETS = {"igo": ("ifgo",), "io": ("ifo", "io"), "i": ("if",), "o": ("fo",)}
+#: Factors that depend on the number of units.
+LAWS: dict[str, Callable[[int], float]] = {
+    "1 / sqrt(units)": lambda units: units**-0.5,
+    "1 / units": lambda units: 1 / units,
+    "sqrt(units)": lambda units: units**0.5,
+}
 # Candidates for a number in all gates.
 TRIED = np.concatenate([-np.geomspace(10, 0.05, 24), [0.0], np.geomspace(0.05, 10, 24)])
 
@@ -217,10 +223,10 @@ def _of_layers(steps: Steps, case: Case) -> Iterator[Mistake]:
 
         factor = _nearest(off, TRIED)
         if factor is not None and abs(factor - 1) > LEAST_FACTOR:
-            yield _layers_scaled(name, factor)
+            yield _layers_scaled(name, factor, case.spec.units)
 
 
-def _layers_scaled(name: str, factor: float) -> Mistake:
+def _layers_scaled(name: str, factor: float, units: int) -> Mistake:
     if name == "of_x":
         code, params = named_factor(factor, "x")
         code = "input_transformed" if code == "scaled" else code
@@ -230,8 +236,13 @@ def _layers_scaled(name: str, factor: float) -> Mistake:
         changes = {"bias.i": lambda inputs: replace(inputs, bias=factor * inputs.bias)}
         params = {"variant": "bias_factor", "value": factor}
         return Mistake("gate_arithmetic", f"{factor:g} times the biases", changes, frozenset("ifgo"), params)
-    changes = {"recurrent.i": lambda inputs: replace(inputs, recurrent=factor * inputs.recurrent)}
-    params = {"variant": "h_scaled", "value": factor}
+    of_units = next((law for law, of in LAWS.items() if abs(of(units) - factor) <= CLOSE / 10), None)
+
+    def scaled(inputs: Inputs) -> Inputs:
+        return replace(inputs, recurrent=inputs.recurrent * (LAWS[of_units](inputs.units) if of_units else factor))
+
+    changes = {"recurrent.i": scaled}
+    params = {"variant": "h_scaled", "value": of_units or factor}
     return Mistake("gate_arithmetic", f"{factor:g} times the layers for h", changes, RECURRENCE, params)
 
 

@@ -11,7 +11,7 @@ from reference.lstm.misconceptions.mistake import (
     trace_steps,
 )
 from reference.lstm.misconceptions.mutation_score import MutationScore, mutation_score
-from reference.lstm.misconceptions.rare import rare
+from reference.lstm.misconceptions.rare import rare, sometimes
 from reference.lstm.misconceptions.table import Table, build_table
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "mutation_score",
     "rare",
     "replay",
+    "sometimes",
     "trace_steps",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import numpy as np
 from reference.lstm.misconceptions.computation import Array, Moment
 from reference.lstm.misconceptions.gates import FUNCTIONS, WRITABLE, Function
 from reference.lstm.misconceptions.inputs import letters, on_x
+from reference.lstm.misconceptions.loop import PASSED
 from reference.lstm.misconceptions.mistake import RECURRENCE, Mistake
 from reference.lstm.misconceptions.treatments import STATES, in_places, norm
+from reference.lstm.weights import GATES
 
 
 def _standardised(array: Array, eps: float) -> Array:
@@ -50,8 +53,18 @@ def rare() -> tuple[Mistake, ...]:
     return tuple(mistake for family in (_other_h, _products, _functions, _of_states, _inputs) for mistake in family())
 
 
+def sometimes() -> Iterator[Mistake]:
+    """Yield mistakes that are made in some steps alone, and have another name in all."""
+    for states in ("hc", "h", "c"):
+        changes: dict[str, Any] = {f"pass_{state}": PASSED[f"first {state}"] for state in states}
+        params = {"variant": "again", "state": ", ".join(states)}
+        yield Mistake("state_reset_each_step", f"{states} are zeros again", changes, RECURRENCE, params)
+    changes = {"pass_h": PASSED["old h"], "pass_c": PASSED["old c"], "collect": PASSED["old h"]}
+    yield Mistake("h_not_updated", "h and c stay as they are", changes, RECURRENCE, {"variant": "skipped"})
+
+
 def _other_h() -> Iterator[Mistake]:
-    for gates in SETS:
+    for gates in ("".join(some) for count in (4, 3, 2, 1) for some in combinations(GATES, count)):
         seen: dict[str, Any] = {f"seen.{gate}": lambda h, c, older_h: older_h for gate in gates}
         params = {"gates": letters(gates), "variant": "older"}
         yield Mistake("gate_hears_other", f"h of two steps ago in {gates}", seen, frozenset(gates), params)
@@ -101,8 +114,8 @@ def _functions() -> Iterator[Mistake]:
             named = {"function": name}
             yield Mistake("wrong_candidate_activation", f"{name} in g", {"act.g": function}, frozenset("g"), named)
         for gates in ("ifo", "i", "f", "o", "if", "io", "fo") if name not in FUNCTIONS else ("if", "io", "fo"):
-            acts, named = {f"act.{gate}": function for gate in gates}, {"gates": letters(gates), "function": name}
-            yield Mistake("wrong_gate_activation", f"{name} in {gates}", acts, frozenset(gates), named)
+            acts, of_gates = {f"act.{gate}": function for gate in gates}, {"gates": letters(gates), "function": name}
+            yield Mistake("wrong_gate_activation", f"{name} in {gates}", acts, frozenset(gates), of_gates)
 
 
 def _of_states() -> Iterator[Mistake]:

@@ -160,3 +160,11 @@ def test_answers_that_change_are_not_called_unexplained(odd_gate):
 def test_a_mistake_with_a_name_is_not_called_unexplained(evidence_of):
     for respond in (lambda case: 0 * case.expected, lambda case: 1.7 * case.expected):
         assert "unexplained" not in _equivalence(evidence_of(respond)).params
+
+
+def test_a_first_step_that_alone_is_wrong_is_told(cases):
+    def started(inputs):
+        return replace(inputs, h=np.tanh(inputs.x[:, 0] @ inputs.kernel[:, : inputs.units]))
+
+    odd = Mistake("", "odd", {"initial_h": started}, frozenset())
+    assert _repair(cases, lambda case: replay([odd], case, np.float32)) == {"repair": ["first_step"]}
