@@ -48,7 +48,8 @@ def repair(answers: Mapping[str, Array], cases: Sequence[Case]) -> Params:
     sums = [_sum_of_steps(answer, expected) for answer, expected in pairs]
     if sums[0] and None not in sums:
         return {"repair": ["step_mix"], "formula": sums[0]}
-    if all(_goes_on_rightly(case, answers[case.spec.id]) for case in cases if case.spec.id in answers):
+    goes_on = {_goes_on_rightly(case, answers[case.spec.id]) for case in cases if case.spec.id in answers}
+    if True in goes_on and False not in goes_on:
         return {"repair": ["first_step"]}
     return {"repair": ["function"]} if _is_function(pairs) else {}
 
@@ -117,15 +118,19 @@ def _sum_of_steps(answer: Array, expected: Array) -> str | None:
     return second
 
 
-def _goes_on_rightly(case: Case, answer: Array) -> bool:
-    """Return whether each step after the first follows from the answer before it, and the first one is wrong."""
+def _goes_on_rightly(case: Case, answer: Array) -> bool | None:
+    """Return whether the steps follow from what a wrong first one left; None where too few numbers show it.
+
+    Without that h, the c of the first step is not known.
+    """
     steps = Steps.of(case, answer)
     with np.errstate(all="ignore"):
         c = steps.c_from_answers()
         made = CELL.formulas["c_new"]({**steps.gates, "c": before(c)})
-    begun = np.abs(answer[:, 0] - case.expected[:, 0]).max() > VISIBLE
-    known = np.isfinite(made[:, 1:] - c[:, 1:]).sum()
-    return bool(begun and (known < FEWEST or agree(made[:, 1:], c[:, 1:])))
+    shown, followed = c[:, 2:], made[:, 2:]
+    if np.isfinite(shown - followed).sum() < FEWEST:
+        return None
+    return bool(np.abs(answer[:, 0] - case.expected[:, 0]).max() > VISIBLE and agree(shown, followed))
 
 
 def _is_function(pairs: Sequence[tuple[Array, Array]]) -> bool:

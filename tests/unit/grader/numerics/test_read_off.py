@@ -8,6 +8,7 @@ import pytest
 from grader.execution.questions import Examiner
 from grader.numerics.case_answers import CaseAnswer
 from grader.numerics.function_fitting import _quotient
+from grader.numerics.gate_values import fitted_line
 from grader.numerics.step_fitting import STEPS, step_suspects
 from reference import Case
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
@@ -144,7 +145,7 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "product + bias in ifgo",
         "gelu in g",
         "elu for both tanh",
-        "standardised with 1e-07 h for the next step",
+        "standardised with 1e-07 of h for the next step",
         "(x[:, t] + x[:, t - 1]) / 2, the first alone",
     ],
 )
@@ -198,3 +199,8 @@ def test_a_number_in_two_gates_is_read_off(read_off, gates):
     # A factor of both terms of c is one of c.
     told = ("scaled", ["c"]) if gates == "if" else ("gate_arithmetic", list(gates.upper()))
     assert (mistake.code, mistake.params.get("gates", mistake.params.get("of"))) == told
+
+
+def test_a_line_is_fitted_to_finite_values_alone():
+    found = fitted_line([np.array([1.0, np.inf, 2.0, 4.0])], np.array([2.0, 5.0, 4.0, 8.0]))
+    assert found == pytest.approx((2, 0), abs=1e-9)
