@@ -196,7 +196,7 @@ def _fitted(case_answers: Sequence[CaseAnswer], searched: Case, table: Table) ->
     cases, longest = [each.case for each in case_answers], max(case_answers, key=lambda each: each.case.expected.size)
     yield from fit_mistakes(cases, {each.case.spec.id: each.answer for each in case_answers}, searched, table)
     of_functions = [longest, *(each for each in case_answers if each.case is searched)]
-    yield from ((each,) for each in step_suspects(case_answers[0]))
+    yield from ((each,) for each in step_suspects(case_answers))
     found = function_suspects([each.case for each in of_functions], [each.answer for each in of_functions])
     yield from ((each,) for each in found)
 

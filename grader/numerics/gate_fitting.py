@@ -38,19 +38,26 @@ from grader.numerics.gate_values import (
     function_of,
     inverse,
     middle,
-    norm,
     short,
 )
 from reference import GATES, Case, split_gates
 from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import RECURRENCE, Mistake
 from reference.lstm.misconceptions.computation import Inputs, Moment
+from reference.lstm.misconceptions.treatments import norm
 
 Suspect = tuple[Mistake, ...]
 FEWEST_AT_LIMIT = 5
 EPSILONS = (1e-3, 1e-5, 1e-6)
 LEAST_FACTOR = 1e-4
-SETS = ("ifgo", "ifo")
+#: Gates that show in the first step -> the sets of gates that may have one number in common; f shows later.
+SETS = {"igo": ("ifgo",), "io": ("ifo", "io"), "i": ("if",), "o": ("fo",)}
+#: Factors that depend on the number of units.
+LAWS: dict[str, Callable[[int], float]] = {
+    "1 / sqrt(units)": lambda units: units**-0.5,
+    "1 / units": lambda units: 1 / units,
+    "sqrt(units)": lambda units: units**0.5,
+}
 # Candidates for a number in all gates.
 TRIED = np.concatenate([-np.geomspace(10, 0.05, 24), [0.0], np.geomspace(0.05, 10, 24)])
 
@@ -65,7 +72,7 @@ def suspects(case: Case, answer: Array) -> Iterator[Suspect]:
     with np.errstate(all="ignore"):
         steps = Steps.of(case, answer)
         found = [*_of_states(case, steps), *(each for gate in GATES for each in _of_gate(steps, gate, case))]
-        found += [*_of_all_gates(steps), *_of_input(steps, case)]
+        found += [*_of_several_gates(steps), *_of_layers(steps, case)]
     yield from ((mistake,) for mistake in found)
 
 
@@ -163,8 +170,8 @@ NEUTRAL = {"inside_factor": 1.0, "inside_added": 0.0, "factor": 1.0, "limits_ins
 POSITIVE = frozenset({"factor", "limits_inside"})
 
 
-def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
-    """Find one number for all gates from the first step alone: h and c are 0 before it."""
+def _of_several_gates(steps: Steps) -> Iterator[Mistake]:
+    """Find one number for several gates from the first step alone: h and c are 0 before it."""
     z = {gate: steps.from_x[gate][:, 0] for gate in GATES}
     right = {gate: values[:, 0] for gate, values in steps.gates.items()}
     first = steps.answer[:, 0]
@@ -172,51 +179,82 @@ def _of_all_gates(steps: Steps) -> Iterator[Mistake]:
     def answered(gates: str, changed: Callable[[str, Array], Array]) -> Array:
         return first_answer({gate: changed(gate, z[gate]) if gate in gates else right[gate] for gate in "igo"})
 
-    for gates in SETS:
+    for shown, sets in SETS.items():
         for variant, changed in FOR_ALL.items():
 
-            def off(number: float, gates: str = gates, changed: Any = changed) -> float:
+            def off(number: float, gates: str = shown, changed: Any = changed) -> float:
                 return float(np.abs(answered(gates, lambda gate, z: changed(gate, z, number)) - first).max())
 
             # A factor with the other sign gives i and o, and so h, the same values.
             number = _nearest(off, TRIED[TRIED > 0] if variant in POSITIVE else TRIED)
             if number is not None and abs(number - NEUTRAL[variant]) > LEAST_CHANGE:
-                yield in_all(gates, variant, changed, number)
+                yield from (in_all(gates, variant, changed, number) for gates in sets)
         for epsilon in EPSILONS:
 
             def normed(gate: str, z: Array, epsilon: float = epsilon) -> Array:
                 return function_of(gate)(norm(z, epsilon))
 
-            if agree(answered(gates, normed), first):
-                yield normalised(gates, epsilon)
+            if agree(answered(shown, normed), first):
+                yield from (normalised(gates, epsilon) for gates in sets)
 
 
-def _of_input(steps: Steps, case: Case) -> Iterator[Mistake]:
-    """Find a factor of x from the first step alone: so BatchNormalization does without training."""
+def _of_layers(steps: Steps, case: Case) -> Iterator[Mistake]:
+    """Find a factor of x, of all biases or of all layers for h, from the first step in which it shows.
+
+    BatchNormalization multiplies x so, without training.
+    """
     bias = {gate: columns.astype(np.float64) for gate, columns in split_gates(case.weights.bias).items()}
+    old_c = before(steps.c_from_gates())
 
-    def off(factor: float) -> float:
-        z = {gate: factor * (steps.from_x[gate][:, 0] - bias[gate]) + bias[gate] for gate in "igo"}
-        made = first_answer({gate: function_of(gate)(each) for gate, each in z.items()})
-        return float(np.abs(made - steps.answer[:, 0]).max())
+    def answered(step: int, of_x: float = 1.0, of_bias: float = 1.0, of_h: float = 1.0) -> Array:
+        sums = {
+            gate: of_x * (steps.from_x[gate][:, step] - bias[gate])
+            + of_bias * bias[gate]
+            + of_h * steps.from_h[gate][:, step]
+            for gate in GATES
+        }
+        values = {"c": old_c[:, step], **{gate: function_of(gate)(z) for gate, z in sums.items()}}
+        return CELL.formulas["h_new"]({**values, "c_new": CELL.formulas["c_new"](values)})
 
-    factor = _nearest(off, TRIED)
-    if factor is None or abs(factor - 1) <= LEAST_FACTOR:
-        return
-    code, params = named_factor(factor, "x")
-    code = "input_transformed" if code == "scaled" else code
-    yield Mistake(code, f"{factor:g} times x", {"x_values": partial(_scaled_input, factor)}, frozenset("ifgo"), params)
+    for step, name in ((0, "of_x"), (0, "of_bias"), (1, "of_h")):
+
+        def off(factor: float, step: int = step, name: str = name) -> float:
+            return float(np.abs(answered(step, **{name: factor}) - steps.answer[:, step]).max())
+
+        factor = _nearest(off, TRIED)
+        if factor is not None and abs(factor - 1) > LEAST_FACTOR:
+            yield _layers_scaled(name, factor, case.spec.units)
 
 
-def _scaled_input(factor: float, inputs: Inputs) -> Inputs:
-    return replace(inputs, x=factor * inputs.x)
+def _layers_scaled(name: str, factor: float, units: int) -> Mistake:
+    if name == "of_x":
+        code, params = named_factor(factor, "x")
+        code = "input_transformed" if code == "scaled" else code
+        changes = {"x_values": lambda inputs: replace(inputs, x=factor * inputs.x)}
+        return Mistake(code, f"{factor:g} times x", changes, frozenset("ifgo"), params)
+    if name == "of_bias":
+        changes = {"bias.i": lambda inputs: replace(inputs, bias=factor * inputs.bias)}
+        params = {"variant": "bias_factor", "value": factor}
+        return Mistake("gate_arithmetic", f"{factor:g} times the biases", changes, frozenset("ifgo"), params)
+    of_units = next((law for law, of in LAWS.items() if abs(of(units) - factor) <= CLOSE / 10), None)
+
+    def scaled(inputs: Inputs) -> Inputs:
+        return replace(inputs, recurrent=inputs.recurrent * (LAWS[of_units](inputs.units) if of_units else factor))
+
+    changes = {"recurrent.i": scaled}
+    params = {"variant": "h_scaled", "value": of_units or factor}
+    return Mistake("gate_arithmetic", f"{factor:g} times the layers for h", changes, RECURRENCE, params)
 
 
 def _nearest(off: Callable[[float], float], tried: Array) -> float | None:
     """Find the number that makes a difference vanish: the best of a row, refined between its neighbours."""
     best = int(np.argmin([off(float(number)) for number in tried]))
     low, high = float(tried[max(0, best - 1)]), float(tried[min(len(tried) - 1, best + 1)])
-    for _ in range(40):
+    ends = max(off(low), off(high))
+    for tries in range(40):
+        # Near a number that fits, the difference shrinks as the distance does.
+        if tries == 10 and off((low + high) / 2) > ends / 10:
+            return None
         third = (high - low) / 3
         low, high = (low, high - third) if off(low + third) <= off(high - third) else (low + third, high)
     number = short((low + high) / 2)

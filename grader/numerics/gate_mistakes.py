@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from grader.numerics.gate_values import Array, function_of, norm
+from grader.numerics.gate_values import Array, function_of
 from reference.cell import sigmoid
 from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import Mistake
 from reference.lstm.misconceptions.computation import Moment
+from reference.lstm.misconceptions.treatments import norm
 from reference.lstm.weights import DENSE_LETTERS
 
 # Factors nearer to 1, and constants nearer to 0, are rounding.

@@ -96,11 +96,6 @@ def before(c: Array) -> Array:
     return np.concatenate([np.zeros_like(c[:, :1]), c[:, :-1]], axis=1)
 
 
-def norm(z: Array, epsilon: float) -> Array:
-    """Normalise the last axis."""
-    return np.asarray((z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + epsilon))
-
-
 def agree(one: Array, other: Array) -> bool:
     """Return whether two arrays agree nearly everywhere both are known: values at an edge may be far off."""
     known = np.isfinite(one) & np.isfinite(other)
@@ -109,7 +104,7 @@ def agree(one: Array, other: Array) -> bool:
 
 def fitted_line(values: list[Array], result: Array) -> tuple[float, ...]:
     """Fit factors and a constant that make the result from the values, by least squares."""
-    known = np.isfinite(result)
+    known = np.isfinite([*values, result]).all(axis=0)
     columns = np.stack([*(value[known] for value in values), np.ones(known.sum())], axis=1)
     found = np.linalg.lstsq(columns, result[known], rcond=None)[0]
     return tuple(short(float(number)) for number in found)

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from grader.numerics.gate_values import FEWEST, Steps, agree, before
 from grader.report.finding import Params
 from reference import Case
+from reference.lstm.definition import CELL
 
 Array = NDArray[Any]
 
@@ -21,6 +23,8 @@ VISIBLE = 1e-3
 # Steepest slope of a function. It is straight between right numbers this close to each other, except at corners.
 STEEPEST, DENSE = 100.0, 1e-3
 FEWEST_BETWEEN, CORNERS, FEW = 200, 0.002, 0.02
+# So many first outputs are compared with sums of right h; so many numbers of an output for each factor.
+MIXED, ROWS_PER_STEP = 8, 2
 # Number of elements that distinguish slices before they are compared as a whole.
 TELLING = 8
 AXES = ("batch", "time", "unit")
@@ -41,6 +45,12 @@ def repair(answers: Mapping[str, Array], cases: Sequence[Case]) -> Params:
     for candidate in found[0]:
         if all(candidate in others for others in found[1:]):
             return candidate
+    sums = [_sum_of_steps(answer, expected) for answer, expected in pairs]
+    if sums[0] and None not in sums:
+        return {"repair": ["step_mix"], "formula": sums[0]}
+    goes_on = {_goes_on_rightly(case, answers[case.spec.id]) for case in cases if case.spec.id in answers}
+    if True in goes_on and False not in goes_on:
+        return {"repair": ["first_step"]}
     return {"repair": ["function"]} if _is_function(pairs) else {}
 
 
@@ -88,6 +98,39 @@ def _scaled_by_unit(answer: Array, expected: Array) -> bool:
     factors = (centred * answer).sum(axis=0) / (centred**2).sum(axis=0)
     constants = answer.mean(axis=0) - factors * expected.mean(axis=0)
     return _close(factors * expected + constants, answer) and bool((np.abs(factors) > VISIBLE).all())
+
+
+def _sum_of_steps(answer: Array, expected: Array) -> str | None:
+    """Return the second output as a sum of right h; None if one of the first outputs is no such sum."""
+    second = ""
+    for t in range(min(MIXED, answer.shape[1])):
+        of_steps, output = (
+            expected[:, : t + 1].swapaxes(1, 2).reshape(-1, t + 1).astype(np.float64),
+            answer[:, t].ravel(),
+        )
+        if len(output) < ROWS_PER_STEP * (t + 1):
+            break
+        factors = np.linalg.lstsq(of_steps, output, rcond=None)[0]
+        if not _close(of_steps @ factors, output):
+            return None
+        terms = [f"{factor:.4g}*h[{step}]" for step, factor in enumerate(factors) if abs(factor) > VISIBLE]
+        second = " + ".join(terms).replace("+ -", "- ") if t == 1 else second
+    return second
+
+
+def _goes_on_rightly(case: Case, answer: Array) -> bool | None:
+    """Return whether the steps follow from what a wrong first one left; None where too few numbers show it.
+
+    Without that h, the c of the first step is not known.
+    """
+    steps = Steps.of(case, answer)
+    with np.errstate(all="ignore"):
+        c = steps.c_from_answers()
+        made = CELL.formulas["c_new"]({**steps.gates, "c": before(c)})
+    shown, followed = c[:, 2:], made[:, 2:]
+    if np.isfinite(shown - followed).sum() < FEWEST:
+        return None
+    return bool(np.abs(answer[:, 0] - case.expected[:, 0]).max() > VISIBLE and agree(shown, followed))
 
 
 def _is_function(pairs: Sequence[tuple[Array, Array]]) -> bool:

@@ -16,7 +16,7 @@ from reference.cell import Cell, Formula
 from reference.lstm.definition import CELL
 from reference.lstm.misconceptions import RECURRENCE, Mistake
 from reference.lstm.misconceptions.computation import Moment
-from reference.lstm.misconceptions.gates import FUNCTIONS, Function
+from reference.lstm.misconceptions.gates import WRITABLE
 from reference.lstm.weights import DENSE_LETTERS
 
 Array = NDArray[np.floating]
@@ -29,17 +29,6 @@ OF_SLOT = {
 }  # fmt: skip
 
 
-def log_sigmoid(z: Array) -> Array:
-    return -np.logaddexp(0.0, -z)
-
-
-#: Functions that may stand in a student's formula.
-WRITABLE: dict[str, Function] = {
-    **FUNCTIONS, "silu": FUNCTIONS["swish"], "exp": np.exp, "cos": np.cos,
-    "sqrt": np.sqrt, "square": np.square, "abs": np.abs, "tan": np.tan, "atan": np.arctan, "arctan": np.arctan,
-    "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "arcsinh": np.arcsinh, "log1p": np.log1p, "expm1": np.expm1,
-    "sign": np.sign, "relu6": lambda z: np.clip(z, 0.0, 6.0), "log_sigmoid": log_sigmoid, "logsigmoid": log_sigmoid,
-}  # fmt: skip
 #: Numbers of any formula, far from each other, at which two are compared.
 PROBES = 64
 SAME = 1e-9

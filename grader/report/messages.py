@@ -232,7 +232,8 @@ def _diagnoses(diagnoses: list[dict[str, Any]], places: list[dict[str, Any]], la
     for diagnosis in diagnoses:
         texts = _message_and_hint(diagnosis["code"], language, diagnosis["params"])
         if steps := diagnosis["params"].get("steps"):
-            texts["message"] = f"{texts['message']} {translate(f'report.steps.{steps}', language)}"
+            some = translate(f"report.steps.{steps}", language, **diagnosis["params"])
+            texts["message"] = f"{texts['message']} {some}"
         # Formulas that are compared with the expected ones were read in the code.
         is_read = diagnosis["code"] == "other_formula" and "expected" in diagnosis["params"]
         if diagnosis in from_numbers and diagnosis["code"] not in marked and not is_read:

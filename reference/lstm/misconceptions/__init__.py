@@ -11,6 +11,7 @@ from reference.lstm.misconceptions.mistake import (
     trace_steps,
 )
 from reference.lstm.misconceptions.mutation_score import MutationScore, mutation_score
+from reference.lstm.misconceptions.rare import rare, sometimes
 from reference.lstm.misconceptions.table import Table, build_table
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "build_table",
     "merge_changes",
     "mutation_score",
+    "rare",
     "replay",
+    "sometimes",
     "trace_steps",
 ]

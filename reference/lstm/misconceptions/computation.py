@@ -221,6 +221,7 @@ def forward(
         for choices in map(_Choices, (others, changes))
     ]
     first_h, first_c = h, c = stacked.h, stacked.c
+    older_h = h
     outputs, hs, cs = np.empty((3, count, batch, timesteps, units), dtype)
 
     def passed(slot: str, value: Array, moment: Moment) -> Array:
@@ -233,11 +234,12 @@ def forward(
     for t in range(timesteps):
         z = projected[:, :, t]
         choices, step, calls = kinds[at(t)]
+        step.older_h = older_h
         moment = calls(step, z, h, c) if calls else step(z, h, c)
         if watch is not None:
             watch(moment)
         outputs[:, :, t] = passed("collect", moment.h_new, moment)
-        h, c = passed("pass_h", moment.h_new, moment), passed("pass_c", moment.c_new, moment)
+        older_h, h, c = h, passed("pass_h", moment.h_new, moment), passed("pass_c", moment.c_new, moment)
         hs[:, :, t], cs[:, :, t] = h, c
     largest = np.abs((outputs, hs, cs)).max(axis=(0, 2, 4))
     within = np.logical_and.accumulate(largest <= MAX_MAGNITUDE, axis=1)
@@ -255,7 +257,9 @@ class _Step:
 
     def __init__(self, choices: _Choices, recurrent: Array, bias: Array, units: int) -> None:
         self._choices, self._units = choices, units
-        self.recurrent, self._bias = recurrent, bias
+        self.recurrent, self.bias = recurrent, bias
+        # The h that the step before began with.
+        self.older_h = np.zeros(1)
 
     def columns(self, gate: str) -> slice:
         start = GATES.index(gate) * self._units
@@ -267,7 +271,7 @@ class _Step:
         from_h = apply(
             f"seen.{gate}",
             lambda: projected_h[..., columns],
-            lambda choice, index: choice(h[index], c[index]) @ kernel[index],
+            lambda choice, index: choice(h[index], c[index], self.older_h[index]) @ kernel[index],
         )
         total = apply(
             f"sum.{gate}",
@@ -276,7 +280,7 @@ class _Step:
         )
         usual = CELL.formulas[gate].activation
         value = apply(f"act.{gate}", lambda: usual(total), lambda choice, index: choice(total[index]))
-        bias = self._bias[..., columns]
+        bias = self.bias[..., columns]
         return apply(f"apart.{gate}", lambda: value, lambda choice, index: choice(total[index], bias[index]))
 
     def __call__(self, z: Array, h: Array, c: Array) -> Moment:

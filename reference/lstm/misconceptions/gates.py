@@ -1,6 +1,7 @@
 """Mistakes in the gates: the sum of the two layers, and the function applied to it."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -39,6 +40,29 @@ FUNCTIONS: dict[str, Function] = {
     "swish": lambda z: z * sigmoid(z),
     "sin": np.sin,
 }
+
+
+def _log_sigmoid(z: Array) -> Array:
+    return -np.logaddexp(0.0, -z)
+
+
+def _gelu(z: Array) -> Array:
+    return np.asarray(z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2)
+
+
+def _rough_gelu(z: Array) -> Array:
+    return np.asarray(z * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))) / 2)
+
+
+#: Functions that may stand in a student's formula.
+WRITABLE: dict[str, Function] = {
+    **FUNCTIONS, "silu": FUNCTIONS["swish"], "exp": np.exp, "cos": np.cos,
+    "sqrt": np.sqrt, "square": np.square, "abs": np.abs, "tan": np.tan, "atan": np.arctan, "arctan": np.arctan,
+    "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "arcsinh": np.arcsinh, "log1p": np.log1p, "expm1": np.expm1,
+    "sign": np.sign, "relu6": lambda z: np.clip(z, 0.0, 6.0), "log_sigmoid": _log_sigmoid, "logsigmoid": _log_sigmoid,
+    "gelu": _gelu, "gelu(approximate=True)": _rough_gelu, "mish": lambda z: z * np.tanh(np.logaddexp(z, 0.0)),
+    "hard_silu": lambda z: z * np.clip(z / 6.0 + 0.5, 0.0, 1.0),
+}  # fmt: skip
 
 
 def _clip_from(low: float) -> Function:
@@ -190,9 +214,9 @@ def _peepholes(name: str, total: Callable[[Array, Array, Array], Array], others:
 def _gates_that_see_other_states() -> Iterator[Mistake]:
     for gates in ("ifgo", "ifo", "i", "f", "g", "o"):
         wrong, params = frozenset(gates), {"gates": letters(gates)}
-        instead = {f"seen.{gate}": lambda h, c: c for gate in gates}
+        instead = {f"seen.{gate}": lambda h, c, older_h: c for gate in gates}
         yield Mistake("gates_use_c_not_h", f"c for h in {gates}", instead, wrong, params)
-        also = {f"seen.{gate}": lambda h, c: h + c for gate in gates}
+        also = {f"seen.{gate}": lambda h, c, older_h: h + c for gate in gates}
         yield Mistake("peephole", f"h + c in {gates}", also, wrong, params)
     lates: dict[str, Function] = {"new c": linear, "tanh of new c": np.tanh}
     for name, late in lates.items():

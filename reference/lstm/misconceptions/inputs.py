@@ -119,7 +119,7 @@ def _with_forget_bias(added: float) -> Callable[[Inputs], Inputs]:
     return lambda inputs: inputs.with_columns("bias", "f", lambda values: values + added)
 
 
-def _on_x(change: Callable[[Array], Array]) -> Callable[[Inputs], Inputs]:
+def on_x(change: Callable[[Array], Array]) -> Callable[[Inputs], Inputs]:
     return lambda inputs: replace(inputs, x=change(inputs.x))
 
 
@@ -130,7 +130,7 @@ def _at_steps(steps: Callable[[int], Sequence[int]]) -> Callable[[Inputs], Input
         padded = np.concatenate([x, np.zeros_like(x[:, :1])], axis=1)
         return padded[:, [step if step >= 0 else x.shape[1] for step in steps(x.shape[1])]]
 
-    return _on_x(change)
+    return on_x(change)
 
 
 INPUT_STEPS: tuple[tuple[str, str, Callable[[int], Sequence[int]]], ...] = (
@@ -183,12 +183,12 @@ def _input_order() -> Iterator[Mistake]:
 
     for formula, mix in MIXED_STEPS:
         params = {"variant": "steps", "formula": formula}
-        yield Mistake("input_transformed", f"{formula} for x[:, t]", {"x_step": _on_x(mix)}, RECURRENCE, params)
+        yield Mistake("input_transformed", f"{formula} for x[:, t]", {"x_step": on_x(mix)}, RECURRENCE, params)
 
     def cut_anew(x: Array) -> Array:
         return x.reshape(x.shape[1], x.shape[0], x.shape[2]).swapaxes(0, 1)
 
-    yield Mistake("reshape_not_transpose", "x cut anew", {"x_time": _on_x(cut_anew)}, RECURRENCE)
+    yield Mistake("reshape_not_transpose", "x cut anew", {"x_time": on_x(cut_anew)}, RECURRENCE)
     back = {"layout": lambda y, x: y.swapaxes(1, 2)}
     yield Mistake("loops_over_batch", "state along the batch", {"x_time": _as_batch, **back}, RECURRENCE)
     carried = {"x_time": _one_after_another, "layout": lambda y, x: y.reshape(len(y), *x.shape[:2], -1)}
@@ -200,7 +200,7 @@ def _input_order() -> Iterator[Mistake]:
         ("batch_mixed", "rows backwards", lambda x: x[::-1]),
         ("batch_mixed", "less the mean row", lambda x: x - x.mean(0, keepdims=True)),
     ):
-        yield Mistake(code, name, {"x_batch": _on_x(change)}, RECURRENCE)
+        yield Mistake(code, name, {"x_batch": on_x(change)}, RECURRENCE)
 
 
 def _initial_states() -> Iterator[Mistake]:

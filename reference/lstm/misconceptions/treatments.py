@@ -53,7 +53,7 @@ def treatment_mistakes() -> Iterator[Mistake]:
     yield from _with_x()
 
 
-def _in_places(
+def in_places(
     code: str,
     what: str,
     change: Change,
@@ -75,7 +75,7 @@ def _functions() -> Iterator[Mistake]:
     for name, function in functions.items():
         for place in (*ENDS, *STATES) if name in common else ENDS:
             code = "tanh_on_state" if name == "tanh" and place.startswith("c") else "extra_activation"
-            yield from _in_places(code, f"{name} of", function, (place,), {"function": name})
+            yield from in_places(code, f"{name} of", function, (place,), {"function": name})
     for name, undefined in (("log", np.log), ("sqrt", np.sqrt)):
         # NaN is right in no part.
         yield Mistake("nan", f"{name} of the answer", PLACES["the answer"](undefined), frozenset(PARTS))
@@ -89,7 +89,7 @@ def _limits() -> Iterator[Mistake]:
         (0.0, 1.0, ("x", "c")),
     ):
         params = {"low": low, "high": high}
-        yield from _in_places(
+        yield from in_places(
             "state_clipped", f"{low:g}..{high:g} are the limits of", _clipped(low, high), places, params
         )
 
@@ -108,8 +108,8 @@ def _factors() -> Iterator[Mistake]:
         (1 / 255, ("x",)),
         (100.0, ("the answer",)),
     ):
-        yield from _in_places("scaled", f"{factor:.3g} times", _times(factor), places, {"factor": factor})
-    yield from _in_places("epsilon_added", "1 more than", lambda array: array + 1.0, ENDS, {"value": 1.0})
+        yield from in_places("scaled", f"{factor:.3g} times", _times(factor), places, {"factor": factor})
+    yield from in_places("epsilon_added", "1 more than", lambda array: array + 1.0, ENDS, {"value": 1.0})
 
 
 def _times(factor: float) -> Change:
@@ -117,15 +117,15 @@ def _times(factor: float) -> Change:
 
 
 def _normalised() -> Iterator[Mistake]:
-    yield from _in_places("layer_norm", "layer norm of", lambda array: _norm(array, 1e-3), (*ENDS, *STATES))
-    yield from _in_places("layer_norm", "layer norm, epsilon 1e-6, of", lambda array: _norm(array, 1e-6), ENDS[1:])
-    yield from _in_places("layer_norm", "unit length of", _unit_length, (*ENDS, *STATES))
-    yield from _in_places("layer_norm", "less its mean over units:", lambda y: y - y.mean(-1, keepdims=True), ENDS)
+    yield from in_places("layer_norm", "layer norm of", lambda array: norm(array, 1e-3), (*ENDS, *STATES))
+    yield from in_places("layer_norm", "layer norm, epsilon 1e-6, of", lambda array: norm(array, 1e-6), ENDS[1:])
+    yield from in_places("layer_norm", "unit length of", _unit_length, (*ENDS, *STATES))
+    yield from in_places("layer_norm", "less its mean over units:", lambda y: y - y.mean(-1, keepdims=True), ENDS)
     standardised = {"values": lambda y, x: (y - y.mean((1, 2, 3), keepdims=True)) / y.std((1, 2, 3), keepdims=True)}
     yield Mistake("layer_norm", "the answer standardised", standardised, RECURRENCE)
-    yield from _in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS[1:])
-    yield from _in_places("batch_mixed", "mean over the rows of", _batch_mean, (*STATES, "h and c"))
-    shown = {"show": lambda moment: moment.o * np.tanh(_norm(moment.c_new, 1e-3))}
+    yield from in_places("layer_norm", "BatchNormalization, in training, of", _batch_norm, ENDS[1:])
+    yield from in_places("batch_mixed", "mean over the rows of", _batch_mean, (*STATES, "h and c"))
+    shown = {"show": lambda moment: moment.o * np.tanh(norm(moment.c_new, 1e-3))}
     yield Mistake("layer_norm", "layer norm of c in the formula of h", shown, frozenset("o"), {"of": ["c"]})
     for name, blocks in (("all sums together", 1), ("each sum", len(GATES))):
         params = {"gates": letters(GATES), "variant": "gates"}
@@ -151,10 +151,11 @@ def _with_norms(blocks: int, *, apart: bool) -> Callable[..., Moment]:
 
 
 def _norm_blocks(array: Array, blocks: int) -> Array:
-    return _norm(array.reshape(*array.shape[:-1], blocks, -1), 1e-3).reshape(array.shape)
+    return norm(array.reshape(*array.shape[:-1], blocks, -1), 1e-3).reshape(array.shape)
 
 
-def _norm(array: Array, eps: float) -> Array:
+def norm(array: Array, eps: float) -> Array:
+    """Normalise the last axis."""
     return np.asarray((array - array.mean(-1, keepdims=True)) / np.sqrt(array.var(-1, keepdims=True) + eps))
 
 
@@ -179,14 +180,12 @@ def _coarse() -> Iterator[Mistake]:
         params, quantum = {"decimals": decimals}, 10.0**-decimals
         places = COARSE if decimals else ("x", "the answer in the end")
         rounded, floored = _rounded(np.round, 1 / quantum), _rounded(np.floor, 1 / quantum)
-        yield from _in_places("rounded", f"{decimals} decimals of", rounded, places, params, quantum)
+        yield from in_places("rounded", f"{decimals} decimals of", rounded, places, params, quantum)
         if decimals:
-            yield from _in_places(
-                "rounded", f"{decimals} decimals, not more, of", floored, COARSE[-1:], params, quantum
-            )
-    yield from _in_places("int_cast", "whole part of", np.trunc, ("x",), {}, 1.0)
+            yield from in_places("rounded", f"{decimals} decimals, not more, of", floored, COARSE[-1:], params, quantum)
+    yield from in_places("int_cast", "whole part of", np.trunc, ("x",), {}, 1.0)
     for name, cast, quantum in (("float16", as_float16, 1e-3), ("bfloat16", as_bfloat16, 8e-3)):
-        yield from _in_places("low_precision", f"{name} of", cast, COARSE, {"dtype": name}, quantum)
+        yield from in_places("low_precision", f"{name} of", cast, COARSE, {"dtype": name}, quantum)
 
 
 def _rounded(to_integer: Change, factor: float) -> Change:
@@ -214,7 +213,7 @@ def _of_x() -> Iterator[Mistake]:
         ("of the largest:", lambda x: x / np.abs(x).max()),
         ("features reversed of", lambda x: x[..., ::-1]),
     ):
-        yield from _in_places("input_transformed", name, change, ("x",))
+        yield from in_places("input_transformed", name, change, ("x",))
     for name, change in (("0", np.zeros_like), ("1", np.ones_like)):
         yield Mistake("x_not_used", f"x is {name}", PLACES["x"](change), frozenset("ifgo"))
 

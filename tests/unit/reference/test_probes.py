@@ -94,9 +94,9 @@ def test_gates_beside_one_that_sees_c_are_right_all_the_same():
 @pytest.mark.parametrize(
     "heard",
     [
-        pytest.param(lambda h, c: np.tanh(h), id="tanh(h)"),
-        pytest.param(lambda h, c: 1.2 * h, id="a multiple of h"),
-        pytest.param(lambda h, c: np.tanh(c), id="tanh(c)"),
+        pytest.param(lambda h, c, older_h: np.tanh(h), id="tanh(h)"),
+        pytest.param(lambda h, c, older_h: 1.2 * h, id="a multiple of h"),
+        pytest.param(lambda h, c, older_h: np.tanh(c), id="tanh(c)"),
     ],
 )
 @pytest.mark.parametrize("gate", GATES)
@@ -108,7 +108,7 @@ def test_a_gate_that_hears_a_function_of_h_is_not_right(gate, heard):
 
 
 def test_nothing_is_certain_or_blamed_where_no_gate_hears_h_as_it_should():
-    odd = Mistake("", "odd", {f"seen.{gate}": lambda h, c: np.tanh(h) for gate in GATES}, frozenset(GATES))
+    odd = Mistake("", "odd", {f"seen.{gate}": lambda h, c, older_h: np.tanh(h) for gate in GATES}, frozenset(GATES))
     found = judge(lambda case: replay((odd,), case))
     assert not found.is_certain
     assert found.blamed == set()

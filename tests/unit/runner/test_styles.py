@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grader.numerics.written_formulas import WRITABLE, certain_formulas, written_mistake
+from grader.numerics.written_formulas import certain_formulas, written_mistake
 from reference.cell import Formula, sigmoid
 from reference.lstm.definition import CELL
+from reference.lstm.misconceptions.gates import WRITABLE
 from reference.lstm.weights import DENSE_LETTERS
 from tests.unit.runner.test_formulas import formulas_of
 

@@ -45,6 +45,16 @@ def _shuffled(array, axis):
         pytest.param(
             lambda y: y * np.linspace(0.5, 2, y.shape[2]) + 0.1, {"repair": ["unit_scale"]}, id="scaled by unit"
         ),
+        pytest.param(
+            lambda y: np.cumsum(y, axis=1) / np.arange(1, y.shape[1] + 1)[:, None],
+            {"repair": ["step_mix"], "formula": "0.5*h[0] + 0.5*h[1]"},
+            id="mean so far",
+        ),
+        pytest.param(
+            lambda y: np.concatenate([y[:, :1], y[:, 1:] - 0.25 * y[:, :-1]], axis=1),
+            {"repair": ["step_mix"], "formula": "-0.25*h[0] + 1*h[1]"},
+            id="less a part of the step before",
+        ),
         pytest.param(lambda y: np.sin(5 * y), {"repair": ["function"]}, id="a function"),
     ],
 )
@@ -131,8 +141,8 @@ def test_an_unexplained_difference_is_told_plainly_with_its_place(odd_gate, lang
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_h_that_gates_hear_wrongly_is_told_where_nothing_explains_it(evidence_of, language):
-    backwards = Mistake("", "odd", {f"seen.{gate}": lambda h, c: h[..., ::-1] for gate in GATES}, frozenset(GATES))
-    check = _equivalence(evidence_of(lambda case: replay([backwards], case)))
+    odd = Mistake("", "odd", {f"seen.{gate}": lambda h, c, older_h: h + h**2 for gate in GATES}, frozenset(GATES))
+    check = _equivalence(evidence_of(lambda case: replay([odd], case)))
     assert translate("wrong_values.message.without_h", language) in _message(check, language)
 
 
@@ -154,3 +164,11 @@ def test_answers_that_change_are_not_called_unexplained(odd_gate):
 def test_a_mistake_with_a_name_is_not_called_unexplained(evidence_of):
     for respond in (lambda case: 0 * case.expected, lambda case: 1.7 * case.expected):
         assert "unexplained" not in _equivalence(evidence_of(respond)).params
+
+
+def test_a_first_step_that_alone_is_wrong_is_told(cases):
+    def started(inputs):
+        return replace(inputs, h=np.tanh(inputs.x[:, 0] @ inputs.kernel[:, : inputs.units]))
+
+    odd = Mistake("", "odd", {"initial_h": started}, frozenset())
+    assert _repair(cases, lambda case: replay([odd], case, np.float32)) == {"repair": ["first_step"]}

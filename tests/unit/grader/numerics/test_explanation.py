@@ -192,7 +192,7 @@ def test_of_equal_numbers_the_code_says_which_part_is_wrong(explained, short):
 def test_three_mistakes_are_not_explained_by_what_agrees_with_their_first_step(explained):
     """Mistakes without bounds have no numbers to compare with later on; that is no agreement."""
     peephole = NAMED["h + c in ifgo"]
-    three = Mistake("", "", {**peephole.changes, "seen.o": lambda h, c: c}, frozenset())
+    three = Mistake("", "", {**peephole.changes, "seen.o": lambda h, c, older_h: c}, frozenset())
     assert explained(making(three)) is None
 
 

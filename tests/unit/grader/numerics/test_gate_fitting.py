@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from grader.numerics.gate_mistakes import HEARD_VALUES, hears
-from grader.numerics.gate_values import function_of, norm
+from grader.numerics.gate_values import function_of
 from reference.lstm.misconceptions import Mistake, bank
+from reference.lstm.misconceptions.treatments import norm
 from tests.tiers import sampled_pairs
 from tests.unit.grader.numerics.conftest import making
 

@@ -8,9 +8,10 @@ import pytest
 from grader.execution.questions import Examiner
 from grader.numerics.case_answers import CaseAnswer
 from grader.numerics.function_fitting import _quotient
+from grader.numerics.gate_values import fitted_line
 from grader.numerics.step_fitting import STEPS, step_suspects
 from reference import Case
-from reference.lstm.misconceptions import Mistake, bank
+from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
 from reference.lstm.misconceptions.state import parse_formula
 from tests.tiers import sampled
 from tests.unit.grader.numerics.conftest import making
@@ -113,7 +114,7 @@ def test_nothing_is_read_off_right_first_steps(cases: tuple[Case, ...]):
     case = cases[0]
     late = case.expected.copy()
     late[:, 3:] = 0
-    assert not list(step_suspects(CaseAnswer(case, late, np.ones(late.shape, bool))))
+    assert not list(step_suspects([CaseAnswer(case, late, np.ones(late.shape, bool))]))
 
 
 def test_an_odd_function_of_the_answer_is_none_of_these(read_off):
@@ -128,3 +129,78 @@ def test_a_state_that_goes_on_into_the_next_row_is_known(read_off):
 
     changes = {"x_time": one_after_another, "layout": lambda y, x: y.reshape(1, *x.shape[:2], -1)}
     assert read_off(Mistake("", "odd", changes, frozenset())).mistakes[0].code == "batch_mixed"
+
+
+RARE = {mistake.name: mistake for mistake in rare()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h of two steps ago in f",
+        "h of two steps ago in ifgo",
+        "h[:, ::-1] from step to step",
+        "reduce_mean(h, axis=1) for h in o",
+        "roll(c, 1, axis=1) from step to step",
+        "product + bias in ifgo",
+        "gelu in g",
+        "elu for both tanh",
+        "standardised with 1e-07 of h for the next step",
+        "(x[:, t] + x[:, t - 1]) / 2, the first alone",
+    ],
+)
+def test_a_rare_mistake_is_named_by_its_first_steps(read_off, name):
+    (mistake,) = (found := read_off(RARE[name])).mistakes
+    assert (mistake.code, dict(mistake.params)) == (RARE[name].code, dict(RARE[name].params))
+    assert found.right_parts <= {"i", "f", "g", "o", "recurrence"} - RARE[name].wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "period"),
+    [
+        ("hc are zeros again", 3, 4),
+        ("h are zeros again", 4, 5),
+        ("h and c stay as they are", 3, 3),
+        ("h = o*c", 3, 3),
+        ("no sigmoid in i", 2, 2),
+    ],
+)
+def test_a_mistake_in_every_few_steps_is_told_with_their_number(read_off, name, first, period):
+    made = {**{each.name: each for each in sometimes()}, **NAMED}[name]
+    (mistake,) = read_off(replace(made, at=lambda t: t >= first and (t - first) % period == 0)).mistakes
+    told = {"steps": "every", "first": first, "period": period}
+    assert (mistake.name, {key: mistake.params[key] for key in told}) == (name, told)
+
+
+def test_a_mistake_that_begins_late_is_told_with_its_first_step(read_off):
+    (mistake,) = read_off(replace(NAMED["h = o*c"], at=lambda t: t >= 3)).mistakes
+    assert (mistake.name, mistake.params["steps"], mistake.params["first"]) == ("h = o*c", "from", 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "variant", "value"),
+    [
+        (lambda inputs: replace(inputs, bias=-inputs.bias), "bias_factor", -1),
+        (lambda inputs: replace(inputs, recurrent=0.3 * inputs.recurrent), "h_scaled", 0.3),
+        (lambda inputs: replace(inputs, recurrent=inputs.recurrent / inputs.units**0.5), "h_scaled", "1 / sqrt(units)"),
+        (lambda inputs: replace(inputs, recurrent=inputs.recurrent / inputs.units), "h_scaled", "1 / units"),
+    ],
+)
+def test_a_factor_of_a_layer_in_all_gates_is_read_off(read_off, changed, variant, value):
+    (mistake,) = read_off(Mistake("", "odd", {"bias.i": changed}, frozenset())).mistakes
+    assert (mistake.code, mistake.params) == ("gate_arithmetic", {"variant": variant, "value": value})
+
+
+@pytest.mark.parametrize("gates", ["io", "if", "fo"])
+def test_a_number_in_two_gates_is_read_off(read_off, gates):
+    changes = {f"act.{gate}": lambda z: 0.7 / (1 + np.exp(-z)) for gate in gates}
+    found = read_off(Mistake("", "odd", changes, frozenset()))
+    (mistake,) = found.mistakes
+    # A factor of both terms of c is one of c.
+    told = ("scaled", ["c"]) if gates == "if" else ("gate_arithmetic", list(gates.upper()))
+    assert (mistake.code, mistake.params.get("gates", mistake.params.get("of"))) == told
+
+
+def test_a_line_is_fitted_to_finite_values_alone():
+    found = fitted_line([np.array([1.0, np.inf, 2.0, 4.0])], np.array([2.0, 5.0, 4.0, 8.0]))
+    assert found == pytest.approx((2, 0), abs=1e-9)
