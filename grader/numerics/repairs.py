@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from grader.numerics.gate_values import FEWEST, Steps, agree, before
 from grader.report.finding import Params
-from reference import Case
+from reference import Case, LSTMWeights
 from reference.lstm.definition import CELL
 
 Array = NDArray[Any]
@@ -101,7 +101,7 @@ def _scaled_by_unit(answer: Array, expected: Array) -> bool:
 
 
 def _sum_of_steps(answer: Array, expected: Array) -> str | None:
-    """Return the second output as a sum of right h; None if one of the first outputs is no such sum."""
+    """Return the second output as a sum of right h; None if it is one h, or one of the first outputs is no such sum."""
     second = ""
     for t in range(min(MIXED, answer.shape[1])):
         of_steps, output = (
@@ -114,6 +114,8 @@ def _sum_of_steps(answer: Array, expected: Array) -> str | None:
         if not _close(of_steps @ factors, output):
             return None
         terms = [f"{factor:.4g}*h[{step}]" for step, factor in enumerate(factors) if abs(factor) > VISIBLE]
+        if t == 1 and len(terms) == 1:
+            return None
         second = " + ".join(terms).replace("+ -", "- ") if t == 1 else second
     return second
 
@@ -123,6 +125,8 @@ def _goes_on_rightly(case: Case, answer: Array) -> bool | None:
 
     Without that h, the c of the first step is not known.
     """
+    if not isinstance(case.weights, LSTMWeights):
+        return None
     steps = Steps.of(case, answer)
     with np.errstate(all="ignore"):
         c = steps.c_from_answers()

@@ -73,6 +73,7 @@ def grade_over_outages(
         installation.close()
 
 
+@pytest.mark.thorough
 def test_grades_are_kept_over_an_outage_of_postgresql(tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL) -> None:
     results = grade_over_outages((0, 5), 7, tmp_path, cache_dir, postgresql)
     assert [result[1:] for result in results] == [("passed", 100.0, 0)] * 2

@@ -13,6 +13,9 @@ import pytest
 from tests.acceptance.conftest import Server, serving
 from tests.waiting import SECONDS
 
+#: Tests of the API hold the same document to what they ask.
+pytestmark = pytest.mark.thorough
+
 
 def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     """The document with what a schema cannot say, so that what is made out of it ought to be accepted."""
@@ -60,8 +63,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
     [
         ["--phases=examples"],
         # The edges of every query take four minutes more; nonsense covers some of them.
-        pytest.param(["--phases=coverage", "--exclude-method=GET"], marks=pytest.mark.thorough),
-        pytest.param(["--phases=fuzzing,stateful", "--max-examples=3"], marks=pytest.mark.thorough),
+        ["--phases=coverage", "--exclude-method=GET"],
+        ["--phases=fuzzing,stateful", "--max-examples=3"],
     ],
     ids=["examples", "edges", "nonsense and chains"],
 )

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.status import HTTP_404_NOT_FOUND
 
 from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
+from app.errors import existing
+from app.errors.submissions import ReportNotFound
 from app.http.parameters import LastEventId
 from app.http.staff import titles_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
@@ -119,9 +119,7 @@ async def picture(visit: Visit, submission_id: str, name: str) -> Response:
     async with visit.database.read() as session:
         _, stored = await repository.existing_report(session, submission_id, visit.holder)
     view = await view_for(visit.request, stored, visit.holder, visit.language)
-    picture_spec = html.pictures_of(view).get(name)
-    if picture_spec is None:
-        raise HTTPException(HTTP_404_NOT_FOUND)
+    picture_spec = existing(html.pictures_of(view).get(name), ReportNotFound)
     svg = await visit.parts.charts.svg(picture_spec.spec)
     return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": html.POLICY})
 
@@ -132,9 +130,7 @@ async def numbers(visit: Visit, submission_id: str, case_id: str) -> Response:
     async with visit.database.read() as session:
         _, stored = await repository.existing_report(session, submission_id, visit.holder)
     cases = {case.id: case.arrays for case in report_for(stored, visit.holder).cases if case.visibility == "public"}
-    content = (await artefacts_for(visit.request, stored)).get(cases.get(case_id) or "")
-    if content is None:
-        raise HTTPException(HTTP_404_NOT_FOUND)
+    content = existing((await artefacts_for(visit.request, stored)).get(cases.get(case_id) or ""), ReportNotFound)
     text = await run_in_threadpool(lambda: numbers_csv(artefacts.unpack(content)))
     return Response(text, media_type="text/csv; charset=utf-8")
 

@@ -185,7 +185,7 @@ async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner: Browser, mo
     def fail(*_: object) -> None:
         raise ZeroDivisionError("/secret/path")
 
-    monkeypatch.setattr("app.api.endpoints.assignments.title_of", fail)
+    monkeypatch.setattr("app.api.endpoints.assignments.services", fail)
     response = await owner.get("/api/v1/assignments")
     problem = assert_problem(response, 500, "internal-error")
     assert problem["request_id"] == response.headers["x-request-id"]
@@ -293,7 +293,7 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
     }
     refusals = [answer for cls, answer in ANSWERS.items() if "Upload" in str(cls.__mro__) and not cls.__subclasses__()]
     assert {TYPE_PREFIX + answer.slug for answer in refusals if answer} <= documented
-    statuses = {200, 202, 400, 401, 403, 404, 408, 413, 415, 422, 429, 503}
+    statuses = {200, 202, 400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503}
     assert set(map(int, operation["responses"])) == statuses
     waits = [status for status, each in operation["responses"].items() if "Retry-After" in each.get("headers", {})]
     assert sorted(waits) == ["429", "503"]

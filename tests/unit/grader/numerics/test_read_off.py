@@ -13,7 +13,7 @@ from grader.numerics.step_fitting import STEPS, step_suspects
 from reference import Case
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
 from reference.lstm.misconceptions.state import parse_formula
-from tests.tiers import sampled
+from tests.tiers import sampled, sampled_pairs
 from tests.unit.grader.numerics.conftest import making
 
 NAMED = {mistake.name: mistake for mistake in bank()}
@@ -97,9 +97,12 @@ def test_the_sum_in_a_gate_is_written_out(read_off, total, written):
     assert (mistake.params["gates"], mistake.params["expected"]) == (["I"], "i = sigmoid(fcXI(x) + fcHI(h))")
 
 
-@pytest.mark.parametrize("steps", STEPS)
-@pytest.mark.parametrize(("name", "right"), [("c = f*c + g", "fgor"), ("h = o*c", "ifgr"), ("no tanh in g", "ifor")])
-def test_a_mistake_in_some_steps_alone_is_told_with_them(read_off, steps, name, right):
+@pytest.mark.parametrize(
+    ("made", "steps"),
+    sampled_pairs([("c = f*c + g", "fgor"), ("h = o*c", "ifgr"), ("no tanh in g", "ifor")], STEPS),
+)
+def test_a_mistake_in_some_steps_alone_is_told_with_them(read_off, made, steps):
+    name, right = made
     (mistake,) = (found := read_off(replace(NAMED[name], at=STEPS[steps]))).mistakes
     assert (mistake.name, mistake.params["steps"]) == (name, steps)
     assert found.right_parts - {"f"} == {"recurrence" if part == "r" else part for part in right} - {"f"}
