@@ -131,11 +131,12 @@ def test_student_hands_in_ten_times_without_leaving_jupyter(student: Student) ->
 def test_change_that_is_not_saved_is_not_handed_in(student: Student) -> None:
     student.open_template(WRONG)
     before = student.attempts()
-    student.run(RIGHT)
+    changed = f"{RIGHT}\n# It was changed.\n"
+    student.run(changed)
     asked, shown = student.run_last()
     assert "In[1] ran, and the saved notebook does not hold it" in shown
     assert (asked, student.attempts()) == ([], before)
-    student.fill_in(RIGHT)
+    student.fill_in(changed)
     assert "100 of 100" in student.run_last(student.code())[1]
 
 
@@ -154,8 +155,8 @@ def test_notebook_that_is_ended_on_the_page_needs_a_new_code(student: Student) -
     page = student.browser.get(student.page).text
     for address in re.findall(r'action="([^"]*/notebooks/\w+/end)"', page):
         student.browser.post(address, data={"form_secret": form_secret(page)})
-    asked, shown = student.run_last(student.code())
-    assert len(asked) == 1, shown
+    asked, shown = student.run_last(student.code(), "yes")
+    assert len(asked) == 2, shown  # The code, and whether the same attempt is wanted once more.
     assert "100 of 100" in shown
 
 
