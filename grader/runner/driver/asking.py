@@ -209,11 +209,11 @@ class Driver:
         if not case["measure"]:
             output = self._call(case, x, built, call=call)
         else:
+            factors = self._arrays.get(f"{case['id']}/factors")
             # Recorded, so that one call serves for the answer and for its gradients.
-            with tf.GradientTape() as tape:
+            with tf.GradientTape(persistent=factors is not None) as tape:
                 tape.watch(x)
                 output = self._call(case, x, built, call=call)
-            factors = self._arrays.get(f"{case['id']}/factors")
             recorded = RecordedCall(case, x, built.model, placement, tape, output, factors)
         self._answered[case["id"]] = built
         if not call and tuple(getattr(output, "shape", ())) != (sizes["batch"], sizes["timesteps"], sizes["units"]):

@@ -98,15 +98,6 @@ class LSTM(tf.keras.Model):
             all_h.append(h)
         return tf.stack(all_h, axis=1)
 """
-# A graph of 12 steps, whose gradient says when it is built.
-IN_A_GRAPH = right_class(
-    top=f"""{IMPORTS}
-@tf.custom_gradient
-def same(h):
-    return tf.identity(h), lambda dh: print("built") or dh
-""",
-    step="h = same(h)",
-).replace("    def call(self, x):", "    @tf.function\n    def call(self, x):")
 # The canonical length is 100: with 99 only the last step is cut off.
 EVERY = (99, 4, 98)
 
@@ -154,13 +145,6 @@ def test_the_gradient_of_one_neuron_may_be_small(sandbox, references):
     submission = Submission("submission.py", BIAS_OF_EACH_NEURON.encode())
     report = grade(submission, SHORT, seed=SMALL_GRADIENT, sandbox=sandbox, references=references)
     assert (report.points, _trainability(report).code) == (100, None)
-
-
-def test_the_gradient_of_a_graph_is_built_once_for_each_length(grade_source):
-    report = grade_source(IN_A_GRAPH, SHORT)
-    assert report.points == 100
-    # On the exercise's 12 steps and on eight; the first of them starts from zeros, which have no gradient.
-    assert report.output.stdout.count("built") == 11 + 7
 
 
 @pytest.mark.parametrize(
