@@ -188,6 +188,16 @@ def test_a_right_answer_is_right_whatever_is_asked(
         assert report.status is Status.PASSED, (seed.hex(), *_summary(report))
 
 
+@pytest.mark.thorough
+def test_a_kept_state_is_not_called_random_whatever_is_asked(sandbox: ForkSandbox, references: ReferenceStore) -> None:
+    """With these seeds a call that no answer shows, between two questions, hides where the second one began."""
+    folder = CORPUS / "lstm_layer" / "wrong_state_in_init_batch"
+    for number in (4, 6):
+        seed = hashlib.sha256(str(number).encode()).digest()
+        report = grade(_submission(folder), _assignment(folder), seed=seed, sandbox=sandbox, references=references)
+        assert [each.code for each in report.diagnoses] == ["state_kept_between_calls"], _summary(report)
+
+
 def test_the_sample_has_every_status_and_every_way_of_writing() -> None:
     assert {Expectation.of(folder).status for folder in SAMPLE} == set(Status) - {Status.INTERNAL_ERROR}
     everywhere, sampled = (
