@@ -208,7 +208,7 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
     """An upload answered 202 before a stop or a kill in the middle of a grade is graded after the next start."""
     settings = {
         "LSTM_GRADER_SLOTS": "1",
-        "LSTM_GRADER_SHUTDOWN_SECONDS": "1",
+        "LSTM_GRADER_SHUTDOWN_SECONDS": "4",
         "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test",
     }
     with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:

@@ -114,8 +114,9 @@ async def shown_to(
 
 
 async def mark_shown(session: AsyncSession, score_id: str, there: PlatformGrade) -> None:
-    """Mark a score that was just delivered if its column shows another grade. It is not sent again for that."""
+    """Record whether the column shows another grade than the delivered one. It is not sent again for that."""
     score = await session.get_one(LtiScore, score_id)
+    score.differs_since = score.there_points = score.there_max = None
     if _differs(score, there):
         score.differs_since = score.mended_at = score.delivered_at
         score.there_points, score.there_max = there.points, there.max_points

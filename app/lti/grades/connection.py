@@ -23,7 +23,7 @@ SHOWN = 100
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers of a link's scores: each one that was sent has arrived, waits, or has failed.
+    """Numbers of a link's scores: each one that was sent has arrived, waits, has failed, or differs there.
 
     Attributes:
         people: those for whom a grade may be sent.
@@ -139,10 +139,10 @@ async def _numbers(session: AsyncSession, link_ids: Sequence[str]) -> dict[str, 
         select(
             LtiScore.lti_link_id,
             func.count(),
-            func.count().filter(LtiScore.points.is_not(None), is_settled(), LtiScore.differs_since.is_(None)),
+            func.count().filter(LtiScore.points.is_not(None), is_settled(), not_(_differs())),
             func.count().filter(LtiScore.next_at.is_not(None)),
             func.count().filter(_needs_somebody()),
-            func.count().filter(LtiScore.differs_since.is_not(None)),
+            func.count().filter(_differs()),
         )
         .join(LtiLink, LtiLink.id == LtiScore.lti_link_id)
         .join(Membership, Membership.id == LtiScore.membership_id)
@@ -185,7 +185,11 @@ async def failures_of(session: AsyncSession, course_id: str) -> Sequence[tuple[L
 
 async def differences_of(session: AsyncSession, course_id: str) -> Sequence[tuple[LtiScore, LtiLink, Membership]]:
     """List the scores of a course that differ at the platform, the newest first, with the members' persons."""
-    return await _scores(session, course_id, LtiScore.differs_since, LtiScore.differs_since.is_not(None))
+    return await _scores(session, course_id, LtiScore.differs_since, _differs())
+
+
+def _differs() -> ColumnElement[bool]:
+    return and_(LtiScore.differs_since.is_not(None), is_settled())
 
 
 def _needs_somebody() -> ColumnElement[bool]:

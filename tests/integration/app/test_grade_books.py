@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import update
 
 from app.lti.arguments import TAG
+from app.lti.grades.connection import Numbers, connections_of
 from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.lti.platform_services import LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
 from app.storage import passback
-from app.storage.models import HoldDecision, LtiLink, LtiPlatform, MemberRole, Submission
+from app.storage.models import HoldDecision, LtiLink, LtiPlatform, LtiScore, MemberRole, Submission
 from app.teaching import holds
 from grader import Status
 from grader.report.model import HELD, Advisory
@@ -127,12 +128,27 @@ async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world
     marked = await world.score()
     assert (marked.points, marked.there_points, marked.differs_since) == (90, 70, marked.delivered_at)
     assert marked.mended_at is not None
+    assert await _numbers_after_another_try(world, marked) == Numbers(people=4, delivered=3, differ=1)
+    world.fake.answers[f"{PATH}/scores"] = lambda: httpx.Response(400, json={"reason": "User cannot be graded"})
+    assert await _numbers_after_another_try(world, marked) == Numbers(people=4, delivered=3, failed=1)
+    del world.fake.answers[f"{PATH}/scores"]
     book.column(PATH).grades["s1"][BY_HAND] = False
+    assert await _numbers_after_another_try(world, marked) == Numbers(people=4, delivered=4)
     world.fake.answers[f"{PATH}/results"] = lambda: httpx.Response(500)
     await world.attempt(points=95)
     await world.send(2)
     arrived = await world.score()
     assert (book.shown(PATH, "s1"), arrived.points, arrived.differs_since, arrived.last_error) == (95, 95, None, None)
+
+
+async def _numbers_after_another_try(world: World, score: LtiScore) -> Numbers:
+    async with world.database.write() as session:
+        await passback.send_again(session, score.lti_link_id, score.id)
+    await world.send(2)
+    async with world.database.read() as session:
+        course_id = (await world.use(session)).course_id
+        [connection] = await connections_of(session, course_id)
+    return connection.links[0].numbers
 
 
 async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, canvas: GradeBook) -> None:
