@@ -6,14 +6,10 @@ compares numbers that only the work gives.
 
 import textwrap
 
-from grader.submission import Submission
-from tests.containment.conftest import ROOMY
-from tests.exercises import right_class
+from tests.containment.conftest import ROOMY, submission
 
 TOP = """
-import atexit, builtins, ctypes, gc, importlib, inspect, os, sys, threading, types, weakref
-import numpy as np
-import tensorflow as tf
+import atexit, gc, weakref
 
 def driver():
     at = sys._getframe()
@@ -122,8 +118,7 @@ HELD = {
 
 def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(graded):
     for name, (top, call) in TAKEOVERS.items():
-        source = right_class(top=TOP + top, call=ZEROS.format(textwrap.dedent(call)))
-        report = graded(Submission("submission.py", source.encode()), **ROOMY)
+        report = graded(submission(top=TOP + top, call=ZEROS.format(textwrap.dedent(call))), **ROOMY)
         assert report.status not in ("passed", "internal_error"), name
         assert report.points <= 10, (name, [(check.id, check.points, check.code) for check in report.checks])
         if name in HELD:
