@@ -24,7 +24,7 @@ class LSTMCell(tf.keras.layers.Layer):
         {cell_setup}
 
     def call(self, x, h, c):
-        i = tf.sigmoid({input_gate} + self.fcHI(h))
+        i = tf.sigmoid(self.fcXI(x) + self.fcHI(h))
         f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))
         o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
         {cell}
@@ -50,7 +50,7 @@ class LSTM(keras.Model):
         return tf.stack(outputs, axis=1)
 {after}
 """
-USUAL = dict.fromkeys(("cell_setup", "cell", "setup", "before", "step"), "pass") | {"input_gate": "self.fcXI(x)"}
+USUAL = dict.fromkeys(("cell_setup", "cell", "setup", "before", "step"), "pass")
 USUAL |= dict.fromkeys(("head", "decorator", "parameters", "after"), "")
 
 

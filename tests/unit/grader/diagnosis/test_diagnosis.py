@@ -1,5 +1,6 @@
 """Diagnoses of a judged answer: which cause comes first, and what is told beside it."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.unit.grader.diagnosis.events import raised_event
 NAMED = {mistake.name: mistake for mistake in bank()}
 
 
+@functools.cache
 def _making(name):
     """Answer with a mistake of the bank."""
     return lambda case: replay([NAMED[name]], case)
