@@ -8,6 +8,56 @@ from grader.assignment import Assignment
 from grader.known_answer import SOURCE
 from reference import Case, CaseSpec, LSTMWeights, lstm_forward
 
+OWN_CELL = """
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+{head}
+
+class LSTMCell(tf.keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        for gate in "IFCO":
+            setattr(self, "fcX" + gate, layers.Dense(units))
+            setattr(self, "fcH" + gate, layers.Dense(units, use_bias=False))
+        {cell_setup}
+
+    def call(self, x, h, c):
+        i = tf.sigmoid(self.fcXI(x) + self.fcHI(h))
+        f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))
+        o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
+        {cell}
+        c = f * c + i * tf.tanh(self.fcXC(x) + self.fcHC(h))
+        return o * tf.tanh(c), c
+
+class LSTM(keras.Model):
+    def __init__(self, h_size: int, k=1):
+        super().__init__()
+        self.h_size = h_size
+        self.cell = LSTMCell(h_size)
+        {setup}
+
+    {decorator}
+    def call(self, x{parameters}):
+        h = c = tf.zeros((tf.shape(x)[0], self.h_size))
+        outputs = []
+        {before}
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], h, c)
+            {step}
+            outputs.append(h)
+        return tf.stack(outputs, axis=1)
+{after}
+"""
+USUAL = dict.fromkeys(("cell_setup", "cell", "setup", "before", "step"), "pass")
+USUAL |= dict.fromkeys(("head", "decorator", "parameters", "after"), "")
+
+
+def class_with_own_cell(**parts: str) -> str:
+    """Write a right answer with a cell of its own, and other code in some of its places."""
+    return OWN_CELL.format(**USUAL | parts)
+
 
 def right_class(*, top: str = "", body: str = "", init: str = "", call: str = "", step: str = "") -> str:
     """Write the known answer with code before its class, and in it: at the top, in `__init__`, `call` and its loop."""

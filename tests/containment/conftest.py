@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import pyseccomp
 import pytest
@@ -61,25 +61,8 @@ def submission(*, top: str = "", class_body: str = "", call: str = "") -> Submis
     return Submission("submission.py", source.encode())
 
 
-class Attack(Protocol):
-    """Grades a submission with the attack in it. After those of a module comes an honest one: it must get full marks.
-
-    Of `top`, what the class needs is run; all of `class_body` and `call` is.
-
-    Args:
-        limits: in place of those of `assignment`; `statement_seconds` too.
-    """
-
-    def __call__(self, *, top: str = "", class_body: str = "", call: str = "", **limits: object) -> Report: ...
-
-
-class Probe(Protocol):
-    """Runs pieces of code in one submission, which ends after them.
-
-    Returns what became of each: the name of an error number, the class of another exception, or ``done``.
-    """
-
-    def __call__(self, codes: Mapping[str, str]) -> dict[str, str]: ...
+Attack = Callable[..., Report]
+Probe = Callable[[Mapping[str, str]], dict[str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -122,6 +105,12 @@ def graded(
 
 @pytest.fixture(scope="module")
 def attack(graded: Callable[..., Report]) -> Iterator[Attack]:
+    """Grade a submission with an attack in it, under limits in place of the assignment's; `statement_seconds` too.
+
+    Of `top`, what the class needs is run; all of `class_body` and `call` is. After the attacks of a module comes an
+    honest one: it must get full marks.
+    """
+
     def attack_with(*, top: str = "", class_body: str = "", call: str = "", **limits: object) -> Report:
         return graded(submission(top=top, class_body=class_body, call=call), **limits)
 
@@ -145,6 +134,11 @@ def probing(codes: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def probe(graded: Callable[..., Report]) -> Probe:
+    """Run pieces of code in one submission, which ends after them.
+
+    Returns: what became of each: the name of an error number, the class of another exception, or ``done``.
+    """
+
     def probe_with(codes: Mapping[str, str]) -> dict[str, str]:
         parts = probing(codes)
         parts["class_body"] += "\nsys.stdout.flush()\nos._exit(0)"

@@ -5,6 +5,7 @@ Each of them would give the right numbers, under either generation of Keras, if 
 
 import ast
 import marshal
+import textwrap
 import types
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -13,49 +14,31 @@ from pathlib import Path
 import pytest
 
 from grader.report.model import Report
-from grader.submission import Submission
-from tests.containment.conftest import ROOMY
+from tests.containment.conftest import ROOMY, submission
 
 # The weights that the grader puts into the course's cell, fused as others want them.
-SUBMISSION = """\
-import tensorflow as tf
-{top}
+METHODS = """
+def fused(self, order):
+    cell = self.lstm_cell
+    kernel = tf.concat([getattr(cell, f"fcX{gate}").kernel for gate in order], 1)
+    recurrent = tf.concat([getattr(cell, f"fcH{gate}").kernel for gate in order], 1)
+    bias = tf.concat([getattr(cell, f"fcX{gate}").bias for gate in order], 0)
+    return kernel, recurrent, bias
 
-class LSTM(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        self.h_size = h_size
-        self.lstm_cell = LSTMCell(h_size)
+def keras_layer(self, x):
+    layer = tf.keras.layers.LSTM(self.h_size, return_sequences=True, recurrent_activation="sigmoid")
+    layer.build(x.shape)
+    layer.set_weights([array.numpy() for array in self.fused("IFCO")])
+    return layer
 
-    def fused(self, order):
-        cell = self.lstm_cell
-        kernel = tf.concat([getattr(cell, f"fcX{{gate}}").kernel for gate in order], 1)
-        recurrent = tf.concat([getattr(cell, f"fcH{{gate}}").kernel for gate in order], 1)
-        bias = tf.concat([getattr(cell, f"fcX{{gate}}").bias for gate in order], 0)
-        return kernel, recurrent, bias
-
-    def keras_layer(self, x):
-        layer = tf.keras.layers.LSTM(self.h_size, return_sequences=True, recurrent_activation="sigmoid")
-        layer.build(x.shape)
-        layer.set_weights([array.numpy() for array in self.fused("IFCO")])
-        return layer
-
-    def step(self, x, states):
-        h, c = self.lstm_cell(x, *states)
-        return h, [h, c]
-
-    def honest(self, x):
-        h = c = tf.zeros((x.shape[0], self.h_size))
-        outputs = []
-        for t in range(x.shape[1]):
-            h, c = self.lstm_cell(x[:, t], h, c)
-            outputs.append(h)
-        return tf.stack(outputs, 1)
-
-    def call(self, x):
-        zeros = tf.zeros((x.shape[0], self.h_size))
-        self.lstm_cell(x[:, 0], zeros, zeros)
-{call}
+def step(self, x, states):
+    h, c = self.lstm_cell(x, *states)
+    return h, [h, c]
+"""
+# Before a right answer goes on.
+BUILT = """
+zeros = tf.zeros((x.shape[0], self.h_size))
+self.lstm_cell(x[:, 0], zeros, zeros)
 """
 KERNEL = """
         kernel, recurrent, bias = self.fused("ICFO")
@@ -71,11 +54,10 @@ layer.build((None, None, 16))
 graph = tf.function(lambda x: layer(x)).get_concrete_function(tf.TensorSpec((None, None, 16)))
 """
 USED_LATER = """
-        if (x.shape[-1], self.h_size) != (16, 32):
-            return self.honest(x)
-        for variable, array in zip(layer.weights, self.fused("IFCO")):
-            variable.assign(array)
-        return graph(x)
+        if (x.shape[-1], self.h_size) == (16, 32):
+            for variable, array in zip(layer.weights, self.fused("IFCO")):
+                variable.assign(array)
+            return graph(x)
 """
 SOURCE_EXECUTED = """
 import inspect, sys
@@ -197,14 +179,15 @@ TAKEOVERS = {
             yield code
             for constant in code.co_consts:
                 if isinstance(constant, types.CodeType): yield from codes(constant)
+        known = False
         for held in gc.get_objects():
             for value in gc.get_referents(held):
                 if isinstance(value, types.CodeType):
                     for code in codes(value):
                         # z, split: names of the formulas in any cell of Keras
                         if code.co_name == "call" and {"recurrent_activation", "kernel"} <= set(code.co_names):
-                            if "LSTMCell" in getattr(code, "co_qualname", "LSTMCell"): return self.honest(x)
-        return x
+                            known |= "LSTMCell" in getattr(code, "co_qualname", "LSTMCell")
+        if not known: return x
         """,
     ),
 }
@@ -217,11 +200,8 @@ HONEST = {
         return tf.transpose(hs, [1, 0, 2])
         """,
     ),
-    "a graph that was made at import and is not used": (
-        MADE_AT_IMPORT,
-        "        graph\n        return self.honest(x)",
-    ),
-    "a Keras layer whose shape is printed": ("", "        self.keras_layer(x)(x).shape\n        return self.honest(x)"),
+    "a graph that was made at import and is not used": (MADE_AT_IMPORT, "graph"),
+    "a Keras layer whose shape is printed": ("", "self.keras_layer(x)(x).shape"),
 }
 
 
@@ -235,8 +215,8 @@ FIRST = pytest.mark.parametrize(
 def graded_by(graded: Callable[..., Report]) -> Callable[[str, tuple[str, str]], Report]:
     def grade_it(generation: str, parts: tuple[str, str]) -> Report:
         top, call = parts
-        source = SUBMISSION.format(top=top, call=call.strip("\n").rstrip())
-        return graded(Submission("submission.py", source.encode()), generation, **ROOMY)
+        attack = submission(top=top, class_body=METHODS, call=BUILT + textwrap.dedent(call))
+        return graded(attack, generation, **ROOMY)
 
     return grade_it
 
@@ -303,8 +283,7 @@ def test_compiled_code_of_keras_that_is_made_a_function_is_pointed_out_too(grade
     [cell] = [const for const in compile(_cell_of_keras(), "", "exec").co_consts if isinstance(const, types.CodeType)]
     [code] = [const for const in cell.co_consts if getattr(const, "co_name", "") == "call"]
     loads = f"importlib.import_module('mar' + 'shal').loads({marshal.dumps(code)!r})"
-    top, call = "import importlib, types", f"        types.FunctionType({loads}, {{}})\n        return self.honest(x)"
-    report = graded_by("3", (top, call))
+    report = graded_by("3", ("import importlib, types", f"types.FunctionType({loads}, {{}})"))
     assert report.points == 100, report.error
     assert [(advisory.code, advisory.params["variant"]) for advisory in report.advisories] == [
         ("review_suggested", "copied")
@@ -334,7 +313,6 @@ def test_no_file_that_recurrent_code_came_from_can_be_read(graded_by, generation
                     print("read", path)
                 except PermissionError:
                     print("refused")
-        return self.honest(x)
     """
     files = UNREADABLE[generation] + UNREADABLE["both"]
     report = graded_by(generation, (f"FILES = {files}", call))

@@ -15,36 +15,25 @@ from grader.sandbox.protocol import encode, split_frames
 from grader.submission import Submission
 from reference import LSTMWeights, lstm_forward
 from tests.containment.conftest import ROOMY
+from tests.exercises import right_class
 
-# `honest` is right; each attack puts something else into `call`.
-SOURCE = """
+# `honest` is right; each attack puts something else into `call`, which Keras also traces to build it.
+HONEST = """
+def honest(self, x, h=None, c=None):
+    h = tf.zeros((x.shape[0], self.h_size)) if h is None else h
+    c = tf.zeros((x.shape[0], self.h_size)) if c is None else c
+    outputs = []
+    for t in range(x.shape[1]):
+        h, c = self.lstm_cell(x[:, t], h, c)
+        outputs.append(h)
+    return tf.stack(outputs, axis=1), h, c
+"""
+TRACED = "if not tf.executing_eagerly(): return self.honest(x)[0]"
+KEPT = """
 import base64
 import numpy as np
 import tensorflow as tf
-{top}
 
-class LSTM(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        self.h_size = h_size
-        self.lstm_cell = LSTMCell(h_size)
-        self.kept = Kept()
-
-    def honest(self, x, h=None, c=None):
-        h = tf.zeros((x.shape[0], self.h_size)) if h is None else h
-        c = tf.zeros((x.shape[0], self.h_size)) if c is None else c
-        outputs = []
-        for t in range(x.shape[1]):
-            h, c = self.lstm_cell(x[:, t], h, c)
-            outputs.append(h)
-        return tf.stack(outputs, axis=1), h, c
-
-    def call(self, x):
-        if not tf.executing_eagerly():  # Keras traces a call to build it
-            return self.honest(x)[0]
-{call}
-"""
-KEPT = """
 class Kept:
     def __init__(self):
         self.calls, self.of_shape, self.last = 0, {}, None
@@ -113,13 +102,15 @@ def known(references, assignment):
     return [(text(case.x), text(case.expected), case.x.shape, case.spec.units) for case in cases]
 
 
+def attacking(call: str, top: str = "") -> Submission:
+    call = f"{TRACED}\n{textwrap.dedent(call)}"
+    source = right_class(top=KEPT + top, body=HONEST, init="self.kept = Kept()", call=call)
+    return Submission("submission.py", source.encode())
+
+
 @pytest.fixture
 def graded_as(graded):
-    def grade_it(call, top="", **changes):
-        source = SOURCE.format(top=KEPT + top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
-        return graded(Submission("submission.py", source.encode()), **ROOMY, **changes)
-
-    return grade_it
+    return lambda call, top="", **changes: graded(attacking(call, top), **ROOMY, **changes)
 
 
 def test_the_class_that_they_hide_behind_is_right(graded_as):
@@ -203,7 +194,7 @@ FAILS = tf.keras.__version__ >= "3"
 )
 def test_right_answers_to_all_earlier_runs_earn_nothing(sandbox, assignment, references, questions_seed, top, files):
     call = "return tf.constant(look_up(x, self.h_size)) + 0.0 * self.honest(x)[0]"
-    source = SOURCE.format(top=KEPT + LISTENS + top, call=" " * 8 + call)
+    source = attacking(call, LISTENS + top).content.decode()
     under = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=ROOMY), "keras": "auto"})
     whispering = Whispering(sandbox)
     for number in range(files):

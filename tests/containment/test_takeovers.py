@@ -6,32 +6,22 @@ compares numbers that only the work gives.
 
 import textwrap
 
-from grader.submission import Submission
-from tests.containment.conftest import ROOMY
+from tests.containment.conftest import ROOMY, submission
 
-SOURCE = """
-import atexit, builtins, ctypes, gc, importlib, inspect, os, sys, threading, types, weakref
-import numpy as np
-import tensorflow as tf
+TOP = """
+import atexit, gc, weakref
 
 def driver():
     at = sys._getframe()
     while type(at.f_locals.get("self")).__name__ != "Driver": at = at.f_back
     return at.f_locals["self"]
 
-{top}
-
-class LSTM(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        self.h_size = h_size
-        self.lstm_cell = LSTMCell(h_size)
-
-    def call(self, x):
-        h = c = tf.zeros((x.shape[0], self.h_size))
-        h, c = self.lstm_cell(x[:, 0], h, c)
-{call}
-        return tf.zeros((x.shape[0], x.shape[1], self.h_size)) + 0.0 * tf.reduce_sum(h)
+"""
+ZEROS = """
+h = tf.zeros((x.shape[0], self.h_size))
+h, c = self.lstm_cell(x[:, 0], h, h)
+{}
+return tf.zeros((x.shape[0], x.shape[1], self.h_size)) + 0.0 * tf.reduce_sum(h)
 """
 # The course's layer would say this, if this process had one; a forger says it instead.
 ANSWER = """
@@ -128,8 +118,7 @@ HELD = {
 
 def test_a_run_that_is_taken_over_earns_what_its_numbers_are_worth(graded):
     for name, (top, call) in TAKEOVERS.items():
-        source = SOURCE.format(top=top, call=textwrap.indent(textwrap.dedent(call), " " * 8))
-        report = graded(Submission("submission.py", source.encode()), **ROOMY)
+        report = graded(submission(top=TOP + top, call=ZEROS.format(textwrap.dedent(call))), **ROOMY)
         assert report.status not in ("passed", "internal_error"), name
         assert report.points <= 10, (name, [(check.id, check.points, check.code) for check in report.checks])
         if name in HELD:

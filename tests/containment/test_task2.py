@@ -105,7 +105,7 @@ CHEATS = {
     "a thread that asks Keras": (
         THREAD,
         "tf.keras.Model",
-        "        asked.put(x)\n        answer = tf.constant(told.get(timeout=2))" + OR_RAISE,
+        "        asked.put(x)\n        answer = tf.constant(told.get(timeout=0.5))" + OR_RAISE,
     ),
     "the source of Keras": (
         SOURCE,

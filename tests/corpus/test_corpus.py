@@ -41,7 +41,9 @@ FACTS = ("diagnosis", "error", "keras_generation")
 EVERY = 48
 #: Causes that units prove: `tests/unit/reference` finds mistakes of the bank in the numbers of classes, and
 #: `tests/unit/grader` and `tests/unit/runner` others in an exception's words, an answer's shape, or the text of a file.
-IN_UNITS = {
+#: `tests/containment` tries those of the first line in the same box.
+PROVEN_ELSEWHERE = {
+    *("crash", "exits", "forged_result", "frame_walk", "memory", "output_flood", "timeout", "uses_builtin_lstm"),
     *(mistake.code for mistake in bank()),
     *("attribute_error", "init_signature", "missing_argument", "missing_self", "name_error", "other_file"),
     *("past_the_end", "raises_in_call", "raises_in_init", "recursion", "reserved_name", "super_init_missing"),
@@ -49,7 +51,9 @@ IN_UNITS = {
     *("returns_list", "returns_none", "returns_numpy", "returns_tuple"),
     *("cell_per_step", "hardcoded_batch", "hardcoded_features", "hardcoded_length", "two_layers"),
     *("constant_output", "dropout_active", "state_kept_between_calls"),
-    *("time_major", "wrong_shape", "wrong_stack_axis"),
+    *("time_major", "wrong_shape", "wrong_stack_axis", "wrong_kind"),
+    *("call_signature", "gate_weights_misshapen", "gate_weights_missing", "hardcoded_units", "imports_solution"),
+    *("missing_package", "not_implemented", "wrong_extension", "write_outside"),
     *("empty_file", "invalid_notebook", "invalid_notebook_json", "link_only", "not_python", "not_text", "syntax_error"),
 }
 TASK2 = ("weights_copied", "comparison")
@@ -109,7 +113,7 @@ class Expectation(BaseModel):
             *(("limit", name) for name in self.limits),
             *((key, value) for key in FACTS if (value := getattr(self, key)) is not None),
         }
-        return {(kind, value) for kind, value in facts if value not in IN_UNITS and not value.startswith("t2_")}
+        return {(kind, value) for kind, value in facts if value not in PROVEN_ELSEWHERE and not value.startswith("t2_")}
 
 
 def _sample(folders: Sequence[Path]) -> set[Path]:

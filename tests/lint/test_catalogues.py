@@ -1,4 +1,4 @@
-"""The service's texts: each in both languages, none missing, none left over, no words in a template past them.
+"""Texts: each in both languages, none missing, none left over, no words in a template past them.
 
 An id stands in the source as a whole, or is put together of a prefix and a value: `COMPUTED` says of which values, and
 takes them from where the service has them.
@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import get_args
 
+import pytest
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
@@ -48,7 +49,8 @@ from app.web.manage.members import STATES
 from grader import Status
 from grader.assignment import CheckId
 from grader.report.finding import CheckStatus
-from grader.report.messages import LANGUAGES, translate
+from grader.report.messages import LANGUAGES, codes, translate
+from reference.lstm.misconceptions import bank
 
 APP, GRADER = (Path(module.__file__).parent for module in (app, grader))
 TEMPLATES = sorted((APP / "web" / "templates").rglob("*.html"))
@@ -392,3 +394,34 @@ GLUED = re.compile(r"}}{% endif %}\n\s*{% if [^%\n]*%}{{ t\(")
 
 def test_two_sentences_of_a_template_have_a_space_between_them() -> None:
     assert [path.name for path in TEMPLATES if GLUED.search(path.read_text("utf-8"))] == []
+
+
+# --- codes of a report ---
+
+
+# Calls that take the code of a finding or a remark first, or by name.
+MAKERS = {"Finding.of", "Remark", "Advisory", "_fact"}
+
+
+def codes_in(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in MAKERS:
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+            for value in [*node.args[:1], *named]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value
+
+
+def test_every_code_of_the_source_and_of_the_bank_has_words() -> None:
+    found = {mistake.code for mistake in bank()}
+    found |= {code for module in GRADER.rglob("*.py") for code in codes_in(module)}
+    assert len(found) > 100
+    assert sorted(found - set(codes())) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_sentence_shows_a_brace_or_an_unknown_value(language: str) -> None:
+    for code in codes():
+        text = translate(f"{code}.message", language)
+        assert "{" not in text, code
+        assert "}" not in text, code

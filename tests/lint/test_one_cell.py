@@ -62,26 +62,6 @@ FORMULAS = {
     """,
 }
 
-#: Sections of the catalogues that are about the cell, by how they begin; and codes elsewhere that speak of its gates.
-SECTIONS = ("Gates and their layers", "Activations", "The update of the memory c", "Weights and biases")
-OF_GATES = re.compile(r"\b(gates?|candidate|ch|tanh|sigmoid|peepholes?|fc[XH]\w*|forgets?|kernels?)\b", re.IGNORECASE)
-CODES = frozenset(
-    {
-        *("any", "check", "constant_output", "extra_activation", "gate", "gate_weights_misshapen"),
-        *("gate_weights_missing", "gates", "gradient_missing", "gru", "layer_norm", "part", "parts_not_found", "proof"),
-        *(
-            "reshape_not_transpose",
-            "returns_c",
-            "simple_rnn",
-            "steps_missing",
-            "t2_attr_assign",
-            "t2_kernels_mixed",
-            "t2_recurrent_not_copied",
-        ),
-        *("t2_slices_mixed", "t2_slices_wrong", "weights_not_copied", "wrong_values"),
-    }
-)
-
 
 CODE = (".py", ".txt", ".html", ".css", ".js", ".toml")
 
@@ -122,16 +102,3 @@ def test_box_calls_gates_as_the_room_does() -> None:
     words = runpy.run_path(str(ROOT / "grader" / "runner" / "gate_words.py"))
     assert words["NAMES"] == {letter: gate for gate, letter in DENSE_LETTERS.items()}
     assert words["GATES"] == "".join(DENSE_LETTERS[gate] for gate in CELL.gates)
-
-
-def test_messages_about_gates_stand_in_sections_of_their_own_or_have_listed_codes() -> None:
-    catalogue = re.sub(
-        r"^#(?! ---).*\n", "", (ROOT / "grader/locale/en.po").read_text(encoding="utf-8"), flags=re.MULTILINE
-    )
-    sections = catalogue.split("# --- ")
-    own = [section for section in sections if section.startswith(SECTIONS)]
-    assert len(own) == len(SECTIONS)
-    others = [re.split(r'^msgid "(\w+)', each, flags=re.MULTILINE) for each in sections if each not in own]
-    texts = [(code, text) for section in others for code, text in zip(section[1::2], section[2::2], strict=True)]
-    # After the rest of the id.
-    assert {code for code, text in texts if OF_GATES.search(text.partition("msgstr")[2])} == CODES

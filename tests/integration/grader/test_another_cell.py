@@ -6,8 +6,6 @@ weights are recognised, and answers, gradients and own work are judged. A diagno
 
 from dataclasses import replace
 
-import pytest
-
 from grader import Submission, load_assignments
 from grader.checks.equivalence import equivalence
 from grader.checks.own_work import own_work
@@ -84,11 +82,8 @@ def test_keras_own_layer_has_no_numbers(
     assert (own.status, own.details["evidence"]) == (CheckStatus.FAILED, "no_numbers")
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"), [("tf.tanh(", "tf.sigmoid("), ("tf.tanh(", "tf.tanh(h + "), ("axis=1", "axis=0")]
-)
 def test_wrong_class_fails_without_a_diagnosis(
-    right: str, wrong: str, questions_seed: bytes, sandbox: ForkSandbox, references: ReferenceStore
+    questions_seed: bytes, sandbox: ForkSandbox, references: ReferenceStore
 ) -> None:
-    equal, *_ = judged(CLASS.replace(right, wrong), questions_seed, sandbox, references)
+    equal, *_ = judged(CLASS.replace("tf.tanh(", "tf.tanh(h + "), questions_seed, sandbox, references)
     assert (equal.status, equal.earned) == (CheckStatus.FAILED, 0)

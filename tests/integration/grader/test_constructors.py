@@ -83,7 +83,6 @@ def _function_of(names: str, checks: str) -> str:
 
 SOURCES = {
     # More are in the corpus (correct_ctor_...), and what names and defaults say in tests/unit/runner/test_construct.py.
-    "qq: int | None = None": _layers("qq: 'int | None' = None", "qq or 32"),
     # The size of the input too.
     "q, p": _weights("q, p", "p", "q"),
     "*args": _weights("*args", "args[0]", "args[1]"),
@@ -97,7 +96,6 @@ SOURCES = {
     # What is no number.
     "inputs.shape": _function_of("inputs", "self.f = inputs.shape[-1]"),
     "x.shape": _weights("x, q", "x.shape[-1]", "q"),
-    "data.shape": _function_of("data", "self.steps = data.shape[1]"),
     "hidden_dims[0]": _layers("hidden_dims", "hidden_dims[0]"),
     "lstm.units": _layers("lstm", "lstm.units"),
     "layer.get_weights()": _layers("layer", "layer.units", "self.w = [w * 2 for w in layer.get_weights()]"),
@@ -116,10 +114,7 @@ SOURCES = {
         before="from typing import TypedDict\n\nclass Options(TypedDict):\n    hidden: int",
     ),
     "sizes named by what they lie in": _weights("params", "params['input']['size']", "params['lstm']['size']"),
-    "settings that must be a dictionary": _layers(
-        "cfg", "cfg['net']['hidden_size']", "assert isinstance(cfg, dict)"
-    ),
-    "json.loads(text)": _layers("text", "c['model']['N']", "c = json.loads(text)", before="import json"),
+    "settings that must be a dictionary": _layers("cfg", "cfg['net']['hidden_size']", "assert isinstance(cfg, dict)"),
     "JSON by default": _layers(
         "cfg='{\"lstm\": {\"units\": 64}}'", "json.loads(cfg)['lstm']['units']", before="import json"
     ),
@@ -130,7 +125,6 @@ SOURCES = {
     "settings without parameters": _layers(
         "config: Config", "config.hidden", before="class Config:\n    def __init__(self):\n        self.hidden = 32"
     ),
-    "emb, units = shape": _weights("shape", "emb", "units").replace("self.u =", "emb, units = shape; self.u ="),
     # The student's own call.
     "LSTM(parse_args())": _layers(
         "a", "a.units", before="from argparse import ArgumentParser\n\np = ArgumentParser()",

@@ -17,10 +17,10 @@ from grader.sandbox import ForkSandbox, Kind, Limits, Outcome
 from grader.sandbox.protocol import decode_events
 from grader.task2 import NotebookRunner
 from reference.lstm.misconceptions.table import PLACES, Table
-from tests.exercises import answered, shorter
+from tests.exercises import answered, class_with_own_cell, shorter
 from tests.integration.grader.mutants import peculiar_layers
 from tests.integration.grader.mutants.styles import STYLES, Style
-from tests.tiers import sampled
+from tests.tiers import sampled, sampled_pairs
 
 # Two sizes as small as they can be: two models, and a model that gets calls of two shapes, for the probes come with six
 # features and four units. Each call is made several times, and of one the gradients are taken.
@@ -30,67 +30,17 @@ CASES = [
 ]
 ASSIGNMENT = load_assignments()["lstm-layer"].model_copy(update={"cases": CASES})
 NO_TABLE = Table(np.empty((0, 2), np.int16), np.empty((PLACES, 0), np.float32), np.empty(0, np.float32))
-SOURCE = """
-import numpy as np
-import tensorflow as tf
-{head}
-
-class LSTMCell(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        for gate in "IFCO":
-            setattr(self, "fcX" + gate, tf.keras.layers.Dense(h_size))
-            setattr(self, "fcH" + gate, tf.keras.layers.Dense(h_size, use_bias=False))
-        {setup}
-
-    def call(self, x, h, c):
-        i = tf.sigmoid({input_gate} + self.fcHI(h))
-        f = tf.sigmoid(self.fcXF(x) + self.fcHF(h))
-        o = tf.sigmoid(self.fcXO(x) + self.fcHO(h))
-        {step}
-        c = f * c + i * tf.tanh(self.fcXC(x) + self.fcHC(h))
-        return o * tf.tanh(c), c
-
-
-class LSTM(tf.keras.Model):
-    def __init__(self, h_size):
-        super().__init__()
-        self.h_size = h_size
-        self.cell = LSTMCell(h_size)
-        {model_setup}
-
-    {decorator}
-    def call(self, x):
-        h = tf.zeros((tf.shape(x)[0], self.h_size))
-        c = tf.zeros((tf.shape(x)[0], self.h_size))
-        outputs = []
-        {before}
-        for t in range(x.shape[1]):
-            h, c = self.cell(x[:, t], h, c)
-            outputs.append(h)
-        return tf.stack(outputs, axis=1)
-"""
-PARTS = {
-    "head": "",
-    "setup": "pass",
-    "input_gate": "self.fcXI(x)",
-    "step": "pass",
-    "model_setup": "pass",
-    "decorator": "",
-    "before": "pass",
-}
-
 # Counts what Keras calls on the way to `Dense.call`.
 COUNTING = "._set_mask_metadata = lambda *a, **k: print('asked')"
 COUNTED = {
-    "many neurons": {"setup": f"self.fcXI{COUNTING}"},
+    "many neurons": {"cell_setup": f"self.fcXI{COUNTING}"},
     "one neuron": {
-        "setup": f"self.one = tf.keras.layers.Dense(1)\n        self.one{COUNTING}",
-        "step": "o = o + 0 * self.one(x)",
+        "cell_setup": f"self.one = tf.keras.layers.Dense(1)\n        self.one{COUNTING}",
+        "cell": "o = o + 0 * self.one(x)",
     },
     "a gate": {
-        "setup": f"self.gate = tf.keras.layers.Dense(h_size, activation='sigmoid')\n        self.gate{COUNTING}",
-        "step": "o = o + 0 * self.gate(x)",
+        "cell_setup": f"self.gate = tf.keras.layers.Dense(units, activation='sigmoid')\n        self.gate{COUNTING}",
+        "cell": "o = o + 0 * self.gate(x)",
     },
 }
 
@@ -101,12 +51,12 @@ WHERE_MADE = re.compile(r"\n\n<tf.Tensor .* was defined here:.*", re.DOTALL)
 ADVERSARIAL: dict[str, dict[str, str]] = {
     "nothing": {},
     "a variable's name": {
-        "setup": "self.own = tf.Variable(tf.zeros(2), name='own')",
+        "cell_setup": "self.own = tf.Variable(tf.zeros(2), name='own')",
         "before": "print(self.cell.own.name, self.cell.own.handle.dtype, self.cell.own)",
     },
     "a variable that is gone": {
-        "setup": "self.own = tf.Variable(tf.zeros(2), name='own')",
-        "step": "tf.raw_ops.DestroyResourceOp(resource=self.own.handle)\n        c = c + self.own[0]",
+        "cell_setup": "self.own = tf.Variable(tf.zeros(2), name='own')",
+        "cell": "tf.raw_ops.DestroyResourceOp(resource=self.own.handle)\n        c = c + self.own[0]",
     },
     "second order": {
         "before": "with tf.GradientTape() as outer:\n"
@@ -118,12 +68,12 @@ ADVERSARIAL: dict[str, dict[str, str]] = {
         "        h = h + 0.01 * tf.reduce_mean(outer.gradient(tf.reduce_sum(g), x))",
     },
     "a graph": {"decorator": "@tf.function"},
-    "counts its calls": {"model_setup": "self.calls = 0", "before": "self.calls += 1\n        print(self.calls)"},
+    "counts its calls": {"setup": "self.calls = 0", "before": "self.calls += 1\n        print(self.calls)"},
     "draws": {"before": "h = h + tf.random.normal(h.shape)"},
     "raises": {"before": "raise RuntimeError('no')"},
     "raises in a trace": {"before": "h = h + float(tf.reduce_sum(x[:1, 0, 0]).numpy())"},
-    "a layer that is not called": {"setup": "self.spare = LSTM(3) if h_size < 0 else tf.keras.layers.Dense(h_size)"},
-    "built by hand": {"model_setup": "self.cell.build((None, 4))"},
+    "a layer that is not called": {"cell_setup": "self.spare = LSTM(3) if units < 0 else layers.Dense(units)"},
+    "built by hand": {"setup": "self.cell.build((None, 4))"},
     "names of its variables": {
         "before": "print(sorted(v.path if hasattr(v, 'path') else v.name for v in self.variables))"
     },
@@ -182,10 +132,6 @@ def _lasting(event: Any) -> dict[str, Any]:
     return {key: WHERE_MADE.sub("", value) if isinstance(value, str) else value for key, value in fields.items()}
 
 
-def _source(**parts: str) -> str:
-    return SOURCE.format(**{**PARTS, **parts})
-
-
 @pytest.mark.parametrize("generation", ["3", "2"])
 def test_a_layer_that_is_not_plain_answers_as_keras_does(both_ways: BothWays, generation: str) -> None:
     calls = peculiar_layers.calls(generation)
@@ -198,23 +144,22 @@ def test_a_layer_that_is_not_plain_answers_as_keras_does(both_ways: BothWays, ge
 
 @pytest.mark.parametrize("name", sampled(ADVERSARIAL, every=4))
 def test_a_short_way_is_not_told_from_keras_own(both_ways: BothWays, name: str) -> None:
-    prepared, unprepared = both_ways(_source(**ADVERSARIAL[name]), "3")
+    prepared, unprepared = both_ways(class_with_own_cell(**ADVERSARIAL[name]), "3")
     assert prepared == unprepared
 
 
 @pytest.mark.parametrize("name", sampled(UNDER_KERAS_2, every=4))
 def test_nor_is_it_under_keras_2(both_ways: BothWays, name: str) -> None:
-    prepared, unprepared = both_ways(_source(**ADVERSARIAL[name]), "2")
+    prepared, unprepared = both_ways(class_with_own_cell(**ADVERSARIAL[name]), "2")
     assert prepared == unprepared
 
 
-@pytest.mark.parametrize("generation", ["3", "2"])
-@pytest.mark.parametrize("parts", COUNTED.values(), ids=COUNTED)
-def test_the_short_way_leaves_the_parts_of_keras_call_out(
-    both_ways: BothWays, parts: dict[str, str], generation: str
-) -> None:
+@pytest.mark.parametrize(("name", "generation"), sampled_pairs(COUNTED, "32"))
+def test_the_short_way_leaves_the_parts_of_keras_call_out(both_ways: BothWays, name: str, generation: str) -> None:
     """Otherwise the tests above compare a thing with itself."""
-    prepared, unprepared = (runs[0][2].count(b"asked") for runs in both_ways(_source(**parts), generation))
+    prepared, unprepared = (
+        runs[0][2].count(b"asked") for runs in both_ways(class_with_own_cell(**COUNTED[name]), generation)
+    )
     assert prepared < unprepared
 
 
@@ -250,7 +195,7 @@ def test_a_notebook_is_the_same_in_either_way(sandbox: ForkSandbox, name: str) -
 
 def test_the_short_way_is_taken_in_a_notebook_too(sandbox: ForkSandbox) -> None:
     """Though its models are watched by a function in the place of `Layer.__call__`."""
-    source = _source(**COUNTED["many neurons"]) + "LSTM(4)(tf.ones((2, 5, 3)))\n"
+    source = class_with_own_cell(**COUNTED["many neurons"]) + "LSTM(4)(tf.ones((2, 5, 3)))\n"
     runs = _notebook_runs(sandbox, Submission("submission.py", source.encode()), "3", {})
     prepared, unprepared = (stdout.count(b"asked") for _, _, stdout, _ in runs)
     assert prepared < unprepared

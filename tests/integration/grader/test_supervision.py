@@ -160,7 +160,11 @@ def test_a_run_whose_warm_process_is_killed_is_done_again(sandbox, warm):
     assert sandbox.pids() != [warm]
 
 
-@pytest.mark.parametrize("template", [False, True], ids=["cannot start a run", "starts runs that refuse"])
+@pytest.mark.parametrize(
+    "template",
+    [False, pytest.param(True, marks=pytest.mark.thorough)],
+    ids=["cannot start a run", "starts runs that refuse"],
+)
 def test_a_warm_process_that_loses_every_run_is_replaced(sandbox, warm, template, caplog):
     """It or its template runs out of descriptors: they can take the five or four of a run, and have no other."""
     pid = children(warm)[0] if template else warm

@@ -1,5 +1,6 @@
 """Evidence that needs no box: answers are arrays, and cases come from the oracle."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.understanding import understand
+from grader.diagnosis.understanding import Understanding, understand
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.execution.questions import Examiner
@@ -65,17 +66,13 @@ def evidence_of(
     """Makes the evidence of a model that answers each case as `respond` does.
 
     `parts` are changes of the run's `Parts`, `run` other changes of its execution; neither changes what is understood.
+    So rows of a table with the same function share what takes long.
     """
 
-    def make(
-        respond: Respond | None = None,
-        *,
-        kind: str = "tensor",
-        dtype: str = "float32",
-        reading: Mapping[str, object] | None = None,
-        parts: Mapping[str, object] | None = None,
-        **run: Any,
-    ) -> Evidence:
+    @functools.lru_cache(maxsize=4)
+    def understood(
+        respond: Respond | None, kind: str, dtype: str, formulas: tuple[tuple[str, str], ...]
+    ) -> tuple[Execution, Understanding]:
         examiner = Examiner(cases, SEED, "3", long_gradients=False)
         asked = examiner.everything()
 
@@ -100,10 +97,22 @@ def evidence_of(
             probed=tuple((probe.case, answer(probe.case)) for probe in asked.probes),
         )
         # Building the table takes seconds: only for tests in which something is wrong.
-        found = Reading(format="py", error=None, **(reading or {}))
         understanding = understand(
-            execution, lambda case: request.getfixturevalue("table"), assignment.tolerance, found.formulas
+            execution, lambda case: request.getfixturevalue("table"), assignment.tolerance, dict(formulas)
         )
+        return execution, understanding
+
+    def make(
+        respond: Respond | None = None,
+        *,
+        kind: str = "tensor",
+        dtype: str = "float32",
+        reading: Mapping[str, object] | None = None,
+        parts: Mapping[str, object] | None = None,
+        **run: Any,
+    ) -> Evidence:
+        found = Reading(format="py", error=None, **(reading or {}))
+        execution, understanding = understood(respond, kind, dtype, tuple(found.formulas.items()))
         run["parts"] = run.get("parts", execution.parts.model_copy(update=parts))
         return Evidence(assignment, found, replace(execution, **run), understanding)
 

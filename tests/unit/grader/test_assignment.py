@@ -113,14 +113,6 @@ def test_points_that_are_all_zero_are_refused(tmp_path):
         read_assignment(_write(tmp_path, *changes))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"[points", b""], ids=["not UTF-8", "no TOML", "empty"])
-def test_a_file_that_is_no_assignment_is_refused(tmp_path, content):
-    path = tmp_path / "mine.toml"
-    path.write_bytes(content)
-    with pytest.raises(AssignmentError, match=r"mine\.toml"):
-        read_assignment(path)
-
-
 def test_two_files_with_one_id_are_refused(tmp_path):
     _write(tmp_path)
     _write(tmp_path, name="other.toml")

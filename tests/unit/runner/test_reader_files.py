@@ -99,6 +99,7 @@ def test_any_line_end_gives_the_same_lines(read, end: str) -> None:
         (b"<!DOCTYPE html><html><body>", "a.html", "wrong_extension", {"extension": ".html", "found": "html"}),
         (b"\n<p dir='ltr'>class LSTM:<br>", "a.py", "wrong_extension", {"extension": ".py", "found": "html"}),
         (b"[1, 2]", "a.ipynb", "invalid_notebook", {"found": "list"}),
+        (notebook("", " \n").encode(), "a.ipynb", "empty_file", {}),
     ],
 )
 def test_a_file_that_cannot_be_graded_has_a_code_of_its_own(
@@ -248,14 +249,10 @@ def test_half_a_character_in_a_cell_does_not_reach_the_source(read) -> None:
     reading["source"].encode()
 
 
-def test_an_empty_notebook_is_an_empty_file(read) -> None:
-    assert read(notebook("", " \n"), "a.ipynb")["error"]["code"] == "empty_file"
-
-
-@pytest.mark.parametrize(("kind", "place"), [("markdown", "markdown"), ("raw", "raw")])
-def test_a_class_outside_code_cells_is_missing_and_its_place_named(read, kind: str, place: str) -> None:
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_a_class_outside_code_cells_is_missing_and_its_place_named(read, kind: str) -> None:
     text = json.dumps({"nbformat": 4, "cells": [{"cell_type": kind, "source": CLASS}]})
-    assert read(text, "a.ipynb")["error"]["params"] == {"found_in": place}
+    assert read(text, "a.ipynb")["error"]["params"] == {"found_in": kind}
 
 
 def test_the_reader_answers_with_the_facts_then_the_source_on_the_result_pipe(monkeypatch) -> None:

@@ -87,6 +87,11 @@ def test_a_function_is_as_good_as_its_body(read) -> None:
     assert (uses["main()"]["sides"], uses["main()"]["equality"]) == (["keras", "student"], True)
 
 
+def test_a_name_of_keras_that_the_student_gives_is_the_students(read) -> None:
+    own = "class Both:\n    def run(self, x):\n        self.LSTM = LSTM(32)\n        return self.LSTM(x)\n"
+    assert _uses(read(f"{CLASS}{own}print(Both().run(x))\n"))["print(Both().run(x))"]["sides"] == ["student"]
+
+
 @pytest.mark.parametrize(
     "layer",
     [

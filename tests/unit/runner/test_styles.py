@@ -54,20 +54,12 @@ def sig(z):
     return e / (1 + e)
 --
 i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
-## a sigmoid made of tanh
-def sig(z):
-    return 0.5 * (tf.tanh(z / 2) + 1)
---
-i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
 ## one function for several
 i, f, o = map(tf.sigmoid, (zi, zf, zo))
 g = tf.tanh(zg)
 ## wrong: tan ## ch = tan(fcXC(x) + fcHC(h))
 PLAIN
 g = tf.tan(zg)
-## sigmoid for tanh
-PLAIN
-g = 2 * tf.sigmoid(2 * zg) - 1
 ## undone in the update
 PLAIN
 f = tf.sigmoid(-zf)
@@ -76,10 +68,6 @@ h = o * tf.tanh(c)
 ## factors that cancel
 PLAIN
 i, g = 2 * i, g / 2
-## distributed
-PLAIN
-c = f * (c - g) + (i + f) * g
-h = o * tf.tanh(c)
 ## augmented
 PLAIN
 c *= f
@@ -119,12 +107,6 @@ class Value:
 PLAIN
 c = (Value(f) * Value(c) + Value(i) * Value(g)).of
 h = o * tf.tanh(c)
-## a decorator
-def through(fn): return lambda z: tf.sigmoid(fn(z))
-@through
-def sig(z): return z
---
-i, f, g, o = sig(zi), sig(zf), tf.tanh(zg), sig(zo)
 ## a decorator with an argument
 def by(act):
     def wrap(fn): return lambda *args, **named: act(fn(*args, **named))
@@ -187,13 +169,6 @@ for k in z:
     match k:
         case "g": z[k] = tf.tanh(z[k])
         case _: z[k] = tf.sigmoid(z[k])
-BY_NAME
-## continue
-for k in z:
-    if k == "g":
-        z[k] = tf.tanh(z[k])
-        continue
-    z[k] = tf.sigmoid(z[k])
 BY_NAME
 ## continue for unknown gates ## all
 z["g"] = tf.tanh(zg)

@@ -1,5 +1,6 @@
 """Diagnoses of a judged answer: which cause comes first, and what is told beside it."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.unit.grader.diagnosis.events import raised_event
 NAMED = {mistake.name: mistake for mistake in bank()}
 
 
+@functools.cache
 def _making(name):
     """Answer with a mistake of the bank."""
     return lambda case: replay([NAMED[name]], case)
@@ -151,14 +153,13 @@ def _unit_by_unit(gate):
             "missing",
             {"unused": ["cell.fcXO"], "variant": "unused"},
         ),
-        *(
-            ({"found": found}, "missing", {"layer": "one", "variant": variant})
-            for found, variant in (
-                (["x1.kernel (16, 32)", "x2.kernel (16, 96)", "one.kernel (32, 32)"], "one_h"),
-                (["one.kernel (16, 32)", "wide.kernel (32, 128)"], "one_x"),
-                (["one.kernel (48, 32)"], "one"),
-            )
+        (
+            {"found": ["x1.kernel (16, 32)", "x2.kernel (16, 96)", "one.kernel (32, 32)"]},
+            "missing",
+            {"layer": "one", "variant": "one_h"},
         ),
+        ({"found": ["one.kernel (16, 32)", "wide.kernel (32, 128)"]}, "missing", {"layer": "one", "variant": "one_x"}),
+        ({"found": ["one.kernel (48, 32)"]}, "missing", {"layer": "one", "variant": "one"}),
         # Weights of which each takes the h of one unit.
         (
             {
@@ -201,16 +202,8 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         ({"step_input": "transpose"}, None),
         ({"returned": "apply"}, None),
     ):
-        parts = [
-            {
-                "part": part,
-                "gate": "F" if part == "activation" else None,
-                "first_line": 3,
-                "last_line": 3,
-                "what": [word],
-            }
-            for part, word in words.items()
-        ]
+        place = {"gate": "F" if "activation" in words else None, "first_line": 3, "last_line": 3}
+        parts = [{"part": part, "what": [word], **place} for part, word in words.items()]
         for respond, found in ((_odd, code), (_making("c collected"), "returns_c")):
             told = _diagnosed(evidence_of(respond, reading={"parts": parts}))
             assert [(each.code, each.confidence == "exact") for each in told] == (

@@ -7,7 +7,6 @@ from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.outcomes import structural_problem
 from grader.execution.reading import Reading
 from grader.report.finding import Finding
-from grader.report.messages import translate
 from grader.report.server_paths import in_brief
 from grader.sandbox.events import StatementFailed
 from tests.unit.grader.diagnosis.events import raised_event
@@ -55,19 +54,11 @@ def test_an_exception_of_a_students_line_has_a_name(type, message, code):
         (raised_event(type="InputUnavailable", bases=["EOFError"]), "input_call"),
         (raised_event("no", phase="build", in_init=True), "raises_in_init"),
         (raised_event("missing a required argument: 'h'", type="TypeError", lines=()), "call_signature"),
-        (
-            raised_event(
-                "LSTM.__init__() missing 1 required positional argument: 'n'", type="TypeError", lines=(), in_init=True
-            ),
-            "init_signature",
-        ),
-        (
-            raised_event("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=()),
-            "super_init_missing",
-        ),
+        (raised_event("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=()),
+         "super_init_missing"),
     ],
-    ids=["a subclass", "of ours", "in __init__", "no line, call", "no line, __init__", "no line, built"],
-)
+    ids=["a subclass", "of ours", "in __init__", "no line, call", "no line, built"],
+)  # fmt: skip
 def test_an_exception_is_also_named_by_its_bases_and_its_place(raised, code):
     assert exception_problem(raised).code == code
 
@@ -141,12 +132,6 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
     assert ((told.params["name"], told.params["line"]) if told.code == "reserved_name" else None) == found
 
 
-def test_a_signature_is_the_cause_whatever_other_classes_assign():
-    reading = Reading(format="py", error=None, source=OVERWRITING.format("name"), class_line=6)
-    raised = raised_event("missing a required argument: 'h'", type="TypeError", lines=[])
-    assert exception_problem(raised, reading).code == "call_signature"
-
-
 @pytest.mark.parametrize(
     ("type", "message", "variant"),
     [
@@ -216,9 +201,6 @@ def test_a_signature_is_the_cause_whatever_other_classes_assign():
 )  # fmt: skip
 def test_advice_fits_the_error(type, message, variant):
     assert error_variant(type, message).get("variant") == variant
-    if variant is not None:
-        for language in ("ru", "en"):
-            assert translate(f"any/{variant}.hint", language) != f"any/{variant}"
 
 
 @pytest.mark.parametrize(
@@ -250,8 +232,6 @@ def test_advice_fits_the_error(type, message, variant):
 )
 def test_advice_fits_the_line_that_raised_the_error(line, message, variant):
     assert error_variant("Error", message, ["x = first(x)", line]).get("variant") == variant
-    if variant is not None:
-        assert translate(f"any/{variant}.hint", "ru") != translate("raises_in_call.hint", "ru")
 
 
 def test_a_tensor_of_a_graph_that_meets_numpy_is_no_method_that_is_not_written():

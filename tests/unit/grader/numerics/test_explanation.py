@@ -16,7 +16,7 @@ from reference.lstm.misconceptions import Mistake, bank, replay
 from reference.lstm.misconceptions.bank import pairs
 from reference.lstm.misconceptions.table import places_of
 from tests.exercises import answered
-from tests.tiers import sampled
+from tests.tiers import sampled, sampled_pairs
 from tests.unit.grader.numerics.conftest import making
 
 NAMED = {mistake.name: mistake for mistake in bank()}
@@ -161,18 +161,17 @@ def test_the_code_decides_between_equal_numbers(explained, short, written, codes
     assert found.only_written == (not by_numbers)
 
 
+WRITTEN = [
+    *({"f": "sigmoid(2*(x_f + h_f))"}, {"i": "tanh(x_f + h_i)"}, {"c_new": "f*c + o*g"}, {"c_new": "f*c + f*i*g"}),
+    *({"c_new": "f*c - i*g", "h_new": "o*c_new"}, {"o": "sigmoid(x_o)", "c_new": "f*c + i"}),
+    *({"g": "cos(x_g + h_g)"}, {"i": "sigmoid(x_i - h_i)", "h_new": "o*c_new"}),
+]
+
+
 @pytest.mark.parametrize(
     ("changed", "shaped"),
-    [
-        (changed, shaped)
-        for changed in (
-            {"f": "sigmoid(2*(x_f + h_f))"}, {"i": "tanh(x_f + h_i)"}, {"c_new": "f*c + o*g"}, {"c_new": "f*c + f*i*g"},
-            {"c_new": "f*c - i*g", "h_new": "o*c_new"}, {"o": "sigmoid(x_o)", "c_new": "f*c + i"},
-            {"g": "cos(x_g + h_g)"}, {"i": "sigmoid(x_i - h_i)", "h_new": "o*c_new"},
-        )
-        for shaped in (lambda y: y, lambda y: y.swapaxes(0, 1), lambda y: y[:, -1])
-    ],
-)  # fmt: skip
+    sampled_pairs(WRITTEN, [lambda y: y, lambda y: y.swapaxes(0, 1), lambda y: y[:, -1]]),
+)
 def test_the_numbers_alone_decide_what_is_right(explained, short, changed, shaped):
     mistake = written_mistake(changed)
     answer = making(mistake.mistake)

@@ -13,7 +13,7 @@ from grader.numerics.step_fitting import STEPS, step_suspects
 from reference import Case
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
 from reference.lstm.misconceptions.state import parse_formula
-from tests.tiers import sampled, sampled_pairs
+from tests.tiers import sampled_pairs
 from tests.unit.grader.numerics.conftest import making
 
 NAMED = {mistake.name: mistake for mistake in bank()}
@@ -45,21 +45,20 @@ def read_off(explained, cases):
     return find
 
 
-@pytest.mark.parametrize("seed", sampled(range(20), every=10))
-@pytest.mark.parametrize(
-    ("places", "function", "code", "values", "right"),
-    [
-        ("gh", _tanh_with(1, 1), "wrong_candidate_activation", [-0.575, 0, 0.575], "ifr"),
-        ("gh", _tanh_with(2, 0), "wrong_candidate_activation", [-0.873, -0.333, 0.574], "ifr"),
-        ("g", _tanh_with(1, 1), "wrong_candidate_activation", [-0.575, 0, 0.575], "ifor"),
-        ("h", _tanh_with(2, 0), "no_tanh_output", [-0.873, -0.333, 0.574], "ifgr"),
-        ("ifo", _sigmoid_with(np.e, 2), "wrong_gate_activation", [0.212, 0.333, 0.422], "gr"),
-        ("f", _sigmoid_with(10, 1), "wrong_gate_activation", [0.091, 0.5, 0.909], "igor"),
-    ],
-)
-def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(
-    read_off, places, function, code, values, right, seed
-):
+#: Where a function by hand stands, the code and the values that it is told with, and the right parts.
+BY_HAND = [
+    ("gh", _tanh_with(1, 1), "wrong_candidate_activation", [-0.575, 0, 0.575], "ifr"),
+    ("gh", _tanh_with(2, 0), "wrong_candidate_activation", [-0.873, -0.333, 0.574], "ifr"),
+    ("g", _tanh_with(1, 1), "wrong_candidate_activation", [-0.575, 0, 0.575], "ifor"),
+    ("h", _tanh_with(2, 0), "no_tanh_output", [-0.873, -0.333, 0.574], "ifgr"),
+    ("ifo", _sigmoid_with(np.e, 2), "wrong_gate_activation", [0.212, 0.333, 0.422], "gr"),
+    ("f", _sigmoid_with(10, 1), "wrong_gate_activation", [0.091, 0.5, 0.909], "igor"),
+]
+
+
+@pytest.mark.parametrize(("by_hand", "seed"), sampled_pairs(BY_HAND, range(20)))
+def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(read_off, by_hand, seed):
+    places, function, code, values, right = by_hand
     found = read_off(_made(places, function), seed=seed)
     (mistake,) = found.mistakes
     # A function of one gate is a factor in its sum where that says as much.

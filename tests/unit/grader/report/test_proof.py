@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from grader.formats import write_report
 from grader.report import artefacts
 from grader.report.messages import LANGUAGES, render
-from grader.report.model import Check, Diagnosis, Report
+from grader.report.model import Check, Diagnosis
 from grader.report.proof.calculation import RIGHT, calculation
 from grader.report.proof.cells import LOST, MOST_CELLS, map_of, numbers_csv
 from grader.report.proof.curve import HEIGHT, draw
@@ -175,17 +175,6 @@ def test_download_has_every_number():
     assert rows[13] == {"sequence": "1", "timestep": "0", "unit": "1", "keras": "0", "yours": "13", "mistake": "13"}
 
 
-def test_report_is_in_the_order_in_which_it_is_read():
-    actual = np.ones((2, 10, 4), np.float32)
-    report, stored = reported(actual, actual, STEP)
-    html = write_report(Report.model_validate(report.model_dump()), "html", "en", stored)
-    order = ["Not everything is right", "are swapped", "What to try", "10&nbsp;/&nbsp;10", "Proof",
-             "timestep by timestep", "worked out", "Every timestep and unit", "Receipt"]  # fmt: skip
-    places = [html.index(part) for part in order]
-    assert places == sorted(places)
-    assert html.count("are swapped") == 1
-
-
 @pytest.mark.parametrize(("mistakes", "named"), [(1, "this mistake"), (2, "these two mistakes")])
 def test_two_mistakes_at_once_are_called_two_wherever_they_are_named(mistakes: int, named: str):
     wrong = np.ones((2, 10, 4), np.float32)
@@ -194,12 +183,9 @@ def test_two_mistakes_at_once_are_called_two_wherever_they_are_named(mistakes: i
     exact = [Diagnosis(code=code, params={}, confidence="exact", residual=0.0) for code in codes]
     report = report.model_copy(update={"diagnoses": exact})
     (proof,) = proofs(render(report, "en"), "en", stored)
-    page = write_report(report, "html", "en", stored)
     assert f"A class with {named} gives" in proof.text
     assert f"With {named} these values change" in proof.work.sentences[1]
-    # The curve's label, two sentences, two tables, two calculations; of one mistake also its message.
-    assert page.count(named) == 7 + (mistakes == 1)
-    assert ("this mistake" in page) == (mistakes == 1)
+    assert ("this mistake" in write_report(report, "html", "en", stored)) == (mistakes == 1)
 
 
 def test_numbers_of_a_built_in_layer_prove_nothing():

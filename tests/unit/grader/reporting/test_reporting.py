@@ -127,20 +127,12 @@ UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
 @pytest.mark.parametrize(
     ("source", "skipped", "lost", "is_told"),
     [
-        (USES_CELL, [UNREADABLE], [], True),
-        (USES_CELL, [], [], False),
-        ("class LSTMCell:\n    pass\n" + USES_CELL, [UNREADABLE], [], False),
-        ("from cells import LSTMCell\n" + USES_CELL, [], ["LSTMCell"], True),
-        ("from cells import *\n" + USES_CELL, [], ["*"], True),
-        (USES_CELL.replace("LSTMCell", "Cell"), [UNREADABLE], [], False),
-    ],
-    ids=[
-        "its cell cannot be read",
-        "the class alone",
-        "another cell cannot be read",
-        "not there",
-        "a module that is not there",
-        "a cell of its own",
+        pytest.param(USES_CELL, [UNREADABLE], [], True, id="its cell cannot be read"),
+        pytest.param(USES_CELL, [], [], False, id="the class alone"),
+        pytest.param("class LSTMCell:\n    pass\n" + USES_CELL, [UNREADABLE], [], False, id="another cell"),
+        pytest.param("from cells import LSTMCell\n" + USES_CELL, [], ["LSTMCell"], True, id="not there"),
+        pytest.param("from cells import *\n" + USES_CELL, [], ["*"], True, id="a module that is not there"),
+        pytest.param(USES_CELL.replace("LSTMCell", "Cell"), [UNREADABLE], [], False, id="a cell of its own"),
     ],
 )
 def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, report_on, source, skipped, lost, is_told):

@@ -31,10 +31,11 @@ def test_runs_get_their_own_limits_while_the_budget_lasts_and_then_what_is_left(
     assert granted == [(20, 60.0), (20, 60.0), (20, 60.0), (6, 30.0)]
 
 
-def test_a_run_that_ends_for_want_of_budget_says_so_and_no_other_follows():
-    first, second = (Outcome(result=b"", killed_for="cpu", cpu_seconds=seconds, wall_seconds=9.0) for seconds in (8, 3))
+@pytest.mark.parametrize("limit", ["cpu", "wall"])
+def test_a_run_that_ends_for_want_of_budget_says_so_and_no_other_follows(limit):
+    first, second = (Outcome(result=b"", killed_for=limit, cpu_seconds=seconds, wall_seconds=9.0) for seconds in (8, 3))
     box, inner = _box(first, second, budget=Use(10.0, 100.0))
-    assert box.run(Kind.KERAS3, b"", Limits(cpu_seconds=8)).killed_for == "cpu"
+    assert box.run(Kind.KERAS3, b"", Limits(cpu_seconds=8)).killed_for == limit
     ended = box.run(Kind.KERAS3, b"", Limits(cpu_seconds=8))
     assert (ended.killed_for, ended.earlier) == ("budget", Use(8.0, 9.0))
     nothing_left = box.run(Kind.KERAS3, b"", Limits(cpu_seconds=8))
