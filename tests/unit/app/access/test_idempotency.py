@@ -61,3 +61,20 @@ async def test_a_key_is_its_senders_own(service: Service, owner: Browser) -> Non
     async with service.client("of-a-teacher") as teacher:
         hooks = [await send(client, "webhooks", CREATIONS["webhooks"][0]) for client in (owner, teacher)]
     assert len({answer.json()["id"] for answer in hooks}) == 2
+
+
+async def test_upload_that_is_sent_again_hands_in_once(service: Service, owner: Browser) -> None:
+    key = {"Idempotency-Key": "first-try"}
+    answers = await asyncio.gather(*(owner.post(SUBMISSIONS, headers=key, **upload()) for _ in range(5)))
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    for field, value in {
+        "content": b"other", "filename": "a.py", "student": "petrov", "assignment": "lstm-notebook",
+    }.items():  # fmt: skip
+        other = await owner.post(SUBMISSIONS, headers=key, **upload(**{field: value}))
+        assert_problem(other, 422, "idempotency-key-reused")
+    assert (await owner.post(SUBMISSIONS, headers={"Idempotency-Key": "a b"}, **upload())).status_code == 422
+    assert await count(owner, "submissions") == 1
+    await service.add_token("another")
+    async with service.client("another") as client:
+        assert (await client.post(SUBMISSIONS, headers=key, **upload())).json()["attempt"] == 2

@@ -67,8 +67,12 @@ async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(gra
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.0
     async with graded.client("teacher") as teacher, graded.client("of-petrov") as petrov:
-        place = await place_of(graded)
-        await teacher.post(f"{place}/adjustments", json={"value": 55.5, "reason": "x"})
+        for student in ("ivanov", "petrov"):
+            place = await place_of(graded, student)
+            adjusted = await teacher.post(f"{place}/adjustments", json={"value": 55.5, "reason": "x"})
+        # Petrov has handed in nothing yet.
+        assert [each[-1] for each in await lines(graded, missing="zero")] == ["lstm-layer", "3.88", "3.88"]
+        assert (await teacher.delete(f"{place}/adjustments/{adjusted.json()['id']}")).is_success
         await submit(petrov, student="petrov")
     assert [each[-1] for each in await lines(graded)] == ["lstm-layer", "3.88", "7"]
     async with graded.services.database.write() as session:

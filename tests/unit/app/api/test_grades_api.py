@@ -198,12 +198,18 @@ async def test_comment_is_made_once_by_an_assistant_and_read_by_the_student(grad
         async with graded.client("of-ivanov") as ivanov:
             assert [each["text"] for each in (await own(ivanov))["comments"]] == ["Well done."]
             assert (await ivanov.get(comments)).status_code == 403
+        async with graded.client() as owner:
+            agreed = (await owner.post(comments, json={"text": "Well done."})).json()
+        assert (agreed["id"] != comment["id"], agreed["text"]) == (True, "Well done.")
+        assert (await teacher.delete(f"{comments}/{agreed['id']}")).status_code == 204
         assert (await teacher.delete(f"{comments}/{comment['id']}")).status_code == 204
         assert_problem(await teacher.delete(f"{comments}/{comment['id']}"), 404, "comment-not-found")
         stray = {"text": "x", "submission": "0" * 26}
         assert_problem(await teacher.post(comments, json=stray), 404, "submission-not-found")
     assert [(each.before, each.after) for each in await logged(graded)] == [
         ({}, {"comment": comment["id"]}),
+        ({}, {"comment": agreed["id"]}),
+        ({"comment": agreed["id"]}, {}),
         ({"comment": comment["id"]}, {}),
     ]
 

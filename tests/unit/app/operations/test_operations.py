@@ -209,6 +209,8 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     done = await metrics(service)
     assert done["lstm_grader_submissions", "running"] == done["lstm_grader_queue_age_seconds",] == 0
     assert done["lstm_grader_grade_seconds_count", "total"] == 3
+    # Grades of more than ten seconds are told apart.
+    assert done["lstm_grader_grade_seconds_bucket", "60.0", "total"] == 3
 
 
 async def test_every_counter_is_there_before_its_first_case(

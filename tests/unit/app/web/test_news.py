@@ -65,20 +65,21 @@ async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_wa
             (f"{work}/comments", {"text": "A nice plot.", "submission": first}),
             (f"{work}/adjustments", {"delta": 4.0, "reason": "replaced"}),
             (f"{work}/adjustments", {"delta": 5.0, "reason": "a plot"}),
+            (f"{work.replace('layer', 'notebook')}/adjustments", {"value": 5.0, "reason": "a plot"}),
             (f"{SUBMISSIONS}/{held}/decision", {"decision": "accepted", "reason": "We talked."}),
             (f"{SUBMISSIONS}/{other}/decision", {"decision": "rejected", "reason": "We talked."}),
         ):
             assert (await owner.post(address, json=body)).is_success, address
         assert (await owner.put(f"{work}/extension", json={"more_attempts": 1, "reason": "ill"})).is_success
         for address in (PAGE, ATTEMPTS, f"/submissions/{first}", f"{PAGE}-gone"):
-            assert counted(await laptop.get(address)) == "8 new", address
+            assert counted(await laptop.get(address)) == "9 new", address
         shown = await phone.get("/")
         assert counted(shown) is None
         words = [
             "You have more time or more attempts",
             "Your teacher looked at attempt 3, and it does not count",
             "Your teacher looked at attempt 2, and it counts",
-            "Your teacher adjusted your grade",
+            *["Your teacher adjusted your grade"] * 2,
             "Your teacher commented on your work",
             "Your teacher commented on your work",
             "Your teacher answered about attempt 1",

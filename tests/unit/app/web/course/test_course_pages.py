@@ -62,13 +62,15 @@ async def test_address_says_what_the_table_shows_and_nonsense_is_left_out(
     assert view_of(QueryParams(query), uses) == expected
 
 
-async def test_course_without_students_says_what_to_do(browser: Browser) -> None:
+async def test_course_without_students_says_what_to_do(owner: Browser, browser: Browser) -> None:
+    await owner.patch(f"/api/v1{HERE}/assignments/lstm-layer", json={"title": "Week 3"})
     assert "Connect a course of a platform" in (await browser.get(f"{HERE}/lms")).text
     page = (await browser.get(HERE)).text
     overview = (await browser.get(f"{HERE}/assignments/lstm-layer/overview")).text
     assert "There are no students yet" in page
     assert f'href="{HERE}/roster"' in page
     assert "Nobody has handed in yet" in overview
+    assert "Week 3" in overview
 
 
 @pytest.mark.parametrize("page", ["start", "assignments/lstm-layer", "assignments/lstm-layer/attempts"])

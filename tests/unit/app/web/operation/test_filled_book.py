@@ -45,6 +45,7 @@ async def course(service: Service, owner: Browser) -> Service:
         {"external_id": "ivanov", "name": "Ivan Ivanov"},
         {"external_id": "17", "name": "Pyotr Sidorov"},
         {"external_id": "absent", "name": "Somebody Else"},
+        {"external_id": "idle", "name": "Nobody Yet"},
     ):
         assert (await owner.post(f"/api/v1{HERE}/members", json=student)).is_success
     for student in ("anna", "ivanov", "absent"):
