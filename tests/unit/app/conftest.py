@@ -50,7 +50,7 @@ from reference import name_of
 from tests.waiting import SECONDS, Clock, until
 
 OWNER_TOKEN = "token-of-the-owner"
-OTHER_COURSE = "c" * 26
+OTHER = "c" * 26
 #: A client that asks the API, or opens pages.
 Browser = httpx.AsyncClient
 Client = TypeVar("Client", bound=Browser)
@@ -430,6 +430,14 @@ async def browser(service: Service) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def anna(service: Service) -> AsyncIterator[Browser]:
+    """The browser of a student, who is signed in by a token of the own."""
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser:
+        yield browser
+
+
+@pytest.fixture
 async def visitor(service: Service) -> AsyncIterator[Browser]:
     """The browser of somebody who is not signed in."""
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as browser:
@@ -447,10 +455,10 @@ async def nobody(service: Service) -> AsyncIterator[Browser]:
 async def two(service: Service) -> AsyncIterator[Service]:
     """The default course, and another one that uses one assignment."""
     async with service.services.database.write() as session:
-        session.add(Course(id=OTHER_COURSE, title="Сети", language="ru", time_zone="Europe/Moscow"))
+        session.add(Course(id=OTHER, title="Сети", language="ru", time_zone="Europe/Moscow"))
         await session.flush()
-        session.add(CourseAssignment(course_id=OTHER_COURSE, assignment_id="lstm-layer", rules={}))
-    for course, name in ((DEFAULT_COURSE, "here"), (OTHER_COURSE, "there")):
+        session.add(CourseAssignment(course_id=OTHER, assignment_id="lstm-layer", rules={}))
+    for course, name in ((DEFAULT_COURSE, "here"), (OTHER, "there")):
         await service.add_token(f"script-{name}", course_id=course)
         await service.add_token(f"teacher-{name}", Role.TEACHER, course_id=course)
         await service.add_token(f"ivanov-{name}", student="ivanov", course_id=course)

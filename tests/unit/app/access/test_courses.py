@@ -6,14 +6,12 @@ from app.courses import members
 from app.courses.assignments import in_course
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id
 from grader import load_assignments
-from tests.unit.app.calls import SUBMISSIONS
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
-from tests.unit.app.two_courses import OTHER, get, submit
-from tests.waiting import until
+from tests.unit.app.calls import SUBMISSIONS, get, submit_by
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
 
 
 async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service) -> None:
-    answers = [await submit(two, token) for token in ("script-here", "script-there", "script-there")]
+    answers = [await submit_by(two, token) for token in ("script-here", "script-there", "script-there")]
     assert [(each.json()["course"], each.json()["attempt"]) for each in answers] == [
         (DEFAULT_COURSE, 1),
         (OTHER, 1),
@@ -26,17 +24,8 @@ async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service
     assert {member.confirmed_at for member in namesakes} == {None}
 
 
-async def test_turns_are_those_of_a_course(two: Service, grader: FakeGrader) -> None:
-    """A student who hands in for one course does not wait for a namesake in another."""
-    grader.released.clear()
-    await submit(two, "script-here", wait=0)
-    await submit(two, "script-there", wait=0)
-    await until(lambda: len(grader.began) == 2)
-    grader.released.set()
-
-
 async def test_naming_another_course_shows_nothing_of_it(two: Service) -> None:
-    here = (await submit(two, "script-here")).json()["links"]["self"]
+    here = (await submit_by(two, "script-here")).json()["links"]["self"]
     for token in ("script-there", "teacher-there", "ivanov-there"):
         async with two.client(token) as client:
             assert (await client.get(SUBMISSIONS)).json()["items"] == [], token
@@ -46,8 +35,8 @@ async def test_naming_another_course_shows_nothing_of_it(two: Service) -> None:
 
 
 async def test_statistics_and_regrades_are_those_of_a_course(two: Service) -> None:
-    ours = (await submit(two, "script-there")).json()["id"]
-    theirs = (await submit(two, "script-here")).json()["id"]
+    ours = (await submit_by(two, "script-there")).json()["id"]
+    theirs = (await submit_by(two, "script-here")).json()["id"]
     statistics = (await get(two, "teacher-there", "/api/v1/assignments/lstm-layer/statistics")).json()
     assert statistics["students"]["count"] == 1
     everybody = (await get(two, OWNER_TOKEN, "/api/v1/assignments/lstm-layer/statistics")).json()
@@ -82,7 +71,7 @@ async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) 
     assert token.membership_id == member.id
     async with two.client("teacher-there") as client:
         assert (await client.delete(f"/api/v1/tokens/{foreign}")).status_code == 404
-    assert (await submit(two, new["token"], "petrov")).json()["course"] == OTHER
+    assert (await submit_by(two, new["token"], "petrov")).json()["course"] == OTHER
 
 
 async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
@@ -90,7 +79,7 @@ async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
     for token in ("teacher-here", "teacher-there"):
         async with two.client(token) as client:
             hooks[token] = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/"})).json()
-    await submit(two, "script-there")
+    await submit_by(two, "script-there")
     for token, expected in (("teacher-here", 0), ("teacher-there", 1)):
         sent = await get(two, token, f"/api/v1/webhooks/{hooks[token]['id']}/deliveries")
         assert len(sent.json()["items"]) == expected
@@ -99,9 +88,9 @@ async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
 
 
 async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Service) -> None:
-    await submit(two, "script-here")
-    assert (await submit(two, OWNER_TOKEN, course=OTHER)).json()["course"] == OTHER
-    assert (await submit(two, OWNER_TOKEN)).json()["course"] == DEFAULT_COURSE
+    await submit_by(two, "script-here")
+    assert (await submit_by(two, OWNER_TOKEN, course=OTHER)).json()["course"] == OTHER
+    assert (await submit_by(two, OWNER_TOKEN)).json()["course"] == DEFAULT_COURSE
     for params, expected in (({}, 3), ({"course": OTHER}, 1), ({"course": DEFAULT_COURSE}, 2)):
         assert len((await get(two, OWNER_TOKEN, SUBMISSIONS, **params)).json()["items"]) == expected
     for nonsense in (new_id(), "x", "\x00"):
@@ -110,9 +99,9 @@ async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Ser
 
 
 async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Service) -> None:
-    refused = await submit(two, "script-there", assignment="lstm-notebook")
+    refused = await submit_by(two, "script-there", assignment="lstm-notebook")
     assert (refused.status_code, refused.json()["known"]) == (422, ["lstm-layer"])
-    assert (await submit(two, "script-here", assignment="lstm-notebook")).status_code == 200
+    assert (await submit_by(two, "script-here", assignment="lstm-notebook")).status_code == 200
     listed = (await get(two, "teacher-there", "/api/v1/assignments")).json()["items"]
     assert [each["id"] for each in listed] == ["lstm-layer"]
     for path in ("lstm-notebook", "lstm-notebook/statistics"):
@@ -127,20 +116,6 @@ async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Ser
     async with two.services.database.read() as session:
         count = select(func.count()).select_from(Submission).where(Submission.course_id == OTHER)
         assert await session.scalar(count) == 0
-
-
-async def test_student_is_deleted_from_one_course(two: Service) -> None:
-    for token in ("script-here", "script-there"):
-        await submit(two, token)
-    async with two.client() as client:
-        for count in (1, 0):
-            deleted = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
-            assert deleted.json() == {"submissions": count, "reports": count, "tokens": count}
-    async with two.services.database.read() as session:
-        assert (await session.scalars(select(Submission.course_id))).all() == [DEFAULT_COURSE]
-        assert (await session.scalars(select(Membership.course_id))).all() == [DEFAULT_COURSE]
-    assert (await get(two, "ivanov-there", SUBMISSIONS)).status_code == 401
-    assert len((await get(two, "ivanov-here", SUBMISSIONS)).json()["items"]) == 1
 
 
 def test_course_overrides_what_it_names_and_leaves_the_digest() -> None:

@@ -14,8 +14,7 @@ from app.settings import Settings
 from app.storage.models import BatchFile, LtiContext, LtiLink, LtiSelection, Membership, new_id, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_pages import FORMS, stored
-from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.two_courses import OTHER
+from tests.unit.app.conftest import OTHER, Service, form_secret
 
 HERE = f"/courses/{OTHER}"
 #: Names of things that the course has, too.

@@ -17,8 +17,8 @@ from app.web import manage
 from app.web.operation import batch, grade_book, regrades, status
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_rights import archive
+from tests.unit.app.calls import submit_by
 from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
-from tests.unit.app.two_courses import submit
 
 NOWHERE = "z" * 26
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -74,7 +74,7 @@ def routes() -> Iterator[tuple[str, str, PageFor | FormFor]]:
 async def a_course(service: Service) -> dict[str, str]:
     """Add something for every page of the course Default, with a held attempt and a second one; return the ids."""
     values = await of_somebody_else(service)
-    other = (await submit(service, "first")).json()["id"]
+    other = (await submit_by(service, "first")).json()["id"]
     async with service.services.database.write() as session:
         (await session.get_one(Submission, values["submission_id"])).held_at = utc_now()
         (await session.get_one(Comment, values["comment_id"])).made_by = "test"  # As all tokens of these tests.

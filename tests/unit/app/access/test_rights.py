@@ -8,9 +8,8 @@ from app.access.rights import Right
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
-from tests.unit.app.calls import SUBMISSIONS, upload
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
-from tests.unit.app.two_courses import OTHER, submit
+from tests.unit.app.calls import SUBMISSIONS, submit_by, upload
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, form_secret
 
 #: Bodies of the requests that need one.
 BODIES: dict[str, Any] = {
@@ -131,8 +130,8 @@ async def test_changes_over_the_api_are_closed_to_staff_without_the_right(servic
 
 
 async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two: Service) -> None:
-    theirs = (await submit(two, "script-here", "petrov")).json()["id"]
-    own = (await submit(two, "script-there")).json()["id"]
+    theirs = (await submit_by(two, "script-here", "petrov")).json()["id"]
+    own = (await submit_by(two, "script-there")).json()["id"]
 
     async def change(**values: Any) -> str:
         async with two.services.database.write() as session:
@@ -141,7 +140,7 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
                 setattr(member, name, value)
             return member.person_id
 
-    other = (await submit(two, "script-there", "petrov")).json()["id"]
+    other = (await submit_by(two, "script-there", "petrov")).json()["id"]
     async with two.browser_of(await change()) as browser:
         for role, status in ((MemberRole.STUDENT, 404), (MemberRole.ASSISTANT, 200), (MemberRole.STUDENT, 404)):
             await change(role=role)
@@ -191,7 +190,7 @@ async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Se
                     assert answer.status_code == 403, f"{route}: {answer.status_code} {answer.text}"
                     refused.add(answer.json()["type"].rsplit(":")[-1])
         assert refused == ({"forbidden", "course-archived"} if token == "first" else {"course-archived"}), token
-        assert (await submit(service, token)).json()["type"].endswith(":course-archived"), token
+        assert (await submit_by(service, token)).json()["type"].endswith(":course-archived"), token
 
 
 async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service, owner: Browser) -> None:
@@ -208,21 +207,20 @@ async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Serv
         assert answer.status_code in (200, 201, 202, 204), f"{method} {path}: {answer.text}"
 
 
-async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Service) -> None:
-    there = (await submit(two, "script-there")).json()
+async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Service, owner: Browser) -> None:
+    there = (await submit_by(two, "script-there")).json()
     await archive(two)
-    async with two.client() as owner:
-        begun = await owner.post("/api/v1/regrades", json={"submissions": [there["id"]]})
-        assert begun.json()["total"] == 1
-        cancelled = await owner.post(f"{there['links']['self']}/cancel")
-        assert not cancelled.json().get("type", "").endswith(":course-archived")
-        token = await owner.post("/api/v1/tokens", json={"name": "x"}, params={"course": OTHER})
-        assert token.status_code == 201
-        assert (await owner.post("/api/v1/tokens", json={"name": "x"})).status_code == 403
+    begun = await owner.post("/api/v1/regrades", json={"submissions": [there["id"]]})
+    assert begun.json()["total"] == 1
+    cancelled = await owner.post(f"{there['links']['self']}/cancel")
+    assert not cancelled.json().get("type", "").endswith(":course-archived")
+    token = await owner.post("/api/v1/tokens", json={"name": "x"}, params={"course": OTHER})
+    assert token.status_code == 201
+    assert (await owner.post("/api/v1/tokens", json={"name": "x"})).status_code == 403
 
 
 async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(two: Service) -> None:
-    there = (await submit(two, "script-there")).json()
+    there = (await submit_by(two, "script-there")).json()
     await archive(two, OTHER)
     async with two.client() as client:
         for path, body in (("/cancel", None), ("/decision", BODIES["/api/v1/submissions/{submission_id}/decision"])):
@@ -230,9 +228,9 @@ async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(
             assert answer.json()["type"].endswith(":course-archived"), path
         begun = await client.post("/api/v1/regrades", json={"submissions": [there["id"]]})
         assert begun.json()["total"] == 0
-    assert (await submit(two, OWNER_TOKEN, course=OTHER)).json()["type"].endswith(":course-archived")
-    assert (await submit(two, OWNER_TOKEN)).status_code == 200
-    assert (await submit(two, OWNER_TOKEN, course=new_id())).status_code == 404
+    assert (await submit_by(two, OWNER_TOKEN, course=OTHER)).json()["type"].endswith(":course-archived")
+    assert (await submit_by(two, OWNER_TOKEN)).status_code == 200
+    assert (await submit_by(two, OWNER_TOKEN, course=new_id())).status_code == 404
 
 
 async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service: Service) -> None:
@@ -244,6 +242,6 @@ async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(ser
         assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
         other = await client.post(SUBMISSIONS, **upload(content=b"class LSTM: pass"))
         assert other.json()["type"].endswith(":idempotency-key-reused")
-    assert (await submit(service, "script", "newcomer")).json()["type"].endswith(":course-archived")
+    assert (await submit_by(service, "script", "newcomer")).json()["type"].endswith(":course-archived")
     async with service.services.database.read() as session:
         assert await members.find(session, [(DEFAULT_COURSE, "newcomer")]) == {}

@@ -8,8 +8,8 @@ from fastapi.routing import iter_route_contexts
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from app.web.student import assignment, conversation, home, submission
 from tests.unit.app.access.test_access import filled, without_ids
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-from tests.unit.app.two_courses import OTHER, submit
+from tests.unit.app.calls import submit_by
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
 
 BESIDE = "/submissions/{submission_id}/beside/{other_id}"
 #: The numbers and the pictures are those of a report that has them.
@@ -33,7 +33,7 @@ async def work(two: Service) -> tuple[Service, dict[str, str]]:
     for name, course in (("here", DEFAULT_COURSE), ("there", OTHER)):
         await two.add_token(f"assistant-{name}", Role.ASSISTANT, course_id=course)
         await two.add_token(f"petrov-{name}", student="petrov", course_id=course)
-    ids = [(await submit(two, "script-here", student)).json()["id"] for student in ("ivanov", "ivanov", "petrov")]
+    ids = [(await submit_by(two, "script-here", student)).json()["id"] for student in ("ivanov", "ivanov", "petrov")]
     named = {"submission_id": ids[0], "other_id": ids[1], "of_petrov": ids[2]}
     place = {"course_id": DEFAULT_COURSE, "assignment_id": "lstm-layer"}
     return two, {**named, **place, "token_id": new_id(), "form": "py", "name": "heat_map", "case_id": "exercise"}

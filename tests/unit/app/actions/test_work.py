@@ -1,4 +1,4 @@
-"""The bounds of requests about courses, a student's work and regrades. Pages have words for each of these faults."""
+"""The bounds of requests: of courses, a student's work, regrades, platforms. Pages have words for each fault."""
 
 from typing import Any
 
@@ -7,8 +7,10 @@ from pydantic import ValidationError
 
 from app.actions.courses import MakeCourse
 from app.actions.fields import ActionRequest
+from app.actions.platforms import AddDeployment
 from app.actions.regrades import BeginRegrade
 from app.actions.work import AdjustGrade, CommentOnWork, DecideAttempt, ExtendWork
+from app.storage.models import PLATFORM_ID_LENGTH, LtiDeployment
 
 ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 
@@ -34,6 +36,10 @@ ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
         (CommentOnWork, {"text": "x" * 2001}, "string_too_long"),
         (CommentOnWork, {"text": "a\0b"}, "nul"),
         (DecideAttempt, {"decision": "perhaps", "reason": "x"}, "enum"),
+        (AddDeployment, {"deployment": "d" * (PLATFORM_ID_LENGTH + 1)}, "string_too_long"),
+        (AddDeployment, {"deployment": ""}, "string_too_short"),
+        (AddDeployment, {"deployment": " "}, "name"),
+        (AddDeployment, {"deployment": "a\nb"}, "name"),
         (BeginRegrade, {}, "required"),
         (BeginRegrade, {"submissions": []}, "too_short"),
         (BeginRegrade, {"submissions": ["x"]}, "string_pattern_mismatch"),
@@ -52,3 +58,9 @@ def test_request_that_says_too_little_or_too_much_is_refused(
     with pytest.raises(ValidationError) as refused:
         model.model_validate(values)
     assert [each["type"] for each in refused.value.errors()] == [fault]
+
+
+def test_id_of_a_deployment_is_as_long_as_its_column() -> None:
+    longest = "d" * PLATFORM_ID_LENGTH
+    assert AddDeployment(deployment=longest).deployment == longest
+    assert LtiDeployment.__table__.c.deployment_id.type.length == PLATFORM_ID_LENGTH

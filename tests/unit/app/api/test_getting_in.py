@@ -13,8 +13,7 @@ from app.courses import members
 from app.mail.mailer import Mailer, MailServer
 from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Session
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service
-from tests.unit.app.two_courses import OTHER
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service
 
 ROSTER = "id;ФИО;Почта;Группа\nivanov;Иван Иванов;ivanov@hse.ru;201\npetrova;=Анна;petrova@hse.ru;\n"
 CSV = {"Content-Type": "text/csv"}

@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, HoldDecision, Membership, Person, Submission, utc_now
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat, book_file
-from tests.unit.app.api.test_grades_api import graded, member_of, place_of
+from tests.unit.app.api.test_grades_api import graded, member_of, place_of, teacher
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import Service
+from tests.unit.app.conftest import Browser, Service
 
-__all__ = ["graded"]
+__all__ = ["graded", "teacher"]
 
 BOOK = f"/api/v1/courses/{DEFAULT_COURSE}/grade-book"
 
@@ -63,10 +63,10 @@ async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded:
         assert_problem(await assistant.get(BOOK, params={"missing": "one"}), 422, "invalid-request")
 
 
-async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded: Service) -> None:
+async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded: Service, teacher: Browser) -> None:
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.0
-    async with graded.client("teacher") as teacher, graded.client("of-petrov") as petrov:
+    async with graded.client("of-petrov") as petrov:
         for student in ("ivanov", "petrov"):
             place = await place_of(graded, student)
             adjusted = await teacher.post(f"{place}/adjustments", json={"value": 55.5, "reason": "x"})
@@ -161,11 +161,10 @@ def test_workbook_holds_whatever_a_name_holds(texts: list[str]) -> None:
     assert {cell.data_type for cell in row} <= {"s", "n"}  # An empty cell is a number to openpyxl.
 
 
-async def test_two_assignments_of_one_title_have_two_columns(graded: Service) -> None:
+async def test_two_assignments_of_one_title_have_two_columns(graded: Service, teacher: Browser) -> None:
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().title = "LSTM"
         session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={}, title="LSTM"))
-    async with graded.client("teacher") as teacher:
-        answer = await teacher.get(BOOK, params={"format": "moodle"})
+    answer = await teacher.get(BOOK, params={"format": "moodle"})
     headings = next(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert {"LSTM (lstm-layer)", "LSTM (lstm-notebook)"} <= set(headings)

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, Membership, Token
-from tests.unit.app.calls import assert_problem
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
-from tests.unit.app.two_courses import OTHER, get, submit
+from app.storage.models import DEFAULT_COURSE, Identity, Membership, Role, Token
+from tests.unit.app.calls import assert_problem, get, submit_by
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, FakeGrader, Service
 from tests.waiting import until
 
 THERE = f"/api/v1/courses/{OTHER}/members"
@@ -84,7 +83,7 @@ async def test_list_is_filtered_and_paged(two: Service) -> None:
 
 
 async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) -> None:
-    handed_in = (await submit(two, "script-there")).json()
+    handed_in = (await submit_by(two, "script-there")).json()
     member = await member_of(two, "ivanov")
     other = await add(two, "petrov")
     problem = assert_problem(await patch(two, "teacher-there", member, external_id="petrov"), 409, "external-id-taken")
@@ -92,7 +91,7 @@ async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) ->
     answer = await patch(two, "teacher-there", member, external_id="i.ivanov", confirmed=True)
     assert (answer.json()["external_id"], answer.json()["confirmed_at"] is not None) == ("i.ivanov", True)
     assert (await get(two, "ivanov-there", handed_in["links"]["self"])).json()["student"] == "i.ivanov"
-    again = (await submit(two, "ivanov-there", student="i.ivanov")).json()
+    again = (await submit_by(two, "ivanov-there", student="i.ivanov")).json()
     assert (again["student"], again["attempt"]) == ("i.ivanov", 2)
     tokens = (await get(two, "teacher-there", "/api/v1/tokens")).json()["items"]
     assert "i.ivanov" in {each["student"] for each in tokens}
@@ -127,7 +126,7 @@ async def test_open_event_stream_ends_with_the_rights(two: Service, grader: Fake
     assistant = await add(two, "petrova", "assistant")
     await own_token(two, assistant, "of-petrova")
     grader.released.clear()
-    submission = (await submit(two, "script-there", wait=0)).json()["id"]
+    submission = (await submit_by(two, "script-there", wait=0)).json()["id"]
     await until(lambda: len(grader.began) == 1)
 
     async def watched() -> str:
@@ -156,12 +155,12 @@ async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> No
         assert removed.json()["removed_at"] is not None
         assert (await browser.get("/")).status_code == 401
     assert (await get(two, "ivanov-there", "/api/v1/submissions")).status_code == 401
-    assert_problem(await submit(two, "script-there"), 403, "member-removed")
+    assert_problem(await submit_by(two, "script-there"), 403, "member-removed")
     token = await post(two, "teacher-there", "/api/v1/tokens", {"name": "x", "student": "ivanov"})
     assert_problem(token, 403, "member-removed")
     back = await post(two, "teacher-there", f"{THERE}/{member}/restore")
     assert back.json()["removed_at"] is None
-    assert (await submit(two, "ivanov-there")).status_code == 200
+    assert (await submit_by(two, "ivanov-there")).status_code == 200
 
 
 async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None:
@@ -183,7 +182,7 @@ async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None
 
 
 async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> None:
-    own = (await submit(two, "ivanov-there")).json()["links"]["self"]
+    own = (await submit_by(two, "ivanov-there")).json()["links"]["self"]
     kept, other = await add(two, "roster-7", name="Иван"), await member_of(two, "ivanov")
     assistant = await add(two, "petrova", "assistant")
     refused = await post(two, "teacher-there", f"{THERE}/{kept}/join", {"member": assistant})
@@ -205,10 +204,55 @@ async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> N
 
 async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two: Service, grader: FakeGrader) -> None:
     grader.released.clear()
-    submission = (await submit(two, "ivanov-there", wait=0)).json()["links"]["self"]
+    submission = (await submit_by(two, "ivanov-there", wait=0)).json()["links"]["self"]
     await until(lambda: len(grader.began) == 1)
     waiting = asyncio.create_task(get(two, "ivanov-there", submission, wait=120))
     await until(lambda: bool(two.services.jobs._events))
     await post(two, "teacher-there", f"{THERE}/{await member_of(two, 'ivanov')}/remove")
     grader.released.set()
     assert_problem(await waiting, 401, "unauthorized")
+
+
+# Somebody who signs on by an address, which a teacher of one course must not turn into the own one.
+
+MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+OWN, OF_TEACHER = "ivanov@example.edu", "teacher@example.net"
+
+
+async def ivanov(service: Service, **values: Any) -> str:
+    """Add a student who signs on and is in one course; return the member's id."""
+    async with service.client() as admin:
+        body = {"external_id": "ivanov", "email": OWN, **values}
+        member = (await admin.post(MEMBERS, json=body)).json()
+    async with service.services.database.write() as session:
+        session.add(Identity(person_id=member["person"], issuer="https://id.example.edu", subject="1", email=OWN))
+    id: str = member["id"]
+    return id
+
+
+@pytest.mark.parametrize("email", [OWN, None])
+async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service: Service, email: str | None) -> None:
+    id = await ivanov(service, email=email)
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher:
+        answer = await teacher.patch(f"{MEMBERS}/{id}", json={"email": OF_TEACHER})
+        assert_problem(answer, 409, "person-shared")
+        assert (await teacher.patch(f"{MEMBERS}/{id}", json={"name": "Ivan"})).json()["name"] == "Ivan"
+        roster = f"id,name,email\nivanov,Иван,{OF_TEACHER}\n".encode()
+        (row,) = (await teacher.post(f"/api/v1/courses/{DEFAULT_COURSE}/roster", content=roster)).json()["rows"]
+        assert (row["outcome"], row["kept"]) == ("changed", ["email"])
+        member = (await teacher.get(f"{MEMBERS}/{id}")).json()
+    assert (member["name"], member["email"]) == ("Иван", email)
+
+
+async def test_join_leaves_the_address_of_somebody_who_signs_on(service: Service) -> None:
+    id = await ivanov(service, external_id="new-1")
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher:
+        entry = (
+            await teacher.post(MEMBERS, json={"external_id": "ivanov", "email": OF_TEACHER, "name": "Иван"})
+        ).json()
+        joined = await teacher.post(f"{MEMBERS}/{entry['id']}/join", json={"member": id})
+        assert joined.json()["signs_on"] is True
+        kept = (await teacher.get(f"{MEMBERS}/{entry['id']}")).json()
+    assert (kept["name"], kept["email"]) == ("Иван", OWN)

@@ -87,6 +87,8 @@ async def test_only_what_waits_for_its_first_report_is_cancelled(owner: Browser,
     bodies = [await submit(owner, wait=0, student=f"s{number}") for number in range(3)]
     await until(lambda: len(grader.began) == 2)
     await submit(owner, wait=0, student="last")
+    places = [(await owner.get(body["links"]["self"])).json() for body in bodies]
+    assert [(each["job_status"], each["position"]) for each in places] == [*[("running", None)] * 2, ("queued", 1)]
     running_one, _, queued = (f"{body['links']['self']}/cancel" for body in bodies)
     problem = assert_problem(await owner.post(running_one), 409, "not-cancellable")
     assert problem["job_status"] == "running"

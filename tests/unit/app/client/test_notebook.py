@@ -276,10 +276,35 @@ def test_the_second_time_needs_no_code_but_an_ended_token_does(service: Written,
     assert len(set(keys)) == 4
 
 
-def test_service_s_words_say_why_it_refuses(service: Written, run: Run) -> None:
-    closed = {"title": "Closed", "detail": "It was open until Monday."}
-    service.will((201, RULES), (403, closed))
-    assert run() == "Closed\nIt was open until Monday.\n"
+BUSY = {"title": "Busy", "detail": "Try again later."}
+CLOSED = {"title": "Closed", "detail": "It was open until Monday."}
+WAIT = {"title": "Too soon", "detail": "Wait an hour."}
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([(201, RULES), (403, CLOSED)], "Closed\nIt was open until Monday.\n"),
+        ([(201, {**RULES, "assignment": "lstm-notebook"})], "belongs to the assignment lstm-notebook"),
+        ([(503, BUSY)], "Busy\nTry again later.\n"),
+        ([(201, RULES), (429, WAIT, {"Retry-After": "3600"})], "Wait an hour."),
+    ],
+    ids=["closed", "a code of another assignment", "a code is sent once, for it may have arrived", "a wait too long"],
+)
+def test_service_s_words_say_why_it_refuses(
+    service: Written,
+    run: Run,
+    pauses: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[Any],
+    words: str,
+) -> None:
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 2)
+    service.will(*answers)
+    shown = run()
+    assert words in shown
+    assert "twice" not in shown
+    assert (len(service.asked), pauses) == (len(answers), [])
 
 
 def test_wrong_code_is_refused_and_asked_for_again_the_next_time(service: Written, run: Run, codes: list[str]) -> None:
@@ -287,13 +312,6 @@ def test_wrong_code_is_refused_and_asked_for_again_the_next_time(service: Writte
     assert run() == "This code does not work\nMake a new one.\n"
     assert "45.5 of 100" in run()
     assert len(codes) == 2
-
-
-def test_code_is_sent_once_for_it_may_have_arrived(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 2)
-    service.will((503, {"title": "Busy", "detail": "Try again later."}))
-    assert run() == "Busy\nTry again later.\n"
-    assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -314,23 +332,10 @@ def test_without_a_code_nothing_is_sent(
     assert service.asked == []
 
 
-def test_code_of_another_assignment_is_of_no_use(service: Written, run: Run) -> None:
-    service.will((201, {**RULES, "assignment": "lstm-notebook"}))
-    assert "belongs to the assignment lstm-notebook" in run()
-
-
 def test_it_waits_as_long_as_it_is_told(service: Written, run: Run, pauses: list[float]) -> None:
     service.will((201, RULES), (429, {}, {"Retry-After": "37"}), (503, {}, {"Retry-After": "10"}), GRADED)
     assert "45.5 of 100" in run()
     assert pauses == [37, 10]
-
-
-def test_wait_that_is_too_long_is_left_to_the_student(service: Written, run: Run, pauses: list[float]) -> None:
-    service.will((201, RULES), (429, {"title": "Too soon", "detail": "Wait an hour."}, {"Retry-After": "3600"}))
-    shown = run()
-    assert "Wait an hour." in shown
-    assert "twice" not in shown
-    assert pauses == []
 
 
 def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written, run: Run) -> None:

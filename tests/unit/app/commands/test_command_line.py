@@ -1,4 +1,4 @@
-"""Commands refuse arguments and settings that cannot be in one sentence, with exit code 2 and no traceback."""
+"""Commands refuse what cannot be in one sentence, with exit code 2 and no traceback; courses from a shell."""
 
 import asyncio
 import re
@@ -13,6 +13,7 @@ from app.access import tokens
 from app.cli import cli
 from app.settings import SECRETS
 from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,10 @@ LONG = "a" * 300
         ("tokens create x --role teacher --student y", "lstm-grader: a student's own token has the role submitter"),
         (f"tokens create {LONG}", "at most 200 characters"),
         ("tokens revoke nothing", "There is no such token"),
+        ("tokens create x --course x", "there is no course 'x'"),
+        ("courses create x --time-zone Mars", "time_zone: expected a name of the IANA"),
+        ("courses archive x", "there is no course 'x'"),
+        ("courses delete x", "there is no course 'x'"),
         ("people export \udcff --output x", "is not text in UTF-8"),
         ("people delete a\tb --yes", "nobody is 'a\\tb'"),
         ("people export ivanov --output x", "nobody is 'ivanov'; expected an id"),
@@ -190,3 +195,37 @@ def test_help_fits_a_screen_with_a_line_for_each_command() -> None:
     assert len(lines) <= 40
     rows = [line.strip("│ ").split("  ")[0] for line in lines if line.startswith("│ ")]
     assert rows == ["--version", "--help", *(name for name in rows[2:] if re.fullmatch("[a-z-]+", name))]
+
+
+def output_of(*arguments: str) -> str:
+    ended = run(*arguments)
+    assert ended.exit_code == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def course(folder: Path) -> str:
+    return output_of("courses", "create", "Сети", "--language", "ru", "--time-zone", "Europe/Moscow")
+
+
+def test_course_is_made_copied_archived_reopened_and_deleted(course: str) -> None:
+    assert output_of("courses", "list").split("\n")[0] == f"{course}  open      Сети"
+    output_of("tokens", "create", "Moodle", "--course", course)
+    assert output_of("tokens", "list").split("\n")[0].endswith("Moodle  [Сети]")
+    copy = output_of("courses", "copy", course, "--title", "Сети, весна", "--shift-days", "182")
+    assert output_of("courses", "archive", course) == f"{course}  archived  Сети"
+    assert_sentence(run("tokens", "create", "x", "--course", course), "The course is archived")
+    assert output_of("courses", "archive", course, "--reopen") == f"{course}  open      Сети"
+    assert_sentence(run("courses", "delete", copy), "the course Сети, весна is not archived", "--yes")
+    assert output_of("courses", "delete", copy, "--yes") == "submissions: 0, members: 0, people: 0"
+    assert copy not in output_of("courses", "list")
+
+
+def test_mistake_in_an_assignment_file_stops_only_the_commands_that_need_one(
+    course: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "folder" / "week3.toml").write_text("id = ")
+    monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", str(folder / "folder"))
+    assert output_of("courses", "archive", course) == f"{course}  archived  Сети"
+    assert_sentence(run("courses", "copy", DEFAULT_COURSE, "--title", "x"), "week3.toml is not valid TOML")
+    assert len(output_of("courses", "list").splitlines()) == 2

@@ -15,8 +15,7 @@ from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from tests.platforms import DEPLOYMENT, REGISTRATION, FakePlatform
-from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
-from tests.unit.app.commands.test_courses_command_line import output_of
+from tests.unit.app.commands.test_command_line import assert_sentence, folder, output_of, owned, run
 
 __all__ = ["folder", "owned"]
 

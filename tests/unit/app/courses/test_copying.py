@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,23 +13,6 @@ BERLIN = "Europe/Berlin"
 IN_FILE = Deadline.model_validate(
     {"due": "2026-10-01T21:59:00Z", "closes": "2026-10-08T21:59:00Z", "late_percent_per_day": 10}
 )
-
-
-@pytest.mark.parametrize(
-    ("due", "days", "expected"),
-    [
-        # 23:59 in summer stays 23:59 in winter, and the other way round.
-        ("2026-10-01T21:59:00Z", 60, "2026-11-30T22:59:00Z"),
-        ("2026-11-30T22:59:00Z", -60, "2026-10-01T21:59:00Z"),
-        ("2026-10-01T21:59:00Z", 0, "2026-10-01T21:59:00Z"),
-    ],
-)
-def test_moved_date_keeps_its_hour_across_summer_time(due: str, days: int, expected: str) -> None:
-    assert move_dates({"due": due, "closes": None, "limit": 3}, days, BERLIN) == {
-        "due": expected,
-        "closes": None,
-        "limit": 3,
-    }
 
 
 @given(

@@ -70,26 +70,21 @@ async def test_person_signs_in_while_userinfo_is_away(issuer: Issuer, fake: Fake
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
-@pytest.mark.parametrize("verified", ["true", 1, None, False])
-async def test_only_true_means_that_an_address_is_verified(issuer: Issuer, fake: FakeIssuer, verified: object) -> None:
-    fake.person["email_verified"] = verified
-    assert not (await sign_in(issuer, fake)).email_verified
-
-
-@pytest.mark.parametrize("email", ["", "a@b, c@d", 5, ["a@b.c"]])
-async def test_address_that_is_none_is_left_out(issuer: Issuer, fake: FakeIssuer, email: object) -> None:
-    fake.person["email"] = email
-    assert (await sign_in(issuer, fake)).email is None
-
-
 @pytest.mark.parametrize(
-    ("name", "shown"), [("Иван\r\n\x1b[31mИванов", "Иван [31mИванов"), ("\u202e", None), (7, None)]
+    ("claim", "value", "shown"),
+    [
+        *(("email_verified", value, False) for value in ("true", 1, None, False)),
+        *(("email", value, None) for value in ("", "a@b, c@d", 5, ["a@b.c"])),
+        *(("name", value, None) for value in ("\u202e", 7)),
+        ("name", "Иван\r\n\x1b[31mИванов", "Иван [31mИванов"),
+    ],
 )
-async def test_name_is_shown_without_characters_that_do_not_print(
-    issuer: Issuer, fake: FakeIssuer, name: object, shown: str | None
+async def test_only_what_a_claim_may_be_is_believed_of_a_person(
+    issuer: Issuer, fake: FakeIssuer, claim: str, value: object, shown: object
 ) -> None:
-    fake.person["name"] = name
-    assert (await sign_in(issuer, fake)).name == shown
+    """True alone means verified; an address that is none is left out; a name shows no character that does not print."""
+    fake.person[claim] = value
+    assert getattr(await sign_in(issuer, fake), claim) == shown
 
 
 def from_now(seconds: int) -> Callable[[], int]:

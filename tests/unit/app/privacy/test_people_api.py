@@ -1,4 +1,4 @@
-"""People over the API: exported and deleted by an admin, exported by a member for themself."""
+"""People over the API: exported, deleted and merged by an admin, exported by a member for themself."""
 
 import io
 import json
@@ -11,8 +11,7 @@ from app.services import ARCHIVES_PER_MINUTE
 from app.storage.models import DEFAULT_COURSE, Person, Role, new_id, utc_now
 from grader.report.model import Advisory
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students, submit
-from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
-from tests.unit.app.two_courses import OTHER
+from tests.unit.app.conftest import OTHER, Browser, FakeGrader, Service, form_secret
 
 PEOPLE, ME = "/api/v1/people", "/api/v1/me/export"
 ADVISORY = Advisory(code="plagiarism", params={})
@@ -111,19 +110,18 @@ async def test_teacher_downloads_a_course_from_its_page_or_by_the_api_and_the_lo
         assert (await teacher.get(f"{SUBMISSIONS}/{id}")).is_success
 
 
-async def test_member_is_deleted_by_id_in_its_course_only(two: Service) -> None:
-    async with two.client() as owner:
-        await submit(owner)
-        members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
-        member = next(each for each in (await owner.get(members)).json()["items"] if each["external_id"] == "ivanov")
-        elsewhere = f"/api/v1/courses/{OTHER}/members/{member['id']}"
-        assert (await owner.delete(elsewhere)).json()["submissions"] == 0
-        assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 1
-        assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 0
+async def test_member_is_deleted_by_id_in_its_course_only(two: Service, owner: Browser) -> None:
+    await submit(owner)
+    members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+    member = next(each for each in (await owner.get(members)).json()["items"] if each["external_id"] == "ivanov")
+    elsewhere = f"/api/v1/courses/{OTHER}/members/{member['id']}"
+    assert (await owner.delete(elsewhere)).json()["submissions"] == 0
+    assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 1
+    assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 0
 
 
-async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two: Service) -> None:
-    async with two.client() as owner, two.client("script-there") as script:
+async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two: Service, owner: Browser) -> None:
+    async with two.client("script-there") as script:
         await submit(script)
         await submit(owner)
         there = f"/api/v1/courses/{OTHER}"
@@ -166,3 +164,25 @@ async def test_admin_detaches_an_account_that_has_a_strangers_entry(service: Ser
     async with service.services.database.write() as session:
         again = await identities.sign_in(session, stranger, {"example.edu"})
         assert again.id != entry.person_id
+
+
+async def test_admin_merges_two_people_and_takes_them_apart(two: Service, owner: Browser) -> None:
+
+    async def member(course: str) -> dict[str, str]:
+        listed = (await owner.get(f"/api/v1/courses/{course}/members")).json()["items"]
+        return next(each for each in listed if each["external_id"] == "ivanov")
+
+    here, there = await member(DEFAULT_COURSE), await member(OTHER)
+    address = f"{PEOPLE}/{here['person']}/merge"
+    answer = await owner.post(address, json={"person": there["person"]})
+    merge = answer.json()
+    assert (answer.status_code, merge["kept"], merge["merged"]) == (201, here["person"], there["person"])
+    assert (merge["members"], merge["identities"], merge["undone_at"]) == ([there["id"]], 0, None)
+    assert (await member(OTHER))["person"] == here["person"]
+    assert (await owner.post(address, json={"person": there["person"]})).json() == merge
+    assert (await owner.get(f"{PEOPLE}/merges")).json() == {"items": [merge], "next_cursor": None}
+
+    undo = f"{PEOPLE}/merges/{merge['id']}/undo"
+    assert (await owner.post(undo)).json()["undone_at"] is not None
+    assert (await member(OTHER))["person"] == there["person"]
+    assert_problem(await owner.post(undo), 409, "join-undone")

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
 from grader import Report
 from grader.report.model import HELD, Advisory
+from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
 from tests.unit.app.conftest import Browser, FakeGrader, Service
 
@@ -114,9 +115,7 @@ async def test_a_regrade_neither_releases_nor_tells(service: Service, owner: Bro
     await _with_webhook(service)
     body = await submit(owner)
     grader.change = lambda report: report
-    regrade = (await owner.post("/api/v1/regrades", json={"all": True})).json()
-    while (progress := (await owner.get(regrade["link"])).json())["done"] < progress["total"]:
-        await owner.get(body["links"]["self"], params={"wait": 1})
+    await regraded(owner, all=True)
     assert (await owner.get(body["links"]["self"])).json()["held"]
     assert await _told(service) == 0
 

@@ -54,9 +54,7 @@ async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_wa
     async with service.browser("of-anna") as phone, service.browser("of-anna") as laptop:
         assert (counted(await phone.get(PAGE)), listed(await phone.get("/"))) == (None, [])
         grader.statuses = [Status.FAILED]
-        regrade = (await owner.post("/api/v1/regrades", json={"submissions": [first]})).json()
-        await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 60})
-        assert (await owner.get(f"/api/v1/regrades/{regrade['id']}")).json()["changed"] == 1
+        assert (await regraded(owner, submissions=[first]))["changed"] == 1
         asked = (await owner.post(f"{SUBMISSIONS}/{first}/reviews", json={"text": "Why?"})).json()
         assert counted(await phone.get(PAGE)) == "1 new"
         for address, body in (
@@ -155,20 +153,11 @@ async def test_regrade_that_changes_no_points_is_no_news_and_a_preview_is_none_b
 ) -> None:
     first = await hand_in(service, "anna")
     await service.add_token("of-anna", student="anna")
-
-    async def regrade(mode: str) -> str:
-        id = (await owner.post("/api/v1/regrades", json={"submissions": [first], "preview": mode == "preview"})).json()[
-            "id"
-        ]
-        while (await owner.get(f"/api/v1/regrades/{id}")).json()["done"] == 0:
-            await owner.get(f"{SUBMISSIONS}/{first}", params={"wait": 1})
-        return str(id)
-
     async with service.browser("of-anna") as anna:
-        await regrade("real")
+        await regraded(owner, submissions=[first])
         assert counted(await anna.get(PAGE)) is None
         grader.statuses = [Status.FAILED]
-        preview = await regrade("preview")
+        preview = await regraded(owner, submissions=[first], preview=True)
         assert counted(await anna.get(PAGE)) is None
-        assert (await owner.post(f"/api/v1/regrades/{preview}/apply")).is_success
+        assert (await owner.post(f"{preview['link']}/apply")).is_success
         assert counted(await anna.get(PAGE)) == "1 new"

@@ -16,11 +16,10 @@ from app.errors.uploads import Overloaded, UploadTooSlow
 from app.errors.ways_in import JoinLinkExpired, JoinLinkFull
 from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
-from app.storage.models import DEFAULT_COURSE
 from grader.report.messages import LANGUAGES
+from tests.unit.app.calls import COURSE
 from tests.unit.app.conftest import Browser, Service, form_secret
 
-COURSE = f"/courses/{DEFAULT_COURSE}"
 NO_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 WAIT = {"retry_after_seconds": 150}
 ERRORS: tuple[tuple[int, Exception], ...] = (

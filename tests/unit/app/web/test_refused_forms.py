@@ -5,10 +5,9 @@ from html import unescape
 
 import pytest
 
-from tests.unit.app.calls import send
+from tests.unit.app.calls import COURSE, send
 from tests.unit.app.conftest import Browser
 from tests.unit.app.web.course.test_course_pages import work
-from tests.unit.app.web.manage.calls import COURSE
 
 __all__ = ["work"]
 

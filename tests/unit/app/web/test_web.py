@@ -238,7 +238,7 @@ def _wrong(report: Report) -> Report:
     return report.model_copy(update={"cases": cases})
 
 
-async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
+async def test_a_report_has_pictures_with_their_meaning_in_words_and_numbers_for_whoever_may_read_it(
     service: Service, browser: Browser, grader: FakeGrader
 ) -> None:
     grader.statuses, grader.change = [Status.FAILED], _wrong
@@ -259,28 +259,16 @@ async def test_a_reports_pictures_are_on_its_page_with_their_meaning_in_words(
     definition = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page.text, re.DOTALL)[0]
     assert json.loads(definition) == pictures(make_report().model_dump(mode="json")["cases"][0], "en", {})[0].spec
     assert (await browser.get(addresses[0].replace(".svg", ".png"))).status_code in (404, 422)
-    await service.add_token("another")
-    async with service.browser("another") as stranger:
-        assert (await stranger.get(addresses[0])).status_code == 404
-
-
-async def test_numbers_of_a_public_case_can_be_downloaded_by_whoever_may_read_the_report(
-    service: Service, browser: Browser, grader: FakeGrader
-) -> None:
-    grader.statuses, grader.change = [Status.FAILED], _wrong
-    grader.artefacts = dict([ARRAYS])
-    page = await browser.get((await send(browser)).headers["location"], params={"lang": "en"})
-    (address,) = re.findall(r'href="([^"]+\.csv)"', page.text)
-    table = await browser.get(address)
+    (numbers,) = re.findall(r'href="([^"]+\.csv)"', page.text)
+    table = await browser.get(numbers)
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
     lines = table.text.splitlines()
-    assert lines[:2] == ["sequence,timestep,unit,keras,yours", "0,0,0,0,1"]
-    assert len(lines) == 1 + 2 * 100 * 32
+    assert (len(lines), lines[:2]) == (1 + 2 * 100 * 32, ["sequence,timestep,unit,keras,yours", "0,0,0,0,1"])
     for other in ("larger", "nothing"):
-        assert (await browser.get(address.replace("exercise", other))).status_code == 404
+        assert (await browser.get(numbers.replace("exercise", other))).status_code == 404
     await service.add_token("another")
     async with service.browser("another") as stranger:
-        assert (await stranger.get(address)).status_code == 404
+        assert [(await stranger.get(address)).status_code for address in (addresses[0], numbers)] == [404, 404]
 
 
 async def test_report_whose_arrays_are_gone_still_says_where_it_is_wrong(browser: Browser, grader: FakeGrader) -> None:

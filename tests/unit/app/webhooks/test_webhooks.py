@@ -1,24 +1,27 @@
-"""Webhooks: what is sent, signed and sent again, and where it may lead."""
+"""Webhooks: what is sent, signed and sent again, where it may lead, and who has lost the right to it."""
 
 import json
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from app.errors.outgoing import TargetRefused
 from app.outgoing import client as outgoing
 from app.outgoing.targets import check_url, is_public, look_up
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import DEFAULT_COURSE, Delivery, Role, utc_now
 from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from grader import Status
+from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.waiting import until
@@ -346,3 +349,59 @@ async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
     assert [request.url.host for request in receiver.requests] == ["8.8.8.8"]
     assert (delivery["delivered_at"], delivery["attempts"]) == (None, 3)
     assert delivery["last_error"] == "TargetRefused: lms.example.org leads into a private network"
+
+
+async def teacher(admin: Browser) -> tuple[str, str]:
+    """Add a teacher; return the id of the member, and the token in the personal link."""
+    id = (await admin.post(MEMBERS, json={"external_id": "petrova", "role": "teacher"})).json()["id"]
+    link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]
+    return id, link.rpartition("=")[2]
+
+
+async def failure_of(admin: Browser, hook: dict[str, Any], error: str) -> dict[str, Any]:
+    """The only delivery after a try that failed for this reason."""
+
+    async def failure() -> dict[str, Any] | None:
+        items: list[dict[str, Any]] = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+        return next((each for each in items if error in (each["last_error"] or "")), None)
+
+    return await until(failure)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("lost", ["removed", "demoted", "link ended"])
+async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
+    service: Service, owner: Browser, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (3600, 3600, 3600))
+    receiver.answers = [500]
+    id, token = await teacher(owner)
+    async with service.client(token) as theirs:
+        hook = await add_webhook(theirs)
+    await submit(owner)
+    await failure_of(owner, hook, "answered 500")
+    method, path, body = {
+        "removed": ("POST", "/remove", None),
+        "demoted": ("PATCH", "", {"role": "student"}),
+        "link ended": ("DELETE", "/link", None),
+    }[lost]
+    assert (await owner.request(method, f"{MEMBERS}/{id}{path}", json=body)).status_code == 200
+    async with service.services.database.write() as session:
+        due = utc_now() - timedelta(seconds=1)
+        await session.execute(update(Delivery).values(waits_since=due, next_at=due))
+    delivery = await failure_of(owner, hook, "any more")
+    assert len(receiver.requests) == 1
+    assert (delivery["attempts"], delivery["delivered_at"]) == (2, None)
+
+
+async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_handed_in(
+    service: Service, owner: Browser, receiver: Receiver
+) -> None:
+    id, token = await teacher(owner)
+    async with service.client(token) as theirs:
+        hook = await add_webhook(theirs)
+        body = await submit(theirs, student="ivanov")
+    await until(lambda: receiver.requests)
+    assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": "student"})).status_code == 200
+    await regraded(owner, submissions=[body["id"]])
+    deliveries = (await owner.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+    assert len(deliveries) == 1

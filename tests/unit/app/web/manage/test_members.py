@@ -4,13 +4,13 @@ import csv
 import io
 import re
 
+import httpx
 from sqlalchemy import func, select
 
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
-from tests.unit.app.calls import hand_in, hidden, send
+from tests.unit.app.calls import COURSE, hand_in, hidden, said, send
 from tests.unit.app.conftest import Browser, Service, form_secret
-from tests.unit.app.web.manage.calls import COURSE, said
 
 MEMBERS, ROSTER, LINKS, TOKENS = (f"{COURSE}/{part}" for part in ("members", "roster", "links", "tokens"))
 
@@ -63,14 +63,6 @@ async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address
         person = await session.get_one(Person, person.id)
         assert (person.name, person.email) == (name, email)
         assert (await session.get_one(Membership, id)).group == "201"
-
-
-async def test_refused_table_comes_back_as_it_was_pasted(browser: Browser) -> None:
-    secret = form_secret((await browser.get(ROSTER)).text)
-    data = {"form_secret": secret, "table": "Ivan\r\nAnna"}  # As browsers send lines.
-    refused = await browser.post(ROSTER, data=data, files={"file": ("", b"")})
-    assert refused.status_code == 422
-    assert ">\nIvan\nAnna</textarea>" in refused.text
 
 
 async def test_list_has_search_filters_and_pages(service: Service, browser: Browser) -> None:
@@ -144,42 +136,39 @@ async def test_ticked_newcomers_are_confirmed_together_but_for_one_with_a_taken_
     assert ("third" in left, "second" in left) == (True, False)
 
 
-async def roster(service: Service, browser, **sent: object):  # type: ignore[no-untyped-def]
-    page = (await browser.get(ROSTER)).text
-    table = str(sent.pop("table", ""))
-    files = {"file": sent.pop("file", ("", b""))}
-    return await browser.post(ROSTER, data={"form_secret": form_secret(page), "table": table, **sent}, files=files)
+async def roster(browser: Browser, file: tuple[str, bytes] = ("", b""), **sent: str) -> httpx.Response:
+    return await send(browser, ROSTER, files={"file": file}, **{"table": "", **sent})
 
 
 async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Service, browser: Browser) -> None:
     content = b"id;name;email\nst1;Anna <b>;a@example.org\nst2;;wrong\n"
-    shown = await roster(service, browser, file=("list.csv", content))
+    shown = await roster(browser, file=("list.csv", content))
     assert shown.status_code == 200
     assert "Anna &lt;b&gt;" in shown.text
     assert "“wrong” is not an e-mail address" in shown.text
     assert await count(service, Membership) == 0
     preview = {name: hidden(shown.text, name) for name in ("packed", "plan")}
-    assert said(await roster(service, browser, **preview)) == "roster.imported_in_part"
+    assert said(await roster(browser, **preview)) == "roster.imported_in_part"
     assert await count(service, Membership) == 1
-    assert said(await roster(service, browser, **preview)) == "roster.imported_in_part"
+    assert said(await roster(browser, **preview)) == "roster.imported_in_part"
     (member,) = re.findall(r"/members/(\w+)/edit", (await browser.get(MEMBERS)).text)
     await send(browser, f"{MEMBERS}/{member}/edit", external_id="st1", name="Other", role="student")
-    changed = await roster(service, browser, **preview)
+    changed = await roster(browser, **preview)
     assert changed.status_code == 409
     assert hidden(changed.text, "plan") != preview["plan"]
 
 
-async def test_pasted_table_is_read_and_kept_when_it_is_refused(service: Service, browser: Browser) -> None:
-    shown = (await roster(service, browser, table="id\tname\nst1\tAnna\nst2\tGarc?a\n")).text
+async def test_pasted_table_is_read_and_kept_when_it_is_refused(browser: Browser) -> None:
+    shown = (await roster(browser, table="id\tname\nst1\tAnna\nst2\tGarc?a\n")).text
     assert "Anna" in shown
     assert "The letters of 1 name seem to have been damaged before the file came here (line 3)." in shown
-    refused = await roster(service, browser, table="colour\tsize\nred\t1\n")
+    refused = await roster(browser, table="colour\tsize\r\nred\t1")  # As browsers send lines.
     assert refused.status_code == 422
-    assert "colour\tsize" in refused.text
-    assert (await roster(service, browser)).status_code == 422
+    assert ">\ncolour\tsize\nred\t1</textarea>" in refused.text
+    assert (await roster(browser)).status_code == 422
     for packed in ("%%%", "é", "AAAA"):
-        assert (await roster(service, browser, packed=packed)).status_code == 403
-    assert (await roster(service, browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
+        assert (await roster(browser, packed=packed)).status_code == 403
+    assert (await roster(browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
 
 
 async def test_personal_link_is_shown_once_and_made_once(service: Service, visitor: Browser, browser: Browser) -> None:

@@ -10,16 +10,15 @@ import pytest
 
 from app.operations.status import ERRORS_LISTED, ServiceState
 from app.queue.state import Queue, WorkerState
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import Role
 from app.submissions.positions import QueueState
 from app.web.operation import batch, regrades
 from grader import Status
 from grader.report.model import Diagnosis
-from tests.unit.app.calls import SUBMISSIONS, hand_in, hidden, send, upload
+from tests.unit.app.calls import COURSE, SUBMISSIONS, hand_in, hidden, send, upload
 from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import until
 
-COURSE = f"/courses/{DEFAULT_COURSE}"
 PAGES = [f"{COURSE}/{page}" for page in ("regrades", "batch", "grade-book")]
 
 
