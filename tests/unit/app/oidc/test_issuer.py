@@ -202,20 +202,15 @@ async def test_keys_that_cannot_be_read_do_not_hide_the_others(issuer: Issuer, f
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
-async def test_answer_to_another_sign_in_is_refused_before_an_issuer_is_asked(issuer: Issuer, fake: FakeIssuer) -> None:
-    mine, theirs = begin("/"), begin("/")
-    answer = fake.authorize(await issuer.address(theirs))
-    with pytest.raises(SignOnRefused):
-        await issuer.claims(mine, answer)
-    assert "token" not in fake.asked
-
-
-async def test_code_of_another_sign_in_is_refused(issuer: Issuer, fake: FakeIssuer) -> None:
+@pytest.mark.parametrize("parts", [{"code", "state"}, {"code"}], ids=["answer", "code"])
+async def test_answer_or_code_of_another_sign_in_is_refused(issuer: Issuer, fake: FakeIssuer, parts: set[str]) -> None:
     mine, theirs = begin("/"), begin("/")
     stolen = fake.authorize(await issuer.address(theirs))
     answer = fake.authorize(await issuer.address(mine))
     with pytest.raises(SignOnRefused):
-        await issuer.claims(mine, answer | {"code": stolen["code"]})
+        await issuer.claims(mine, answer | {name: stolen[name] for name in parts})
+    # The answer to another sign-in is refused before the issuer is asked.
+    assert ("token" in fake.asked) == ("state" not in parts)
 
 
 async def test_answer_of_another_issuer_is_refused(issuer: Issuer, fake: FakeIssuer) -> None:
@@ -224,11 +219,10 @@ async def test_answer_of_another_issuer_is_refused(issuer: Issuer, fake: FakeIss
         await sign_in(issuer, fake, iss="https://evil.example.org")
 
 
-async def test_issuer_that_names_itself_in_answers_must(fake: FakeIssuer) -> None:
+async def test_issuer_that_names_itself_in_answers_must(issuer: Issuer, fake: FakeIssuer) -> None:
     fake.metadata["authorization_response_iss_parameter_supported"] = True
-    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
-        with pytest.raises(SignOnRefused):
-            await sign_in(issuer, fake)
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
 
 
 @pytest.mark.parametrize(
@@ -242,10 +236,9 @@ async def test_issuer_s_refusal_is_told(issuer: Issuer, fake: FakeIssuer, error:
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-async def test_client_names_itself_as_the_issuer_expects(fake: FakeIssuer, method: str) -> None:
+async def test_client_names_itself_as_the_issuer_expects(issuer: Issuer, fake: FakeIssuer, method: str) -> None:
     fake.metadata["token_endpoint_auth_methods_supported"] = [method]
-    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
-        assert (await sign_in(issuer, fake)).subject == "248289761001"
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
 def down() -> httpx.Response:
@@ -296,11 +289,12 @@ async def test_many_who_begin_at_once_wait_for_one_answer(
     ],
     ids=["issuer", "unencrypted", "missing", "script"],
 )
-async def test_discovery_that_leads_elsewhere_is_not_followed(fake: FakeIssuer, changed: dict[str, object]) -> None:
+async def test_discovery_that_leads_elsewhere_is_not_followed(
+    issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]
+) -> None:
     fake.metadata |= changed
-    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
-        with pytest.raises(IssuerUnavailable):
-            await issuer.address(begin("/"))
+    with pytest.raises(IssuerUnavailable):
+        await issuer.address(begin("/"))
 
 
 async def test_log_says_why_but_not_who(issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture) -> None:

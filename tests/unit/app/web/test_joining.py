@@ -29,6 +29,12 @@ async def make(service: Service, **wanted: Any) -> str:
         return str((await owner.post(JOIN_LINKS, json=wanted)).json()["url"]).removeprefix("http://grader.test")
 
 
+@pytest.fixture
+async def path(service: Service) -> str:
+    """The path of a join link."""
+    return await make(service)
+
+
 def key(page: str) -> str:
     field = re.search(r'name="form_key" value="([0-9a-f]+)"', page)
     return field[1]
@@ -73,8 +79,9 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
         assert submission["student"] == member.external_id
 
 
-async def test_members_are_told_and_the_next_at_the_computer_is_another_one(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_members_are_told_and_the_next_at_the_computer_is_another_one(
+    service: Service, visitor: Browser, path: str
+) -> None:
     first = link_in((await join(visitor, path, name="Анна")).text)
     page = await visitor.get(path)
     assert "You are in this course already, as Анна." in page.text
@@ -89,8 +96,9 @@ async def test_members_are_told_and_the_next_at_the_computer_is_another_one(serv
     assert len(await everybody(service)) == 2
 
 
-async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(
+    service: Service, visitor: Browser, path: str
+) -> None:
     secrets = []
     for _ in range(3):
         secrets.append(link_in((await join(visitor, path)).text))
@@ -102,8 +110,9 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(servi
 
 
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
-async def test_removed_joiner_is_told_and_others_join(service: Service, visitor: Browser, *, revoked: bool) -> None:
-    path = await make(service)
+async def test_removed_joiner_is_told_and_others_join(
+    service: Service, visitor: Browser, path: str, *, revoked: bool
+) -> None:
     await join(visitor, path)
     (member,) = await everybody(service)
     async with service.services.database.write() as session:
@@ -121,12 +130,13 @@ def key_of(browser: Browser) -> str:
     return mask(browser.cookies[KEY_COOKIE])
 
 
-async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service, visitor: Browser) -> None:
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(
+    service: Service, visitor: Browser, path: str
+) -> None:
     async with service.services.database.write() as session:
         known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
     await hand_in(service, "ivanov")
-    path = await make(service)
     secret = link_in((await join(visitor, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)
     assert "/submissions/" not in (await visitor.get("/")).text
     async with service.client(secret) as program:
@@ -167,8 +177,7 @@ async def test_link_that_ended_says_so(service: Service, visitor: Browser, ended
     assert await everybody(service) == []
 
 
-async def test_form_of_another_site_or_browser_adds_nobody(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_form_of_another_site_or_browser_adds_nobody(service: Service, visitor: Browser, path: str) -> None:
     async with service.client(None, Accept="text/html") as other:
         theirs = key((await other.get(path)).text)
     mine = key((await visitor.get(path)).text)
@@ -190,9 +199,8 @@ async def test_form_of_another_site_or_browser_adds_nobody(service: Service, vis
     ],
 )
 async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
-    service: Service, visitor: Browser, fields: dict[str, str], words: str
+    service: Service, visitor: Browser, fields: dict[str, str], words: str, path: str
 ) -> None:
-    path = await make(service)
     answer = await join(visitor, path, **{"claimed_id": "<b>7", **fields})
     assert answer.status_code == 422
     assert words in answer.text
@@ -201,8 +209,7 @@ async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
     assert await everybody(service) == []
 
 
-async def test_person_of_single_sign_on_joins_as_themselves(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_person_of_single_sign_on_joins_as_themselves(service: Service, visitor: Browser, path: str) -> None:
     async with service.services.database.write() as session:
         person = Person(name="Анна", email="anna@hse.ru")
         session.add(person)
@@ -227,16 +234,14 @@ async def test_person_of_single_sign_on_joins_as_themselves(service: Service, vi
         assert await session.scalar(select(func.count()).select_from(Person)) == 1
 
 
-async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Service) -> None:
-    path = await make(service)
+async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Service, path: str) -> None:
     async with service.browser(OWNER_TOKEN) as browser:
         assert "This browser is signed in as owner now. If you join" in (await browser.get(path)).text
         await join(browser, path)
         assert "nothing handed in yet" in (await browser.get("/")).text
 
 
-async def test_too_many_joins_are_slowed_down(service: Service, visitor: Browser) -> None:
+async def test_too_many_joins_are_slowed_down(service: Service, visitor: Browser, path: str) -> None:
     slow = replace(service.services, join_limit=RateLimit(2, clock=lambda: 0.0))
     service._transport.app.state.services = slow  # type: ignore[attr-defined]
-    path = await make(service)
     assert [(await visitor.post(path, data={})).status_code for _ in range(3)] == [403, 403, 429]
