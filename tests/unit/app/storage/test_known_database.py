@@ -189,11 +189,21 @@ async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
     assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 2
 
 
-async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(watched: Browser, path: Path) -> None:
+@contextlib.contextmanager
+def nearly_full(_: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12 - 100_000, 100_000))
+        yield
+
+
+@pytest.mark.parametrize("damage", [moved, nearly_full])
+async def test_a_service_whose_file_is_gone_or_whose_disk_is_full_is_not_ready_and_makes_no_file(
+    watched: Browser, path: Path, damage: Callable[[Path], contextlib.AbstractContextManager[None]]
+) -> None:
     await until_database(watched, "ok")
-    with moved(path):
+    with damage(path):
         await until_database(watched, "failed")
-        assert not path.exists()
+        assert path.exists() == (damage is nearly_full)
     await until_database(watched, "ok")
 
 
@@ -221,17 +231,6 @@ async def test_connections_come_and_go_and_the_log_stays(settings: Settings, pat
     assert log_of(path).stat().st_ino == held
     await database.close()
     assert not log_of(path).exists()
-
-
-async def test_a_disk_that_is_about_to_be_full_is_not_ready(
-    watched: Browser, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await until_database(watched, "ok")
-    full = shutil._ntuple_diskusage(10**12, 10**12 - settings.upload_bytes // 2, settings.upload_bytes // 2)
-    with monkeypatch.context() as disk:
-        disk.setattr(shutil, "disk_usage", lambda _: full)
-        await until_database(watched, "failed")
-    await until_database(watched, "ok")
 
 
 # Commands

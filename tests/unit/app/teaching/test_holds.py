@@ -120,21 +120,17 @@ async def test_a_regrade_neither_releases_nor_tells(service: Service, owner: Bro
     assert await _told(service) == 0
 
 
-async def test_a_student_reads_why_and_decides_nothing(service: Service) -> None:
-    await service.add_token("students-own-0123456789", student="ivanov")
-    async with service.client("students-own-0123456789") as owner:
-        body = await submit(owner, student="ivanov")
-        decided = await owner.post(f"{body['links']['self']}/decision", json={"decision": "accepted", **REASON})
-        assert_problem(decided, 403, "forbidden")
-        assert body["held"]
-        assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
-    async with service.browser("students-own-0123456789") as browser:
-        page = (await browser.get(f"/submissions/{body['id']}")).text
-        assert "A teacher looks at this attempt before it counts" in page
-        assert "waits for a teacher" in (await browser.get("/")).text
-    async with service.client() as owner:
-        await owner.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
-    async with service.browser("students-own-0123456789") as browser:
-        page = (await browser.get(f"/submissions/{body['id']}")).text
-        assert "it does not count" in page
-        assert REASON["reason"] in page
+async def test_a_student_reads_why_and_decides_nothing(service: Service, owner: Browser, anna: Browser) -> None:
+    async with service.client("of-anna") as student:
+        body = await submit(student, student="anna")
+        decision = f"{body['links']['self']}/decision"
+        assert_problem(await student.post(decision, json={"decision": "accepted", **REASON}), 403, "forbidden")
+    assert body["held"]
+    assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
+    page = f"/submissions/{body['id']}"
+    assert "A teacher looks at this attempt before it counts" in (await anna.get(page)).text
+    assert "waits for a teacher" in (await anna.get("/")).text
+    await owner.post(decision, json={"decision": "rejected", **REASON})
+    decided = (await anna.get(page)).text
+    assert "it does not count" in decided
+    assert REASON["reason"] in decided

@@ -16,8 +16,7 @@ from app.settings import Settings
 from app.storage.models import new_id
 from app.submissions.uploads import PASTE_BYTES
 from tests.unit.app.calls import PAGE
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret, running
-from tests.unit.app.test_onward import BAD
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, running
 
 WANTED = "/courses?q=a+b&state=look"
 SIGN_ON = {"oidc_issuer": "https://id.example.edu/realms/main", "oidc_client_id": "grader"}
@@ -87,14 +86,13 @@ async def test_link_of_a_mail_leads_to_the_page_that_was_wanted(visitor: Browser
 
 
 async def test_no_way_in_leads_to_another_site(visitor: Browser) -> None:
-    for bad in BAD:
-        place = bad.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    for place in ("https://evil.example.org", "//evil.example.org", "/\\evil.example.org", "/x\r\nSet-Cookie: a=b", ""):
         for path in ("/enter", "/link"):
-            assert next_in((await visitor.get(path, params={"next": place})).text) == {"/"}, bad
+            assert next_in((await visitor.get(path, params={"next": place})).text) == {"/"}, place
         page = await visitor.get("/enter", params={"next": place, "token": OWNER_TOKEN})
-        assert next_in(page.text) == {"/"}, bad
+        assert next_in(page.text) == {"/"}, place
         answer = await visitor.post("/enter", data={"token": OWNER_TOKEN, "next": place})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/"), bad
+        assert (answer.status_code, answer.headers["location"]) == (303, "/"), place
 
 
 @pytest.mark.parametrize("path", ["//evil.example.org/a?b=c", "///evil.example.org", "/%5Cevil"])
@@ -177,13 +175,3 @@ async def test_bad_host_is_answered_with_a_page(service: Service, host: str) -> 
         for path, status in (("/", 401), ("/nothing", 404), ("/enter", 200), ("/link", 200)):
             answer = await browser.get(path)
             assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
-
-
-async def test_signing_out_twice_is_no_fault(browser: Browser) -> None:
-    secret = form_secret((await browser.get("/")).text)
-    cookies = dict(browser.cookies)
-    for jar in (cookies, cookies, {}):
-        browser.cookies.clear()
-        browser.cookies.update(jar)
-        answer = await browser.post("/leave", data={"form_secret": secret})
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")

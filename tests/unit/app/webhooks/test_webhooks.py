@@ -21,6 +21,7 @@ from app.storage.models import DEFAULT_COURSE, Delivery, Role, utc_now
 from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from grader import Status
+from tests.unit.app.access.test_rights import add
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Browser, FakeGrader, Service, running
@@ -351,13 +352,6 @@ async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
     assert delivery["last_error"] == "TargetRefused: lms.example.org leads into a private network"
 
 
-async def teacher(admin: Browser) -> tuple[str, str]:
-    """Add a teacher; return the id of the member, and the token in the personal link."""
-    id = (await admin.post(MEMBERS, json={"external_id": "petrova", "role": "teacher"})).json()["id"]
-    link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]
-    return id, link.rpartition("=")[2]
-
-
 async def failure_of(admin: Browser, hook: dict[str, Any], error: str) -> dict[str, Any]:
     """The only delivery after a try that failed for this reason."""
 
@@ -374,7 +368,7 @@ async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
 ) -> None:
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600, 3600, 3600))
     receiver.answers = [500]
-    id, token = await teacher(owner)
+    id, token = await add(owner, "teacher")
     async with service.client(token) as theirs:
         hook = await add_webhook(theirs)
     await submit(owner)
@@ -396,7 +390,7 @@ async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
 async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_handed_in(
     service: Service, owner: Browser, receiver: Receiver
 ) -> None:
-    id, token = await teacher(owner)
+    id, token = await add(owner, "teacher")
     async with service.client(token) as theirs:
         hook = await add_webhook(theirs)
         body = await submit(theirs, student="ivanov")
