@@ -37,16 +37,14 @@ def listed(
     return written, (tmp_path / "dist" / "licences.txt").read_text().splitlines()
 
 
-def test_the_version_is_the_same_everywhere() -> None:
+def test_the_version_is_the_same_everywhere():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     (image,) = re.findall(r'image\.version="([^"]+)"', (ROOT / "Dockerfile").read_text())
     newest = re.findall(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
     assert (image, newest) == (project, project)
 
 
-def test_the_list_holds_what_the_lock_names_and_nothing_of_the_tests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_list_holds_what_the_lock_names_and_nothing_of_the_tests(tmp_path, monkeypatch):
     written, lines = listed(
         tmp_path, monkeypatch, component("keras"), component("ml_dtypes"), component("pytest"), component("lstm-grader")
     )
@@ -67,16 +65,12 @@ def test_the_list_holds_what_the_lock_names_and_nothing_of_the_tests(
         ([{"license": {"name": "declared license of 'keras'", "text": {"content": "Apache 2.0\n..."}}}], "Apache 2.0"),
     ],
 )
-def test_a_licence_is_named_as_the_package_names_it(
-    licences: list[Any], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_licence_is_named_as_the_package_names_it(licences, named, tmp_path, monkeypatch):
     _, lines = listed(tmp_path, monkeypatch, component("keras", licenses=licences))
     assert lines == [f"keras 1: {named}"]
 
 
-def test_a_package_without_a_licence_is_named_and_nothing_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_without_a_licence_is_named_and_nothing_is_written(tmp_path, monkeypatch):
     with pytest.raises(KeyError, match="keras"):
         listed(tmp_path, monkeypatch, component("keras", licenses=[]))
     assert not (tmp_path / "dist").exists()
@@ -105,19 +99,19 @@ def minor(version: str) -> int:
     return int(number)
 
 
-def test_the_list_has_no_gap_and_is_what_an_installer_is_told() -> None:
+def test_the_list_has_no_gap_and_is_what_an_installer_is_told():
     assert list(map(minor, VERSIONS)) == list(range(minor(OLDEST), minor(NEWEST) + 1))
     assert PYPROJECT["project"]["requires-python"] == f">={OLDEST},<3.{minor(NEWEST) + 1}"
 
 
-def test_code_and_locks_are_checked_for_the_oldest() -> None:
+def test_code_and_locks_are_checked_for_the_oldest():
     assert PYPROJECT["tool"]["mypy"]["python_version"] == OLDEST
     assert PYPROJECT["tool"]["ruff"]["target-version"] == f"py3{minor(OLDEST)}"
     assert re.findall(r"--python-version (\S+)", read("requirements/lock.sh")) == [OLDEST]
 
 
 @pytest.mark.parametrize("name", SETUPS)
-def test_an_environment_is_made_with_each_of_them_and_with_no_other(name: str) -> None:
+def test_an_environment_is_made_with_each_of_them_and_with_no_other(name):
     text = read(name)
     bounds = f"(3, {minor(OLDEST)}) <= sys.version_info < (3, {minor(NEWEST) + 1})"
     assert re.findall(r"\(3, \d+\) <= sys\.version_info < \(3, \d+\)", text) == [bounds]
@@ -126,7 +120,7 @@ def test_an_environment_is_made_with_each_of_them_and_with_no_other(name: str) -
     assert f"no Python {ANY}" in text
 
 
-def test_images_and_hosted_matrices_offer_each() -> None:
+def test_images_and_hosted_matrices_offer_each():
     (offered,) = re.findall(r"for version in (.*); do", read("deploy/gradescope/setup.sh"))
     assert offered.split() == VERSIONS[::-1]
     (default,) = re.findall(r"^ARG PYTHON=(.*)$", read("Dockerfile"), re.MULTILINE)

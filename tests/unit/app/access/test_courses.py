@@ -10,7 +10,7 @@ from tests.unit.app.calls import SUBMISSIONS, get, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
 
 
-async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service) -> None:
+async def test_attempts_of_the_same_name_are_counted_in_each_course(two):
     answers = [await submit_by(two, token) for token in ("script-here", "script-there", "script-there")]
     assert [(each.json()["course"], each.json()["attempt"]) for each in answers] == [
         (DEFAULT_COURSE, 1),
@@ -24,7 +24,7 @@ async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service
     assert {member.confirmed_at for member in namesakes} == {None}
 
 
-async def test_naming_another_course_shows_nothing_of_it(two: Service) -> None:
+async def test_naming_another_course_shows_nothing_of_it(two):
     here = (await submit_by(two, "script-here")).json()["links"]["self"]
     for token in ("script-there", "teacher-there", "ivanov-there"):
         async with two.client(token) as client:
@@ -34,7 +34,7 @@ async def test_naming_another_course_shows_nothing_of_it(two: Service) -> None:
             assert named.json()["type"].endswith(":course-not-found"), token
 
 
-async def test_statistics_and_regrades_are_those_of_a_course(two: Service) -> None:
+async def test_statistics_and_regrades_are_those_of_a_course(two):
     ours = (await submit_by(two, "script-there")).json()["id"]
     theirs = (await submit_by(two, "script-here")).json()["id"]
     statistics = (await get(two, "teacher-there", "/api/v1/assignments/lstm-layer/statistics")).json()
@@ -56,7 +56,7 @@ async def until_graded(service: Service, submission_id: str) -> None:
     assert (await get(service, OWNER_TOKEN, f"{SUBMISSIONS}/{submission_id}", wait=120)).json()["job_status"] == "done"
 
 
-async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) -> None:
+async def test_tokens_are_managed_in_their_course_and_made_for_it(two):
     async with two.client("teacher-there") as client:
         new = (await client.post("/api/v1/tokens", json={"name": "LMS", "student": "petrov"})).json()
         assert new["course"] == OTHER
@@ -74,7 +74,7 @@ async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) 
     assert (await submit_by(two, new["token"], "petrov")).json()["course"] == OTHER
 
 
-async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
+async def test_webhooks_are_sent_reports_of_their_course(two):
     hooks = {}
     for token in ("teacher-here", "teacher-there"):
         async with two.client(token) as client:
@@ -87,7 +87,7 @@ async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
     assert (await get(two, "teacher-here", of_another)).status_code == 404
 
 
-async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Service) -> None:
+async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two):
     await submit_by(two, "script-here")
     assert (await submit_by(two, OWNER_TOKEN, course=OTHER)).json()["course"] == OTHER
     assert (await submit_by(two, OWNER_TOKEN)).json()["course"] == DEFAULT_COURSE
@@ -98,7 +98,7 @@ async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Ser
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (404, "course-not-found")
 
 
-async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Service) -> None:
+async def test_course_takes_and_names_only_the_assignments_that_it_uses(two):
     refused = await submit_by(two, "script-there", assignment="lstm-notebook")
     assert (refused.status_code, refused.json()["known"]) == (422, ["lstm-layer"])
     assert (await submit_by(two, "script-here", assignment="lstm-notebook")).status_code == 200
@@ -118,7 +118,7 @@ async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Ser
         assert await session.scalar(count) == 0
 
 
-def test_course_overrides_what_it_names_and_leaves_the_digest() -> None:
+def test_course_overrides_what_it_names_and_leaves_the_digest():
     plain = load_assignments()["lstm-layer"]
     use = CourseAssignment(assignment_id=plain.id, rules={"limit": 3, "due": "2030-01-01T00:00:00Z"})
     changed = in_course({plain.id: plain}, use)

@@ -10,7 +10,7 @@ from app.http.auth.sessions import client_of
 from tests.waiting import Clock
 
 
-def test_so_many_may_come_at_once_and_the_time_to_come_again_is_true() -> None:
+def test_so_many_may_come_at_once_and_the_time_to_come_again_is_true():
     clock = Clock()
     limit = RateLimit(3, clock=clock)
     for _ in range(3):
@@ -26,7 +26,7 @@ def test_so_many_may_come_at_once_and_the_time_to_come_again_is_true() -> None:
     limit.take("a")
 
 
-def test_a_client_that_has_waited_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_has_waited_is_forgotten(monkeypatch):
     monkeypatch.setattr(limits, "REMEMBERED", 10)
     clock = Clock()
     limit = RateLimit(60, clock=clock)
@@ -41,5 +41,5 @@ def test_a_client_that_has_waited_is_forgotten(monkeypatch: pytest.MonkeyPatch) 
     ("host", "client"),
     [("203.0.113.9", "203.0.113.9"), ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"), ("a socket", "a socket")],
 )
-def test_a_client_is_an_address_or_the_network_of_one_customer(host: str, client: str) -> None:
+def test_a_client_is_an_address_or_the_network_of_one_customer(host, client):
     assert client_of(Request({"type": "http", "client": (host, 1)})) == client

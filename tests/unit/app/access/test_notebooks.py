@@ -14,7 +14,7 @@ from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, NotebookCode, Person, Token, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, operations
 from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.conftest import Service, form_secret
 
 EXCHANGE = "/api/v1/notebook/tokens"
 CHECKS = "/api/v1/checks"
@@ -53,7 +53,7 @@ async def ivanov(service: Service) -> str:
     return "ivanov"
 
 
-async def test_a_code_becomes_the_token_of_one_assignment_once(service: Service, ivanov: str) -> None:
+async def test_a_code_becomes_the_token_of_one_assignment_once(service, ivanov):
     code = await code_for(service)
     first = await exchange(service, f" {code.lower().replace('-', ' – ')} ", where="Colab")
     assert first.status_code == 201
@@ -75,7 +75,7 @@ async def test_a_code_becomes_the_token_of_one_assignment_once(service: Service,
         assert (handed_in["student"], handed_in["job_status"]) == ("ivanov", "done")
 
 
-async def test_every_unusable_code_gets_the_same_answer(service: Service, ivanov: str) -> None:
+async def test_every_unusable_code_gets_the_same_answer(service, ivanov):
     replaced, current = await code_for(service), await code_for(service)
     await exchange(service, current)
     expired = await code_for(service)
@@ -89,15 +89,13 @@ async def test_every_unusable_code_gets_the_same_answer(service: Service, ivanov
     assert (await exchange(service, of_removed)).text == answers[0]
 
 
-async def test_a_code_is_of_no_use_when_the_assignment_is_gone(
-    service: Service, ivanov: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_code_is_of_no_use_when_the_assignment_is_gone(service, ivanov, monkeypatch):
     code = await code_for(service)
     monkeypatch.delitem(service.services.assignments, "lstm-layer")
     assert_problem(await exchange(service, code), 404, "assignment-not-found")
 
 
-async def test_wrong_codes_are_limited_and_right_ones_are_not(service: Service, ivanov: str) -> None:
+async def test_wrong_codes_are_limited_and_right_ones_are_not(service, ivanov):
     for _ in range(20):
         assert (await exchange(service, "AAAA-AAAA")).status_code == 403
     for code in ("AAAA-AAAA", await code_for(service)):
@@ -106,11 +104,11 @@ async def test_wrong_codes_are_limited_and_right_ones_are_not(service: Service, 
         assert int(refused.headers["retry-after"]) >= 1
 
 
-async def test_a_class_behind_one_address_connects_at_once(service: Service, ivanov: str) -> None:
+async def test_a_class_behind_one_address_connects_at_once(service, ivanov):
     assert {(await exchange(service, await code_for(service))).status_code for _ in range(40)} == {201}
 
 
-async def test_a_notebooks_token_is_for_its_students_work_at_its_assignment(service: Service) -> None:
+async def test_a_notebooks_token_is_for_its_students_work_at_its_assignment(service):
     """On every route: what it may read is there for its own work, and not there for any other; the rest is refused."""
     of_ivanov = await of_somebody_else(service)
     await service.add_token("of-petrov", student="petrov")
@@ -141,7 +139,7 @@ async def test_a_notebooks_token_is_for_its_students_work_at_its_assignment(serv
         assert_problem(await notebook.post(SUBMISSIONS, **upload(student="petrov")), 403, "other-student")
 
 
-async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(service: Service, ivanov: str) -> None:
+async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(service, ivanov):
     token = await token_for(service)
     async with service.client(None, Accept="text/html") as browser:
         assert (await browser.post("/enter", data={"token": token})).status_code == 401
@@ -156,7 +154,7 @@ async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(serv
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(service: Service, ivanov: str) -> None:
+async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(service, ivanov):
     secrets = [await token_for(service) for _ in range(notebooks.MOST + 1)]
     for secret, status in ((secrets[0], 401), (secrets[1], 200), (secrets[-1], 200)):
         async with service.client(secret) as notebook:
@@ -168,7 +166,7 @@ async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(servic
     assert noted == [secrets[1], secrets[-1]]
 
 
-async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, owner: Browser, ivanov: str) -> None:
+async def test_a_notebook_ends_with_the_links_of_its_student(service, owner, ivanov):
     """It may have been connected in the session of a link that somebody else has."""
     token = await token_for(service)
     assert (await owner.delete(f"/api/v1/courses/{DEFAULT_COURSE}/links")).is_success
@@ -176,7 +174,7 @@ async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, o
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_a_code_is_made_in_a_platforms_frame(service: Service, ivanov: str) -> None:
+async def test_a_code_is_made_in_a_platforms_frame(service, ivanov):
     async with service.services.database.write() as session:
         member = (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one()
         person = await session.get_one(Person, member.person_id)
@@ -192,9 +190,7 @@ async def test_a_code_is_made_in_a_platforms_frame(service: Service, ivanov: str
     assert (await exchange(service, code)).status_code == 201
 
 
-async def test_no_secret_of_a_notebook_is_logged(
-    service: Service, ivanov: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_secret_of_a_notebook_is_logged(service, ivanov, caplog):
     caplog.set_level(logging.DEBUG)
     code = await code_for(service)
     token = (await exchange(service, code)).json()["token"]

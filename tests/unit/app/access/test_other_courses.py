@@ -77,7 +77,7 @@ async def named(service: Service, values: dict[str, str]) -> str:
         return str((await owner.post(f"/api/v1{HERE}/members", json={"external_id": "own"})).json()["id"])
 
 
-async def test_nothing_of_another_course_is_there_below_the_own_one(two: Service) -> None:
+async def test_nothing_of_another_course_is_there_below_the_own_one(two):
     values = {**await values_of_default(two), "course_id": OTHER}
     before, kinds = await stored(two), set()
     async with two.browser("teacher-there") as browser:
@@ -103,7 +103,7 @@ async def test_nothing_of_another_course_is_there_below_the_own_one(two: Service
     assert await stored(two) == before
 
 
-async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one(two: Service) -> None:
+async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one(two):
     values = await of_somebody_else(two)
     own = await named(two, values)
     member = values["member_id"]
@@ -143,7 +143,7 @@ async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one
         assert book.status_code == 404
 
 
-async def test_forms_of_the_own_course_reach_nobody_of_another_one(two: Service) -> None:
+async def test_forms_of_the_own_course_reach_nobody_of_another_one(two):
     values = await of_somebody_else(two)
     own, member = await named(two, values), values["member_id"]
     before = await stored(two)

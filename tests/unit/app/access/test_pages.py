@@ -1,7 +1,7 @@
 """Every page and form of the staff of a course, asked by people with and without the right to it."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -128,12 +128,12 @@ async def staffed(two: Service) -> AsyncIterator[Service]:
     return two
 
 
-def test_list_of_forms_is_complete() -> None:
+def test_list_of_forms_is_complete():
     contexts = iter_route_contexts(list(course_pages.router.routes))
     assert {each.path for each in contexts if "POST" in (each.methods or ())} == set(FORMS)
 
 
-async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) -> None:
+async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed):
     values = await a_course(staffed)
     for token, role in (
         (OWNER_TOKEN, Role.ADMIN),
@@ -161,7 +161,7 @@ async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) ->
 @pytest.mark.parametrize(
     ("token", "forms"), [("teacher-here", FORMS.keys() - {LETTER}), ("assistant-here", OF_ASSISTANTS & FORMS.keys())]
 )
-async def test_staff_send_the_forms_of_their_role(staffed: Service, token: str, forms: Collection[str]) -> None:
+async def test_staff_send_the_forms_of_their_role(staffed, token, forms):
     values = await a_course(staffed)
     async with staffed.browser(token) as browser:
         secret = await secret_of(browser)
@@ -174,7 +174,7 @@ async def test_staff_send_the_forms_of_their_role(staffed: Service, token: str, 
             assert 'role="status"' in shown.text, path
 
 
-async def test_pages_and_forms_of_another_course_are_not_there(staffed: Service) -> None:
+async def test_pages_and_forms_of_another_course_are_not_there(staffed):
     values = await a_course(staffed)
     nowhere = {**values, "course_id": NOWHERE}
     before = await stored(staffed)
@@ -197,7 +197,7 @@ async def test_pages_and_forms_of_another_course_are_not_there(staffed: Service)
     assert await stored(staffed) == before
 
 
-async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staffed: Service) -> None:
+async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staffed):
     values = await a_course(staffed)
     await archive(staffed)
     before = await stored(staffed)

@@ -83,7 +83,7 @@ async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
         (await session.get_one(Course, course_id)).archived_at = utc_now()
 
 
-def test_page_about_courses_shows_the_table_as_it_is() -> None:
+def test_page_about_courses_shows_the_table_as_it_is():
     page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
     shown = {
@@ -96,7 +96,7 @@ def test_page_about_courses_shows_the_table_as_it_is() -> None:
         assert shown[str(action)] == has, f"docs/courses.md: {action}"
 
 
-async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) -> None:
+async def test_every_route_with_an_id_is_closed_to_another_course(two):
     values = await of_somebody_else(two)
     await two.add_token("assistant-there", Role.ASSISTANT, course_id=OTHER)
     requests = 0
@@ -118,7 +118,7 @@ async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) 
     assert requests >= 5 * 15
 
 
-async def test_changes_over_the_api_are_closed_to_staff_without_the_right(service: Service) -> None:
+async def test_changes_over_the_api_are_closed_to_staff_without_the_right(service):
     values = await of_somebody_else(service)
     await service.add_token("teacher", Role.TEACHER)
     await service.add_token("assistant", Role.ASSISTANT)
@@ -132,7 +132,7 @@ async def test_changes_over_the_api_are_closed_to_staff_without_the_right(servic
                 assert answer.status_code == 403, f"{token}: {method} {path}: {answer.status_code}"
 
 
-async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two: Service) -> None:
+async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two):
     theirs = (await submit_by(two, "script-here", "petrov")).json()["id"]
     own = (await submit_by(two, "script-there")).json()["id"]
 
@@ -155,7 +155,7 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
         assert (await browser.get(f"/submissions/{own}")).status_code in (401, 403)
 
 
-async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) -> None:
+async def test_person_in_two_courses_hands_in_where_the_page_says(two):
     async with two.services.database.write() as session:
         both = await members.find(session, [(DEFAULT_COURSE, "ivanov"), (OTHER, "ivanov")])
         here, there = both[DEFAULT_COURSE, "ivanov"], both[OTHER, "ivanov"]
@@ -175,7 +175,7 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) 
             assert [f"/submissions/{each['id']}" for each in stored] == [answer.headers["location"]]
 
 
-async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Service) -> None:
+async def test_archived_course_can_be_read_and_nothing_in_it_changes(service):
     values = await of_somebody_else(service)
     await service.add_token("teacher", Role.TEACHER)
     await archive(service)
@@ -196,7 +196,7 @@ async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Se
         assert (await submit_by(service, token)).json()["type"].endswith(":course-archived"), token
 
 
-async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service, owner: Browser) -> None:
+async def test_archived_course_still_ends_tokens_webhooks_and_data(service, owner):
     values = await of_somebody_else(service)
     await archive(service)
     # Deletions come last, because other requests are about what they delete.
@@ -210,7 +210,7 @@ async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Serv
         assert answer.status_code in (200, 201, 202, 204), f"{method} {path}: {answer.text}"
 
 
-async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Service, owner: Browser) -> None:
+async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two, owner):
     there = (await submit_by(two, "script-there")).json()
     await archive(two)
     begun = await owner.post("/api/v1/regrades", json={"submissions": [there["id"]]})
@@ -222,7 +222,7 @@ async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Ser
     assert (await owner.post("/api/v1/tokens", json={"name": "x"})).status_code == 403
 
 
-async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(two: Service) -> None:
+async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(two):
     there = (await submit_by(two, "script-there")).json()
     await archive(two, OTHER)
     async with two.client() as client:
@@ -236,7 +236,7 @@ async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(
     assert (await submit_by(two, OWNER_TOKEN, course=new_id())).status_code == 404
 
 
-async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service: Service) -> None:
+async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service):
     await service.add_token("script")
     async with service.client("script", **{"Idempotency-Key": "k"}) as client:
         first = await client.post(SUBMISSIONS, **upload(), params={"wait": 120})
@@ -264,16 +264,14 @@ async def add(admin: Browser, role: str, external_id: str = "petrova") -> tuple[
 
 
 @pytest.mark.parametrize(("before", "after", "status"), [("teacher", "student", 403), ("student", "teacher", 200)])
-async def test_metrics_are_for_whoever_is_a_teacher_now(
-    service: Service, owner: Browser, before: str, after: str, status: int
-) -> None:
+async def test_metrics_are_for_whoever_is_a_teacher_now(service, owner, before, after, status):
     id, token = await add(owner, before)
     assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": after})).status_code == 200
     async with service.client(token) as theirs:
         assert (await theirs.get("/metrics")).status_code == status
 
 
-async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service: Service, owner: Browser) -> None:
+async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service, owner):
     await service.add_token("teacher", Role.TEACHER)
     async with service.client("teacher") as teacher:
         id, token = await add(owner, "teacher")
@@ -285,7 +283,7 @@ async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service
         assert (await theirs.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_assistant_hands_in_for_nobody_else(service: Service, owner: Browser) -> None:
+async def test_assistant_hands_in_for_nobody_else(service, owner):
     await service.add_token("ivanov", student="ivanov")
     await service.add_token("unbound", Role.ASSISTANT)
     _, token = await add(owner, "assistant")
@@ -299,9 +297,7 @@ async def test_assistant_hands_in_for_nobody_else(service: Service, owner: Brows
 
 
 @pytest.mark.parametrize("change", ["the token ends", "the student is renamed"])
-async def test_slow_upload_has_the_rights_of_its_end(
-    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
+async def test_slow_upload_has_the_rights_of_its_end(service, owner, monkeypatch, change):
     monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
     added = await service.add_token("of-ivanov", student="ivanov")
     async with service.client("of-ivanov") as ivanov:
@@ -325,9 +321,7 @@ async def test_slow_upload_has_the_rights_of_its_end(
 
 
 @pytest.mark.parametrize(("change", "status"), [("removed", 401), ("demoted", 403)])
-async def test_slow_roster_needs_the_right_at_its_end(
-    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch, change: str, status: int
-) -> None:
+async def test_slow_roster_needs_the_right_at_its_end(service, owner, monkeypatch, change, status):
     monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
     id, token = await add(owner, "teacher")
 
@@ -346,9 +340,7 @@ async def test_slow_roster_needs_the_right_at_its_end(
     assert (answer.status_code, len(members)) == (status, 1)
 
 
-async def test_slow_archive_needs_the_right_at_its_end(
-    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_slow_archive_needs_the_right_at_its_end(service, owner, monkeypatch):
     monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
     page, field = f"/courses/{DEFAULT_COURSE}/batch", "--x\r\nContent-Disposition: form-data; name="
     id, token = await add(owner, "teacher")

@@ -39,9 +39,7 @@ async def work(two: Service) -> tuple[Service, dict[str, str]]:
     return two, {**named, **place, "token_id": new_id(), "form": "py", "name": "heat_map", "case_id": "exercise"}
 
 
-async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_work(
-    work: tuple[Service, dict[str, str]],
-) -> None:
+async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_work(work):
     service, values = work
     for token in ("ivanov-here", "teacher-here", "assistant-here", OWNER_TOKEN, "script-here"):
         async with service.browser(token) as browser:
@@ -53,7 +51,7 @@ async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_
                 assert page.status_code == (303 if leads else 200), f"{token}: {path}"
 
 
-async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]]) -> None:
+async def test_another_course_is_not_there(work):
     service, values = work
     for token in ("ivanov-there", "petrov-there", "teacher-there", "assistant-there", "script-there"):
         async with service.browser(token) as browser:
@@ -70,7 +68,7 @@ async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]])
                 assert answer.status_code in ({403, 404} if of_staff else {404}), f"{token}: {path}"
 
 
-async def test_work_of_others_is_refused_as_work_that_does_not_exist(work: tuple[Service, dict[str, str]]) -> None:
+async def test_work_of_others_is_refused_as_work_that_does_not_exist(work):
     service, values = work
     nothing = new_id()
     for token in ("petrov-here", "ivanov-there", "teacher-there"):
@@ -85,7 +83,7 @@ async def test_work_of_others_is_refused_as_work_that_does_not_exist(work: tuple
                 assert without_ids(theirs, *ids) == without_ids(none, nothing), f"{token}: {path}"
 
 
-async def test_own_pages_hold_nothing_of_others(work: tuple[Service, dict[str, str]]) -> None:
+async def test_own_pages_hold_nothing_of_others(work):
     service, values = work
     async with service.browser("petrov-here") as browser:
         for path in ("/", "/courses/{course_id}/assignments/{assignment_id}/attempts"):

@@ -1,12 +1,9 @@
 """The bounds of requests: of courses, a student's work, regrades, platforms. Pages have words for each fault."""
 
-from typing import Any
-
 import pytest
 from pydantic import ValidationError
 
 from app.actions.courses import MakeCourse
-from app.actions.fields import ActionRequest
 from app.actions.platforms import AddDeployment
 from app.actions.regrades import BeginRegrade
 from app.actions.work import AdjustGrade, CommentOnWork, DecideAttempt, ExtendWork
@@ -52,15 +49,13 @@ ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
         (BeginRegrade, {"filter": {"student": None}}, "required"),
     ],
 )
-def test_request_that_says_too_little_or_too_much_is_refused(
-    model: type[ActionRequest], values: dict[str, Any], fault: str
-) -> None:
+def test_request_that_says_too_little_or_too_much_is_refused(model, values, fault):
     with pytest.raises(ValidationError) as refused:
         model.model_validate(values)
     assert [each["type"] for each in refused.value.errors()] == [fault]
 
 
-def test_id_of_a_deployment_is_as_long_as_its_column() -> None:
+def test_id_of_a_deployment_is_as_long_as_its_column():
     longest = "d" * PLATFORM_ID_LENGTH
     assert AddDeployment(deployment=longest).deployment == longest
     assert LtiDeployment.__table__.c.deployment_id.type.length == PLATFORM_ID_LENGTH

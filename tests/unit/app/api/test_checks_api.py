@@ -14,7 +14,7 @@ from app.storage.models import DEFAULT_COURSE, Check, Delivery, JobStatus, Submi
 from grader import Report, Status
 from grader.report.model import Advisory, Source
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser, Service
 from tests.waiting import until
 
 CHECKS = "/api/v1/checks"
@@ -44,7 +44,7 @@ async def rows(service: Service, table: type[Any]) -> int:
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
-async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: Browser) -> None:
+async def test_a_course_allows_none_until_it_says_so(service, ivanov):
     assert_problem(await check(ivanov), 403, "checks-not-allowed")
     await allow(service, 1)
     answer = await check(ivanov)
@@ -55,9 +55,7 @@ async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: B
     assert_problem(await check(ivanov), 403, "checks-not-allowed")
 
 
-async def test_a_check_is_no_attempt_and_gives_no_grade(
-    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
-) -> None:
+async def test_a_check_is_no_attempt_and_gives_no_grade(service, owner, ivanov, grader):
     await allow(service, 3, limit=1)
     await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
     report = (await check(ivanov)).json()["report"]
@@ -72,7 +70,7 @@ async def test_a_check_is_no_attempt_and_gives_no_grade(
     assert len(set(grader.seeds)) == 2
 
 
-async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: Browser) -> None:
+async def test_each_student_has_so_many_in_an_hour(service, ivanov):
     await allow(service, 2)
     for _ in range(2):
         assert (await check(ivanov)).status_code == 200
@@ -90,7 +88,7 @@ async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: Bro
     assert (await check(ivanov)).status_code == 429
 
 
-async def test_a_check_that_is_sent_again_counts_once(service: Service, ivanov: Browser) -> None:
+async def test_a_check_that_is_sent_again_counts_once(service, ivanov):
     """As a notebook does whose line was cut; a check of another file is a request of its own."""
     await allow(service, 1)
     key = {"Idempotency-Key": "k"}
@@ -104,16 +102,14 @@ async def test_a_check_that_is_sent_again_counts_once(service: Service, ivanov: 
 
 
 @pytest.mark.parametrize("name", ["opens", "closes"])
-async def test_nothing_is_checked_when_nothing_can_be_handed_in(service: Service, ivanov: Browser, name: str) -> None:
+async def test_nothing_is_checked_when_nothing_can_be_handed_in(service, ivanov, name):
     moved = timedelta(days=1 if name == "opens" else -1)
     await allow(service, 1, **{name: (utc_now() + moved).isoformat()})
     slug = {"opens": "assignment-not-open", "closes": "assignment-closed"}[name]
     assert_problem(await check(ivanov), 403, slug)
 
 
-async def test_checks_wait_behind_all_attempts(
-    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
-) -> None:
+async def test_checks_wait_behind_all_attempts(service, owner, ivanov, grader):
     await allow(service, 2)
     grader.released.clear()
     for student in ("a", "b"):  # For both slots.
@@ -131,9 +127,7 @@ async def test_checks_wait_behind_all_attempts(
     assert grader.beforehand == [False, False, False, True, True]
 
 
-async def test_no_more_is_kept_than_the_report_shows_its_student(
-    service: Service, ivanov: Browser, grader: FakeGrader
-) -> None:
+async def test_no_more_is_kept_than_the_report_shows_its_student(service, ivanov, grader):
     def with_source(report: Report) -> Report:
         remarks = [*report.advisories, Advisory(code="review_suggested")]
         return report.model_copy(update={"source": Source(artefact="source.json"), "advisories": remarks})
@@ -149,7 +143,7 @@ async def test_no_more_is_kept_than_the_report_shows_its_student(
     assert [each["code"] for each in kept.report["advisories"]] == ["check_only"]
 
 
-async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, owner: Browser, ivanov: Browser) -> None:
+async def test_a_check_goes_after_a_day_and_with_its_student(service, owner, ivanov):
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
     async with service.services.database.write() as session:
@@ -162,7 +156,7 @@ async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, o
     assert await rows(service, Check) == 0
 
 
-async def test_our_failure_is_tried_again(service: Service, ivanov: Browser, grader: FakeGrader) -> None:
+async def test_our_failure_is_tried_again(service, ivanov, grader):
     grader.statuses = [Status.INTERNAL_ERROR, Status.PASSED]
     await allow(service, 2)
     assert (await check(ivanov)).json()["report"]["status"] == "passed"
@@ -181,7 +175,7 @@ async def test_our_failure_is_tried_again(service: Service, ivanov: Browser, gra
     assert_problem(await check(ivanov), 429, "checks-used-up")
 
 
-async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: Browser) -> None:
+async def test_a_check_that_was_cut_off_runs_again(service, ivanov):
     """By a crash: its row says that a worker has it."""
     await allow(service, 1)
     stored = (await check(ivanov)).json()

@@ -1,15 +1,13 @@
 """Courses and their assignments by the API: who sees which, what changes, and the log of it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, new_id
 from grader.assignment import BUILT_IN
 from tests.unit.app.calls import assert_problem, get, submit_by
-from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, FakeGrader, Service, running
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, running
 
 COURSES = "/api/v1/courses"
 
@@ -21,7 +19,7 @@ async def teacher(two: Service) -> AsyncIterator[Browser]:
         yield teacher
 
 
-async def test_everybody_sees_the_own_course_and_an_admin_all(two: Service) -> None:
+async def test_everybody_sees_the_own_course_and_an_admin_all(two):
     for token, expected in (
         (OWNER_TOKEN, {DEFAULT_COURSE, OTHER}),
         ("teacher-there", {OTHER}),
@@ -38,7 +36,7 @@ async def test_everybody_sees_the_own_course_and_an_admin_all(two: Service) -> N
     assert_problem(answer, 404, "course-not-found")
 
 
-async def test_admin_makes_a_course_once_for_each_key(owner: Browser) -> None:
+async def test_admin_makes_a_course_once_for_each_key(owner):
     body, key = {"title": "Сети", "language": "ru", "time_zone": "Europe/Moscow"}, {"Idempotency-Key": "k"}
     new, again = [(await owner.post(COURSES, json=body, headers=key)).json() for _ in range(2)]
     assert new == again
@@ -48,9 +46,7 @@ async def test_admin_makes_a_course_once_for_each_key(owner: Browser) -> None:
     assert (await owner.get("/api/v1/assignments", params={"course": new["id"]})).json()["items"] == []
 
 
-async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(
-    two: Service, teacher: Browser, owner: Browser
-) -> None:
+async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(two, teacher, owner):
     changed = (await teacher.patch(f"{COURSES}/{OTHER}", json={"title": "Сети, осень"})).json()
     assert (changed["title"], changed["language"]) == ("Сети, осень", "ru")
     assert_problem(await teacher.patch(f"{COURSES}/{OTHER}", json={"retention_days": 5}), 403, "forbidden")
@@ -61,7 +57,7 @@ async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(
     assert kept["retention_days"] == 5
 
 
-async def test_archived_course_only_opens_again(two: Service, teacher: Browser) -> None:
+async def test_archived_course_only_opens_again(two, teacher):
     here = f"{COURSES}/{OTHER}"
     archived = (await teacher.patch(here, json={"archived": True})).json()
     assert archived["archived_at"] is not None
@@ -73,7 +69,7 @@ async def test_archived_course_only_opens_again(two: Service, teacher: Browser) 
     assert (course["title"], course["archived_at"]) == ("x", None)
 
 
-async def test_course_is_copied_with_rules_and_staff_and_without_students(two: Service, owner: Browser) -> None:
+async def test_course_is_copied_with_rules_and_staff_and_without_students(two, owner):
     here = f"{COURSES}/{OTHER}"
     rules = {"due": "2026-10-01T20:59:00Z", "limit": 3}
     await owner.patch(f"{here}/assignments/lstm-layer", json={"title": "Неделя 3", "rules": rules})
@@ -99,7 +95,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two: S
     assert {"lstm-layer", "lstm-notebook"} <= {each["assignment"] for each in listed}
 
 
-async def test_dates_of_an_assignment_are_moved_too(settings: Settings, grader: FakeGrader, tmp_path: Path) -> None:
+async def test_dates_of_an_assignment_are_moved_too(settings, grader, tmp_path):
     plain = (BUILT_IN / "lstm-layer.toml").read_text(encoding="utf-8")
     dated = "[deadline]\ndue = 2026-10-01T20:59:00Z\nlate_percent_per_day = 10\n"
     (tmp_path / "dated.toml").write_text(plain + dated, encoding="utf-8")
@@ -119,7 +115,7 @@ USES = f"/api/v1/courses/{OTHER}/assignments"
 LAYER = f"{USES}/lstm-layer"
 
 
-async def test_list_says_what_holds_and_what_the_course_sets(two: Service, teacher: Browser) -> None:
+async def test_list_says_what_holds_and_what_the_course_sets(two, teacher):
     body = {"title": "Неделя 3", "grade_book_points": 10, "rules": {"due": "2030-01-01T00:00:00Z", "limit": 5}}
     put = (await teacher.put(LAYER, json=body)).json()
     assert (put["title"], put["grade_book_points"], put["max_points"]) == ("Неделя 3", 10, 100)
@@ -136,7 +132,7 @@ async def test_list_says_what_holds_and_what_the_course_sets(two: Service, teach
         assert [each["assignment"] for each in listed] == ["lstm-layer"]
 
 
-async def test_course_uses_a_file_and_stops_while_nobody_handed_in(two: Service, teacher: Browser) -> None:
+async def test_course_uses_a_file_and_stops_while_nobody_handed_in(two, teacher):
     notebook = f"{USES}/lstm-notebook"
     problem = assert_problem(await teacher.put(f"{USES}/lstm", json={}), 422, "unknown-assignment")
     assert "lstm-layer" in problem["known"]
@@ -150,7 +146,7 @@ async def test_course_uses_a_file_and_stops_while_nobody_handed_in(two: Service,
     assert (await submit_by(two, "script-there")).json()["known"] == ["lstm-notebook"]
 
 
-async def test_default_course_uses_every_file_and_takes_rules_of_its_own(two: Service) -> None:
+async def test_default_course_uses_every_file_and_takes_rules_of_its_own(two):
     here = f"/api/v1/courses/{DEFAULT_COURSE}/assignments"
     async with two.client("teacher-here") as teacher:
         ids = {each["assignment"] for each in (await teacher.get(here)).json()["items"]}
@@ -162,7 +158,7 @@ async def test_default_course_uses_every_file_and_takes_rules_of_its_own(two: Se
         assert_problem(await teacher.get(f"{here}/nothing"), 404, "assignment-not-found")
 
 
-async def test_dates_that_contradict_each_other_are_refused_and_change_nothing(two: Service, teacher: Browser) -> None:
+async def test_dates_that_contradict_each_other_are_refused_and_change_nothing(two, teacher):
     due, closes = {"due": "2030-01-02T00:00:00Z"}, {"closes": "2030-01-01T00:00:00Z"}
     for change in (teacher.put, teacher.patch):
         problem = assert_problem(await change(LAYER, json={"rules": due | closes}), 422, "rules-contradictory")
@@ -173,7 +169,7 @@ async def test_dates_that_contradict_each_other_are_refused_and_change_nothing(t
     assert (await teacher.get(LAYER)).json()["set_here"] == ["due"]
 
 
-async def test_rules_that_cannot_be_are_refused(two: Service, teacher: Browser) -> None:
+async def test_rules_that_cannot_be_are_refused(two, teacher):
     late = await teacher.put(LAYER, json={"rules": {"late_percent_per_day": 10}})
     assert_problem(late, 422, "late-without-due")
     for wrong in ({"limit": 0}, {"due": "tomorrow"}, {"counts": "worst"}, {"dew": None}):
@@ -184,7 +180,7 @@ async def test_rules_that_cannot_be_are_refused(two: Service, teacher: Browser) 
     assert (await teacher.put(LAYER, json={"rules": {"limit": 5.0}})).json()["rules"]["limit"] == 5
 
 
-async def test_log_says_who_changed_what(two: Service, teacher: Browser) -> None:
+async def test_log_says_who_changed_what(two, teacher):
     await teacher.patch(LAYER, json={"rules": {"limit": 5}})
     await teacher.patch(LAYER, json={"rules": {"limit": 5}})  # Nothing changed.
     await teacher.patch(f"/api/v1/courses/{OTHER}", json={"title": "Сети, осень"})

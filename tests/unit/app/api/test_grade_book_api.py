@@ -14,7 +14,7 @@ from app.storage.models import DEFAULT_COURSE, CourseAssignment, HoldDecision, M
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat, book_file
 from tests.unit.app.api.test_grades_api import graded, member_of, place_of, teacher
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import Browser, Service
+from tests.unit.app.conftest import Service
 
 __all__ = ["graded", "teacher"]
 
@@ -47,7 +47,7 @@ async def name(service: Service, student: str, **values: Any) -> None:
             setattr(person if key in ("name", "email") else member, key, value)
 
 
-async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded: Service) -> None:
+async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded):
     await name(graded, "ivanov", name="Иван Иванов", email="ivan@example.org", group="A", confirmed_at=utc_now())
     assert await lines(graded, lang="en") == [
         ["id", "name", "email", "group", "confirmed", "lstm-layer"],
@@ -63,7 +63,7 @@ async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded:
         assert_problem(await assistant.get(BOOK, params={"missing": "one"}), 422, "invalid-request")
 
 
-async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded: Service, teacher: Browser) -> None:
+async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded, teacher):
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.0
     async with graded.client("of-petrov") as petrov:
@@ -81,7 +81,7 @@ async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(gra
     assert [each[-1] for each in await lines(graded, missing="zero")] == ["lstm-layer", "3.88", ""]
 
 
-async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_looks(graded: Service) -> None:
+async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_looks(graded):
     await name(graded, "ivanov", name="Ivanov, Ivan", external_id="12345", group="A", confirmed_at=utc_now())
     await name(graded, "petrov", confirmed_at=utc_now())
     await graded.add_token("of-stray", student="stray")
@@ -99,7 +99,7 @@ async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_
     assert (await lines(graded, format="canvas"))[-1][:4] == ["00123", "", "00123", "00123"]
 
 
-async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded: Service) -> None:
+async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded):
     await name(graded, "ivanov", name="Иван", email="ivan@example.org", confirmed_at=utc_now())
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().title = "Неделя 3"
@@ -109,7 +109,7 @@ async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded: Ser
     ]
 
 
-async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) -> None:
+async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded):
     evil = '=HYPERLINK("https://evil.example.org")'
     await name(graded, "ivanov", name=evil, group="@SUM(1)", confirmed_at=utc_now())
     await name(graded, "petrov", external_id="-7@b.org", confirmed_at=utc_now())
@@ -123,7 +123,7 @@ async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) ->
         assert not [cell for cell in cells if cell.startswith(("=", "@"))]
 
 
-async def test_russian_spreadsheet_finds_columns_and_numbers(graded: Service) -> None:
+async def test_russian_spreadsheet_finds_columns_and_numbers(graded):
     await name(graded, "ivanov", name="Иванов, Иван; младший", external_id="007", confirmed_at=utc_now())
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
@@ -140,7 +140,7 @@ async def test_russian_spreadsheet_finds_columns_and_numbers(graded: Service) ->
     assert answer.content.startswith(codecs.BOM_UTF8)
 
 
-async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(graded: Service) -> None:
+async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(graded):
     evil = '=HYPERLINK("https://evil.example.org")'
     await name(graded, "ivanov", name=evil, group="+7 @ -1", external_id="007", confirmed_at=utc_now())
     await name(graded, "petrov", name="<r>&</r>", group="\u202e1e5", external_id="12")
@@ -154,14 +154,14 @@ async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(grade
 
 
 @given(st.lists(st.text(max_size=8), min_size=5, max_size=5))
-def test_workbook_holds_whatever_a_name_holds(texts: list[str]) -> None:
+def test_workbook_holds_whatever_a_name_holds(texts):
     book = book_file([["id"] * 5, texts], GradeBookFormat.XLSX)
     (row,) = openpyxl.load_workbook(io.BytesIO(book.content)).active.iter_rows(2, 2, max_col=5)
     assert [cell.value or "" for cell in row] == book.lines[1]
     assert {cell.data_type for cell in row} <= {"s", "n"}  # An empty cell is a number to openpyxl.
 
 
-async def test_two_assignments_of_one_title_have_two_columns(graded: Service, teacher: Browser) -> None:
+async def test_two_assignments_of_one_title_have_two_columns(graded, teacher):
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().title = "LSTM"
         session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={}, title="LSTM"))

@@ -74,12 +74,10 @@ async def own(client: Browser) -> dict[str, Any]:
 
 
 def at(grades: dict[str, Any], assignment: str = "lstm-layer") -> dict[str, Any]:
-    return next(each for each in grades["grades"] if each["assignment"] == assignment)  # type: ignore[no-any-return]
+    return next(each for each in grades["grades"] if each["assignment"] == assignment)
 
 
-async def test_adjustment_is_applied_last_with_its_history_and_the_student_reads_why(
-    graded: Service, teacher: Browser, ivanov: Browser
-) -> None:
+async def test_adjustment_is_applied_last_with_its_history_and_the_student_reads_why(graded, teacher, ivanov):
     work = await place_of(graded)
     first = await teacher.post(f"{work}/adjustments", json={"delta": -5.0, "reason": "no comments"})
     assert (first.status_code, first.json()["points_below"]) == (201, 100)
@@ -110,7 +108,7 @@ async def test_adjustment_is_applied_last_with_its_history_and_the_student_reads
     ]
 
 
-async def test_adjustment_names_the_one_that_it_replaces(graded: Service, teacher: Browser) -> None:
+async def test_adjustment_names_the_one_that_it_replaces(graded, teacher):
     adjustments = f"{await place_of(graded)}/adjustments"
     first, second = [{"delta": delta, "reason": "x", "replaces": None} for delta in (1.0, 2.0)]
     adjustment = (await teacher.post(adjustments, json=first)).json()
@@ -121,7 +119,7 @@ async def test_adjustment_names_the_one_that_it_replaces(graded: Service, teache
     assert len((await teacher.get(adjustments)).json()["items"]) == 2
 
 
-async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded: Service, teacher: Browser) -> None:
+async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded, teacher):
     adjustments = f"{await place_of(graded)}/adjustments"
     await teacher.post(adjustments, json={"delta": -5.0, "reason": "x"})
     async with graded.services.database.write() as session:
@@ -135,9 +133,7 @@ async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded:
     assert (await teacher.get(f"{COURSE}/grades", params={"stale": True})).json()["items"] == []
 
 
-async def test_extension_opens_an_assignment_for_one_student_alone(
-    graded: Service, teacher: Browser, ivanov: Browser
-) -> None:
+async def test_extension_opens_an_assignment_for_one_student_alone(graded, teacher, ivanov):
     past = utc_now() - timedelta(days=2)
     moment = past.isoformat()
     async with graded.services.database.write() as session:
@@ -163,9 +159,7 @@ async def test_extension_opens_an_assignment_for_one_student_alone(
         assert_problem(await teacher.put(address, json={"reason": "x"}), 422, "invalid-request")
 
 
-async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(
-    graded: Service, assistant: Browser
-) -> None:
+async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(graded, assistant):
     async with graded.services.database.write() as session:
         petrov = await session.get_one(Membership, await member_of(graded, "petrov"))
         petrov.group, petrov.confirmed_at = "A", utc_now()
@@ -191,7 +185,7 @@ async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(
     assert one == page["items"][0]
 
 
-async def test_assignment_that_nobody_has_handed_in_has_empty_lists(graded: Service, teacher: Browser) -> None:
+async def test_assignment_that_nobody_has_handed_in_has_empty_lists(graded, teacher):
     work, nothing = [await place_of(graded, assignment=id) for id in ("lstm-notebook", "nothing")]
     for part in ("adjustments", "comments"):
         assert (await teacher.get(f"{work}/{part}")).json() == {"items": [], "next_cursor": None}
@@ -205,9 +199,7 @@ async def test_assignment_that_nobody_has_handed_in_has_empty_lists(graded: Serv
     assert_problem(refused, 404, "assignment-not-found")
 
 
-async def test_comment_is_made_once_by_an_assistant_and_read_by_the_student(
-    graded: Service, assistant: Browser, teacher: Browser, ivanov: Browser, owner: Browser
-) -> None:
+async def test_comment_is_made_once_by_an_assistant_and_read_by_the_student(graded, assistant, teacher, ivanov, owner):
     comments = f"{await place_of(graded)}/comments"
     comment = (await assistant.post(comments, json={"text": "Well done."})).json()
     assert (await assistant.post(comments, json={"text": "Well done."})).json() == comment
@@ -228,9 +220,7 @@ async def test_comment_is_made_once_by_an_assistant_and_read_by_the_student(
     ]
 
 
-async def test_student_asks_once_at_a_time_and_reads_the_answer(
-    graded: Service, ivanov: Browser, assistant: Browser
-) -> None:
+async def test_student_asks_once_at_a_time_and_reads_the_answer(graded, ivanov, assistant):
     (submission,) = (await ivanov.get(SUBMISSIONS)).json()["items"]
     reviews = f"{submission['links']['self']}/reviews"
     question = await ivanov.post(reviews, json={"text": "Why 100?"})
@@ -257,14 +247,14 @@ async def test_student_asks_once_at_a_time_and_reads_the_answer(
     assert_problem(unknown, 404, "review-not-found")
 
 
-async def test_nobody_asks_about_an_attempt_that_has_no_report(owner: Browser, grader: FakeGrader) -> None:
+async def test_nobody_asks_about_an_attempt_that_has_no_report(owner, grader):
     grader.released.clear()
     body = await submit(owner, wait=0)
     refused = await owner.post(f"{body['links']['self']}/reviews", json={"text": "x"})
     assert_problem(refused, 409, "report-not-ready")
 
 
-async def test_members_of_the_staff_have_no_grades(graded: Service, teacher: Browser, ivanov: Browser) -> None:
+async def test_members_of_the_staff_have_no_grades(graded, teacher, ivanov):
     async with graded.services.database.write() as session:
         member = await session.get_one(Membership, await member_of(graded))
         member.role = MemberRole.ASSISTANT
@@ -276,7 +266,7 @@ async def test_members_of_the_staff_have_no_grades(graded: Service, teacher: Bro
     assert statistics["attempts"]["count"] == 0
 
 
-async def test_script_reads_the_grade_and_no_teachers_words(graded: Service, teacher: Browser) -> None:
+async def test_script_reads_the_grade_and_no_teachers_words(graded, teacher):
     await graded.add_token("script")
     place = await place_of(graded)
     async with graded.client("script") as script:

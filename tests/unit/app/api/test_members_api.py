@@ -7,7 +7,7 @@ import pytest
 
 from app.storage.models import DEFAULT_COURSE, Identity, Membership, Role, Token
 from tests.unit.app.calls import assert_problem, get, submit_by
-from tests.unit.app.conftest import OTHER, OWNER_TOKEN, FakeGrader, Service
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 from tests.waiting import until
 
 THERE = f"/api/v1/courses/{OTHER}/members"
@@ -41,7 +41,7 @@ async def own_token(service: Service, member_id: str, token: str) -> None:
         (await session.get_one(Token, added.id)).membership_id = member_id
 
 
-async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: Service) -> None:
+async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two):
     for role, by_teacher in (("student", 201), ("assistant", 201), ("teacher", 403)):
         answer = await post(two, "teacher-there", THERE, {"external_id": f"a-{role}", "role": role})
         assert answer.status_code == by_teacher, role
@@ -57,7 +57,7 @@ async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: 
     assert (await patch(two, OWNER_TOKEN, teacher, name="Пётр")).json()["name"] == "Пётр"
 
 
-async def test_list_is_filtered_and_paged(two: Service) -> None:
+async def test_list_is_filtered_and_paged(two):
     await add(two, "s1", name="Анна Петрова-Королёва", email="Anna@example.org", group="1")
     await add(two, "s2", name="Борис", group="2")
     await add(two, "t1", "teacher")
@@ -82,7 +82,7 @@ async def test_list_is_filtered_and_paged(two: Service) -> None:
     assert [len(first["items"]), len(rest["items"]), rest["next_cursor"]] == [3, 2, None]
 
 
-async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) -> None:
+async def test_new_external_id_is_the_one_of_what_was_handed_in(two):
     handed_in = (await submit_by(two, "script-there")).json()
     member = await member_of(two, "ivanov")
     other = await add(two, "petrov")
@@ -97,7 +97,7 @@ async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) ->
     assert "i.ivanov" in {each["student"] for each in tokens}
 
 
-async def test_address_is_that_of_one_confirmed_member(two: Service) -> None:
+async def test_address_is_that_of_one_confirmed_member(two):
     first = await add(two, "s1", email="a@example.org")
     body = {"external_id": "s2", "email": "A@example.org"}
     assert assert_problem(await post(two, "teacher-there", THERE, body), 409, "email-taken")["member"] == first
@@ -110,7 +110,7 @@ async def test_address_is_that_of_one_confirmed_member(two: Service) -> None:
         assert_problem(await patch(two, "teacher-there", second, email=wrong), 422, "invalid-request")
 
 
-async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two: Service) -> None:
+async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two):
     member = await member_of(two, "ivanov")
     async with two.services.database.write() as session:
         here = (await get(two, OWNER_TOKEN, f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
@@ -122,7 +122,7 @@ async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_chan
 
 
 @pytest.mark.parametrize("ends", ["remove", "demote", "revoke"])
-async def test_open_event_stream_ends_with_the_rights(two: Service, grader: FakeGrader, ends: str) -> None:
+async def test_open_event_stream_ends_with_the_rights(two, grader, ends):
     assistant = await add(two, "petrova", "assistant")
     await own_token(two, assistant, "of-petrova")
     grader.released.clear()
@@ -147,7 +147,7 @@ async def test_open_event_stream_ends_with_the_rights(two: Service, grader: Fake
     assert "event: done" not in await watching
 
 
-async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> None:
+async def test_removed_member_has_no_rights_until_taken_back(two):
     member = await member_of(two, "ivanov")
     async with two.browser("ivanov-there") as browser:
         assert (await browser.get("/")).status_code == 200
@@ -163,7 +163,7 @@ async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> No
     assert (await submit_by(two, "ivanov-there")).status_code == 200
 
 
-async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None:
+async def test_changes_at_once_lose_nothing_and_are_logged(two):
     member = await member_of(two, "ivanov")
     changes: list[dict[str, Any]] = [
         {"group": "1"},
@@ -181,7 +181,7 @@ async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None
     assert {(each["subject"], each["member"]) for each in logged} == {("member", member)}
 
 
-async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> None:
+async def test_teacher_joins_two_members_and_takes_them_apart(two):
     own = (await submit_by(two, "ivanov-there")).json()["links"]["self"]
     kept, other = await add(two, "roster-7", name="Иван"), await member_of(two, "ivanov")
     assistant = await add(two, "petrova", "assistant")
@@ -202,7 +202,7 @@ async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> N
     assert {"joined": other} in [each["after"] for each in logged]
 
 
-async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two: Service, grader: FakeGrader) -> None:
+async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two, grader):
     grader.released.clear()
     submission = (await submit_by(two, "ivanov-there", wait=0)).json()["links"]["self"]
     await until(lambda: len(grader.began) == 1)
@@ -231,7 +231,7 @@ async def ivanov(service: Service, **values: Any) -> str:
 
 
 @pytest.mark.parametrize("email", [OWN, None])
-async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service: Service, email: str | None) -> None:
+async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service, email):
     id = await ivanov(service, email=email)
     await service.add_token("teacher", Role.TEACHER)
     async with service.client("teacher") as teacher:
@@ -245,7 +245,7 @@ async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service: 
     assert (member["name"], member["email"]) == ("Иван", email)
 
 
-async def test_join_leaves_the_address_of_somebody_who_signs_on(service: Service) -> None:
+async def test_join_leaves_the_address_of_somebody_who_signs_on(service):
     id = await ivanov(service, external_id="new-1")
     await service.add_token("teacher", Role.TEACHER)
     async with service.client("teacher") as teacher:

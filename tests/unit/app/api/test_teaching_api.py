@@ -12,7 +12,7 @@ from grader import Report, Status
 from grader.report.finding import CheckStatus
 from grader.report.model import Check, Diagnosis
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser
 from tests.waiting import until
 
 TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
@@ -21,7 +21,7 @@ TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
 # Tokens
 
 
-async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Service, owner: Browser) -> None:
+async def test_token_is_shown_once_works_and_ends_with_its_sessions(service, owner):
     token = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
     assert (token["role"], token["student"], token["expires_at"]) == ("submitter", None, None)
     listed = await owner.get(TOKENS)
@@ -41,7 +41,7 @@ async def test_token_is_shown_once_works_and_ends_with_its_sessions(service: Ser
         assert (await client.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service: Service) -> None:
+async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service):
     teachers = await service.add_token("teacher", Role.TEACHER)
     async with service.client("teacher") as teacher:
         for role in ("teacher", "admin"):
@@ -54,7 +54,7 @@ async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service: S
         assert (await teacher.delete(f"{TOKENS}/{token['id']}")).status_code == 204
 
 
-async def test_impossible_token_or_regrade_is_refused_in_our_words(owner: Browser) -> None:
+async def test_impossible_token_or_regrade_is_refused_in_our_words(owner):
     for path, body in (
         (TOKENS, {"name": " "}),
         (TOKENS, {"name": "a\nb"}),
@@ -70,12 +70,12 @@ async def test_impossible_token_or_regrade_is_refused_in_our_words(owner: Browse
         assert "Value error" not in str(refused), body
 
 
-async def test_body_that_is_too_large_is_not_read(nobody: Browser) -> None:
+async def test_body_that_is_too_large_is_not_read(nobody):
     response = await nobody.post(TOKENS, content=b" " * 100_000, headers={"Content-Type": "application/json"})
     assert_problem(response, 413, "body-too-large")
 
 
-async def test_body_that_comes_too_slowly_is_given_up(nobody: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_body_that_comes_too_slowly_is_given_up(nobody, monkeypatch):
     monkeypatch.setattr("app.http.middleware.BODY_SECONDS", 0.05)
 
     async def endless() -> AsyncIterator[bytes]:
@@ -98,7 +98,7 @@ async def regraded(client: Browser, **selection: Any) -> dict[str, Any]:
         body: dict[str, Any] = (await client.get(response.json()["link"])).json()
         return body if body["done"] == body["total"] else None
 
-    return await until(done)  # type: ignore[no-any-return]
+    return await until(done)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,7 @@ async def regraded(client: Browser, **selection: Any) -> dict[str, Any]:
         ({"submissions": ["sidorov"]}, {"sidorov"}),
     ],
 )
-async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
-    owner: Browser, grader: FakeGrader, selection: dict[str, Any], expected: set[str]
-) -> None:
+async def test_regrade_takes_what_is_meant_and_says_what_it_changed(owner, grader, selection, expected):
     grader.statuses = [Status.FAILED, Status.FAILED, Status.PASSED]
     ids = {name: (await submit(owner, student=name))["id"] for name in ("ivanov", "petrov", "sidorov")}
     if "submissions" in selection:
@@ -134,7 +132,7 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(
 # Statistics
 
 
-async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner: Browser, grader: FakeGrader) -> None:
+async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner, grader):
     attempts_of = {  # student -> what each attempt showed, and its points
         "ivanov": [({"bias_missing", "scaled"}, 0.0), ({"scaled"}, 30.0), (set(), 100.0)],
         "petrov": [({"bias_missing"}, 50.0), ({"bias_missing"}, 50.0)],
@@ -188,7 +186,7 @@ async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner: 
     assert later.json() == {"statuses": {}, "attempts": nothing, "students": nothing, **empty}
 
 
-async def test_student_sees_a_preview_when_it_is_applied(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_student_sees_a_preview_when_it_is_applied(service, owner, grader):
     await service.add_token("of-ivanov", student="ivanov")
     grader.statuses = [Status.FAILED, Status.PASSED]
     async with service.client("of-ivanov") as student:
@@ -218,7 +216,7 @@ async def test_student_sees_a_preview_when_it_is_applied(service: Service, owner
         assert_problem(await owner.post(f"{done['link']}/drop"), 409, "preview-applied")
 
 
-async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner: Browser, grader: FakeGrader) -> None:
+async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner, grader):
     here = (await submit(owner))["links"]["self"]
     grader.released.clear()
     begun = (await owner.post(REGRADES, json={"all": True, "preview": True})).json()
@@ -236,7 +234,7 @@ async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner: Browse
         assert_problem(await owner.post(f"{REGRADES}/nothing/{end}"), 404, "regrade-not-found")
 
 
-async def test_points_are_shown_by_rules_of_the_course(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_points_are_shown_by_rules_of_the_course(service, owner, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
     await submit(owner)
     async with service.services.database.write() as session:

@@ -103,17 +103,17 @@ LONG = "a" * 300
         ("batch text --fail-under nan", "--fail-under is nan"),
     ],
 )
-def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, sentence: str) -> None:
+def test_argument_that_cannot_be_is_named(folder, arguments, sentence):
     assert_sentence(run(*arguments.split(" ")), sentence)
 
 
-def test_upgrade_says_that_nothing_is_left_to_do(folder: Path) -> None:
+def test_upgrade_says_that_nothing_is_left_to_do(folder):
     ended = run("db", "upgrade")
     assert ended.exit_code == 0
     assert re.fullmatch(r"lstm-grader: the tables are of revision \d{4}, the newest\n", ended.stdout)
 
 
-def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder: Path) -> None:
+def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     ended = run("db", "import", "of another program", LSTM_GRADER_DATABASE_URL=nowhere)
     assert_sentence(ended, "of another program cannot be imported: it is not a database of lstm-grader")
@@ -128,14 +128,14 @@ def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder
         ("regrade", "--student", ""),
     ],
 )
-def test_empty_argument_is_no_path_and_no_name(folder: Path, arguments: tuple[str, ...]) -> None:
+def test_empty_argument_is_no_path_and_no_name(folder, arguments):
     """`batch "$COURSE"` without that variable would grade whatever lies in the current folder."""
     assert_sentence(run(*arguments), "an argument is empty")
 
 
 @pytest.mark.parametrize("command", ["tokens list", "db backup copy"])
 @pytest.mark.parametrize("place", ["text", "text/below"])
-def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: str) -> None:
+def test_data_folder_that_is_none_is_named(folder, command, place):
     assert_sentence(run(*command.split(), LSTM_GRADER_DATA_DIR=str(folder / place)), str(folder / "text"))
     assert (folder / "text").read_text() == "text"
     assert not (folder / "copy").exists()
@@ -148,12 +148,12 @@ def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: st
         ("regrade --all", "of another program", "a database of another program"),
     ],
 )
-def test_database_that_is_none_of_ours_is_named(folder: Path, command: str, name: str, sentence: str) -> None:
+def test_database_that_is_none_of_ours_is_named(folder, command, name, sentence):
     ended = run(*command.split(), LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / name}")
     assert_sentence(ended, str(folder / name), sentence)
 
 
-def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
+def test_damaged_database_is_named_with_what_to_do(folder):
     ended = run("tokens", "list", LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / 'bytes'}")
     assert ended.exit_code == 3
     assert f"the database {folder / 'bytes'} cannot be used" in ended.stderr
@@ -177,20 +177,20 @@ def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
         ("SMTP_HOST", "mail.example.org", "lstm-grader: mail also needs LSTM_GRADER_SMTP_SENDER"),
     ],
 )
-def test_setting_that_cannot_be_is_named(folder: Path, variable: str, value: str, sentence: str) -> None:
+def test_setting_that_cannot_be_is_named(folder, variable, value, sentence):
     ended = run("tokens", "list", **{f"LSTM_GRADER_{variable}": value})
     assert_sentence(ended, sentence)
     assert "secret-of-x" not in ended.stderr
 
 
 @pytest.mark.parametrize("variable", [name.upper() for name in SECRETS])
-def test_secret_that_cannot_be_is_not_shown(folder: Path, variable: str) -> None:
+def test_secret_that_cannot_be_is_not_shown(folder, variable):
     ended = run("tokens", "list", **{f"LSTM_GRADER_{variable}": "ge\x01heim"})
     assert_sentence(ended, f"LSTM_GRADER_{variable.partition('_')[0]}")
     assert "heim" not in ended.stderr
 
 
-def test_help_fits_a_screen_with_a_line_for_each_command() -> None:
+def test_help_fits_a_screen_with_a_line_for_each_command():
     lines = run("--help", COLUMNS="80").stdout.splitlines()
     assert len(lines) <= 40
     rows = [line.strip("│ ").split("  ")[0] for line in lines if line.startswith("│ ")]
@@ -208,7 +208,7 @@ def course(folder: Path) -> str:
     return output_of("courses", "create", "Сети", "--language", "ru", "--time-zone", "Europe/Moscow")
 
 
-def test_course_is_made_copied_archived_reopened_and_deleted(course: str) -> None:
+def test_course_is_made_copied_archived_reopened_and_deleted(course):
     assert output_of("courses", "list").split("\n")[0] == f"{course}  open      Сети"
     output_of("tokens", "create", "Moodle", "--course", course)
     assert output_of("tokens", "list").split("\n")[0].endswith("Moodle  [Сети]")
@@ -221,9 +221,7 @@ def test_course_is_made_copied_archived_reopened_and_deleted(course: str) -> Non
     assert copy not in output_of("courses", "list")
 
 
-def test_mistake_in_an_assignment_file_stops_only_the_commands_that_need_one(
-    course: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mistake_in_an_assignment_file_stops_only_the_commands_that_need_one(course, folder, monkeypatch):
     (folder / "folder" / "week3.toml").write_text("id = ")
     monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", str(folder / "folder"))
     assert output_of("courses", "archive", course) == f"{course}  archived  Сети"

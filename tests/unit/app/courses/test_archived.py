@@ -16,7 +16,6 @@ from app.teaching import reviews
 from app.teaching.joins import joins
 from app.teaching.student_work import take_student_work
 from grader import Assignment
-from tests.unit.app.conftest import Service
 
 HERE, ID = DEFAULT_COURSE, new_id()
 ROLES = set(MemberRole)
@@ -39,7 +38,7 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-async def test_transaction_refuses_what_an_archived_course_no_longer_takes(service: Service, change: Change) -> None:
+async def test_transaction_refuses_what_an_archived_course_no_longer_takes(service, change):
     async with service.services.database.write() as session:
         await session.execute(update(Course).where(Course.id == HERE).values(archived_at=utc_now()))
     with pytest.raises(CourseArchived):

@@ -1,7 +1,5 @@
 """The navigation: what readers of each kind are shown beside a page."""
 
-from typing import Any
-
 import pytest
 
 from app.access.rights import Right
@@ -37,15 +35,13 @@ ALL = ["", "/members", "/tokens"], ["nav.course", "nav.regrades"]
     ],
     ids=["teacher", "teacher of an archived course", "assistant", "student", "script"],
 )
-def test_reader_sees_the_sections_and_pages_that_the_role_has_a_right_to(
-    role: Role, about: dict[str, Any], shown: tuple[list[str], list[str]]
-) -> None:
+def test_reader_sees_the_sections_and_pages_that_the_role_has_a_right_to(role, about, shown):
     sections, pages = tabs(COURSE, Principal("x", role, course_id=COURSE, **about), "course")
     addresses = [link.address.removeprefix(f"/courses/{COURSE}") for link in sections]
     assert (addresses, [link.text_id for link in pages]) == shown
 
 
-def test_reader_sees_where_this_page_is() -> None:
+def test_reader_sees_where_this_page_is():
     sections, pages = tabs(COURSE, Principal("t", Role.TEACHER, course_id=COURSE), "regrades")
     assert [link.current for link in sections] == ["true", None, None]
     assert [link.current for link in pages] == [None, "page"]

@@ -36,7 +36,7 @@ print(megabytes() - before)
 
 
 @pytest.mark.parametrize(("call", "is_back"), [("return_large_blocks()", True), ("", False)])
-def test_memory_of_large_uploads_is_given_back(call: str, is_back: bool) -> None:
+def test_memory_of_large_uploads_is_given_back(call, is_back):
     script = UPLOADS.format(call=call)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (int(done.stdout) < 10) == is_back
@@ -49,14 +49,14 @@ class Ring:
         self.me = self
 
 
-def test_collector_rests_in_the_block_only_even_if_it_fails() -> None:
+def test_collector_rests_in_the_block_only_even_if_it_fails():
     with contextlib.suppress(OSError), not_collecting():
         assert not gc.isenabled()
         raise OSError("no such port")
     assert gc.isenabled()
 
 
-def test_only_objects_of_the_block_are_kept() -> None:
+def test_only_objects_of_the_block_are_kept():
     with not_collecting():
         kept = weakref.ref(Ring())
     later = weakref.ref(Ring())

@@ -11,7 +11,7 @@ from app.services import ARCHIVES_PER_MINUTE
 from app.storage.models import DEFAULT_COURSE, Person, Role, new_id, utc_now
 from grader.report.model import Advisory
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in, students, submit
-from tests.unit.app.conftest import OTHER, Browser, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import OTHER, form_secret
 
 PEOPLE, ME = "/api/v1/people", "/api/v1/me/export"
 ADVISORY = Advisory(code="plagiarism", params={})
@@ -23,9 +23,7 @@ def unpacked(content: bytes) -> dict[str, bytes]:
     return {name: archive.read(name) for name in archive.namelist()}
 
 
-async def test_admin_exports_a_person_and_a_member_what_is_the_members(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_admin_exports_a_person_and_a_member_what_is_the_members(service, owner, grader):
     grader.change = lambda report: report.model_copy(update={"advisories": [ADVISORY]})
     await service.add_token("of-ivanov", student="ivanov")
     await service.add_token("teacher", Role.TEACHER)
@@ -60,7 +58,7 @@ async def test_admin_exports_a_person_and_a_member_what_is_the_members(
     assert await students(service) == ["petrov"]
 
 
-async def test_student_downloads_the_own_data_from_a_page_now_and_then(service: Service, browser: Browser) -> None:
+async def test_student_downloads_the_own_data_from_a_page_now_and_then(service, browser):
     await hand_in(service, "petrov")
     id = await hand_in(service, "ivanov")
     await service.add_token("of-ivanov", student="ivanov")
@@ -81,7 +79,7 @@ async def test_student_downloads_the_own_data_from_a_page_now_and_then(service: 
         assert "Retry-After" in answers[-1].headers
 
 
-async def test_teacher_downloads_a_course_from_its_page_or_by_the_api_and_the_log_says_so(service: Service) -> None:
+async def test_teacher_downloads_a_course_from_its_page_or_by_the_api_and_the_log_says_so(service):
     id = await hand_in(service, "ivanov")
     for role in (Role.TEACHER, Role.ASSISTANT):
         await service.add_token(role.value, role)
@@ -110,7 +108,7 @@ async def test_teacher_downloads_a_course_from_its_page_or_by_the_api_and_the_lo
         assert (await teacher.get(f"{SUBMISSIONS}/{id}")).is_success
 
 
-async def test_member_is_deleted_by_id_in_its_course_only(two: Service, owner: Browser) -> None:
+async def test_member_is_deleted_by_id_in_its_course_only(two, owner):
     await submit(owner)
     members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
     member = next(each for each in (await owner.get(members)).json()["items"] if each["external_id"] == "ivanov")
@@ -120,7 +118,7 @@ async def test_member_is_deleted_by_id_in_its_course_only(two: Service, owner: B
     assert (await owner.delete(f"{members}/{member['id']}")).json()["submissions"] == 0
 
 
-async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two: Service, owner: Browser) -> None:
+async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two, owner):
     async with two.client("script-there") as script:
         await submit(script)
         await submit(owner)
@@ -138,7 +136,7 @@ async def test_course_is_deleted_by_its_title_and_with_it_its_tokens(two: Servic
         assert (await client.get("/api/v1/courses")).status_code == 200
 
 
-async def test_admin_detaches_an_account_that_has_a_strangers_entry(service: Service, owner: Browser) -> None:
+async def test_admin_detaches_an_account_that_has_a_strangers_entry(service, owner):
     await hand_in(service, "ivanov")
     stranger = Claims("https://id.example.edu", "7", "ivanov@example.edu", True, "Ivan")
     async with service.services.database.write() as session:
@@ -166,7 +164,7 @@ async def test_admin_detaches_an_account_that_has_a_strangers_entry(service: Ser
         assert again.id != entry.person_id
 
 
-async def test_admin_merges_two_people_and_takes_them_apart(two: Service, owner: Browser) -> None:
+async def test_admin_merges_two_people_and_takes_them_apart(two, owner):
 
     async def member(course: str) -> dict[str, str]:
         listed = (await owner.get(f"/api/v1/courses/{course}/members")).json()["items"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
@@ -12,12 +11,11 @@ from app.access.tokens import Principal
 from app.errors.commands import DataDirInUse
 from app.queue import hold_data_dir
 from app.queue.grading import MAX_CLAIMS, MAX_TRIES
-from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import reports, repository
 from app.submissions.uploads import Upload
 from grader import Report, RunStarved, Status
-from tests.unit.app.conftest import Browser, FakeGrader, Service, running
+from tests.unit.app.conftest import Service, running
 from tests.waiting import until, wait_until
 
 pytestmark = pytest.mark.usefixtures("with_tables")
@@ -42,7 +40,7 @@ async def done(service: Service, submission_id: str) -> tuple[JobStatus, int, Re
         now = await state(service, submission_id)
         return now if now[0] == JobStatus.DONE else None
 
-    return await until(state_when_done)  # type: ignore[no-any-return]
+    return await until(state_when_done)
 
 
 OURS = Status.INTERNAL_ERROR
@@ -53,16 +51,14 @@ OURS = Status.INTERNAL_ERROR
     [([OURS, OURS, Status.PASSED], 3, Status.PASSED), ([OURS], MAX_TRIES, OURS)],
     ids=["tried again", "kept after the last try"],
 )
-async def test_our_failure_is_tried_again(
-    service: Service, grader: FakeGrader, statuses: list[Status], runs: int, expected: Status
-) -> None:
+async def test_our_failure_is_tried_again(service, grader, statuses, runs, expected):
     grader.statuses = statuses
     _, tries, report = await done(service, await submit(service))
     assert (tries, report.status, report.points is None) == (1, expected, expected == OURS)
     assert len(grader.graded) == runs
 
 
-async def test_a_run_that_had_no_core_holds_its_slot_no_longer(service: Service, grader: FakeGrader) -> None:
+async def test_a_run_that_had_no_core_holds_its_slot_no_longer(service, grader):
     def fail(report: Report) -> Report:
         raise RunStarved
 
@@ -71,7 +67,7 @@ async def test_a_run_that_had_no_core_holds_its_slot_no_longer(service: Service,
     assert (report.status, len(grader.graded)) == (OURS, 1)
 
 
-async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: Service, grader: FakeGrader) -> None:
+async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service, grader):
     def fail(report: Report) -> Report:
         raise ZeroDivisionError("/path/of/the/server")
 
@@ -82,10 +78,10 @@ async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: 
     assert {check.status for check in report.checks} == {"skipped"}
     assert report.receipt.report_sha256 == report.digest()
     grader.change = lambda report: report
-    assert (await done(service, await submit(service, "petrov")))[2].status == Status.PASSED  # type: ignore[union-attr]
+    assert (await done(service, await submit(service, "petrov")))[2].status == Status.PASSED
 
 
-async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
+async def test_assignment_that_is_gone_is_our_failure(service):
     async with service.services.database.write() as session:
         token = await tokens.set_owner_token(session, "0" * 64)
         submission = Submission(
@@ -104,7 +100,7 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
     assert (report.status, report.assignment.id) == (Status.INTERNAL_ERROR, "removed")
 
 
-async def test_slots_grade_side_by_side_and_block_nobody(service: Service, nobody: Browser, grader: FakeGrader) -> None:
+async def test_slots_grade_side_by_side_and_block_nobody(service, nobody, grader):
     grader.released.clear()
     ids = [await submit(service, f"s{number}") for number in range(4)]
     await until(lambda: len(grader.began) == 2)
@@ -115,7 +111,7 @@ async def test_slots_grade_side_by_side_and_block_nobody(service: Service, nobod
         await done(service, id)
 
 
-async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings: Settings, grader: FakeGrader) -> None:
+async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings, grader):
     settings = settings.model_copy(update={"shutdown_seconds": 0.1})
     grader.released.clear()
     async with running(settings, grader) as service:
@@ -134,7 +130,7 @@ async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings
     assert len(grader.began) == 2
 
 
-async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: FakeGrader) -> None:
+async def test_stop_lets_a_running_grade_finish(settings, grader):
     settings = settings.model_copy(update={"shutdown_seconds": 60})
     grader.released.clear()
     async with running(settings, grader) as service:
@@ -153,7 +149,7 @@ async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: Fake
     assert len(grader.graded) == 1
 
 
-async def test_crash_while_grading_is_graded_at_the_next_start(settings: Settings, grader: FakeGrader) -> None:
+async def test_crash_while_grading_is_graded_at_the_next_start(settings, grader):
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await done(service, submission_id)
@@ -167,7 +163,7 @@ async def test_crash_while_grading_is_graded_at_the_next_start(settings: Setting
     assert len(set(grader.seeds)) == 1
 
 
-async def test_submission_that_takes_the_service_down_is_given_up(settings: Settings, grader: FakeGrader) -> None:
+async def test_submission_that_takes_the_service_down_is_given_up(settings, grader):
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await done(service, submission_id)
@@ -181,13 +177,13 @@ async def test_submission_that_takes_the_service_down_is_given_up(settings: Sett
     assert len(grader.graded) == 1
 
 
-async def test_second_service_on_the_data_is_refused(service: Service, settings: Settings, grader: FakeGrader) -> None:
+async def test_second_service_on_the_data_is_refused(service, settings, grader):
     with pytest.raises(DataDirInUse):
         async with running(settings, grader):
             pytest.fail("it started")
 
 
-def test_lock_is_free_again_after_use(tmp_path: Path) -> None:
+def test_lock_is_free_again_after_use(tmp_path):
     for _ in range(2):
         with hold_data_dir(tmp_path), pytest.raises(DataDirInUse), hold_data_dir(tmp_path):
             pytest.fail("it was taken twice")

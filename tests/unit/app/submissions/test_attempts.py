@@ -8,7 +8,7 @@ import pytest
 from app.storage.models import Submission, utc_now
 from grader import Status
 from tests.unit.app.calls import ATTEMPTS, CODE, COURSE, PAGE, SUBMISSIONS, assert_problem, send, submit, upload
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser, Service
 
 pytestmark = pytest.mark.usefixtures("rules")
 
@@ -32,16 +32,14 @@ async def move(service: Service, submission_id: str, by: timedelta) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.INTERNAL_ERROR, Status.INVALID_SUBMISSION])
-async def test_attempt_that_could_not_be_graded_is_given_back(
-    owner: Browser, grader: FakeGrader, status: Status
-) -> None:
+async def test_attempt_that_could_not_be_graded_is_given_back(owner, grader, status):
     grader.statuses = [status]
     for _ in range(3):
         body = await submit(owner)
         assert (body["report"]["status"], body["grade"] is None) == (status, status == Status.INTERNAL_ERROR)
 
 
-async def test_attempt_too_soon_is_told_when_to_come_again(owner: Browser) -> None:
+async def test_attempt_too_soon_is_told_when_to_come_again(owner):
     await submit(owner, assignment="lstm-notebook")
     refused = await owner.post(SUBMISSIONS, **upload(assignment="lstm-notebook"))
     problem = assert_problem(refused, 429, "attempt-too-soon")
@@ -51,8 +49,8 @@ async def test_attempt_too_soon_is_told_when_to_come_again(owner: Browser) -> No
 
 
 async def test_late_attempt_keeps_its_report_and_page_says_what_lateness_cost_and_that_another_counts(
-    service: Service, owner: Browser, browser: Browser
-) -> None:
+    service, owner, browser
+):
     first, second = [await submit(owner) for _ in range(2)]
     counting = {"counting_attempt": 1, "counting_points": 100, "max_points": 100}
     assert first["grade"] == {**counting, "points": 100, "late_days": 0, "penalty_percent": 0, "counts": True}
@@ -72,9 +70,7 @@ async def test_late_attempt_keeps_its_report_and_page_says_what_lateness_cost_an
 
 
 @pytest.mark.parametrize("counting", ["on time", "late"])
-async def test_lateness_is_told_once_beside_a_grade_that_is_derived(
-    service: Service, owner: Browser, browser: Browser, counting: str
-) -> None:
+async def test_lateness_is_told_once_beside_a_grade_that_is_derived(service, owner, browser, counting):
     assert (await owner.patch(LAYER, json={"grade_book_points": 10})).is_success
     first, second = [await submit(owner) for _ in range(2)]
     for late in (second, first) if counting == "late" else (second,):
@@ -87,9 +83,7 @@ async def test_lateness_is_told_once_beside_a_grade_that_is_derived(
     assert not any("The grade comes from attempt" in page for page in pages)
 
 
-async def test_pause_is_told_exactly_and_what_is_left_of_it_never_too_short(
-    service: Service, owner: Browser, anna: Browser
-) -> None:
+async def test_pause_is_told_exactly_and_what_is_left_of_it_never_too_short(service, owner, anna):
     assert (await owner.put(LAYER, json={"rules": {"cooldown_seconds": 9000}})).is_success
     assert "at least 2 hours 30 minutes must pass" in (await anna.get(PAGE)).text
     attempt = await submit(owner, student="anna")
@@ -97,7 +91,7 @@ async def test_pause_is_told_exactly_and_what_is_left_of_it_never_too_short(
     assert "can be handed in after 2 hours 29 minutes" in (await anna.get(PAGE)).text
 
 
-async def test_page_offers_another_attempt_only_where_one_is_left(owner: Browser, browser: Browser) -> None:
+async def test_page_offers_another_attempt_only_where_one_is_left(owner, browser):
     assert "At most 2 attempts; each gets its own report." in (await browser.get(PAGE)).text
     cooled_page = (await browser.get(PAGE.replace("lstm-layer", "lstm-notebook"))).text
     assert "As many attempts as you like" in cooled_page
@@ -107,7 +101,7 @@ async def test_page_offers_another_attempt_only_where_one_is_left(owner: Browser
         assert ("Hand in another attempt" in (await browser.get(f"{page}?as=student")).text) is offered
 
 
-async def test_page_shows_the_refusal_over_the_form(browser: Browser) -> None:
+async def test_page_shows_the_refusal_over_the_form(browser):
     for status in (303, 303, 403):
         response = await send(browser, PAGE, student="ivanov", files={"file": ("LSTM.py", CODE)}, again="on")
         assert response.status_code == status

@@ -8,7 +8,7 @@ from grader import Report
 from grader.report.model import HELD, Advisory
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import FakeGrader, Service
 
 REASON = {"reason": "We have talked about it."}
 
@@ -35,7 +35,7 @@ async def _with_webhook(service: Service) -> None:
         session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
-async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, owner: Browser) -> None:
+async def test_an_attack_is_held_with_its_report_as_it_is(service, owner):
     await _with_webhook(service)
     body = await submit(owner)
     assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
@@ -46,9 +46,7 @@ async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, owne
     assert await _told(service) == 0
 
 
-async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(service, owner, grader):
     grader.change = lambda report: report
     await _with_webhook(service)
     body = await submit(owner)
@@ -59,7 +57,7 @@ async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
 
 
 @pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
-async def test_a_decision_says_who_and_why(service: Service, owner: Browser, decision: str, counts: bool) -> None:
+async def test_a_decision_says_who_and_why(service, owner, decision, counts):
     await _with_webhook(service)
     body = await submit(owner)
     answer = await owner.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
@@ -72,7 +70,7 @@ async def test_a_decision_says_who_and_why(service: Service, owner: Browser, dec
     assert await _told(service) == 1
 
 
-async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service: Service, owner: Browser) -> None:
+async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service, owner):
     await _with_webhook(service)
     await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
     decision = f"{(await submit(owner))['links']['self']}/decision"
@@ -96,9 +94,7 @@ async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(serv
 
 
 @pytest.mark.parametrize("file_is_gone", [False, True], ids=["file", "file-is-gone"])
-async def test_each_decision_is_a_new_answer(
-    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
-) -> None:
+async def test_each_decision_is_a_new_answer(service, owner, monkeypatch, file_is_gone):
     address = (await submit(owner))["links"]["self"]
     if file_is_gone:
         monkeypatch.delitem(service.services.assignments, "lstm-layer")
@@ -111,7 +107,7 @@ async def test_each_decision_is_a_new_answer(
         etag = answer.headers["etag"]
 
 
-async def test_a_regrade_neither_releases_nor_tells(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_a_regrade_neither_releases_nor_tells(service, owner, grader):
     await _with_webhook(service)
     body = await submit(owner)
     grader.change = lambda report: report
@@ -120,7 +116,7 @@ async def test_a_regrade_neither_releases_nor_tells(service: Service, owner: Bro
     assert await _told(service) == 0
 
 
-async def test_a_student_reads_why_and_decides_nothing(service: Service, owner: Browser, anna: Browser) -> None:
+async def test_a_student_reads_why_and_decides_nothing(service, owner, anna):
     async with service.client("of-anna") as student:
         body = await submit(student, student="anna")
         decision = f"{body['links']['self']}/decision"

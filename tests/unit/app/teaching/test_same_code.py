@@ -15,7 +15,7 @@ from grader.report.fingerprint import FEW_STATEMENTS, Fingerprint
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import FakeGrader, Service
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 SAME_CODE = f"/api/v1{HERE}/assignments/lstm-layer/same-code"
@@ -55,7 +55,7 @@ async def _change(service: Service, student: str, **values: object) -> None:
         await session.execute(update(Membership).where(Membership.external_id == student).values(values))
 
 
-async def test_those_who_copied_are_one_group(service: Service, reading: FakeGrader) -> None:
+async def test_those_who_copied_are_one_group(service, reading):
     for number in range(8):
         # Four are equal word for word, two have renamed something; the others have written their own.
         text = "as-it-was" if number < 4 else f"renamed{number}"
@@ -75,9 +75,7 @@ async def test_those_who_copied_are_one_group(service: Service, reading: FakeGra
     assert texts == [1] * 4 + [2, 3]
 
 
-async def test_groups_are_of_students_of_one_course_with_code_of_their_own(
-    service: Service, owner: Browser, reading: FakeGrader
-) -> None:
+async def test_groups_are_of_students_of_one_course_with_code_of_their_own(service, owner, reading):
     for student, content in {
         "a1": b"alone x 30",
         "b1": b"left x 30",
@@ -111,9 +109,7 @@ async def test_groups_are_of_students_of_one_course_with_code_of_their_own(
     assert (await same_code(service))["items"] == []
 
 
-async def test_groups_with_most_students_word_for_word_come_first_and_each_attempt_leads_to_its_own(
-    service: Service, reading: FakeGrader
-) -> None:
+async def test_groups_with_most_students_word_for_word_come_first_and_each_attempt_leads_to_its_own(service, reading):
     ids = {}
     for form, students in (("renamed", "abc"), ("copied", "de"), ("other", "fgh")):
         for student in students:
@@ -127,9 +123,7 @@ async def test_groups_with_most_students_word_for_word_come_first_and_each_attem
             assert [holder.student for holder in group.holders] == list(others)
 
 
-async def test_attempts_from_before_are_counted_and_a_preview_compares_them(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_attempts_from_before_are_counted_and_a_preview_compares_them(service, owner, grader):
     for student in ("ivanov", "petrov"):
         await hand_in(service, student, b"same x 30")
     grader.statuses = [Status.INTERNAL_ERROR]
@@ -145,7 +139,7 @@ async def test_attempts_from_before_are_counted_and_a_preview_compares_them(
 
 
 @pytest.mark.parametrize("way", ["member", "retention"])
-async def test_deleted_attempts_are_in_no_group(service: Service, reading: FakeGrader, way: str) -> None:
+async def test_deleted_attempts_are_in_no_group(service, reading, way):
     for student in ("ivanov", "petrov"):
         await hand_in(service, student, b"same x 30")
     database = service.services.database
@@ -160,7 +154,7 @@ async def test_deleted_attempts_are_in_no_group(service: Service, reading: FakeG
     assert await same_code(service) == {"students": 1, "with_known": 0, "not_compared": 0, "items": []}
 
 
-async def test_only_the_staff_see_it(service: Service, reading: FakeGrader) -> None:
+async def test_only_the_staff_see_it(service, reading):
     ids = [await hand_in(service, student, b"same x 30") for student in ("ivanov", "petrov")]
     await service.add_token("of-ivanov", student="ivanov")
     async with service.client("of-ivanov") as student:
@@ -174,9 +168,7 @@ def cell(*lines: str) -> Cell:
     return Cell(index=0, lines=[Line(text=each, runs=[("", len(each))] if each else []) for each in lines])
 
 
-async def test_pages_lead_from_the_overview_to_two_files_side_by_side(
-    service: Service, browser: Browser, reading: FakeGrader
-) -> None:
+async def test_pages_lead_from_the_overview_to_two_files_side_by_side(service, browser, reading):
     sources = {
         "ivanov": cell("h = f(x)", "return h"),
         "petrov": cell("<script>alert(1)</script>", "state = f(x)", "return state"),
@@ -213,7 +205,7 @@ async def test_pages_lead_from_the_overview_to_two_files_side_by_side(
     assert "<code>return <mark>h</mark></code>" in compared
 
 
-async def test_attempt_whose_code_nobody_has_says_so(service: Service, browser: Browser, reading: FakeGrader) -> None:
+async def test_attempt_whose_code_nobody_has_says_so(service, browser, reading):
     id = await hand_in(service, "ivanov", b"own x 30")
     assert "Nobody else in the course" in (await browser.get(f"{HERE}/submissions/{id}/same-code")).text
     assert "No two students" in (await browser.get(f"{HERE}/assignments/lstm-layer/same-code")).text

@@ -56,7 +56,7 @@ async def everybody(service: Service) -> list[Membership]:
         return list((await session.scalars(select(Membership).order_by(Membership.id))).all())
 
 
-async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service: Service, visitor: Browser) -> None:
+async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service, visitor):
     path = await make(service, group="201")
     joined = await join(visitor, path, claimed_id="ivanov", email="Anna@hse.ru")
     assert joined.status_code == 200
@@ -79,9 +79,7 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
         assert submission["student"] == member.external_id
 
 
-async def test_members_are_told_and_the_next_at_the_computer_is_another_one(
-    service: Service, visitor: Browser, path: str
-) -> None:
+async def test_members_are_told_and_the_next_at_the_computer_is_another_one(service, visitor, path):
     first = link_in((await join(visitor, path, name="Анна")).text)
     page = await visitor.get(path)
     assert "You are in this course already, as Анна." in page.text
@@ -96,9 +94,7 @@ async def test_members_are_told_and_the_next_at_the_computer_is_another_one(
     assert len(await everybody(service)) == 2
 
 
-async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(
-    service: Service, visitor: Browser, path: str
-) -> None:
+async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(service, visitor, path):
     secrets = []
     for _ in range(3):
         secrets.append(link_in((await join(visitor, path)).text))
@@ -110,9 +106,7 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(
 
 
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
-async def test_removed_joiner_is_told_and_others_join(
-    service: Service, visitor: Browser, path: str, *, revoked: bool
-) -> None:
+async def test_removed_joiner_is_told_and_others_join(service, visitor, path, *, revoked):
     await join(visitor, path)
     (member,) = await everybody(service)
     async with service.services.database.write() as session:
@@ -130,9 +124,7 @@ def key_of(browser: Browser) -> str:
     return mask(browser.cookies[KEY_COOKIE])
 
 
-async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(
-    service: Service, visitor: Browser, path: str
-) -> None:
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service, visitor, path):
     async with service.services.database.write() as session:
         known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
@@ -155,7 +147,7 @@ async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(
         ("unknown", 404, "There is no such join link"),
     ],
 )
-async def test_link_that_ended_says_so(service: Service, visitor: Browser, ended: str, status: int, words: str) -> None:
+async def test_link_that_ended_says_so(service, visitor, ended, status, words):
     path = await make(service, limit=1)
     data = {"form_key": key((await visitor.get(path)).text), "name": "Анна"}
     async with service.services.database.write() as session:
@@ -177,7 +169,7 @@ async def test_link_that_ended_says_so(service: Service, visitor: Browser, ended
     assert await everybody(service) == []
 
 
-async def test_form_of_another_site_or_browser_adds_nobody(service: Service, visitor: Browser, path: str) -> None:
+async def test_form_of_another_site_or_browser_adds_nobody(service, visitor, path):
     async with service.client(None, Accept="text/html") as other:
         theirs = key((await other.get(path)).text)
     mine = key((await visitor.get(path)).text)
@@ -198,9 +190,7 @@ async def test_form_of_another_site_or_browser_adds_nobody(service: Service, vis
         ({"claimed_id": "a\x00b"}, 'id="claimed_id-error">Expected: one line'),
     ],
 )
-async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
-    service: Service, visitor: Browser, fields: dict[str, str], words: str, path: str
-) -> None:
+async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(service, visitor, fields, words, path):
     answer = await join(visitor, path, **{"claimed_id": "<b>7", **fields})
     assert answer.status_code == 422
     assert words in answer.text
@@ -209,7 +199,7 @@ async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
     assert await everybody(service) == []
 
 
-async def test_person_of_single_sign_on_joins_as_themselves(service: Service, visitor: Browser, path: str) -> None:
+async def test_person_of_single_sign_on_joins_as_themselves(service, visitor, path):
     async with service.services.database.write() as session:
         person = Person(name="Анна", email="anna@hse.ru")
         session.add(person)
@@ -234,14 +224,14 @@ async def test_person_of_single_sign_on_joins_as_themselves(service: Service, vi
         assert await session.scalar(select(func.count()).select_from(Person)) == 1
 
 
-async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Service, path: str) -> None:
+async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service, path):
     async with service.browser(OWNER_TOKEN) as browser:
         assert "This browser is signed in as owner now. If you join" in (await browser.get(path)).text
         await join(browser, path)
         assert "nothing handed in yet" in (await browser.get("/")).text
 
 
-async def test_too_many_joins_are_slowed_down(service: Service, visitor: Browser, path: str) -> None:
+async def test_too_many_joins_are_slowed_down(service, visitor, path):
     slow = replace(service.services, join_limit=RateLimit(2, clock=lambda: 0.0))
-    service._transport.app.state.services = slow  # type: ignore[attr-defined]
+    service._transport.app.state.services = slow
     assert [(await visitor.post(path, data={})).status_code for _ in range(3)] == [403, 403, 429]

@@ -12,7 +12,7 @@ from grader import Report, Status
 from grader.report.model import HELD, Advisory
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import Browser, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 COUNT = re.compile(
@@ -42,8 +42,8 @@ def attacked(report: Report) -> Report:
 
 
 async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_was_seen_on_any_device(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+    service, owner, grader
+):
     first = await hand_in(service, "anna")
     grader.change = attacked
     held = await hand_in(service, "anna", b"x = 1")
@@ -97,7 +97,7 @@ async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_wa
         assert counted(await laptop.get(PAGE)) == "1 new"
 
 
-async def test_mail_is_switched_off_on_the_page_and_by_its_link_which_alone_changes_nothing(mailing: Service) -> None:
+async def test_mail_is_switched_off_on_the_page_and_by_its_link_which_alone_changes_nothing(mailing):
     async with mailing.client() as owner:
         body = {"external_id": "anna", "email": "anna@example.edu"}
         assert (await owner.post(f"{COURSE}/members", json=body)).is_success
@@ -124,9 +124,7 @@ async def test_mail_is_switched_off_on_the_page_and_by_its_link_which_alone_chan
         assert off in (await anna.get("/")).text
 
 
-async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none(
-    service: Service, owner: Browser, browser: Browser
-) -> None:
+async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none(service, owner, browser):
     for student in ("anna", "boris"):
         await hand_in(service, student)
         await service.add_token(f"of-{student}", student=student)
@@ -138,7 +136,7 @@ async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none
         assert (counted(await anna.get(PAGE)), listed(await anna.get("/"))) == (None, [])
 
 
-async def test_regrade_of_an_attempt_on_hold_is_no_news(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_regrade_of_an_attempt_on_hold_is_no_news(service, owner, grader):
     grader.change = attacked
     held = await hand_in(service, "anna")
     await service.add_token("of-anna", student="anna")
@@ -149,8 +147,8 @@ async def test_regrade_of_an_attempt_on_hold_is_no_news(service: Service, owner:
 
 
 async def test_regrade_that_changes_no_points_is_no_news_and_a_preview_is_none_before_it_is_applied(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+    service, owner, grader
+):
     first = await hand_in(service, "anna")
     await service.add_token("of-anna", student="anna")
     async with service.browser("of-anna") as anna:

@@ -15,7 +15,7 @@ from grader import Status
 from grader.report.model import Diagnosis
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
-from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
@@ -34,12 +34,12 @@ async def stored(service: Service) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("code", "filename"), [(CODE.decode(), "pasted.py"), (NOTEBOOK, "pasted.ipynb")])
-async def test_pasted_code_is_an_attempt(service: Service, anna: Browser, code: str, filename: str) -> None:
+async def test_pasted_code_is_an_attempt(service, anna, code, filename):
     assert (await send(anna, code=code)).status_code == 303
     assert ((await stored(service))["filename"], (await stored(service))["student"]) == (filename, "anna")
 
 
-async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna: Browser) -> None:
+async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna):
     both = await send(anna, code="class LSTM: <b>", file=("LSTM.py", CODE))
     assert both.status_code == 422
     assert "class LSTM: &lt;b&gt;</textarea>" in both.text
@@ -55,7 +55,7 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna
     assert answer.json()["address"].startswith("/submissions/")
 
 
-async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service: Service, anna: Browser) -> None:
+async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service, anna):
     assert (await send(anna, file=("LSTM.py", CODE))).status_code == 303
     asked = await send(anna, file=("mine.py", CODE))
     assert asked.status_code == 409
@@ -68,7 +68,7 @@ async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service:
     assert (await stored(service))["attempt"] == 2
 
 
-async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> None:
+async def test_staff_who_name_no_student_hand_in_a_trial(service):
     await service.add_token("an-assistant", Role.ASSISTANT)
     async with service.browser() as owner, service.browser("an-assistant") as assistant:
         for browser in (owner, assistant):
@@ -82,7 +82,7 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> No
     assert grades == []
 
 
-async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner: Browser, browser: Browser) -> None:
+async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner, browser):
     assert (await owner.patch(COURSE, json={"archived": True})).is_success
     refused = await send(browser, code=CODE.decode())
     people = (await owner.get(f"{COURSE}/members")).json()["items"]
@@ -90,14 +90,14 @@ async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner: Bro
 
 
 @pytest.mark.parametrize(("form", "holds"), [("ipynb", '"nbformat": 4'), ("py", "class LSTM(tf.keras.Model)")])
-async def test_template_is_a_file_to_begin_with(browser: Browser, form: str, holds: str) -> None:
+async def test_template_is_a_file_to_begin_with(browser, form, holds):
     answer = await browser.get(f"{PAGE}/template.{form}")
     assert holds in answer.text
     assert answer.headers["content-disposition"] == f'attachment; filename="lstm-layer.{form}"'
     assert (await browser.get(f"{PAGE}/template.exe")).status_code == 422
 
 
-async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, grader: FakeGrader) -> None:
+async def test_attempts_say_what_changed_and_ask_for_a_review(anna, grader):
     pages = []
     for lines in ("one", "two", "three"), ("one", "2", "three", "four"), ("one", "2", "three", "four"):
         grader.artefacts = dict(
@@ -122,7 +122,7 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, gra
     assert f'action="{first}/reviews"' not in report
 
 
-async def test_request_for_review_that_is_refused_gives_back_what_was_written(anna: Browser, owner: Browser) -> None:
+async def test_request_for_review_that_is_refused_gives_back_what_was_written(anna, owner):
     first = (await send(anna, code="class LSTM: ...")).headers["location"]
     secret = form_secret((await anna.get(first)).text)
     for text, why in (("x" * 2001, "at most 2000 characters"), ("a\0b", "cannot be stored")):
@@ -143,9 +143,7 @@ async def test_request_for_review_that_is_refused_gives_back_what_was_written(an
     assert "\nMore words</textarea>" in archived.text
 
 
-async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
-    browser: Browser, anna: Browser, grader: FakeGrader
-) -> None:
+async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(browser, anna, grader):
     grader.statuses = [Status.FAILED, Status.INVALID_SUBMISSION, Status.FAILED, Status.PASSED]
     mistake = Diagnosis(code="gates_swapped_if", confidence="exact")
     grader.change = lambda report: report.model_copy(
@@ -163,9 +161,7 @@ async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
     assert "1 of 1 (100" in overview
 
 
-async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(
-    browser: Browser, anna: Browser, grader: FakeGrader
-) -> None:
+async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(browser, anna, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
     mistake = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
     grader.change = lambda report: report.model_copy(
@@ -181,7 +177,7 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
     assert "Forget gate is not used" in overview
 
 
-async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna: Browser, owner: Browser) -> None:
+async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna, owner):
     assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
     member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
     place = f"{COURSE}/members/{member}/assignments/lstm-layer"
@@ -196,9 +192,7 @@ async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna: B
     assert "You &lt;know&gt; it." in page
 
 
-async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(
-    anna: Browser, owner: Browser
-) -> None:
+async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(anna, owner):
     report = (await send(anna, code="class LSTM: ...")).headers["location"]
     member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
     comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
@@ -210,7 +204,7 @@ async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_o
     assert ("On everything" in of_report, "On this one" in of_report) == (True, True)
 
 
-async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna: Browser, owner: Browser) -> None:
+async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna, owner):
     own = {"title": "An LSTM of one's own", "rules": {"counts": "last"}}
     assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json=own)).is_success
     first, second = [(await send(anna, code=code)).headers["location"] for code in ("a = 1", "a = 2")]
@@ -220,7 +214,7 @@ async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna:
     assert "the last one counts" in page
 
 
-async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna: Browser, owner: Browser) -> None:
+async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna, owner):
     offered = []
     for rules in {}, {"closes": "2026-01-02T00:00Z"}:
         assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": rules})).is_success
@@ -228,7 +222,7 @@ async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna:
     assert offered == [True, False]
 
 
-async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service: Service, owner: Browser) -> None:
+async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service, owner):
     await service.add_token("of-anna", student="anna")
     dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}
     async with service.browser("of-anna") as browser:
@@ -263,9 +257,7 @@ async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(servi
         (("teacher", "teacher"), None),
     ],
 )
-async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_courses(
-    service: Service, parts: tuple[str, ...], leads_to: int | None
-) -> None:
+async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_courses(service, parts, leads_to):
     courses = [Course(id=new_id(), title=f"Course {n}", language="en", time_zone="UTC") for n in range(len(parts))]
     async with service.services.database.write() as session:
         session.add_all(courses)
@@ -287,7 +279,7 @@ async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_course
             assert (await browser.get(where)).status_code == 200
 
 
-async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(anna: Browser) -> None:
+async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(anna):
     led = await anna.get(f"/courses/{DEFAULT_COURSE}?lang=ru&course=other")
     assert led.status_code == 303
     page = (await anna.get(led.headers["location"])).text

@@ -78,7 +78,7 @@ async def deliveries_of(client: Browser, hook: dict[str, Any]) -> list[dict[str,
         items: list[dict[str, Any]] = (await client.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
         return items if all(item["next_at"] is None for item in items) else None
 
-    return await until(all_ended)  # type: ignore[no-any-return]
+    return await until(all_ended)
 
 
 async def add_webhook(client: Browser, url: str = HOOK) -> dict[str, Any]:
@@ -88,7 +88,7 @@ async def add_webhook(client: Browser, url: str = HOOK) -> dict[str, Any]:
     return body
 
 
-async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner: Browser, receiver: Receiver) -> None:
+async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner, receiver):
     hook = await add_webhook(owner)
     body = await submit(owner)
     (delivery,) = await deliveries_of(owner, hook)
@@ -111,7 +111,7 @@ async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner: Br
     assert delivery["delivered_at"]
 
 
-async def test_grade_is_told_without_a_teachers_words(owner: Browser, receiver: Receiver) -> None:
+async def test_grade_is_told_without_a_teachers_words(owner, receiver):
     await submit(owner)
     (member,) = (await owner.get(MEMBERS)).json()["items"]
     adjustments = f"{MEMBERS}/{member['id']}/assignments/lstm-layer/adjustments"
@@ -125,7 +125,7 @@ async def test_grade_is_told_without_a_teachers_words(owner: Browser, receiver: 
     assert b"oral exam" not in request.content
 
 
-def test_signature_is_the_one_of_the_standards_example() -> None:
+def test_signature_is_the_one_of_the_standards_example():
     """Source: the example in the specification of Standard Webhooks."""
     headers = signature(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -136,7 +136,7 @@ def test_signature_is_the_one_of_the_standards_example() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner: Browser, receiver: Receiver) -> None:
+async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner, receiver):
     """``localhost`` is one, where the first address is that of IPv6."""
     receiver.answers = [httpx.ConnectError("refused")]
     left = await owner.post(WEBHOOKS, json={"url": "https://both.example.org/hook"})
@@ -146,9 +146,7 @@ async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner: B
     assert (delivery["attempts"], delivery["last_status"]) == (1, 204)
 
 
-async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(
-    owner: Browser, receiver: Receiver, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(owner, receiver, caplog):
     receiver.answers = [httpx.ConnectError("refused"), 204, 302, 308, 500]
     hook = await add_webhook(owner)
     for student in ("ivanov", "petrov"):
@@ -175,12 +173,12 @@ async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(
     assert {request.url.host for request in receiver.requests} == {"203.0.113.9"}
 
 
-def test_it_is_tried_for_days_and_each_time_later() -> None:
+def test_it_is_tried_for_days_and_each_time_later():
     assert list(RETRY_SECONDS) == sorted(RETRY_SECONDS)
     assert sum(RETRY_SECONDS) > 36 * 3600
 
 
-async def test_receiver_that_is_gone_ends_its_webhook(owner: Browser, receiver: Receiver) -> None:
+async def test_receiver_that_is_gone_ends_its_webhook(owner, receiver):
     receiver.answers = [410]
     await add_webhook(owner)
     await submit(owner)
@@ -193,7 +191,7 @@ async def test_receiver_that_is_gone_ends_its_webhook(owner: Browser, receiver: 
     assert len(receiver.requests) == 1
 
 
-async def test_webhook_is_told_what_its_token_may_read(service: Service, owner: Browser, receiver: Receiver) -> None:
+async def test_webhook_is_told_what_its_token_may_read(service, owner, receiver):
     for name, role in (("lms", Role.SUBMITTER), ("other", Role.SUBMITTER), ("teacher", Role.TEACHER)):
         await service.add_token(name, role)
         async with service.client(name) as client:
@@ -214,7 +212,7 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, owner: 
     assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
 
 
-async def test_our_failure_is_told_without_points(owner: Browser, receiver: Receiver, grader: FakeGrader) -> None:
+async def test_our_failure_is_told_without_points(owner, receiver, grader):
     grader.statuses = [Status.INTERNAL_ERROR]
     await add_webhook(owner)
     await submit(owner)
@@ -223,7 +221,7 @@ async def test_our_failure_is_told_without_points(owner: Browser, receiver: Rece
     assert (report["status"], report["points"]) == ("internal_error", None)
 
 
-async def test_webhook_can_be_tried_and_deleted(owner: Browser, receiver: Receiver) -> None:
+async def test_webhook_can_be_tried_and_deleted(owner, receiver):
     hook = await add_webhook(owner)
     ping = await owner.post(f"{WEBHOOKS}/{hook['id']}/ping")
     assert ping.status_code == 202
@@ -264,7 +262,7 @@ BAD = (
 )
 
 
-async def test_address_that_leads_inside_or_nowhere_is_refused(owner: Browser) -> None:
+async def test_address_that_leads_inside_or_nowhere_is_refused(owner):
     for url in BAD:
         response = await owner.post(WEBHOOKS, json={"url": url})
         status, slug = (403, "target-refused") if url.startswith("http") else (422, "invalid-request")
@@ -300,11 +298,11 @@ async def test_address_that_leads_inside_or_nowhere_is_refused(owner: Browser) -
         ("4000::1", False),
     ],
 )
-def test_public_is_what_anybody_can_reach(address: str, public: bool) -> None:
+def test_public_is_what_anybody_can_reach(address, public):
     assert is_public(ip_address(address)) is public
 
 
-async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatch):
     answers = {"mixed": ["8.8.8.8", "10.0.0.1"], "public": ["2001:4860:4860::8888", "8.8.8.8", "8.8.8.8"]}
 
     def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
@@ -324,15 +322,13 @@ async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatc
     assert await look_up("mixed", 443, private=True) == ["8.8.8.8", "10.0.0.1"]
 
 
-def test_operator_can_allow_the_own_network() -> None:
+def test_operator_can_allow_the_own_network():
     check_url("http://127.0.0.1:8080/hook", private=True)
     with pytest.raises(TargetRefused):
         check_url("http:///hook", private=True)
 
 
-async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
-    owner: Browser, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(owner, receiver, monkeypatch):
     """DNS rebinding: each attempt looks the name up once, and connects to what was checked."""
     asked = []
 
@@ -359,13 +355,11 @@ async def failure_of(admin: Browser, hook: dict[str, Any], error: str) -> dict[s
         items: list[dict[str, Any]] = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
         return next((each for each in items if error in (each["last_error"] or "")), None)
 
-    return await until(failure)  # type: ignore[no-any-return]
+    return await until(failure)
 
 
 @pytest.mark.parametrize("lost", ["removed", "demoted", "link ended"])
-async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
-    service: Service, owner: Browser, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, lost: str
-) -> None:
+async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(service, owner, receiver, monkeypatch, lost):
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600, 3600, 3600))
     receiver.answers = [500]
     id, token = await add(owner, "teacher")
@@ -387,9 +381,7 @@ async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(
     assert (delivery["attempts"], delivery["delivered_at"]) == (2, None)
 
 
-async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_handed_in(
-    service: Service, owner: Browser, receiver: Receiver
-) -> None:
+async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_handed_in(service, owner, receiver):
     id, token = await add(owner, "teacher")
     async with service.client(token) as theirs:
         hook = await add_webhook(theirs)

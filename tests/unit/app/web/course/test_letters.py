@@ -9,7 +9,6 @@ from sqlalchemy import select, update
 from app.storage.models import DEFAULT_COURSE, Change, Course, CourseAssignment, utc_now
 from app.teaching.letters import AGAIN_AFTER
 from grader import Status
-from tests.mailbox import Mailbox
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 from tests.waiting import until
@@ -55,9 +54,7 @@ async def send(browser: Browser, page: httpx.Response, **fields: str) -> httpx.R
     return await browser.post(LETTER, data=data)
 
 
-async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_says_so(
-    mailing: Service, grader: FakeGrader, mailbox: Mailbox
-) -> None:
+async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_says_so(mailing, grader, mailbox):
     await fill(mailing, grader)
     async with mailing.browser() as teacher:
         page = await teacher.get(LETTER, params={"language": "en"})
@@ -109,9 +106,7 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
     assert [(each["to"], each["count"]) for each in letters] == [("missing", 1), ("below", 1), ("below", 2)]
 
 
-async def test_without_a_mail_server_the_addresses_can_be_copied(
-    service: Service, browser: Browser, grader: FakeGrader
-) -> None:
+async def test_without_a_mail_server_the_addresses_can_be_copied(service, browser, grader):
     await fill(service, grader)
     page = await browser.get(LETTER, params={"below": "100,5"})
     assert ">anna@example.edu, boris@example.edu</code>" in page.text

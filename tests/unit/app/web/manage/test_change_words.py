@@ -42,7 +42,7 @@ def words(zone: str = "UTC", language: str = "en", **titles: str) -> Words:
     )
 
 
-def test_every_value_of_the_log_has_words() -> None:
+def test_every_value_of_the_log_has_words():
     wrong = []
     for language in LANGUAGES:
         for subject, name in PLACES:
@@ -57,12 +57,12 @@ def test_every_value_of_the_log_has_words() -> None:
     assert wrong == []
 
 
-def test_moments_are_by_the_clock_of_the_course() -> None:
+def test_moments_are_by_the_clock_of_the_course():
     (line,) = words("Europe/Moscow").entry(change("assignment", {"due": "2030-10-01T20:59:59Z"}, {"due": None})).lines
     assert (line.before, line.after) == ("1 October 2030, 23:59 UTC+03:00", None)
 
 
-def test_assignments_have_their_titles() -> None:
+def test_assignments_have_their_titles():
     titled = words(lstm_layer="An LSTM of one's own")
     added = titled.entry(change("assignment", {}, {"assignment": "lstm-layer", "limit": 5}))
     assert added.about == "An LSTM of one's own"
@@ -73,7 +73,7 @@ def test_assignments_have_their_titles() -> None:
 
 
 @pytest.mark.parametrize("way", ["value", "delta"])
-def test_grade_that_is_set_to_zero_is_said(way: str) -> None:
+def test_grade_that_is_set_to_zero_is_said(way):
     adjustment = {"assignment": "lstm-layer", "delta": None, "value": None, "reason": "copied", way: 0.0}
     (line,) = words().entry(change("member", {}, {"adjustment": adjustment})).lines
     assert re.search(r"\b0\b", line.after)
@@ -83,7 +83,7 @@ def test_grade_that_is_set_to_zero_is_said(way: str) -> None:
     assert "0" not in str(line.after)
 
 
-def test_makers_that_are_no_people_have_words() -> None:
+def test_makers_that_are_no_people_have_words():
     assert maker_in_words("anna", "en") == "anna"
     assert maker_in_words("single sign-on", "en") == "single sign-on"
     assert maker_in_words(f"join link {new_id()}", "en").startswith("link for everybody")
@@ -93,13 +93,13 @@ def test_makers_that_are_no_people_have_words() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"), [(None, "1", "added"), ("1", None, "removed"), ("1", "2", "changed")], ids=str
 )
-def test_values_that_are_only_ids_are_said_to_come_and_go(before: Any, after: Any, said: str) -> None:
+def test_values_that_are_only_ids_are_said_to_come_and_go(before, after, said):
     sides = [{"comment": side} if side else {} for side in (before, after)]
     (line,) = words().entry(change("member", *sides)).lines
     assert (line.before, line.after) == (None, said)
 
 
-def test_new_things_are_told_from_changed_and_removed_ones() -> None:
+def test_new_things_are_told_from_changed_and_removed_ones():
     for subject, before, after, kind in (
         ("course", {}, {"title": "x"}, "course.made"),
         ("course", {"title": "x"}, {"title": "y"}, "course.changed"),

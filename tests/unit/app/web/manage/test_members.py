@@ -26,7 +26,7 @@ async def count(service: Service, table: type[Membership | JoinLink | Token]) ->
         return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
-async def test_member_is_added_changed_removed_and_taken_back(browser: Browser) -> None:
+async def test_member_is_added_changed_removed_and_taken_back(browser):
     added = await send(browser, f"{MEMBERS}/new", external_id="ivanov", name="Иван", role="student")
     assert said(added) == "member.added"
     edit = added.headers["location"].partition("?")[0]
@@ -46,7 +46,7 @@ async def test_member_is_added_changed_removed_and_taken_back(browser: Browser) 
     assert said(await send(browser, edit, f"{member}/restore")) == "member.restored"
 
 
-async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address(service: Service) -> None:
+async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address(service):
     email, name = "Anna.Petrova@uni.edu", "Zo\u0065\u0308"  # As an issuer writes them.
     edit = f"{MEMBERS}/{(id := await add(service, 'anna', name=name))}/edit"
     async with service.services.database.write() as session:
@@ -65,7 +65,7 @@ async def test_teacher_changes_the_group_of_one_who_signs_on_and_not_the_address
         assert (await session.get_one(Membership, id)).group == "201"
 
 
-async def test_list_has_search_filters_and_pages(service: Service, browser: Browser) -> None:
+async def test_list_has_search_filters_and_pages(service, browser):
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", group=f"G{number % 2}")
     page = (await browser.get(MEMBERS, params={"search": "dent 1"})).text
@@ -76,7 +76,7 @@ async def test_list_has_search_filters_and_pages(service: Service, browser: Brow
         assert (await browser.get(MEMBERS, params=odd)).status_code == 200
 
 
-async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service: Service, browser: Browser) -> None:
+async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service, browser):
     """Confirming all ticked ones would keep both entries of one student."""
     listed = await add(service, "ivanov", name="Ivan Ivanov")
     for name in ("plain", "claiming"):
@@ -91,7 +91,7 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
     assert f'href="{MEMBERS}/{listed}/join?other={claiming.id}"' in (await browser.get(join[1])).text
 
 
-async def test_newcomer_is_confirmed_or_joined_with_entries(service: Service, browser: Browser, owner: Browser) -> None:
+async def test_newcomer_is_confirmed_or_joined_with_entries(service, browser, owner):
     listed = await add(service, "ivanov", name="Ivan Ivanov")
     await service.add_token("first", student="newcomer")
     unconfirmed = (await owner.get(f"/api/v1{MEMBERS}", params={"confirmed": False})).json()["items"]
@@ -118,9 +118,7 @@ async def test_newcomer_is_confirmed_or_joined_with_entries(service: Service, br
     assert said(again) == "member.unjoined"
 
 
-async def test_ticked_newcomers_are_confirmed_together_but_for_one_with_a_taken_address(
-    service: Service, browser: Browser
-) -> None:
+async def test_ticked_newcomers_are_confirmed_together_but_for_one_with_a_taken_address(service, browser):
     await add(service, "listed", email="a@example.org")
     for student in ("first", "second", "third"):
         await service.add_token(student, student=student)
@@ -140,7 +138,7 @@ async def roster(browser: Browser, file: tuple[str, bytes] = ("", b""), **sent: 
     return await send(browser, ROSTER, files={"file": file}, **{"table": "", **sent})
 
 
-async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Service, browser: Browser) -> None:
+async def test_roster_shows_first_and_then_does_what_it_has_shown(service, browser):
     content = b"id;name;email\nst1;Anna <b>;a@example.org\nst2;;wrong\n"
     shown = await roster(browser, file=("list.csv", content))
     assert shown.status_code == 200
@@ -158,7 +156,7 @@ async def test_roster_shows_first_and_then_does_what_it_has_shown(service: Servi
     assert hidden(changed.text, "plan") != preview["plan"]
 
 
-async def test_pasted_table_is_read_and_kept_when_it_is_refused(browser: Browser) -> None:
+async def test_pasted_table_is_read_and_kept_when_it_is_refused(browser):
     shown = (await roster(browser, table="id\tname\nst1\tAnna\nst2\tGarc?a\n")).text
     assert "Anna" in shown
     assert "The letters of 1 name seem to have been damaged before the file came here (line 3)." in shown
@@ -171,7 +169,7 @@ async def test_pasted_table_is_read_and_kept_when_it_is_refused(browser: Browser
     assert (await roster(browser, file=("x.csv", b"id\n" + b"a\n" * 600_000))).status_code == 422
 
 
-async def test_personal_link_is_shown_once_and_made_once(service: Service, visitor: Browser, browser: Browser) -> None:
+async def test_personal_link_is_shown_once_and_made_once(service, visitor, browser):
     member = await add(service, "ivanov", name="Ivan")
     edit, make = f"{MEMBERS}/{member}/edit", f"{MEMBERS}/{member}/link"
     key = hidden((await browser.get(edit)).text, "form_key")
@@ -188,7 +186,7 @@ async def test_personal_link_is_shown_once_and_made_once(service: Service, visit
     assert (await visitor.get("/enter", params={"token": another})).status_code == 200
 
 
-async def test_links_that_open_on_this_machine_alone_are_told_beforehand(service: Service, browser: Browser) -> None:
+async def test_links_that_open_on_this_machine_alone_are_told_beforehand(service, browser):
     member = await add(service, "anna", name="Anna")
     assert "LSTM_GRADER_PUBLIC_URL" not in (await browser.get(LINKS)).text
     browser.headers["Host"] = "127.0.0.1:8000"
@@ -207,7 +205,7 @@ async def test_links_that_open_on_this_machine_alone_are_told_beforehand(service
         assert "LSTM_GRADER_" not in shown
 
 
-async def test_links_of_all_who_never_came_are_one_table(service: Service, visitor: Browser, browser: Browser) -> None:
+async def test_links_of_all_who_never_came_are_one_table(service, visitor, browser):
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", email=f"st{number}@example.org")
     answer = await send(browser, LINKS, **{"for": "never_used"})
@@ -224,7 +222,7 @@ async def test_links_of_all_who_never_came_are_one_table(service: Service, visit
     assert said(await send(browser, LINKS, f"{LINKS}/revoke", sure="on")) == "links.revoked"
 
 
-async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visitor: Browser, browser: Browser) -> None:
+async def test_join_link_has_a_code_and_lets_a_student_in(service, visitor, browser):
     key = hidden((await browser.get(LINKS)).text, "form_key")
     fields = {"group": "201", "limit": "10", "expires_at": "2030-01-01T00:00"}
     first, second = [await send(browser, LINKS, f"{LINKS}/join", form_key=key, **fields) for _ in range(2)]
@@ -243,7 +241,7 @@ async def test_join_link_has_a_code_and_lets_a_student_in(service: Service, visi
         assert [(await student.get(each)).status_code for each in (path, another)] == [410, 200]
 
 
-async def test_token_is_shown_once_and_revoked(service: Service, browser: Browser) -> None:
+async def test_token_is_shown_once_and_revoked(service, browser):
     key = hidden((await browser.get(TOKENS)).text, "form_key")
     answers = [await send(browser, TOKENS, form_key=key, name="Moodle", role="submitter") for _ in range(2)]
     (secret,) = {re.findall(r'data-copy="(lstmg_[\w-]+)"', each.text)[0] for each in answers}
@@ -261,7 +259,7 @@ async def test_token_is_shown_once_and_revoked(service: Service, browser: Browse
     assert 'id="name-error"' in (await send(browser, TOKENS, name="owner", role="submitter")).text
 
 
-async def test_exceptions_of_the_course_are_listed(service: Service, browser: Browser, owner: Browser) -> None:
+async def test_exceptions_of_the_course_are_listed(service, browser, owner):
     member = await add(service, "ivanov", name="Ivan")
     place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
     await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
@@ -279,7 +277,7 @@ async def test_exceptions_of_the_course_are_listed(service: Service, browser: Br
     assert "Nobody has an extension." in (await browser.get(f"{COURSE}/extensions")).text
 
 
-async def test_people_are_found_merged_and_deleted(service: Service, browser: Browser, owner: Browser) -> None:
+async def test_people_are_found_merged_and_deleted(service, browser, owner):
     kept, other = [await add(service, id, name=f"Person {id}") for id in ("one", "two")]
     course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
     third = (await owner.post(f"/api/v1/courses/{course}/members", json={"external_id": "x", "name": "Third"})).json()

@@ -5,7 +5,6 @@ import csv
 import io
 import re
 import threading
-from collections.abc import Callable
 from html import unescape
 from typing import Any
 
@@ -67,7 +66,7 @@ async def fill(service: Service, content: str | bytes, **fields: str) -> tuple[i
     return answer.status_code, " ".join(words.split()), list(csv.reader(io.StringIO(text, newline="")))
 
 
-async def test_gradebook_of_canvas_comes_back_with_grades_and_nothing_else_is_changed(course: Service) -> None:
+async def test_gradebook_of_canvas_comes_back_with_grades_and_nothing_else_is_changed(course):
     status, words, lines = await fill(course, CANVAS)
     before = list(csv.reader(io.StringIO(CANVAS)))
     assert status == 200
@@ -83,12 +82,12 @@ async def test_gradebook_of_canvas_comes_back_with_grades_and_nothing_else_is_ch
     assert "points possible in the file" not in words
 
 
-async def test_students_without_a_file_get_zero_if_the_teacher_says_so(course: Service) -> None:
+async def test_students_without_a_file_get_zero_if_the_teacher_says_so(course):
     _, _, lines = await fill(course, CANVAS, assignment="lstm-layer", missing="zero")
     assert [line[5] for line in lines[3:6]] == ["100", "EX", "0"]
 
 
-async def test_worksheet_of_moodle_is_filled_for_the_chosen_assignment(course: Service) -> None:
+async def test_worksheet_of_moodle_is_filled_for_the_chosen_assignment(course):
     status, words, lines = await fill(course, MOODLE, assignment="lstm-layer")
     assert status == 200
     assert [line[4] for line in lines] == ["Grade", "100", "3.00"]
@@ -99,7 +98,7 @@ async def test_worksheet_of_moodle_is_filled_for_the_chosen_assignment(course: S
     assert "Choose one assignment" in words
 
 
-async def test_column_of_another_title_is_named(course: Service) -> None:
+async def test_column_of_another_title_is_named(course):
     other = CANVAS.replace(TITLE, "Homework 3")
     status, words, _ = await fill(course, other, assignment="lstm-layer")
     assert status == 422
@@ -111,7 +110,7 @@ async def test_column_of_another_title_is_named(course: Service) -> None:
 @pytest.mark.parametrize(
     "change", [lambda text: text.replace(",", ";"), lambda text: "\ufeff" + text], ids=["semicolons", "mark"]
 )
-async def test_form_of_the_file_stays_that_of_the_platform(course: Service, change: Callable[[str], str]) -> None:
+async def test_form_of_the_file_stays_that_of_the_platform(course, change):
     async with course.browser() as browser:
         secret = form_secret((await browser.get(f"{HERE}/grade-book")).text)
         data = {FORM_FIELD: secret, "assignment": "lstm-layer"}
@@ -134,14 +133,12 @@ async def test_form_of_the_file_stays_that_of_the_platform(course: Service, chan
     ],
     ids=["empty", "workbook", "other headings", "our own", "too many rows"],
 )
-async def test_other_file_is_refused_above_the_form(course: Service, content: str | bytes, why: str) -> None:
+async def test_other_file_is_refused_above_the_form(course, content, why):
     status, words, lines = await fill(course, content)
     assert (status in (415, 422), why in words, lines) == (True, True, [])
 
 
-async def test_file_with_short_rows_under_very_many_columns_is_refused(
-    course: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_file_with_short_rows_under_very_many_columns_is_refused(course, monkeypatch):
     """Each row would be made as long as the headings: a small file would cost much memory."""
     monkeypatch.setattr(filled_book, "MOST_BYTES", 5000)
     heading, *rest = CANVAS.splitlines(keepends=True)
@@ -153,7 +150,7 @@ async def test_file_with_short_rows_under_very_many_columns_is_refused(
     assert lines == []
 
 
-async def test_file_is_read_and_filled_beside_the_event_loop(course: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_file_is_read_and_filled_beside_the_event_loop(course, monkeypatch):
     """The service answers others meanwhile: a name that is nobody's is compared with every student's."""
     threads: dict[str, int] = {}
 
@@ -174,7 +171,7 @@ async def test_file_is_read_and_filled_beside_the_event_loop(course: Service, mo
     assert threading.get_ident() not in threads.values()
 
 
-async def test_two_rows_of_one_student_are_filled_for_nobody(course: Service) -> None:
+async def test_two_rows_of_one_student_are_filled_for_nobody(course):
     twice = CANVAS.replace("1004,stranger,stranger", "1004,stranger,anna@example.org").replace("EX", "")
     _, words, lines = await fill(course, twice)
     assert [line[5] for line in lines[3:7]] == ["", "100", "55.00", "7.00"]
