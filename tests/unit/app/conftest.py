@@ -24,6 +24,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import Counter, Histogram
+from sqlalchemy import ColumnElement, select, update
 
 from app.access import sessions, tokens
 from app.access.limits import RateLimit
@@ -38,7 +39,7 @@ from app.queue.embedded import EmbeddedJobs
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, Person, Role, Token
+from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, Membership, Person, Role, Token
 from app.storage.outage import Outage
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
@@ -215,6 +216,20 @@ class Service:
             await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
         async with self.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
             yield browser
+
+    async def store(self, table: type[Any], *which: ColumnElement[bool], **values: Any) -> None:
+        """Set these values in the rows of a table for which all these conditions hold."""
+        async with self.services.database.write() as session:
+            await session.execute(update(table).where(*which).values(**values))
+
+    async def rows(self, table: type[Any], *which: ColumnElement[bool]) -> list[Any]:
+        """Return the rows of a table for which all these conditions hold, in the order of their keys."""
+        async with self.services.database.read() as session:
+            return list(await session.scalars(select(table).where(*which).order_by(*table.__table__.primary_key)))
+
+    async def member(self, external_id: str, course_id: str = DEFAULT_COURSE) -> Membership:
+        (found,) = await self.rows(Membership, Membership.external_id == external_id, Membership.course_id == course_id)
+        return found
 
     async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: Any) -> Token:
         made_with = {name: values.pop(name) for name in ("student", "course_id") if name in values}
@@ -420,6 +435,22 @@ async def owner(service: Service) -> AsyncIterator[Browser]:
     """A program with the owner's token, which asks the API."""
     async with service.client() as owner:
         yield owner
+
+
+@pytest.fixture
+async def teacher(service: Service) -> AsyncIterator[Browser]:
+    """A program of a teacher of the course Default."""
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher:
+        yield teacher
+
+
+@pytest.fixture
+async def ivanov(service: Service) -> AsyncIterator[Browser]:
+    """A program of a student of the course Default."""
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.client("of-ivanov") as ivanov:
+        yield ivanov
 
 
 @pytest.fixture

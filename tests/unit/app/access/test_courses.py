@@ -1,6 +1,6 @@
 """Two courses side by side, the same student's name in both: nobody of one sees or changes anything of the other."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.courses import members
 from app.courses.assignments import in_course
@@ -17,8 +17,7 @@ async def test_attempts_of_the_same_name_are_counted_in_each_course(two):
         (OTHER, 1),
         (OTHER, 2),
     ]
-    async with two.services.database.read() as session:
-        namesakes = (await session.scalars(select(Membership).where(Membership.external_id == "ivanov"))).all()
+    namesakes = await two.rows(Membership, Membership.external_id == "ivanov")
     assert {member.course_id for member in namesakes} == {DEFAULT_COURSE, OTHER}
     assert len({member.person_id for member in namesakes}) == 2
     assert {member.confirmed_at for member in namesakes} == {None}
@@ -113,9 +112,7 @@ async def test_course_takes_and_names_only_the_assignments_that_it_uses(two):
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
         page = await browser.post(f"/courses/{OTHER}/assignments/lstm-notebook", files=files, data=form)
     assert (page.status_code, "copying" in page.text) == (404, False)
-    async with two.services.database.read() as session:
-        count = select(func.count()).select_from(Submission).where(Submission.course_id == OTHER)
-        assert await session.scalar(count) == 0
+    assert await two.rows(Submission, Submission.course_id == OTHER) == []
 
 
 def test_course_overrides_what_it_names_and_leaves_the_digest():

@@ -104,8 +104,7 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(ser
     for token, status in ((own[0], 401), (own[1], 401), (other, 200), ("link-of-anna", 200)):
         async with service.client(token) as client:
             assert (await client.get(SUBMISSIONS)).status_code == status
-    async with service.services.database.read() as session:
-        assert (await session.scalars(select(NotebookCode))).all() == []
+    assert await service.rows(NotebookCode) == []
     logged = [vars(each) for each in caplog.records if each.getMessage() == "signed_out_everywhere"]
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
 

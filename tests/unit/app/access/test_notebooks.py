@@ -5,8 +5,6 @@ import re
 from datetime import datetime, timedelta
 
 import httpx
-import pytest
-from sqlalchemy import select
 
 from app.access import notebooks, sessions
 from app.access.tokens import hash_secret
@@ -30,9 +28,8 @@ OF_NOTEBOOKS = {("post", SUBMISSIONS), ("get", SUBMISSIONS), ("post", CHECKS), (
 
 async def code_for(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
     """Make a code, as the student's page does."""
+    member = await service.member(student)
     async with service.services.database.write() as session:
-        of = Membership.course_id == DEFAULT_COURSE, Membership.external_id == student
-        member = (await session.scalars(select(Membership).where(*of))).one()
         return await notebooks.make_code(session, notebooks.Principal.of_member(member), assignment, "ru")
 
 
@@ -45,12 +42,6 @@ async def token_for(service: Service, student: str = "ivanov", assignment: str =
     answer = await exchange(service, await code_for(service, student, assignment))
     token: str = answer.json()["token"]
     return token
-
-
-@pytest.fixture
-async def ivanov(service: Service) -> str:
-    await service.add_token("of-ivanov", student="ivanov")
-    return "ivanov"
 
 
 async def test_a_code_becomes_the_token_of_one_assignment_once(service, ivanov):
@@ -79,13 +70,11 @@ async def test_every_unusable_code_gets_the_same_answer(service, ivanov):
     replaced, current = await code_for(service), await code_for(service)
     await exchange(service, current)
     expired = await code_for(service)
-    async with service.services.database.write() as session:
-        (await session.scalars(select(NotebookCode))).one().expires_at = utc_now()
+    await service.store(NotebookCode, expires_at=utc_now())
     answers = [(await exchange(service, code)).text for code in ("AAAA-AAAA", replaced, current, expired, "")]
     assert len(set(answers)) == 1
     of_removed = await code_for(service)
-    async with service.services.database.write() as session:
-        (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one().removed_at = utc_now()
+    await service.store(Membership, Membership.external_id == "ivanov", removed_at=utc_now())
     assert (await exchange(service, of_removed)).text == answers[0]
 
 
@@ -148,9 +137,7 @@ async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(serv
         assert (await browser.get("/")).status_code == 401
     async with service.client(token) as notebook:
         assert (await notebook.get(SUBMISSIONS)).status_code == 200
-        async with service.services.database.write() as session:
-            member = (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one()
-            member.role = MemberRole.TEACHER
+        await service.store(Membership, Membership.external_id == "ivanov", role=MemberRole.TEACHER)
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
 
 
@@ -159,9 +146,7 @@ async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(servic
     for secret, status in ((secrets[0], 401), (secrets[1], 200), (secrets[-1], 200)):
         async with service.client(secret) as notebook:
             assert (await notebook.get(SUBMISSIONS)).status_code == status
-    async with service.services.database.read() as session:
-        found = await session.scalars(select(Token).where(Token.assignment_id.is_not(None)))
-        used_at = {token.sha256: token.used_at for token in found}
+    used_at = {token.sha256: token.used_at for token in await service.rows(Token, Token.assignment_id.is_not(None))}
     noted = [secret for secret in secrets if used_at[hash_secret(secret)] is not None]
     assert noted == [secrets[1], secrets[-1]]
 
@@ -175,8 +160,8 @@ async def test_a_notebook_ends_with_the_links_of_its_student(service, owner, iva
 
 
 async def test_a_code_is_made_in_a_platforms_frame(service, ivanov):
+    member = await service.member("ivanov")
     async with service.services.database.write() as session:
-        member = (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one()
         person = await session.get_one(Person, member.person_id)
         lasting = {"lifetime": timedelta(hours=1), "course_id": member.course_id}
         await sessions.add(session, sha256=sessions.hash_of_frame("f" * 43), of=person, **lasting)

@@ -147,8 +147,7 @@ async def test_forms_of_the_own_course_reach_nobody_of_another_one(two):
     values = await of_somebody_else(two)
     own, member = await named(two, values), values["member_id"]
     before = await stored(two)
-    async with two.services.database.read() as session:
-        file = await session.scalar(BatchFile.__table__.select().with_only_columns(BatchFile.id))
+    (file,) = await two.rows(BatchFile)
     async with two.browser("teacher-there") as browser:
         secret = form_secret((await browser.get("/link")).text)
         for action, fields in {
@@ -156,16 +155,15 @@ async def test_forms_of_the_own_course_reach_nobody_of_another_one(two):
             "members/confirm": {"member": member},
             "links": {"member": member, "form_key": "0" * 172},
             "regrades": {"student": "ivanov", "assignment": "lstm-notebook", "mode": "now"},
-            f"batch/{values['batch_id']}/owners": {f"owner-{file}": "own"},
+            f"batch/{values['batch_id']}/owners": {f"owner-{file.id}": "own"},
             "failed/regrade": {},
             "links/revoke": {"sure": "on"},
         }.items():
             answer = await browser.post(f"{HERE}/{action}", data={"form_secret": secret, **fields})
             assert answer.status_code in (200, 303, 404), f"{action}: {answer.status_code}"
             assert "Hidden" not in answer.text, action
-    async with two.services.database.read() as session:
-        membership = await session.get_one(Membership, member)
-        assert (membership.confirmed_at, membership.removed_at) == (None, None)
+    (membership,) = await two.rows(Membership, Membership.id == member)
+    assert (membership.confirmed_at, membership.removed_at) == (None, None)
     after = await stored(two)
     # The regrade that was begun is of the own course, and of nothing.
     assert [after[place] for place in (0, 1, 2, 4, 5)] == [before[place] for place in (0, 1, 2, 4, 5)]

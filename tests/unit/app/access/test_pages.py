@@ -75,9 +75,8 @@ async def a_course(service: Service) -> dict[str, str]:
     """Add something for every page of the course Default, with a held attempt and a second one; return the ids."""
     values = await of_somebody_else(service)
     other = (await submit_by(service, "first")).json()["id"]
-    async with service.services.database.write() as session:
-        (await session.get_one(Submission, values["submission_id"])).held_at = utc_now()
-        (await session.get_one(Comment, values["comment_id"])).made_by = "test"  # As all tokens of these tests.
+    await service.store(Submission, Submission.id == values["submission_id"], held_at=utc_now())
+    await service.store(Comment, Comment.id == values["comment_id"], made_by="test")
     return {**values, "other_id": other}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.access.rights import Right
 from app.courses import members
-from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, Token, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, submit_by, upload
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, form_secret
@@ -79,8 +79,7 @@ OF_ADMINS = {
 
 
 async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
-    async with service.services.database.write() as session:
-        (await session.get_one(Course, course_id)).archived_at = utc_now()
+    await service.store(Course, Course.id == course_id, archived_at=utc_now())
 
 
 def test_page_about_courses_shows_the_table_as_it_is():
@@ -271,13 +270,11 @@ async def test_metrics_are_for_whoever_is_a_teacher_now(service, owner, before, 
         assert (await theirs.get("/metrics")).status_code == status
 
 
-async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service, owner):
-    await service.add_token("teacher", Role.TEACHER)
-    async with service.client("teacher") as teacher:
-        id, token = await add(owner, "teacher")
-        assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})).status_code == 200
-        listed = (await teacher.get(f"{COURSE}/links")).json()["items"]
-        ended = (await teacher.delete(f"{MEMBERS}/{id}/link")).json()
+async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service, owner, teacher):
+    id, token = await add(owner, "teacher")
+    assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})).status_code == 200
+    listed = (await teacher.get(f"{COURSE}/links")).json()["items"]
+    ended = (await teacher.delete(f"{MEMBERS}/{id}/link")).json()
     assert ([each["member"] for each in listed], ended) == ([id], {"ended": 1})
     async with service.client(token) as theirs:
         assert (await theirs.get(SUBMISSIONS)).status_code == 401
@@ -297,23 +294,22 @@ async def test_assistant_hands_in_for_nobody_else(service, owner):
 
 
 @pytest.mark.parametrize("change", ["the token ends", "the student is renamed"])
-async def test_slow_upload_has_the_rights_of_its_end(service, owner, monkeypatch, change):
+async def test_slow_upload_has_the_rights_of_its_end(service, owner, monkeypatch, change, ivanov):
     monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
-    added = await service.add_token("of-ivanov", student="ivanov")
-    async with service.client("of-ivanov") as ivanov:
+    (added,) = await service.rows(Token, Token.student == "ivanov")
 
-        async def slowly() -> AsyncIterator[bytes]:
-            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="LSTM.py"\r\n\r\n'
-            if change == "the token ends":
-                request = owner.delete(f"/api/v1/tokens/{added.id}")
-            else:
-                request = owner.patch(f"{MEMBERS}/{added.membership_id}", json={"external_id": "ivanov-2"})
-            assert (await request).is_success
-            yield b"class LSTM: ...\r\n--x--\r\n"
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="LSTM.py"\r\n\r\n'
+        if change == "the token ends":
+            request = owner.delete(f"/api/v1/tokens/{added.id}")
+        else:
+            request = owner.patch(f"{MEMBERS}/{added.membership_id}", json={"external_id": "ivanov-2"})
+        assert (await request).is_success
+        yield b"class LSTM: ...\r\n--x--\r\n"
 
-        form = {"Content-Type": "multipart/form-data; boundary=x"}
-        answer = await ivanov.post(SUBMISSIONS, content=slowly(), headers=form)
-        students = [each["student"] for each in (await owner.get(SUBMISSIONS)).json()["items"]]
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await ivanov.post(SUBMISSIONS, content=slowly(), headers=form)
+    students = [each["student"] for each in (await owner.get(SUBMISSIONS)).json()["items"]]
     if change == "the token ends":
         assert (answer.status_code, students) == (401, [])
     else:

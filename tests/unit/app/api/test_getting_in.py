@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
-from sqlalchemy import select
 
 from app.courses import members
 from app.mail.mailer import Mailer, MailServer
@@ -37,11 +36,6 @@ async def send(
         )
 
 
-async def member(service: Service, id: str, course: str = DEFAULT_COURSE) -> Membership:
-    async with service.services.database.read() as session:
-        return (await members.find(session, [(course, id)]))[course, id]
-
-
 async def add(service: Service, id: str, **values: Any) -> Membership:
     async with service.services.database.write() as session:
         added = members.add(session, DEFAULT_COURSE, external_id=id)
@@ -62,7 +56,7 @@ async def test_dry_run_says_what_the_import_then_does(service):
     assert {"field": "email", "before": None, "after": "ivanov@hse.ru"} in first["changes"]
     done = (await send(service, plan=dry["plan"])).json()
     assert done["counts"] == dry["counts"]
-    assert (await member(service, "ivanov")).confirmed_at is not None
+    assert (await service.member("ivanov")).confirmed_at is not None
     again = (await send(service)).json()
     assert again["counts"]["unchanged"] == 2
     assert_problem(await send(service, plan=dry["plan"]), 409, "roster-changed")
@@ -131,14 +125,13 @@ async def test_teacher_imports_no_teacher_and_into_the_own_course_only(two):
     assert [(row["outcome"], row["conflict"]) for row in rows] == [("conflict", "role_reserved"), ("new", None)]
     rows = (await send(two, text, course=OTHER)).json()["rows"]
     assert [row["outcome"] for row in rows] == ["new", "unchanged"]
-    assert (await member(two, "helper", OTHER)).role == MemberRole.ASSISTANT
-    async with two.services.database.read() as session:
-        assert {change.made_by for change in await session.scalars(select(Change))} == {"test", "owner"}
+    assert (await two.member("helper", OTHER)).role == MemberRole.ASSISTANT
+    assert {change.made_by for change in await two.rows(Change)} == {"test", "owner"}
 
 
 async def test_links_for_many_and_their_end(service, owner):
     rows = (await send(service, links="new")).json()["rows"]
-    petrova = await member(service, "petrova")
+    petrova = await service.member("petrova")
     async with service.browser(secret(rows[0]["link"])):
         for body, expected in (
             ({"never_used": True}, ["petrova"]),
@@ -156,8 +149,7 @@ async def test_links_for_many_and_their_end(service, owner):
         assert len((await get(service, "links", cursor=page["next_cursor"]))["items"]) == 3
         for ended in (6, 0):
             assert (await owner.delete(path("links"))).json() == {"ended": ended}
-    async with service.services.database.read() as session:
-        assert (await session.scalars(select(Session))).all() == []
+    assert await service.rows(Session) == []
 
 
 async def test_mail_goes_out_with_the_links_or_nothing_is_done(service, owner, monkeypatch):
@@ -174,7 +166,7 @@ async def test_mail_goes_out_with_the_links_or_nothing_is_done(service, owner, m
     rows = (await send(service, f"{ROSTER}nomail;;;\n", links="new", mail=True)).json()["rows"]
     assert [row["mailed"] for row in rows] == [True, True, False]
     assert sent == [("ivanov@hse.ru", rows[0]["link"]), ("petrova@hse.ru", rows[1]["link"])]
-    ivanov = await member(service, "ivanov")
+    ivanov = await service.member("ivanov")
     answer = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
     assert answer["mailed"] is True
     assert sent[-1] == ("ivanov@hse.ru", answer["link"])

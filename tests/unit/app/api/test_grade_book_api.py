@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, HoldDecision, Membership, Person, Submission, utc_now
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat, book_file
-from tests.unit.app.api.test_grades_api import graded, member_of, place_of, teacher
+from tests.unit.app.api.test_grades_api import graded, member_of, place_of
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Service
 
-__all__ = ["graded", "teacher"]
+__all__ = ["graded"]
 
 BOOK = f"/api/v1/courses/{DEFAULT_COURSE}/grade-book"
 
@@ -64,8 +64,7 @@ async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded)
 
 
 async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded, teacher):
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.0
+    await graded.store(CourseAssignment, grade_book_points=7.0)
     async with graded.client("of-petrov") as petrov:
         for student in ("ivanov", "petrov"):
             place = await place_of(graded, student)
@@ -101,8 +100,7 @@ async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_
 
 async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded):
     await name(graded, "ivanov", name="Иван", email="ivan@example.org", confirmed_at=utc_now())
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().title = "Неделя 3"
+    await graded.store(CourseAssignment, title="Неделя 3")
     assert await lines(graded, format="moodle") == [
         ["ID number", "Full name", "Email address", "Group", "Неделя 3"],
         ["ivanov", "Иван", "ivan@example.org", "", "100"],
@@ -125,8 +123,7 @@ async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded):
 
 async def test_russian_spreadsheet_finds_columns_and_numbers(graded):
     await name(graded, "ivanov", name="Иванов, Иван; младший", external_id="007", confirmed_at=utc_now())
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
+    await graded.store(CourseAssignment, grade_book_points=7.5)
     assert await lines(graded, format="semicolon") == [
         ["id", "name", "email", "group", "confirmed", "lstm-layer"],
         ["007", "Иванов, Иван; младший", "", "", "yes", "7,5"],
@@ -144,8 +141,7 @@ async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(grade
     evil = '=HYPERLINK("https://evil.example.org")'
     await name(graded, "ivanov", name=evil, group="+7 @ -1", external_id="007", confirmed_at=utc_now())
     await name(graded, "petrov", name="<r>&</r>", group="\u202e1e5", external_id="12")
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
+    await graded.store(CourseAssignment, grade_book_points=7.5)
     heading, ivanov, petrov = await workbook(graded)
     assert [value for value, _ in heading] == ["id", "name", "email", "group", "confirmed", "lstm-layer"]
     assert ivanov == [("007", "s"), (evil, "s"), (None, "n"), ("+7 @ -1", "s"), ("yes", "s"), (7.5, "n")]

@@ -1,11 +1,10 @@
 """Grades of a course over the API: extensions, adjustments, comments, reviews, and what each person reads of them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from app.storage.models import (
     DEFAULT_COURSE,
@@ -19,27 +18,18 @@ from app.storage.models import (
     utc_now,
 )
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser, Service
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 
 
 @pytest.fixture
-async def graded(service: Service, grader: FakeGrader) -> AsyncIterator[Service]:
+async def graded(service: Service, ivanov: Browser, teacher: Browser) -> Service:
     """Ivanov has handed in a right answer, petrov nothing; both have tokens of their own."""
-    await service.add_token("of-ivanov", student="ivanov")
     await service.add_token("of-petrov", student="petrov")
-    await service.add_token("teacher", Role.TEACHER)
     await service.add_token("assistant", Role.ASSISTANT)
-    async with service.client("of-ivanov") as client:
-        await submit(client)
+    await submit(ivanov)
     return service
-
-
-@pytest.fixture
-async def teacher(graded: Service) -> AsyncIterator[Browser]:
-    async with graded.client("teacher") as teacher:
-        yield teacher
 
 
 @pytest.fixture
@@ -48,24 +38,12 @@ async def assistant(graded: Service) -> AsyncIterator[Browser]:
         yield assistant
 
 
-@pytest.fixture
-async def ivanov(graded: Service) -> AsyncIterator[Browser]:
-    async with graded.client("of-ivanov") as ivanov:
-        yield ivanov
-
-
 async def member_of(service: Service, student: str = "ivanov") -> str:
-    async with service.services.database.read() as session:
-        return (await session.scalars(select(Membership.id).where(Membership.external_id == student))).one()
+    return (await service.member(student)).id
 
 
 async def place_of(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
     return f"{COURSE}/members/{await member_of(service, student)}/assignments/{assignment}"
-
-
-async def logged(service: Service) -> Sequence[Change]:
-    async with service.services.database.read() as session:
-        return (await session.scalars(select(Change).order_by(Change.id))).all()
 
 
 async def own(client: Browser) -> dict[str, Any]:
@@ -99,7 +77,7 @@ async def test_adjustment_is_applied_last_with_its_history_and_the_student_reads
         assert (await teacher.delete(f"{work}/adjustments/{second['id']}")).status_code == 204
     assert at(await own(ivanov))["points"] == 100
     assert_problem(await teacher.delete(f"{work}/adjustments/{'0' * 26}"), 404, "adjustment-not-found")
-    changes = await logged(graded)
+    changes = await graded.rows(Change)
     values = [(each.before.get("adjustment", {}), each.after.get("adjustment", {})) for each in changes]
     assert [(before.get("delta"), before.get("value"), after.get("value")) for before, after in values] == [
         (None, None, None),
@@ -122,8 +100,8 @@ async def test_adjustment_names_the_one_that_it_replaces(graded, teacher):
 async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded, teacher):
     adjustments = f"{await place_of(graded)}/adjustments"
     await teacher.post(adjustments, json={"delta": -5.0, "reason": "x"})
+    (submission,) = await graded.rows(Submission)
     async with graded.services.database.write() as session:
-        submission = (await session.scalars(select(Submission))).one()
         report = {"status": "failed", "points": 40.0, "max_points": 100.0, "body": {}}
         session.add(StoredReport(submission_id=submission.id, **report))
     stale = (await teacher.get(f"{COURSE}/grades", params={"stale": True})).json()["items"]
@@ -136,9 +114,9 @@ async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded,
 async def test_extension_opens_an_assignment_for_one_student_alone(graded, teacher, ivanov):
     past = utc_now() - timedelta(days=2)
     moment = past.isoformat()
-    async with graded.services.database.write() as session:
-        use = (await session.scalars(select(CourseAssignment))).one()
-        use.rules = {"due": moment, "closes": moment, "late_percent_per_day": 10, "limit": 1}
+    await graded.store(
+        CourseAssignment, rules={"due": moment, "closes": moment, "late_percent_per_day": 10, "limit": 1}
+    )
     address = f"{await place_of(graded)}/extension"
     body = {"due": (past + timedelta(days=9)).isoformat(), "more_attempts": 1, "reason": "ill"}
     files = {"file": ("LSTM.py", b"class LSTM: 0")}
@@ -160,9 +138,9 @@ async def test_extension_opens_an_assignment_for_one_student_alone(graded, teach
 
 
 async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(graded, assistant):
-    async with graded.services.database.write() as session:
-        petrov = await session.get_one(Membership, await member_of(graded, "petrov"))
-        petrov.group, petrov.confirmed_at = "A", utc_now()
+    await graded.store(
+        Membership, Membership.id == await member_of(graded, "petrov"), group="A", confirmed_at=utc_now()
+    )
 
     async def listed(**params: Any) -> list[str]:
         answer = await assistant.get(f"{COURSE}/grades", params=params)
@@ -212,7 +190,7 @@ async def test_comment_is_made_once_by_an_assistant_and_read_by_the_student(grad
     assert_problem(await teacher.delete(f"{comments}/{comment['id']}"), 404, "comment-not-found")
     stray = {"text": "x", "submission": "0" * 26}
     assert_problem(await teacher.post(comments, json=stray), 404, "submission-not-found")
-    assert [(each.before, each.after) for each in await logged(graded)] == [
+    assert [(each.before, each.after) for each in await graded.rows(Change)] == [
         ({}, {"comment": comment["id"]}),
         ({}, {"comment": agreed["id"]}),
         ({"comment": agreed["id"]}, {}),
@@ -237,7 +215,7 @@ async def test_student_asks_once_at_a_time_and_reads_the_answer(graded, ivanov, 
     for _ in range(2):
         assert (await assistant.post(answer, json={"answer": "It is right."})).status_code == 200
     assert_problem(await assistant.post(answer, json={"answer": "No."}), 409, "review-answered")
-    (change,) = await logged(graded)
+    (change,) = await graded.rows(Change)
     assert (change.made_by, change.after) == ("test", {"answered_review": question.json()["id"]})
     assert (await assistant.get(f"{COURSE}/reviews", params={"answered": False})).json()["items"] == []
     assert [each["answer"] for each in (await ivanov.get(reviews)).json()["items"]] == ["It is right."]
@@ -255,9 +233,8 @@ async def test_nobody_asks_about_an_attempt_that_has_no_report(owner, grader):
 
 
 async def test_members_of_the_staff_have_no_grades(graded, teacher, ivanov):
-    async with graded.services.database.write() as session:
-        member = await session.get_one(Membership, await member_of(graded))
-        member.role = MemberRole.ASSISTANT
+    member = await graded.member("ivanov")
+    await graded.store(Membership, Membership.id == member.id, role=MemberRole.ASSISTANT)
     for path in (f"{await place_of(graded)}/extension", f"{COURSE}/members/{member.id}/grades"):
         assert_problem(await teacher.get(path), 409, "member-not-student")
     assert [each["student"] for each in (await teacher.get(f"{COURSE}/grades")).json()["items"]] == ["petrov"]

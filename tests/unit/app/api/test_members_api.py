@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, Identity, Membership, Role, Token
+from app.storage.models import DEFAULT_COURSE, Identity, Membership, Token
 from tests.unit.app.calls import assert_problem, get, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 from tests.waiting import until
@@ -30,15 +30,13 @@ async def add(service: Service, external_id: str, role: str = "student", by: str
 
 
 async def member_of(service: Service, external_id: str) -> str:
-    members = (await get(service, OWNER_TOKEN, THERE, search=external_id)).json()["items"]
-    return next(str(each["id"]) for each in members if each["external_id"] == external_id)
+    return (await service.member(external_id, OTHER)).id
 
 
 async def own_token(service: Service, member_id: str, token: str) -> None:
     """Give a member a token, as a personal link does."""
     added = await service.add_token(token, course_id=OTHER)
-    async with service.services.database.write() as session:
-        (await session.get_one(Token, added.id)).membership_id = member_id
+    await service.store(Token, Token.id == added.id, membership_id=member_id)
 
 
 async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two):
@@ -112,9 +110,8 @@ async def test_address_is_that_of_one_confirmed_member(two):
 
 async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two):
     member = await member_of(two, "ivanov")
-    async with two.services.database.write() as session:
-        here = (await get(two, OWNER_TOKEN, f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
-        (await session.get_one(Membership, member)).person_id = here["person"]
+    here = await two.member("ivanov")
+    await two.store(Membership, Membership.id == member, person_id=here.person_id)
     for fields in ({"name": "x"}, {"email": "x@example.org"}):
         assert_problem(await patch(two, "teacher-there", member, **fields), 409, "person-shared")
     assert (await patch(two, "teacher-there", member, group="x", name=None)).status_code == 200
@@ -231,28 +228,22 @@ async def ivanov(service: Service, **values: Any) -> str:
 
 
 @pytest.mark.parametrize("email", [OWN, None])
-async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service, email):
+async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service, email, teacher):
     id = await ivanov(service, email=email)
-    await service.add_token("teacher", Role.TEACHER)
-    async with service.client("teacher") as teacher:
-        answer = await teacher.patch(f"{MEMBERS}/{id}", json={"email": OF_TEACHER})
-        assert_problem(answer, 409, "person-shared")
-        assert (await teacher.patch(f"{MEMBERS}/{id}", json={"name": "Ivan"})).json()["name"] == "Ivan"
-        roster = f"id,name,email\nivanov,Иван,{OF_TEACHER}\n".encode()
-        (row,) = (await teacher.post(f"/api/v1/courses/{DEFAULT_COURSE}/roster", content=roster)).json()["rows"]
-        assert (row["outcome"], row["kept"]) == ("changed", ["email"])
-        member = (await teacher.get(f"{MEMBERS}/{id}")).json()
+    answer = await teacher.patch(f"{MEMBERS}/{id}", json={"email": OF_TEACHER})
+    assert_problem(answer, 409, "person-shared")
+    assert (await teacher.patch(f"{MEMBERS}/{id}", json={"name": "Ivan"})).json()["name"] == "Ivan"
+    roster = f"id,name,email\nivanov,Иван,{OF_TEACHER}\n".encode()
+    (row,) = (await teacher.post(f"/api/v1/courses/{DEFAULT_COURSE}/roster", content=roster)).json()["rows"]
+    assert (row["outcome"], row["kept"]) == ("changed", ["email"])
+    member = (await teacher.get(f"{MEMBERS}/{id}")).json()
     assert (member["name"], member["email"]) == ("Иван", email)
 
 
-async def test_join_leaves_the_address_of_somebody_who_signs_on(service):
+async def test_join_leaves_the_address_of_somebody_who_signs_on(service, teacher):
     id = await ivanov(service, external_id="new-1")
-    await service.add_token("teacher", Role.TEACHER)
-    async with service.client("teacher") as teacher:
-        entry = (
-            await teacher.post(MEMBERS, json={"external_id": "ivanov", "email": OF_TEACHER, "name": "Иван"})
-        ).json()
-        joined = await teacher.post(f"{MEMBERS}/{entry['id']}/join", json={"member": id})
-        assert joined.json()["signs_on"] is True
-        kept = (await teacher.get(f"{MEMBERS}/{entry['id']}")).json()
+    entry = (await teacher.post(MEMBERS, json={"external_id": "ivanov", "email": OF_TEACHER, "name": "Иван"})).json()
+    joined = await teacher.post(f"{MEMBERS}/{entry['id']}/join", json={"member": id})
+    assert joined.json()["signs_on"] is True
+    kept = (await teacher.get(f"{MEMBERS}/{entry['id']}")).json()
     assert (kept["name"], kept["email"]) == ("Иван", OWN)

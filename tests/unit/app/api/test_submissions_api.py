@@ -59,23 +59,21 @@ async def test_impossible_filter_is_refused(owner):
 # The same again
 
 
-async def test_bytes_of_the_newest_attempt_are_refused_where_another_is_not_wanted(service):
-    await service.add_token("of-ivanov", student="ivanov")
+async def test_bytes_of_the_newest_attempt_are_refused_where_another_is_not_wanted(service, ivanov):
     once, other = {"again": "false"}, upload(b"class LSTM: pass", student=None)
-    async with service.client("of-ivanov") as ivanov:
-        for params, key, sent, status in (
-            (once, "a", upload(student=None), 202),
-            (once, "a", upload(student=None), 202),
-            (once, "b", upload(student=None), 409),
-            ({}, "b", upload(student=None), 202),
-            (once, "c", other, 202),
-            (once, "d", upload(student=None), 202),
-        ):
-            answer = await ivanov.post(SUBMISSIONS, params=params, headers={"Idempotency-Key": key}, **sent)
-            assert answer.status_code == status, (key, answer.text)
-            if status == 409:
-                assert assert_problem(answer, 409, "handed-in-before")["attempt"] == 1
-        assert len((await ivanov.get(SUBMISSIONS)).json()["items"]) == 4
+    for params, key, sent, status in (
+        (once, "a", upload(student=None), 202),
+        (once, "a", upload(student=None), 202),
+        (once, "b", upload(student=None), 409),
+        ({}, "b", upload(student=None), 202),
+        (once, "c", other, 202),
+        (once, "d", upload(student=None), 202),
+    ):
+        answer = await ivanov.post(SUBMISSIONS, params=params, headers={"Idempotency-Key": key}, **sent)
+        assert answer.status_code == status, (key, answer.text)
+        if status == 409:
+            assert assert_problem(answer, 409, "handed-in-before")["attempt"] == 1
+    assert len((await ivanov.get(SUBMISSIONS)).json()["items"]) == 4
 
 
 # Taking back

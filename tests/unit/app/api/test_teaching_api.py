@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from app.storage.models import CourseAssignment, Role
+from app.storage.models import CourseAssignment, Role, Token
 from grader import Report, Status
 from grader.report.finding import CheckStatus
 from grader.report.model import Check, Diagnosis
@@ -41,17 +40,16 @@ async def test_token_is_shown_once_works_and_ends_with_its_sessions(service, own
         assert (await client.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service):
-    teachers = await service.add_token("teacher", Role.TEACHER)
-    async with service.client("teacher") as teacher:
-        for role in ("teacher", "admin"):
-            assert_problem(await teacher.post(TOKENS, json={"name": "x", "role": role}), 403, "forbidden")
-        token = (await teacher.post(TOKENS, json={"name": "x", "student": " ivanov "})).json()
-        assert token["student"] == "ivanov"
-        assert [item["id"] for item in (await teacher.get(TOKENS)).json()["items"]] == [token["id"]]
-        for foreign in (teachers.id, "01ksvh1y8gk3v0q4m2z7c9x5ab", "nothing"):
-            assert_problem(await teacher.delete(f"{TOKENS}/{foreign}"), 404, "token-not-found")
-        assert (await teacher.delete(f"{TOKENS}/{token['id']}")).status_code == 204
+async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service, teacher):
+    (teachers,) = await service.rows(Token, Token.role == Role.TEACHER)
+    for role in ("teacher", "admin"):
+        assert_problem(await teacher.post(TOKENS, json={"name": "x", "role": role}), 403, "forbidden")
+    token = (await teacher.post(TOKENS, json={"name": "x", "student": " ivanov "})).json()
+    assert token["student"] == "ivanov"
+    assert [item["id"] for item in (await teacher.get(TOKENS)).json()["items"]] == [token["id"]]
+    for foreign in (teachers.id, "01ksvh1y8gk3v0q4m2z7c9x5ab", "nothing"):
+        assert_problem(await teacher.delete(f"{TOKENS}/{foreign}"), 404, "token-not-found")
+    assert (await teacher.delete(f"{TOKENS}/{token['id']}")).status_code == 204
 
 
 async def test_impossible_token_or_regrade_is_refused_in_our_words(owner):
@@ -186,34 +184,32 @@ async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner, 
     assert later.json() == {"statuses": {}, "attempts": nothing, "students": nothing, **empty}
 
 
-async def test_student_sees_a_preview_when_it_is_applied(service, owner, grader):
-    await service.add_token("of-ivanov", student="ivanov")
+async def test_student_sees_a_preview_when_it_is_applied(owner, ivanov, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
-    async with service.client("of-ivanov") as student:
-        here = (await submit(student))["links"]["self"]
-        before = await student.get(here)
-        done = await regraded(owner, preview=True, submissions=[before.json()["id"]])
-        during = await student.get(here, params={"wait": 1})
-        assert (during.json(), during.headers["etag"]) == (before.json(), before.headers["etag"])
-        events = (await student.get(f"{here}/events")).text
-        assert events.count("event: queued") == events.count("event: done") == 1
-        assert (done["preview"], done["changed"], done["applied_at"]) == (True, 1, None)
-        (item,) = (await owner.get(f"{done['link']}/submissions", params={"changed": True})).json()["items"]
-        assert (item["before"]["points"], item["after"]["points"], item["applied"]) == (10.0, 100.0, None)
-        report = f"{here}/reports/{item['after']['report']}"
-        for path in (report, item["changes"], f"{report}/pictures"):
-            assert (await student.get(path)).status_code == 404, path
-            assert (await owner.get(path)).status_code == 200, path
-        assert len((await student.get(f"{here}/reports")).json()["items"]) == 1
-        statistics = (await owner.get("/api/v1/assignments/lstm-layer/statistics")).json()
-        assert statistics["statuses"] == {"failed": 1}
+    here = (await submit(ivanov))["links"]["self"]
+    before = await ivanov.get(here)
+    done = await regraded(owner, preview=True, submissions=[before.json()["id"]])
+    during = await ivanov.get(here, params={"wait": 1})
+    assert (during.json(), during.headers["etag"]) == (before.json(), before.headers["etag"])
+    events = (await ivanov.get(f"{here}/events")).text
+    assert events.count("event: queued") == events.count("event: done") == 1
+    assert (done["preview"], done["changed"], done["applied_at"]) == (True, 1, None)
+    (item,) = (await owner.get(f"{done['link']}/submissions", params={"changed": True})).json()["items"]
+    assert (item["before"]["points"], item["after"]["points"], item["applied"]) == (10.0, 100.0, None)
+    report = f"{here}/reports/{item['after']['report']}"
+    for path in (report, item["changes"], f"{report}/pictures"):
+        assert (await ivanov.get(path)).status_code == 404, path
+        assert (await owner.get(path)).status_code == 200, path
+    assert len((await ivanov.get(f"{here}/reports")).json()["items"]) == 1
+    statistics = (await owner.get("/api/v1/assignments/lstm-layer/statistics")).json()
+    assert statistics["statuses"] == {"failed": 1}
 
-        applied = (await owner.post(f"{done['link']}/apply")).json()
-        assert applied["applied_at"]
-        assert (await owner.post(f"{done['link']}/apply")).json() == applied
-        assert (await student.get(here)).json()["report"]["points"] == 100.0
-        assert (await student.get(report)).status_code == 200
-        assert_problem(await owner.post(f"{done['link']}/drop"), 409, "preview-applied")
+    applied = (await owner.post(f"{done['link']}/apply")).json()
+    assert applied["applied_at"]
+    assert (await owner.post(f"{done['link']}/apply")).json() == applied
+    assert (await ivanov.get(here)).json()["report"]["points"] == 100.0
+    assert (await ivanov.get(report)).status_code == 200
+    assert_problem(await owner.post(f"{done['link']}/drop"), 409, "preview-applied")
 
 
 async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner, grader):
@@ -237,9 +233,9 @@ async def test_preview_that_is_not_done_is_dropped_and_not_applied(owner, grader
 async def test_points_are_shown_by_rules_of_the_course(service, owner, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
     await submit(owner)
-    async with service.services.database.write() as session:
-        use = (await session.scalars(select(CourseAssignment))).one()
-        use.rules = {"due": "2020-01-01T00:00:00Z", "late_percent_per_day": 50, "late_percent_max": 50}
+    await service.store(
+        CourseAssignment, rules={"due": "2020-01-01T00:00:00Z", "late_percent_per_day": 50, "late_percent_max": 50}
+    )
     done = await regraded(owner, preview=True, all=True)
     (item,) = (await owner.get(f"{done['link']}/submissions")).json()["items"]
     await regraded(owner, all=True)

@@ -76,8 +76,7 @@ async def values(service: Service, owner: Browser) -> dict[str, str]:
     values = await values_of_default(service)
     here = f"/api/v1/courses/{values['course_id']}"
     assert (await owner.post(f"{here}/reviews/{values['review_id']}/answer", json={"answer": "x"})).is_success
-    async with service.services.database.write() as session:
-        (await session.get_one(Submission, values["submission_id"])).held_at = utc_now()
+    await service.store(Submission, Submission.id == values["submission_id"], held_at=utc_now())
     return {**values, "other_id": "z" * 26, "form": "py", "replaces": values["adjustment_id"]}
 
 

@@ -192,8 +192,7 @@ async def test_the_queue_and_the_verdicts_are_counted(service, grader):
         for student in ("a", "b", "c"):
             assert (await upload(service, student)).status_code == 202
         await until(lambda: len(grader.began) == 2)
-        async with service.services.database.write() as session:
-            await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+        await service.store(Submission, created_at=utc_now() - timedelta(seconds=100))
         waiting = await metrics(service)
     assert waiting["lstm_grader_submissions", "running"] == 2
     assert waiting["lstm_grader_submissions", "queued"] == 1

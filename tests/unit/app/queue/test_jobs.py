@@ -154,9 +154,9 @@ async def test_crash_while_grading_is_graded_at_the_next_start(settings, grader)
         submission_id = await submit(service)
         await done(service, submission_id)
         # As after a kill in the middle of a grade.
-        async with service.services.database.write() as session:
-            submission = await session.get_one(Submission, submission_id)
-            submission.job_status, submission.claim = JobStatus.RUNNING, "claim-of-the-dead"
+        await service.store(
+            Submission, Submission.id == submission_id, job_status=JobStatus.RUNNING, claim="claim-of-the-dead"
+        )
     async with running(settings, grader) as service:
         assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 2)
     assert len(grader.graded) == 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.access import links, sessions
 from app.access.limits import RateLimit
@@ -51,11 +51,6 @@ def link_in(page: str) -> str:
     return link[1]
 
 
-async def everybody(service: Service) -> list[Membership]:
-    async with service.services.database.read() as session:
-        return list((await session.scalars(select(Membership).order_by(Membership.id))).all())
-
-
 async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service, visitor):
     path = await make(service, group="201")
     joined = await join(visitor, path, claimed_id="ivanov", email="Anna@hse.ru")
@@ -66,12 +61,10 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
     file = ("LSTM.py", b"class LSTM: ...")
     answer = await visitor.post(PAGE, data={"form_secret": form_secret(start)}, files={"file": file})
     assert answer.status_code == 303
-    (member,) = await everybody(service)
+    (member,) = await service.rows(Membership)
     assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
     assert (member.external_id or "").startswith("new-")
-    async with service.services.database.read() as session:
-        person = await session.get_one(Person, member.person_id)
-        assert (person.name, person.email) == ("Анна Петрова", "anna@hse.ru")
+    assert [(each.name, each.email) for each in await service.rows(Person)] == [("Анна Петрова", "anna@hse.ru")]
     async with service.browser(secret) as elsewhere:
         assert "/submissions/" in (await elsewhere.get("/")).text
     async with service.client(secret) as program:
@@ -91,7 +84,7 @@ async def test_members_are_told_and_the_next_at_the_computer_is_another_one(serv
     assert KEY_COOKIE not in visitor.cookies
     second = link_in((await join(visitor, path, name="Анна")).text)
     assert first != second
-    assert len(await everybody(service)) == 2
+    assert len(await service.rows(Membership)) == 2
 
 
 async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(service, visitor, path):
@@ -102,13 +95,13 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(servi
         assert link_in(again.text) == secrets[-1]
         async with service.services.database.write() as session:
             assert await links.revoke(session, Principal(new_id(), Role.TEACHER)) == 1
-    assert len(set(secrets)) == len(await everybody(service)) == 3
+    assert len(set(secrets)) == len(await service.rows(Membership)) == 3
 
 
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
 async def test_removed_joiner_is_told_and_others_join(service, visitor, path, *, revoked):
     await join(visitor, path)
-    (member,) = await everybody(service)
+    (member,) = await service.rows(Membership)
     async with service.services.database.write() as session:
         (await session.get_one(Membership, member.id)).removed_at = utc_now()
         if revoked:
@@ -117,7 +110,7 @@ async def test_removed_joiner_is_told_and_others_join(service, visitor, path, *,
     assert refused.status_code == 403
     assert "The student is no longer in the course" in refused.text
     assert (await join(visitor, path, name="Борис")).status_code == 200
-    assert len(await everybody(service)) == 2
+    assert len(await service.rows(Membership)) == 2
 
 
 def key_of(browser: Browser) -> str:
@@ -166,7 +159,7 @@ async def test_link_that_ended_says_so(service, visitor, ended, status, words):
         assert answer.status_code == status
         assert words in answer.text
     assert SESSION_COOKIE not in visitor.cookies
-    assert await everybody(service) == []
+    assert await service.rows(Membership) == []
 
 
 async def test_form_of_another_site_or_browser_adds_nobody(service, visitor, path):
@@ -179,7 +172,7 @@ async def test_form_of_another_site_or_browser_adds_nobody(service, visitor, pat
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         answer = await visitor.post(path, data={"form_key": mine, "name": "x"}, headers=headers)
         assert answer.status_code == 403
-    assert await everybody(service) == []
+    assert await service.rows(Membership) == []
 
 
 @pytest.mark.parametrize(
@@ -196,7 +189,7 @@ async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(service, vi
     assert words in answer.text
     if "claimed_id" not in fields:
         assert 'value="&lt;b&gt;7"' in answer.text
-    assert await everybody(service) == []
+    assert await service.rows(Membership) == []
 
 
 async def test_person_of_single_sign_on_joins_as_themselves(service, visitor, path):
@@ -213,15 +206,13 @@ async def test_person_of_single_sign_on_joins_as_themselves(service, visitor, pa
     assert (answer.status_code, answer.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
     assert (await visitor.get(answer.headers["location"])).status_code == 200
     assert "already, as Анна" in (await visitor.get(path)).text
-    (member,) = await everybody(service)
+    (member,) = await service.rows(Membership)
     assert (member.person_id, member.confirmed_at, member.claimed_id) == (person.id, None, "ivanov")
-    async with service.services.database.write() as session:
-        (await session.get_one(Membership, member.id)).removed_at = utc_now()
+    await service.store(Membership, Membership.id == member.id, removed_at=utc_now())
     visitor.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
     answer = await visitor.post(path, data={"form_key": key((await visitor.get(path)).text)})
     assert answer.status_code == 403
-    async with service.services.database.read() as session:
-        assert await session.scalar(select(func.count()).select_from(Person)) == 1
+    assert len(await service.rows(Person)) == 1
 
 
 async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service, path):

@@ -4,7 +4,6 @@ import re
 from html import unescape
 
 import httpx
-from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, NewsMail
 from app.teaching.news_mail import OFF_PATH
@@ -113,8 +112,7 @@ async def test_mail_is_switched_off_on_the_page_and_by_its_link_which_alone_chan
         await switch(off="1")
         assert off in (await anna.get("/")).text
         await switch(off="")
-        async with mailing.services.database.read() as session:
-            mail = (await session.scalars(select(NewsMail))).one()
+        (mail,) = await mailing.rows(NewsMail)
         link = f"{OFF_PATH}?of={mail.secret}"
         assert f'action="{link}"' in (await mail_program.get(link)).text
         assert on in (await anna.get("/")).text
@@ -124,38 +122,34 @@ async def test_mail_is_switched_off_on_the_page_and_by_its_link_which_alone_chan
         assert off in (await anna.get("/")).text
 
 
-async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none(service, owner, browser):
+async def test_deleted_comment_is_no_news_and_staff_and_other_students_have_none(service, owner, browser, anna):
     for student in ("anna", "boris"):
         await hand_in(service, student)
         await service.add_token(f"of-{student}", student=student)
     work = await work_of(owner, "anna")
     comment = (await owner.post(f"{work}/comments", json={"text": "Well done."})).json()
-    async with service.browser("of-anna") as anna, service.browser("of-boris") as boris:
+    async with service.browser("of-boris") as boris:
         assert [counted(await each.get(PAGE)) for each in (anna, boris, browser)] == ["1 new", None, None]
         assert (await owner.delete(f"{work}/comments/{comment['id']}")).is_success
         assert (counted(await anna.get(PAGE)), listed(await anna.get("/"))) == (None, [])
 
 
-async def test_regrade_of_an_attempt_on_hold_is_no_news(service, owner, grader):
+async def test_regrade_of_an_attempt_on_hold_is_no_news(service, owner, grader, anna):
     grader.change = attacked
     held = await hand_in(service, "anna")
-    await service.add_token("of-anna", student="anna")
     grader.statuses = [Status.FAILED]
     assert (await regraded(owner, submissions=[held]))["changed"] == 1
-    async with service.browser("of-anna") as anna:
-        assert counted(await anna.get(PAGE)) is None
+    assert counted(await anna.get(PAGE)) is None
 
 
 async def test_regrade_that_changes_no_points_is_no_news_and_a_preview_is_none_before_it_is_applied(
-    service, owner, grader
+    service, owner, grader, anna
 ):
     first = await hand_in(service, "anna")
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as anna:
-        await regraded(owner, submissions=[first])
-        assert counted(await anna.get(PAGE)) is None
-        grader.statuses = [Status.FAILED]
-        preview = await regraded(owner, submissions=[first], preview=True)
-        assert counted(await anna.get(PAGE)) is None
-        assert (await owner.post(f"{preview['link']}/apply")).is_success
-        assert counted(await anna.get(PAGE)) == "1 new"
+    await regraded(owner, submissions=[first])
+    assert counted(await anna.get(PAGE)) is None
+    grader.statuses = [Status.FAILED]
+    preview = await regraded(owner, submissions=[first], preview=True)
+    assert counted(await anna.get(PAGE)) is None
+    assert (await owner.post(f"{preview['link']}/apply")).is_success
+    assert counted(await anna.get(PAGE)) == "1 new"

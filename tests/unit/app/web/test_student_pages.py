@@ -177,10 +177,9 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
     assert "Forget gate is not used" in overview
 
 
-async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna, owner):
+async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(service, anna, owner):
     assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
-    member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-    place = f"{COURSE}/members/{member}/assignments/lstm-layer"
+    place = f"{COURSE}/members/{(await service.member('anna')).id}/assignments/lstm-layer"
     before = (await anna.get(PAGE)).text
     assert (await owner.post(f"{place}/adjustments", json={"value": 80.0, "reason": "oral exam"})).is_success
     assert (await owner.post(f"{place}/comments", json={"text": "You <know> it."})).is_success
@@ -192,10 +191,9 @@ async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna, o
     assert "You &lt;know&gt; it." in page
 
 
-async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(anna, owner):
+async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(service, anna, owner):
     report = (await send(anna, code="class LSTM: ...")).headers["location"]
-    member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-    comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
+    comments = f"{COURSE}/members/{(await service.member('anna')).id}/assignments/lstm-layer/comments"
     on_one = {"text": "On this one", "submission": report.rpartition("/")[2]}
     for comment in ({"text": "On everything"}, on_one):
         assert (await owner.post(comments, json=comment)).is_success
@@ -222,29 +220,23 @@ async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna,
     assert offered == [True, False]
 
 
-async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service, owner):
-    await service.add_token("of-anna", student="anna")
+async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service, owner, anna, browser):
     dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}
-    async with service.browser("of-anna") as browser:
-        report = (await send(browser, code="class LSTM: ...")).headers["location"]
-        await browser.get(report)
-        await browser.post(
-            f"{report}/reviews", data={"form_secret": form_secret((await browser.get(PAGE)).text), "text": "?"}
-        )
-        await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": dates})
-        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-        ill = {"due": "2026-01-03T00:00Z", "reason": "ill"}
-        place = f"{COURSE}/members/{member}/assignments/lstm-layer"
-        assert (await owner.put(f"{place}/extension", json=ill)).status_code == 200
-        assert "No work has been taken since" in (await browser.get(PAGE)).text
-        for address in "/", PAGE, ATTEMPTS, report:
-            page = (await browser.get(address)).text
-            assert "UTC" not in re.sub(r"<time [^>]*data-own-zone>.*?</time>", "", page), address
-            assert 'src="/static/times.js"' in page
-            assert ("extended until <time" in page) == (address != "/")
-    async with service.browser() as browser:
-        for address in "/", PAGE, ATTEMPTS, report:
-            assert "own-zone" not in (await browser.get(address)).text
+    report = (await send(anna, code="class LSTM: ...")).headers["location"]
+    await anna.get(report)
+    secret = form_secret((await anna.get(PAGE)).text)
+    await anna.post(f"{report}/reviews", data={"form_secret": secret, "text": "?"})
+    await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": dates})
+    place = f"{COURSE}/members/{(await service.member('anna')).id}/assignments/lstm-layer"
+    ill = {"due": "2026-01-03T00:00Z", "reason": "ill"}
+    assert (await owner.put(f"{place}/extension", json=ill)).status_code == 200
+    assert "No work has been taken since" in (await anna.get(PAGE)).text
+    for address in "/", PAGE, ATTEMPTS, report:
+        page = (await anna.get(address)).text
+        assert "UTC" not in re.sub(r"<time [^>]*data-own-zone>.*?</time>", "", page), address
+        assert 'src="/static/times.js"' in page
+        assert ("extended until <time" in page) == (address != "/")
+        assert "own-zone" not in (await browser.get(address)).text
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 from html import unescape
 
 import httpx
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from app.storage.models import DEFAULT_COURSE, Change, Course, CourseAssignment, utc_now
 from app.teaching.letters import AGAIN_AFTER
@@ -31,8 +31,7 @@ async def fill(service: Service, grader: FakeGrader) -> None:
         extended = {"due": "2099-06-01T20:59:00Z", "reason": "ill"}
         assert (await owner.put(f"{work}/extension", json=extended)).is_success
         assert (await owner.delete(f"{COURSE}/members/{ids['dina']}")).is_success
-    async with service.services.database.write() as session:
-        await session.execute(update(Course).values(time_zone="Europe/Moscow", title="Сети"))
+    await service.store(Course, time_zone="Europe/Moscow", title="Сети")
     await hand_in(service, "anna")
     grader.statuses = [Status.FAILED]
     await hand_in(service, "boris")
@@ -101,8 +100,7 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
         assert "hand in until" not in last["boris@example.edu"]
         assert "hand in until 1 June 2099" in last["vera@example.edu"]
         assert recipients(await teacher.get(LETTER, params={"below": "10"})) == []
-    async with mailing.services.database.read() as session:
-        letters = [each.after["letter"] for each in await session.scalars(select(Change)) if "letter" in each.after]
+    letters = [each.after["letter"] for each in await mailing.rows(Change) if "letter" in each.after]
     assert [(each["to"], each["count"]) for each in letters] == [("missing", 1), ("below", 1), ("below", 2)]
 
 
