@@ -1,8 +1,5 @@
 """Two courses side by side, the same student's name in both: nobody of one sees or changes anything of the other."""
 
-from sqlalchemy import select
-
-from app.courses import members
 from app.courses.assignments import in_course
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id
 from grader import load_assignments
@@ -61,15 +58,10 @@ async def test_tokens_are_managed_in_their_course_and_made_for_it(two):
         assert new["course"] == OTHER
         listed = (await client.get("/api/v1/tokens")).json()["items"]
         assert {each["course"] for each in listed} == {OTHER}
-    async with two.services.database.read() as session:
-        foreign = await session.scalar(
-            select(Token.id).where(Token.course_id == DEFAULT_COURSE, Token.student == "ivanov")
-        )
-        member = (await members.find(session, [(OTHER, "petrov")]))[OTHER, "petrov"]
-        token = await session.get_one(Token, new["id"])
-    assert token.membership_id == member.id
-    async with two.client("teacher-there") as client:
-        assert (await client.delete(f"/api/v1/tokens/{foreign}")).status_code == 404
+        (foreign,) = await two.rows(Token, Token.course_id == DEFAULT_COURSE, Token.student == "ivanov")
+        assert (await client.delete(f"/api/v1/tokens/{foreign.id}")).status_code == 404
+    (token,) = await two.rows(Token, Token.id == new["id"])
+    assert token.membership_id == (await two.member("petrov", OTHER)).id
     assert (await submit_by(two, new["token"], "petrov")).json()["course"] == OTHER
 
 

@@ -133,9 +133,7 @@ async def test_no_more_is_kept_than_the_report_shows_its_student(service, ivanov
 async def test_a_check_goes_after_a_day_and_with_its_student(service, owner, ivanov):
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
-    async with service.services.database.write() as session:
-        for each in await session.scalars(select(Check).order_by(Check.id).limit(1)):
-            each.created_at -= timedelta(days=1, seconds=1)
+    await service.store(Check, Check.id == old.rpartition("/")[2], created_at=utc_now() - timedelta(days=1, seconds=1))
     await delete_expired(service.services.database, None)
     assert_problem(await ivanov.get(old), 404, "check-not-found")
     assert (await ivanov.get(new)).status_code == 200

@@ -7,9 +7,8 @@ from typing import Any
 
 import httpx
 
-from app.courses import members
 from app.mail.mailer import Mailer, MailServer
-from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Session
+from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Session
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 
@@ -34,14 +33,6 @@ async def send(
         return await client.post(
             path("roster", course), content=content, params=params, headers={**CSV, **(headers or {})}
         )
-
-
-async def add(service: Service, id: str, **values: Any) -> Membership:
-    async with service.services.database.write() as session:
-        added = members.add(session, DEFAULT_COURSE, external_id=id)
-        for name, value in values.items():
-            setattr(added, name, value)
-        return added
 
 
 def secret(link: str) -> str:

@@ -5,7 +5,6 @@ import sqlite3
 from datetime import timedelta
 
 import httpx
-from sqlalchemy import update
 
 from app.privacy import retention
 from app.settings import Settings
@@ -72,12 +71,10 @@ async def test_a_deleted_student_is_gone_and_others_stay(service, owner, setting
 
 async def test_old_submissions_are_deleted_in_the_background(service):
     await hand_in(service, "Пётр")
-    database = service.services.database
-    async with database.write() as session:
-        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
+    await service.store(Submission, created_at=utc_now() - timedelta(days=31))
 
     async def all_deleted() -> bool:
         return not await students(service)
 
-    async with retention.Retention(database, days=30):
+    async with retention.Retention(service.services.database, days=30):
         await until(all_deleted)

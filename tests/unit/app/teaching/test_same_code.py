@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.privacy import retention
 from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, Person, Submission, utc_now
@@ -141,15 +141,12 @@ async def test_attempts_from_before_are_counted_and_a_preview_compares_them(serv
 async def test_deleted_attempts_are_in_no_group(service, reading, way):
     for student in ("ivanov", "petrov"):
         await hand_in(service, student, b"same x 30")
-    database = service.services.database
     if way == "member":
         async with service.client() as owner:
             (await owner.delete("/api/v1/students", params={"student": "ivanov"})).raise_for_status()
     else:
-        async with database.write() as session:
-            old = update(Submission).where(Submission.student == "ivanov")
-            await session.execute(old.values(created_at=utc_now() - timedelta(days=3)))
-        assert await retention.delete_older(database, 2) == 1
+        await service.store(Submission, Submission.student == "ivanov", created_at=utc_now() - timedelta(days=3))
+        assert await retention.delete_older(service.services.database, 2) == 1
     assert await same_code(service) == {"students": 1, "with_known": 0, "not_compared": 0, "items": []}
 
 
@@ -174,9 +171,7 @@ async def test_pages_lead_from_the_overview_to_two_files_side_by_side(service, b
     for student, source in sources.items():
         reading.artefacts = dict([pack([source])])
         ids.append(await hand_in(service, student, f"same {student} {FEW_STATEMENTS - 1}".encode()))
-    async with service.services.database.write() as session:
-        of_ivanov = select(Membership.person_id).where(Membership.external_id == "ivanov")
-        await session.execute(update(Person).where(Person.id.in_(of_ivanov)).values(name="<b>Иванов</b>"))
+    await service.store(Person, Person.id == (await service.member("ivanov")).person_id, name="<b>Иванов</b>")
 
     async def opened(address: str) -> str:
         page = await browser.get(address)

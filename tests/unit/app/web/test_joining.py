@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
 
 from app.access import links, sessions
 from app.access.limits import RateLimit
@@ -101,10 +100,9 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(servi
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
 async def test_removed_joiner_is_told_and_others_join(service, visitor, path, *, revoked):
     await join(visitor, path)
-    (member,) = await service.rows(Membership)
-    async with service.services.database.write() as session:
-        (await session.get_one(Membership, member.id)).removed_at = utc_now()
-        if revoked:
+    await service.store(Membership, removed_at=utc_now())
+    if revoked:
+        async with service.services.database.write() as session:
             await links.revoke(session, Principal(new_id(), Role.TEACHER))
     refused = await join(visitor, path)
     assert refused.status_code == 403
@@ -131,30 +129,19 @@ async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(servi
 
 
 @pytest.mark.parametrize(
-    ("ended", "status", "words"),
+    ("table", "values", "status", "words"),
     [
-        ("expired", 410, "The join link has expired"),
-        ("revoked", 410, "The join link was revoked"),
-        ("full", 409, "Nobody else can join by this link"),
-        ("archived", 403, "The course is archived"),
-        ("unknown", 404, "There is no such join link"),
+        (JoinLink, {"expires_at": utc_now() - timedelta(seconds=1)}, 410, "The join link has expired"),
+        (JoinLink, {"revoked_at": utc_now()}, 410, "The join link was revoked"),
+        (JoinLink, {"limit": 1, "uses": 1}, 409, "Nobody else can join by this link"),
+        (Course, {"archived_at": utc_now()}, 403, "The course is archived"),
+        (JoinLink, {"sha256": "0" * 64}, 404, "There is no such join link"),
     ],
+    ids=["expired", "revoked", "full", "archived", "unknown"],
 )
-async def test_link_that_ended_says_so(service, visitor, ended, status, words):
-    path = await make(service, limit=1)
+async def test_link_that_ended_says_so(service, visitor, path, table, values, status, words):
     data = {"form_key": key((await visitor.get(path)).text), "name": "Анна"}
-    async with service.services.database.write() as session:
-        link = (await session.scalars(select(JoinLink))).one()
-        if ended == "expired":
-            link.expires_at = utc_now() - timedelta(seconds=1)
-        elif ended == "revoked":
-            link.revoked_at = utc_now()
-        elif ended == "full":
-            link.uses = 1
-        elif ended == "archived":
-            (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
-        else:
-            path = f"{path}x"
+    await service.store(table, **values)
     for answer in (await visitor.post(path, data=data), await visitor.get(path)):
         assert answer.status_code == status
         assert words in answer.text

@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from app.errors.outgoing import TargetRefused
@@ -373,9 +372,8 @@ async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(servic
         "link ended": ("DELETE", "/link", None),
     }[lost]
     assert (await owner.request(method, f"{MEMBERS}/{id}{path}", json=body)).status_code == 200
-    async with service.services.database.write() as session:
-        due = utc_now() - timedelta(seconds=1)
-        await session.execute(update(Delivery).values(waits_since=due, next_at=due))
+    due = utc_now() - timedelta(seconds=1)
+    await service.store(Delivery, waits_since=due, next_at=due)
     delivery = await failure_of(owner, hook, "any more")
     assert len(receiver.requests) == 1
     assert (delivery["attempts"], delivery["delivered_at"]) == (2, None)

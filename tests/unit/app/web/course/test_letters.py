@@ -4,7 +4,6 @@ import re
 from html import unescape
 
 import httpx
-from sqlalchemy import update
 
 from app.storage.models import DEFAULT_COURSE, Change, Course, CourseAssignment, utc_now
 from app.teaching.letters import AGAIN_AFTER
@@ -89,10 +88,8 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
         assert "students: 1, to those who had not handed in, “Ещё не сдано”" in log
         assert "less than 50 points" in log
         # A while later, a letter to the same students is no slip. Where the course is over, it names no deadline.
-        long_ago = update(Change).values(created_at=utc_now() - AGAIN_AFTER)
-        async with mailing.services.database.write() as session:
-            await session.execute(long_ago)
-            await session.execute(update(CourseAssignment).values(rules={"due": "2020-01-01T00:00:00Z"}))
+        await mailing.store(Change, created_at=utc_now() - AGAIN_AFTER)
+        await mailing.store(CourseAssignment, rules={"due": "2020-01-01T00:00:00Z"})
         low = await teacher.get(LETTER, params={"below": "50", "language": "en"})
         assert (await send(teacher, low)).status_code == 303
         await until(lambda: len(mailbox.messages) == 4)

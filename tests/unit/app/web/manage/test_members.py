@@ -5,10 +5,8 @@ import io
 import re
 
 import httpx
-from sqlalchemy import select
 
-from app.courses import members
-from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, Membership, Person, Role, Token
+from app.storage.models import Identity, JoinLink, Membership, Person, Role, Token
 from tests.unit.app.calls import COURSE, hand_in, hidden, said, send
 from tests.unit.app.conftest import Browser, Service, form_secret
 
@@ -74,9 +72,8 @@ async def test_newcomer_who_claims_an_id_is_not_ticked_and_can_be_joined(service
     listed = await add(service, "ivanov", name="Ivan Ivanov")
     for name in ("plain", "claiming"):
         await service.add_token(name, student=name)
-    async with service.services.database.write() as session:
-        claiming = await session.scalar(select(Membership).where(Membership.external_id == "claiming"))
-        claiming.claimed_id = "ivanov"
+    claiming = await service.member("claiming")
+    await service.store(Membership, Membership.id == claiming.id, claimed_id="ivanov")
     page = (await browser.get(MEMBERS, params={"state": "unconfirmed"})).text
     ticks = re.findall(r'<input class="tick"[^>]*>', page)
     assert sorted(("checked" in tick, "claiming" in tick) for tick in ticks) == [(False, True), (True, False)]
@@ -115,9 +112,8 @@ async def test_ticked_newcomers_are_confirmed_together_but_for_one_with_a_taken_
     await add(service, "listed", email="a@example.org")
     for student in ("first", "second", "third"):
         await service.add_token(student, student=student)
-    async with service.services.database.write() as session:
-        third = (await members.find(session, [(DEFAULT_COURSE, "third")]))[DEFAULT_COURSE, "third"]
-        (await session.get_one(Person, third.person_id)).email = "a@example.org"
+    third = await service.member("third")
+    await service.store(Person, Person.id == third.person_id, email="a@example.org")
     page = f"{MEMBERS}?state=unconfirmed"
     ticked = re.findall(r'name="member" value="(\w+)"', (await browser.get(page)).text)
     assert len(ticked) == 3
