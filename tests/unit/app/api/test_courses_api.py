@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, new_id
+from app.storage.models import DEFAULT_COURSE, Membership, new_id
 from grader.assignment import BUILT_IN
 from tests.unit.app.calls import assert_problem, get, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, running
@@ -74,6 +74,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two, o
     rules = {"due": "2026-10-01T20:59:00Z", "limit": 3}
     await owner.patch(f"{here}/assignments/lstm-layer", json={"title": "Неделя 3", "rules": rules})
     await owner.post(f"{here}/members", json={"external_id": "petrova", "role": "assistant", "name": "Анна"})
+    await two.store(Membership, Membership.external_id == "petrova", confirmed_at=None)
     gone = (await owner.post(f"{here}/members", json={"external_id": "gone", "role": "teacher"})).json()
     await owner.post(f"{here}/members/{gone['id']}/remove")
     async with two.client("teacher-there", **{"Idempotency-Key": "k"}) as teacher:
@@ -88,6 +89,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two, o
     assert (use["title"], use["rules"]["due"], use["rules"]["limit"]) == ("Неделя 3", "2027-04-01T20:59:00Z", 3)
     (member,) = (await owner.get(f"{COURSES}/{new['id']}/members")).json()["items"]
     assert (member["external_id"], member["role"], member["name"]) == ("petrova", "assistant", "Анна")
+    assert member["confirmed_at"] is not None
     changes = (await owner.get(f"{COURSES}/{new['id']}/changes")).json()["items"]
     assert member["id"] in [each["subject_id"] for each in changes]
     everything = (await owner.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json={"title": "x", "shift_days": None})).json()

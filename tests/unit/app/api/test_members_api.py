@@ -59,6 +59,7 @@ async def test_list_is_filtered_and_paged(two):
     await add(two, "s1", name="Анна Петрова-Королёва", email="Anna@example.org", group="1")
     await add(two, "s2", name="Борис", group="2")
     await add(two, "t1", "teacher")
+    await two.store(Membership, Membership.external_id == "s2", claimed_id="x-77")
     removed = await add(two, "s3")
     await post(two, "teacher-there", f"{THERE}/{removed}/remove")
     for params, expected in (
@@ -71,6 +72,7 @@ async def test_list_is_filtered_and_paged(two):
         ({"search": "королева АННА"}, ["s1"]),
         ({"search": "anna@"}, ["s1"]),
         ({"search": "S2"}, ["s2"]),
+        ({"search": "x-77"}, ["s2"]),
         ({"search": "%"}, []),
     ):
         listed = (await get(two, "teacher-there", THERE, **params)).json()["items"]

@@ -10,6 +10,7 @@ from app.access import tokens
 from app.access.tokens import Principal
 from app.errors.commands import DataDirInUse
 from app.queue import hold_data_dir
+from app.queue.backlog import LATE_SECONDS, Pace
 from app.queue.grading import MAX_CLAIMS, MAX_TRIES
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import reports, repository
@@ -187,3 +188,8 @@ def test_lock_is_free_again_after_use(tmp_path):
     for _ in range(2):
         with hold_data_dir(tmp_path), pytest.raises(DataDirInUse), hold_data_dir(tmp_path):
             pytest.fail("it was taken twice")
+
+
+@pytest.mark.parametrize(("usual", "late"), [(2.0, LATE_SECONDS), (30.0, 30.0)])
+def test_report_is_late_by_the_usual_time_and_never_at_once(usual, late):
+    assert Pace(usual, slots=2).late_seconds == late

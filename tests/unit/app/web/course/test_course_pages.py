@@ -171,7 +171,7 @@ async def test_adjustment_of_somebody_else_meanwhile_is_told_and_what_was_typed_
 async def test_points_that_cannot_be_read_are_quoted(work, browser, points, told):
     refused = await send(browser, work, f"{work}/adjustment", points=points, adjustment_reason="x")
     assert f'id="points-error">{told}</p>' in refused.text
-    mended = await send(browser, work, f"{work}/adjustment", points="−2,5", adjustment_reason="x")
+    mended = await send(browser, work, f"{work}/adjustment", points="−1 000,5", adjustment_reason="x")
     assert mended.status_code == 303
 
 

@@ -17,18 +17,20 @@ LETTER = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/letter"
 
 
 async def fill(service: Service, grader: FakeGrader) -> None:
-    """Anna is right, Boris is wrong, Vera and Gleb have nothing, Gleb has no address; Dina has left."""
+    """Anna is right, Boris is wrong, Vera and Gleb have nothing, Egor has a grade alone, and Dina has left."""
     async with service.client() as owner:
         assert (
             await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": {"due": "2099-05-01T20:59:00Z"}})
         ).is_success
         ids = {}
-        for name in ("anna", "boris", "vera", "gleb", "dina"):
-            body = {"external_id": name, "email": f"{name}@example.edu" if name != "gleb" else None}
+        for name in ("anna", "boris", "vera", "gleb", "egor", "dina"):
+            body = {"external_id": name, "email": f"{name}@example.edu" if name not in ("gleb", "egor") else None}
             ids[name] = (await owner.post(f"{COURSE}/members", json=body)).json()["id"]
         work = f"{COURSE}/members/{ids['vera']}/assignments/lstm-layer"
         extended = {"due": "2099-06-01T20:59:00Z", "reason": "ill"}
         assert (await owner.put(f"{work}/extension", json=extended)).is_success
+        set_to = f"{COURSE}/members/{ids['egor']}/assignments/lstm-layer/adjustments"
+        assert (await owner.post(set_to, json={"value": 100.0, "reason": "oral exam"})).is_success
         assert (await owner.delete(f"{COURSE}/members/{ids['dina']}")).is_success
     await service.store(Course, time_zone="Europe/Moscow", title="Сети")
     await hand_in(service, "anna")
