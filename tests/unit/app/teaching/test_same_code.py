@@ -54,7 +54,7 @@ async def _change(service: Service, student: str, **values: object) -> None:
     await service.store(Membership, Membership.external_id == student, **values)
 
 
-async def test_those_who_copied_are_one_group(service, reading):
+async def test_students_who_copied_are_one_group(service, reading):
     for number in range(8):
         # Four are equal word for word, two have renamed something; the others have written their own.
         text = "as-it-was" if number < 4 else f"renamed{number}"
