@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -60,7 +59,7 @@ def words(cell: str) -> list[str]:
 
 
 @pytest.mark.parametrize("page", reference.PAGES)
-def test_a_page_made_from_the_program_is_as_the_program_is(page: str) -> None:
+def test_a_page_made_from_the_program_is_as_the_program_is(page):
     assert (DOCS / page).read_text(encoding="utf-8") == reference.PAGES[page](), "python -m docs.site.reference"
 
 
@@ -71,12 +70,12 @@ def test_a_page_made_from_the_program_is_as_the_program_is(page: str) -> None:
         ("report.schema.json", report_schema, "report schema"),
     ],
 )
-def test_a_committed_schema_is_the_generated_one(page: str, schema: Callable[[], object], command: str) -> None:
+def test_a_committed_schema_is_the_generated_one(page, schema, command):
     committed = json.loads((DOCS / page).read_text(encoding="utf-8"))
     assert committed == schema(), f"lstm-grader {command} > docs/{page}"
 
 
-def test_every_key_and_status_of_a_report_is_described() -> None:
+def test_every_key_and_status_of_a_report_is_described():
     schema = report_schema()
     keys = {name for part in [schema, *schema["$defs"].values()] for name in part.get("properties", {})}
     spans = re.findall(r"`([^`\n]+)`|^#+ (.+)$", (DOCS / "report.md").read_text(encoding="utf-8"), re.MULTILINE)
@@ -84,7 +83,7 @@ def test_every_key_and_status_of_a_report_is_described() -> None:
     assert (keys | {"title", "message", "hint"} | {status.value for status in Status}) - described == set()
 
 
-def test_every_setting_has_one_row_and_no_page_names_another() -> None:
+def test_every_setting_has_one_row_and_no_page_names_another():
     pattern = re.compile(rf"{ENV_PREFIX}[A-Z_]*[A-Z]")
     of_files = {f"{ENV_PREFIX}{name}_file".upper() for name in SECRETS}
     fields = {f"{ENV_PREFIX}{name}".upper() for name in Settings.model_fields}
@@ -95,14 +94,14 @@ def test_every_setting_has_one_row_and_no_page_names_another() -> None:
         assert set(pattern.findall(page.read_text(encoding="utf-8"))) <= known, page
 
 
-def test_numbers_that_settings_have_by_default_are_those_of_the_page() -> None:
+def test_numbers_that_settings_have_by_default_are_those_of_the_page():
     shown = {row[0]: quantity(row[2]) for row in rows("settings.md") if len(row) == 3}
     expected = {f"`{ENV_PREFIX}{name.upper()}`": value for name, value in defaults(Settings).items()}
     assert {name: shown[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("section", ["tolerance", "limits", "upload", "attempts", "deadline", "cases"])
-def test_numbers_that_keys_of_an_assignment_have_by_default_are_those_of_the_page(section: str) -> None:
+def test_numbers_that_keys_of_an_assignment_have_by_default_are_those_of_the_page(section):
     annotation = Assignment.model_fields[section].annotation
     model = get_args(annotation)[0] if section == "cases" else annotation
     assert model is not None
@@ -112,7 +111,7 @@ def test_numbers_that_keys_of_an_assignment_have_by_default_are_those_of_the_pag
     assert {name: shown[name] for name in expected} == expected
 
 
-def test_every_key_of_an_assignment_has_a_row_and_no_other_is_in_the_tables() -> None:
+def test_every_key_of_an_assignment_has_a_row_and_no_other_is_in_the_tables():
     schema = assignment_schema()
     keys = {name for part in [schema, *schema["$defs"].values()] for name in part.get("properties", {})}
     sections = {"points", "tolerance", "limits", "budget", "upload", "attempts", "deadline", "cases"}
@@ -120,13 +119,13 @@ def test_every_key_of_an_assignment_has_a_row_and_no_other_is_in_the_tables() ->
     assert named == (keys | set(get_args(CheckId))) - sections - {"ru", "en"}
 
 
-def test_every_refusal_has_one_row_and_no_other_is_in_the_table() -> None:
+def test_every_refusal_has_one_row_and_no_other_is_in_the_table():
     slugs = {answer.slug for answer in EVERY_ANSWER.values()}
     named = Counter(slug for row in rows("api.md", "Refusals") for slug in words(row[1]))
     assert named == Counter(slugs)
 
 
-def test_every_metric_has_a_row_and_no_other_is_named() -> None:
+def test_every_metric_has_a_row_and_no_other_is_named():
     collected = Metrics()._registry.collect()
     names = {f"{each.name}{'_total' if each.type == 'counter' else ''}" for each in collected}
     ours = {name for name in names if not name.startswith("lstm_grader_process_")}
@@ -147,11 +146,11 @@ def cookies() -> Counter[str]:
     return Counter(name for source in sources for name in pattern.findall(source))
 
 
-def test_every_cookie_has_one_row_and_no_other_is_in_the_table() -> None:
+def test_every_cookie_has_one_row_and_no_other_is_in_the_table():
     assert Counter(word for row in rows("operations.md", "Cookies") for word in words(row[0])) == cookies()
 
 
-def test_every_event_of_the_log_has_one_row_with_its_fields() -> None:
+def test_every_event_of_the_log_has_one_row_with_its_fields():
     events: dict[str, set[str]] = {}
     for file in (file for package in ("app", "grader", "reference") for file in (ROOT / package).rglob("*.py")):
         source = file.read_text(encoding="utf-8")

@@ -11,8 +11,9 @@ from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.conftest import Service, form_secret
 
 SUBMISSIONS = "/api/v1/submissions"
+COURSE = f"/courses/{DEFAULT_COURSE}"
 #: The page of an assignment, which hands in; and its attempts.
-PAGE = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
+PAGE = f"{COURSE}/assignments/lstm-layer"
 ATTEMPTS = f"{PAGE}/attempts"
 CODE = b"class LSTM: ...\n"
 
@@ -60,6 +61,24 @@ async def send(
     if 'name="form_key"' in html:
         data.setdefault("form_key", hidden(html, "form_key"))
     return await browser.post(action or page, data=data, files=files)
+
+
+async def submit_by(service: Service, token: str, student: str = "ivanov", **params: Any) -> httpx.Response:
+    """Hand in by a token, in the course that it is of."""
+    async with service.client(token) as client:
+        form = upload(student=student, assignment=params.pop("assignment", "lstm-layer"))
+        return await client.post(SUBMISSIONS, params={"wait": 120, **params}, **form)
+
+
+async def get(service: Service, token: str, path: str, **params: Any) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.get(path, params=params)
+
+
+def said(response: httpx.Response) -> str:
+    """Return the id of the message that the next page shows."""
+    assert response.status_code == 303, response.text
+    return response.headers["location"].partition("said=")[2]
 
 
 async def students(service: Service) -> list[str]:

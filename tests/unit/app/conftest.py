@@ -24,6 +24,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import Counter, Histogram
+from sqlalchemy import ColumnElement, select, update
 
 from app.access import sessions, tokens
 from app.access.limits import RateLimit
@@ -38,7 +39,7 @@ from app.queue.embedded import EmbeddedJobs
 from app.queue.inbox import Inbox
 from app.services import Operations, Services
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, Person, Role, Token
+from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, Membership, Person, Role, Token
 from app.storage.outage import Outage
 from grader import Assignment, Report, Status, Submission
 from grader.known_answer import correct_submission
@@ -50,7 +51,7 @@ from reference import name_of
 from tests.waiting import SECONDS, Clock, until
 
 OWNER_TOKEN = "token-of-the-owner"
-OTHER_COURSE = "c" * 26
+OTHER = "c" * 26
 #: A client that asks the API, or opens pages.
 Browser = httpx.AsyncClient
 Client = TypeVar("Client", bound=Browser)
@@ -215,6 +216,20 @@ class Service:
             await sessions.add(session, sha256=hash_secret("cookie"), of=person, lifetime=timedelta(hours=1))
         async with self.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
             yield browser
+
+    async def store(self, table: type[Any], *which: ColumnElement[bool], **values: Any) -> None:
+        """Set these values in the rows of a table for which all these conditions hold."""
+        async with self.services.database.write() as session:
+            await session.execute(update(table).where(*which).values(**values))
+
+    async def rows(self, table: type[Any], *which: ColumnElement[bool]) -> list[Any]:
+        """Return the rows of a table for which all these conditions hold, in the order of their keys."""
+        async with self.services.database.read() as session:
+            return list(await session.scalars(select(table).where(*which).order_by(*table.__table__.primary_key)))
+
+    async def member(self, external_id: str, course_id: str = DEFAULT_COURSE) -> Membership:
+        (found,) = await self.rows(Membership, Membership.external_id == external_id, Membership.course_id == course_id)
+        return found
 
     async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: Any) -> Token:
         made_with = {name: values.pop(name) for name in ("student", "course_id") if name in values}
@@ -423,9 +438,33 @@ async def owner(service: Service) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+async def teacher(service: Service) -> AsyncIterator[Browser]:
+    """A program of a teacher of the course Default."""
+    await service.add_token("teacher", Role.TEACHER)
+    async with service.client("teacher") as teacher:
+        yield teacher
+
+
+@pytest.fixture
+async def ivanov(service: Service) -> AsyncIterator[Browser]:
+    """A program of a student of the course Default."""
+    await service.add_token("of-ivanov", student="ivanov")
+    async with service.client("of-ivanov") as ivanov:
+        yield ivanov
+
+
+@pytest.fixture
 async def browser(service: Service) -> AsyncIterator[Browser]:
     """The browser of the owner, who is signed in."""
     async with service.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def anna(service: Service) -> AsyncIterator[Browser]:
+    """The browser of a student, who is signed in by a token of the own."""
+    await service.add_token("of-anna", student="anna")
+    async with service.browser("of-anna") as browser:
         yield browser
 
 
@@ -447,10 +486,10 @@ async def nobody(service: Service) -> AsyncIterator[Browser]:
 async def two(service: Service) -> AsyncIterator[Service]:
     """The default course, and another one that uses one assignment."""
     async with service.services.database.write() as session:
-        session.add(Course(id=OTHER_COURSE, title="Сети", language="ru", time_zone="Europe/Moscow"))
+        session.add(Course(id=OTHER, title="Сети", language="ru", time_zone="Europe/Moscow"))
         await session.flush()
-        session.add(CourseAssignment(course_id=OTHER_COURSE, assignment_id="lstm-layer", rules={}))
-    for course, name in ((DEFAULT_COURSE, "here"), (OTHER_COURSE, "there")):
+        session.add(CourseAssignment(course_id=OTHER, assignment_id="lstm-layer", rules={}))
+    for course, name in ((DEFAULT_COURSE, "here"), (OTHER, "there")):
         await service.add_token(f"script-{name}", course_id=course)
         await service.add_token(f"teacher-{name}", Role.TEACHER, course_id=course)
         await service.add_token(f"ivanov-{name}", student="ivanov", course_id=course)

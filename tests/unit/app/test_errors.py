@@ -27,25 +27,25 @@ def subclasses(cls: type[AppError]) -> Iterator[type[AppError]]:
         yield from subclasses(below)
 
 
-def test_every_exception_class_that_a_client_can_meet_has_a_row() -> None:
+def test_every_exception_class_that_a_client_can_meet_has_a_row():
     assert set(subclasses(AppError)) - set(subclasses(CannotStart)) <= set(ANSWERS)
 
 
-def test_the_name_of_a_class_leads_to_its_row() -> None:
+def test_the_name_of_a_class_leads_to_its_row():
     assert answer_named("FileEmpty") == ANSWERS[FileEmpty]
     assert answer_named("Gone").status == 500
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("id", ["member", "extension", "adjustment", "person"])
-def test_change_since_a_join_is_told_in_words(id: str, language: str) -> None:
+def test_change_since_a_join_is_told_in_words(id, language):
     _, told = words_for(ANSWERS[JoinOutdated], language, {"changed": [id]})
     word = catalogue().find(f"since_join.{id}", language)
     assert word
     assert f": {word}." in told
 
 
-def test_every_answer_has_its_texts() -> None:
+def test_every_answer_has_its_texts():
     ids = [
         (f"problem.{answer.slug}.{part}", language)
         for answer in set(EVERY_ANSWER.values())
@@ -55,7 +55,7 @@ def test_every_answer_has_its_texts() -> None:
     assert [each for each in ids if not catalogue().find(*each)] == []
 
 
-def test_the_row_of_the_nearest_class_counts() -> None:
+def test_the_row_of_the_nearest_class_counts():
     class Strange(FileEmpty):
         """A class that nobody gave a row."""
 

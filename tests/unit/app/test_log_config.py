@@ -25,7 +25,7 @@ def _no_ids_afterwards() -> Iterator[None]:
     submission_id_var.set(None)
 
 
-def test_lines_are_json_with_fields_and_ids() -> None:
+def test_lines_are_json_with_fields_and_ids():
     stream = io.StringIO()
     configure_logging("info", stream)
     request_id_var.set("r1")
@@ -37,7 +37,7 @@ def test_lines_are_json_with_fields_and_ids() -> None:
     assert (line["status"], line["request_id"], line["submission_id"]) == ("passed", "r1", "s1")
 
 
-def test_a_traceback_is_one_field_of_one_line() -> None:
+def test_a_traceback_is_one_field_of_one_line():
     stream = io.StringIO()
     configure_logging("info", stream)
     try:
@@ -47,7 +47,7 @@ def test_a_traceback_is_one_field_of_one_line() -> None:
     assert "ValueError: wrong" in json.loads(stream.getvalue())["traceback"]
 
 
-def test_a_terminal_gets_readable_lines_that_no_value_can_break() -> None:
+def test_a_terminal_gets_readable_lines_that_no_value_can_break():
     stream = Terminal()
     configure_logging("info", stream)
     logger.info("graded", extra={"what": "a\n\x1b[31mb"})
@@ -55,7 +55,7 @@ def test_a_terminal_gets_readable_lines_that_no_value_can_break() -> None:
     assert line.endswith(r'info    graded what="a\n\u001b[31mb"')
 
 
-def test_addresses_of_webhooks_which_can_hold_secrets_are_in_no_line() -> None:
+def test_addresses_of_webhooks_which_can_hold_secrets_are_in_no_line():
     stream = io.StringIO()
     configure_logging("debug", stream)
     with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))) as client:
@@ -64,7 +64,7 @@ def test_addresses_of_webhooks_which_can_hold_secrets_are_in_no_line() -> None:
 
 
 @pytest.mark.parametrize(("level", "events"), [("debug", ["odd", "beware"]), ("error", [])])
-def test_libraries_and_the_server_warn_and_say_nothing_else(level: str, events: list[str]) -> None:
+def test_libraries_and_the_server_warn_and_say_nothing_else(level, events):
     stream = io.StringIO()
     configure_logging(level, stream)
     logger.warning("odd")

@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from app.main import create_app, greeting
-from app.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -19,17 +17,17 @@ from app.settings import Settings
         ("app.operations.sandbox", {"fastapi"}),
     ],
 )
-def test_modules_are_imported_without_what_they_need_not_load(modules: str, absent: set[str]) -> None:
+def test_modules_are_imported_without_what_they_need_not_load(modules, absent):
     code = f"import sys, {modules}; sys.exit(bool({absent} & {{name.split('.')[0] for name in sys.modules}}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_creating_the_application_starts_and_writes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_creating_the_application_starts_and_writes_nothing(settings, tmp_path):
     create_app(settings)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_greeting_shows_a_token_of_this_start_and_none_of_the_settings() -> None:
+def test_greeting_shows_a_token_of_this_start_and_none_of_the_settings():
     assert greeting("http://localhost", "secret").count("secret") == 2
     given = greeting("http://localhost", None)
     assert "Bearer $LSTM_GRADER_OWNER_TOKEN" in given

@@ -59,7 +59,7 @@ def read_by_browser(address: str) -> str:
     return re.sub("[\t\r\n]", "", address.strip("".join(map(chr, range(33))))).replace("\\", "/")
 
 
-def test_no_address_but_one_of_this_service_is_gone_to() -> None:
+def test_no_address_but_one_of_this_service_is_gone_to():
     gone_to = {}
     for address in BAD:
         inside = f"/enter?next={quote(address.encode('utf-8', 'surrogatepass'))}"
@@ -67,23 +67,23 @@ def test_no_address_but_one_of_this_service_is_gone_to() -> None:
     assert {address: places for address, places in gone_to.items() if places != {HOME}} == {}
 
 
-def test_address_of_this_service_is_gone_to() -> None:
+def test_address_of_this_service_is_gone_to():
     assert [onward(address) for address in LOCAL] == [*LOCAL]
 
 
-def test_way_in_is_no_place_to_go_to_and_leads_to_the_one_that_it_names() -> None:
+def test_way_in_is_no_place_to_go_to_and_leads_to_the_one_that_it_names():
     for path in ("/enter", "/leave", "/link", "/oidc/start", "/oidc/callback"):
         assert onward(path) == onward(f"{path}?token=x") == HOME, path
         assert onward(f"{path}?next=%2Fsubmissions%2Fx&token=y") == "/submissions/x", path
     assert onward("/enter?next=" * 80 + "/x") == "/x"
 
 
-def test_page_of_a_frame_or_of_a_launch_is_no_place_to_go_to() -> None:
+def test_page_of_a_frame_or_of_a_launch_is_no_place_to_go_to():
     for path in (f"/t/{'x' * 43}/courses/x", "/t/x", "/lti/window", "/lti/login?next=%2F%2Fevil"):
         assert onward(path) == mail_target(path) == HOME, path
 
 
-def test_mail_has_no_words_of_strangers() -> None:
+def test_mail_has_no_words_of_strangers():
     page = "/courses/01ksvh1y8gk3v0q4m2z7c9x5ab/assignments/lstm-layer"
     assert mail_target(page) == page
     for words in ("/evil.example.org", "/Free", "/a?b=c", "/a%20b", "/" + "x" * 65, "/x" * 9):
@@ -91,7 +91,7 @@ def test_mail_has_no_words_of_strangers() -> None:
 
 
 @given(PLACES)
-def test_place_that_people_are_sent_to_is_always_on_this_service(address: str) -> None:
+def test_place_that_people_are_sent_to_is_always_on_this_service(address):
     for place in (onward(address), onward(f"/{address}"), mail_target(address)):
         assert place.startswith("/")
         assert place.isascii()

@@ -1,6 +1,5 @@
 """The settings: what they take from the environment and files, and what they refuse by name."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ MAIL: dict[str, Any] = {
 ACCOUNT = {"smtp_user": "x", "smtp_password": SECRET}
 
 
-def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
+def test_defaults_need_nothing_and_are_not_open_to_the_network():
     settings = Settings()
     assert settings.host == "127.0.0.1"
     assert settings.upload_bytes == 20_000_000
@@ -34,7 +33,7 @@ def test_defaults_need_nothing_and_are_not_open_to_the_network() -> None:
     assert (settings.mail_server, settings.registration) == (None, None)
 
 
-def test_environment_is_read_and_a_misspelt_variable_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_is_read_and_a_misspelt_variable_found(monkeypatch, tmp_path):
     monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("LSTM_GRADER_PORT", "9000")
     monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", "")
@@ -69,7 +68,7 @@ def test_environment_is_read_and_a_misspelt_variable_found(monkeypatch: pytest.M
         (MAIL | {"smtp_sender": "g@example.org\nBcc: x@example.org"}, "expected an address"),
     ],
 )
-def test_values_that_cannot_be_are_refused_with_reason_without_secrets(values: dict[str, Any], reason: str) -> None:
+def test_values_that_cannot_be_are_refused_with_reason_without_secrets(values, reason):
     with pytest.raises(ValidationError, match=reason) as caught:
         Settings(**values)
     errors = str(caught.value.errors(include_input=False))
@@ -78,7 +77,7 @@ def test_values_that_cannot_be_are_refused_with_reason_without_secrets(values: d
 
 
 @pytest.mark.parametrize("name", ["slots", "upload_bytes", "session_seconds", "shutdown_seconds"])
-def test_number_that_means_nothing_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_number_that_means_nothing_is_refused_by_name(monkeypatch, name):
     for value in ("0", "nan", "inf"):
         monkeypatch.setenv(f"LSTM_GRADER_{name.upper()}", value)
         with pytest.raises(ValidationError, match=name):
@@ -96,18 +95,18 @@ def test_number_that_means_nothing_is_refused_by_name(monkeypatch: pytest.Monkey
         ("0.0.0.0", "https://Школа.рф:8443/lstm", "https://xn--80atdl2c.xn--p1ai:8443/lstm"),
     ],
 )
-def test_url_is_one_that_a_browser_can_open(host: str, public_url: str | None, expected: str) -> None:
+def test_url_is_one_that_a_browser_can_open(host, public_url, expected):
     assert Settings(host=host, public_url=public_url).url(8001) == expected
 
 
-def test_secrets_are_not_shown() -> None:
+def test_secrets_are_not_shown():
     settings = Settings(owner_token=SECRET, **OIDC | MAIL | ACCOUNT)
     assert settings.registration
     assert settings.mail_server
     assert SECRET not in repr((settings, settings.registration, settings.mail_server))
 
 
-def test_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secret_is_read_from_a_file(monkeypatch, tmp_path):
     (tmp_path / "token").write_text("token-out-of-a-file\n")
     monkeypatch.setenv("LSTM_GRADER_OWNER_TOKEN_FILE", str(tmp_path / "token"))
     token = Settings().owner_token
@@ -119,28 +118,28 @@ def test_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert "token-of-the-variable" not in str(caught.value)
 
 
-def test_file_of_a_secret_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_file_of_a_secret_that_is_not_there_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("LSTM_GRADER_DATABASE_URL_FILE", str(tmp_path / "url"))
     with pytest.raises(ValueError, match=r"LSTM_GRADER_DATABASE_URL_FILE: .*url: No such file"):
         Settings()
 
 
-def test_services_on_this_machine_need_no_encryption() -> None:
+def test_services_on_this_machine_need_no_encryption():
     assert Settings(**OIDC | {"oidc_issuer": "http://localhost:9400"}).oidc_issuer == "http://localhost:9400"
     assert Settings(**MAIL | ACCOUNT | {"smtp_security": "none", "smtp_host": "localhost"}).mail_server is not None
 
 
-def test_domains_of_the_issuer_are_listed_as_dns_writes_them() -> None:
+def test_domains_of_the_issuer_are_listed_as_dns_writes_them():
     settings = Settings(**OIDC, oidc_email_domains="Example.EDU, students.example.edu, Вуз.рф,")
     assert settings.issuer_domains == {"example.edu", "students.example.edu", "xn--b1ak9a.xn--p1ai"}
     assert Settings(**OIDC).issuer_domains == set()
 
 
-def test_sender_of_mail_has_its_host_as_dns_writes_it() -> None:
+def test_sender_of_mail_has_its_host_as_dns_writes_it():
     assert Settings(**MAIL | {"smtp_sender": "g@вуз.рф"}).smtp_sender == "g@xn--b1ak9a.xn--p1ai"
 
 
 @pytest.mark.parametrize(("security", "port"), [("starttls", 587), ("tls", 465), ("none", 25)])
-def test_port_of_the_mail_server_follows_from_its_security(security: str, port: int) -> None:
+def test_port_of_the_mail_server_follows_from_its_security(security, port):
     server = Settings(**MAIL, smtp_security=security).mail_server
     assert server.port == port

@@ -24,7 +24,7 @@ def exported() -> list[tuple[str, dict[str, str]]]:
     return [(sample.name, dict(sample.labels)) for family in families for sample in family.samples]
 
 
-def test_every_panel_asks_the_data_source_that_is_chosen() -> None:
+def test_every_panel_asks_the_data_source_that_is_chosen():
     (variable,) = DASHBOARD["templating"]["list"]
     assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
     chosen = {"type": "prometheus", "uid": f"${{{variable['name']}}}"}
@@ -34,9 +34,7 @@ def test_every_panel_asks_the_data_source_that_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("panel", "query"), [(panel, target["expr"]) for panel in PANELS for target in panel["targets"]], ids=str
 )
-def test_a_panel_asks_for_series_that_a_service_exports(
-    exported: list[tuple[str, dict[str, str]]], panel: dict[str, Any], query: str
-) -> None:
+def test_a_panel_asks_for_series_that_a_service_exports(exported, panel, query):
     grouped = {label for labels in re.findall(r"by \(([^)]+)\)", query) for label in labels.split(", ")}
     for name, matchers in re.findall(r"\b(up|lstm_grader_\w+)(\{[^}]*\})?", query):
         asked = dict(re.findall(r'(\w+)="([^"]*)"', matchers))
@@ -47,7 +45,7 @@ def test_a_panel_asks_for_series_that_a_service_exports(
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_a_panel_shows_the_unit_of_what_it_asks_for(panel: dict[str, Any]) -> None:
+def test_a_panel_shows_the_unit_of_what_it_asks_for(panel):
     def unit_of(query: str) -> str | None:
         if re.search(r"_seconds(_bucket|_sum)?\{", query):
             return "s"

@@ -39,19 +39,19 @@ def variables(pod: str) -> set[str]:
     return {entry["name"] for entry in container(pod).get("env", [])}
 
 
-def test_the_kustomization_lists_every_file_once() -> None:
+def test_the_kustomization_lists_every_file_once():
     files = sorted(path.name for path in FOLDER.iterdir() if path.name != "kustomization.yaml")
     assert sorted(KUSTOMIZATION["resources"]) == files
 
 
 # The oldest that knows every field in these files, and the newest with a schema.
 @pytest.mark.parametrize("version", ["1.30", kubernetes_validate.latest_version()])
-def test_every_object_is_one_of_kubernetes(version: str) -> None:
+def test_every_object_is_one_of_kubernetes(version):
     for entry in OF_KUBERNETES:
         kubernetes_validate.validate(entry, version, strict=True)
 
 
-def test_keda_scales_the_workers() -> None:
+def test_keda_scales_the_workers():
     (spec,) = (entry["spec"] for entry in KEDA)
     assert spec["scaleTargetRef"] == {"name": "worker"}
     # A number that the Deployment names would fight with KEDA's.
@@ -61,7 +61,7 @@ def test_keda_scales_the_workers() -> None:
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS.keys())
-def test_a_pod_satisfies_the_restricted_standard(pod: dict[str, Any]) -> None:
+def test_a_pod_satisfies_the_restricted_standard(pod):
     assert named("Namespace", "lstm-grader")["metadata"]["labels"] == {
         "pod-security.kubernetes.io/enforce": "restricted"
     }
@@ -80,19 +80,19 @@ def test_a_pod_satisfies_the_restricted_standard(pod: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("pod", PODS.values(), ids=PODS.keys())
-def test_a_pod_knows_nothing_of_the_cluster(pod: dict[str, Any]) -> None:
+def test_a_pod_knows_nothing_of_the_cluster(pod):
     assert pod["automountServiceAccountToken"] is False
     # A Service called lstm-grader would give LSTM_GRADER_PORT the value tcp://...
     assert pod["enableServiceLinks"] is False
 
 
-def test_every_variable_is_a_setting() -> None:
+def test_every_variable_is_a_setting():
     of_the_map = {line.split("=")[0] for line in KUSTOMIZATION["configMapGenerator"][0]["literals"]}
     settings = {variable(name) for name in Settings.model_fields}
     assert of_the_map | set().union(*map(variables, PODS)) <= settings
 
 
-def test_a_worker_is_given_two_secrets_and_the_upgrade_one() -> None:
+def test_a_worker_is_given_two_secrets_and_the_upgrade_one():
     assert variables("upgrade") == {"LSTM_GRADER_DATABASE_URL"}
     assert variables("worker") == {
         "LSTM_GRADER_DATABASE_URL",
@@ -103,7 +103,7 @@ def test_a_worker_is_given_two_secrets_and_the_upgrade_one() -> None:
         assert not any("secretRef" in source for source in container(pod).get("envFrom", []))
 
 
-def test_every_name_that_is_referred_to_is_there() -> None:
+def test_every_name_that_is_referred_to_is_there():
     maps = {generated["name"] for generated in KUSTOMIZATION["configMapGenerator"]}
     for pod in PODS:
         for source in container(pod).get("envFrom", []):
@@ -119,7 +119,7 @@ def test_every_name_that_is_referred_to_is_there() -> None:
     assert named("Service", "web")["spec"]["ports"][0]["targetPort"] == container("web")["ports"][0]["name"] == "http"
 
 
-def test_workers_reach_the_database_and_the_names_of_the_cluster_only() -> None:
+def test_workers_reach_the_database_and_the_names_of_the_cluster_only():
     policy = named("NetworkPolicy", "worker")["spec"]
     assert policy["podSelector"]["matchExpressions"][0]["values"] == ["worker", "upgrade"]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
@@ -129,7 +129,7 @@ def test_workers_reach_the_database_and_the_names_of_the_cluster_only() -> None:
     assert {port["port"] for port in names["ports"]} == {53}
 
 
-def test_a_stop_may_take_as_long_as_the_default_says() -> None:
+def test_a_stop_may_take_as_long_as_the_default_says():
     # Kubernetes kills after 30 seconds; before SIGTERM comes what web waits.
     waited = container("web")["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert all("terminationGracePeriodSeconds" not in pod for pod in PODS.values())

@@ -17,7 +17,6 @@ from app.http.auth.guard import PUBLIC, check_guarded
 from app.http.auth.holders import TokenFor
 from app.http.auth.proof import FORM_FIELD
 from app.main import create_app
-from app.settings import Settings
 from app.storage.models import (
     DEFAULT_COURSE,
     Batch,
@@ -33,7 +32,7 @@ from app.storage.models import (
 from app.web import routes as web_routes
 from grader.report.model import Advisory
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
 
 PLACE = "/api/v1/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 #: Requests that every token or every student may make; the answers hold nothing of others, as the tests below show.
@@ -144,7 +143,7 @@ async def operations(service: Service) -> list[tuple[str, str, dict[str, Any]]]:
     return [each for each in found if each[2].get("security") != []]
 
 
-async def test_every_route_is_closed_to_another_submitter_and_to_another_student(service: Service) -> None:
+async def test_every_route_is_closed_to_another_submitter_and_to_another_student(service):
     values = await of_somebody_else(service)
     await service.add_token("submitter")
     await service.add_token("student", student="petrov")
@@ -164,7 +163,7 @@ async def test_every_route_is_closed_to_another_submitter_and_to_another_student
     assert requests >= 2 * 15
 
 
-async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(service: Service) -> None:
+async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(service):
     await of_somebody_else(service)
     await service.add_token("second")
     await service.add_token("teacher", Role.TEACHER)
@@ -182,9 +181,7 @@ async def test_lists_hold_nothing_of_others_and_students_leave_no_webhooks(servi
         assert_problem(await client.post("/api/v1/webhooks", json=body), 403, "forbidden")
 
 
-async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(
-    service: Service, nobody: Browser, browser: Browser
-) -> None:
+async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(service, nobody, browser):
     """So that no page of another site can have a signed-in browser ask for anything."""
     values = await of_somebody_else(service)
     for method, path, _ in await operations(service):
@@ -196,7 +193,7 @@ async def test_every_route_of_the_api_needs_a_token_and_takes_no_session(
             assert with_session.status_code == 401, f"{method} {path}"
 
 
-async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: Service, nobody: Browser) -> None:
+async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service, nobody):
     values = await of_somebody_else(service) | {"form": "ipynb"}
     await service.add_token("second")
     looked_at = changed = 0
@@ -223,7 +220,7 @@ async def test_pages_are_closed_to_others_and_to_forms_of_other_sites(service: S
     assert (looked_at, changed) >= (3, 2)
 
 
-def test_service_with_a_route_for_nobody_does_not_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_with_a_route_for_nobody_does_not_start(settings, monkeypatch):
     outer, inner = APIRouter(prefix="/outer"), APIRouter()
     inner.get("/inner")(lambda: "hello")
     outer.include_router(inner)
@@ -240,7 +237,7 @@ def test_service_with_a_route_for_nobody_does_not_start(settings: Settings, monk
         create_app(settings)
 
 
-def test_no_request_waits_for_a_thread(settings: Settings) -> None:
+def test_no_request_waits_for_a_thread(settings):
     """FastAPI runs what is not `async` in one, and beside grading that waits for a core."""
 
     def in_threads(dependant: Dependant) -> Iterator[object]:
@@ -257,7 +254,7 @@ def test_no_request_waits_for_a_thread(settings: Settings) -> None:
     assert not [call for dependant in dependants for call in in_threads(dependant)]
 
 
-async def test_remarks_for_the_teacher_are_not_shown_to_the_submitter(service: Service, grader: FakeGrader) -> None:
+async def test_remarks_for_the_teacher_are_not_shown_to_the_submitter(service, grader):
     suspicion = Advisory(code="review_suggested", params={"evidence": "ctypes"})
     harmless = Advisory(code="global_x_shape")
     grader.change = lambda report: report.model_copy(update={"advisories": [suspicion, harmless]})

@@ -1,42 +1,27 @@
 """Two courses side by side, the same student's name in both: nobody of one sees or changes anything of the other."""
 
-from sqlalchemy import func, select
-
-from app.courses import members
 from app.courses.assignments import in_course
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id
 from grader import load_assignments
-from tests.unit.app.calls import SUBMISSIONS
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret
-from tests.unit.app.two_courses import OTHER, get, submit
-from tests.waiting import until
+from tests.unit.app.calls import SUBMISSIONS, get, submit_by
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
 
 
-async def test_attempts_of_the_same_name_are_counted_in_each_course(two: Service) -> None:
-    answers = [await submit(two, token) for token in ("script-here", "script-there", "script-there")]
+async def test_attempts_of_the_same_name_are_counted_in_each_course(two):
+    answers = [await submit_by(two, token) for token in ("script-here", "script-there", "script-there")]
     assert [(each.json()["course"], each.json()["attempt"]) for each in answers] == [
         (DEFAULT_COURSE, 1),
         (OTHER, 1),
         (OTHER, 2),
     ]
-    async with two.services.database.read() as session:
-        namesakes = (await session.scalars(select(Membership).where(Membership.external_id == "ivanov"))).all()
+    namesakes = await two.rows(Membership, Membership.external_id == "ivanov")
     assert {member.course_id for member in namesakes} == {DEFAULT_COURSE, OTHER}
     assert len({member.person_id for member in namesakes}) == 2
     assert {member.confirmed_at for member in namesakes} == {None}
 
 
-async def test_turns_are_those_of_a_course(two: Service, grader: FakeGrader) -> None:
-    """A student who hands in for one course does not wait for a namesake in another."""
-    grader.released.clear()
-    await submit(two, "script-here", wait=0)
-    await submit(two, "script-there", wait=0)
-    await until(lambda: len(grader.began) == 2)
-    grader.released.set()
-
-
-async def test_naming_another_course_shows_nothing_of_it(two: Service) -> None:
-    here = (await submit(two, "script-here")).json()["links"]["self"]
+async def test_naming_another_course_shows_nothing_of_it(two):
+    here = (await submit_by(two, "script-here")).json()["links"]["self"]
     for token in ("script-there", "teacher-there", "ivanov-there"):
         async with two.client(token) as client:
             assert (await client.get(SUBMISSIONS)).json()["items"] == [], token
@@ -45,9 +30,9 @@ async def test_naming_another_course_shows_nothing_of_it(two: Service) -> None:
             assert named.json()["type"].endswith(":course-not-found"), token
 
 
-async def test_statistics_and_regrades_are_those_of_a_course(two: Service) -> None:
-    ours = (await submit(two, "script-there")).json()["id"]
-    theirs = (await submit(two, "script-here")).json()["id"]
+async def test_statistics_and_regrades_are_those_of_a_course(two):
+    ours = (await submit_by(two, "script-there")).json()["id"]
+    theirs = (await submit_by(two, "script-here")).json()["id"]
     statistics = (await get(two, "teacher-there", "/api/v1/assignments/lstm-layer/statistics")).json()
     assert statistics["students"]["count"] == 1
     everybody = (await get(two, OWNER_TOKEN, "/api/v1/assignments/lstm-layer/statistics")).json()
@@ -67,30 +52,25 @@ async def until_graded(service: Service, submission_id: str) -> None:
     assert (await get(service, OWNER_TOKEN, f"{SUBMISSIONS}/{submission_id}", wait=120)).json()["job_status"] == "done"
 
 
-async def test_tokens_are_managed_in_their_course_and_made_for_it(two: Service) -> None:
+async def test_tokens_are_managed_in_their_course_and_made_for_it(two):
     async with two.client("teacher-there") as client:
         new = (await client.post("/api/v1/tokens", json={"name": "LMS", "student": "petrov"})).json()
         assert new["course"] == OTHER
         listed = (await client.get("/api/v1/tokens")).json()["items"]
         assert {each["course"] for each in listed} == {OTHER}
-    async with two.services.database.read() as session:
-        foreign = await session.scalar(
-            select(Token.id).where(Token.course_id == DEFAULT_COURSE, Token.student == "ivanov")
-        )
-        member = (await members.find(session, [(OTHER, "petrov")]))[OTHER, "petrov"]
-        token = await session.get_one(Token, new["id"])
-    assert token.membership_id == member.id
-    async with two.client("teacher-there") as client:
-        assert (await client.delete(f"/api/v1/tokens/{foreign}")).status_code == 404
-    assert (await submit(two, new["token"], "petrov")).json()["course"] == OTHER
+        (foreign,) = await two.rows(Token, Token.course_id == DEFAULT_COURSE, Token.student == "ivanov")
+        assert (await client.delete(f"/api/v1/tokens/{foreign.id}")).status_code == 404
+    (token,) = await two.rows(Token, Token.id == new["id"])
+    assert token.membership_id == (await two.member("petrov", OTHER)).id
+    assert (await submit_by(two, new["token"], "petrov")).json()["course"] == OTHER
 
 
-async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
+async def test_webhooks_are_sent_reports_of_their_course(two):
     hooks = {}
     for token in ("teacher-here", "teacher-there"):
         async with two.client(token) as client:
             hooks[token] = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/"})).json()
-    await submit(two, "script-there")
+    await submit_by(two, "script-there")
     for token, expected in (("teacher-here", 0), ("teacher-there", 1)):
         sent = await get(two, token, f"/api/v1/webhooks/{hooks[token]['id']}/deliveries")
         assert len(sent.json()["items"]) == expected
@@ -98,10 +78,10 @@ async def test_webhooks_are_sent_reports_of_their_course(two: Service) -> None:
     assert (await get(two, "teacher-here", of_another)).status_code == 404
 
 
-async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Service) -> None:
-    await submit(two, "script-here")
-    assert (await submit(two, OWNER_TOKEN, course=OTHER)).json()["course"] == OTHER
-    assert (await submit(two, OWNER_TOKEN)).json()["course"] == DEFAULT_COURSE
+async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two):
+    await submit_by(two, "script-here")
+    assert (await submit_by(two, OWNER_TOKEN, course=OTHER)).json()["course"] == OTHER
+    assert (await submit_by(two, OWNER_TOKEN)).json()["course"] == DEFAULT_COURSE
     for params, expected in (({}, 3), ({"course": OTHER}, 1), ({"course": DEFAULT_COURSE}, 2)):
         assert len((await get(two, OWNER_TOKEN, SUBMISSIONS, **params)).json()["items"]) == expected
     for nonsense in (new_id(), "x", "\x00"):
@@ -109,10 +89,10 @@ async def test_an_admin_acts_across_courses_or_in_the_one_that_is_named(two: Ser
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (404, "course-not-found")
 
 
-async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Service) -> None:
-    refused = await submit(two, "script-there", assignment="lstm-notebook")
+async def test_course_takes_and_names_only_the_assignments_that_it_uses(two):
+    refused = await submit_by(two, "script-there", assignment="lstm-notebook")
     assert (refused.status_code, refused.json()["known"]) == (422, ["lstm-layer"])
-    assert (await submit(two, "script-here", assignment="lstm-notebook")).status_code == 200
+    assert (await submit_by(two, "script-here", assignment="lstm-notebook")).status_code == 200
     listed = (await get(two, "teacher-there", "/api/v1/assignments")).json()["items"]
     assert [each["id"] for each in listed] == ["lstm-layer"]
     for path in ("lstm-notebook", "lstm-notebook/statistics"):
@@ -124,26 +104,10 @@ async def test_course_takes_and_names_only_the_assignments_that_it_uses(two: Ser
         files = {"file": ("LSTM.py", b"class LSTM: ...")}
         page = await browser.post(f"/courses/{OTHER}/assignments/lstm-notebook", files=files, data=form)
     assert (page.status_code, "copying" in page.text) == (404, False)
-    async with two.services.database.read() as session:
-        count = select(func.count()).select_from(Submission).where(Submission.course_id == OTHER)
-        assert await session.scalar(count) == 0
+    assert await two.rows(Submission, Submission.course_id == OTHER) == []
 
 
-async def test_student_is_deleted_from_one_course(two: Service) -> None:
-    for token in ("script-here", "script-there"):
-        await submit(two, token)
-    async with two.client() as client:
-        for count in (1, 0):
-            deleted = await client.delete("/api/v1/students", params={"student": "ivanov", "course": OTHER})
-            assert deleted.json() == {"submissions": count, "reports": count, "tokens": count}
-    async with two.services.database.read() as session:
-        assert (await session.scalars(select(Submission.course_id))).all() == [DEFAULT_COURSE]
-        assert (await session.scalars(select(Membership.course_id))).all() == [DEFAULT_COURSE]
-    assert (await get(two, "ivanov-there", SUBMISSIONS)).status_code == 401
-    assert len((await get(two, "ivanov-here", SUBMISSIONS)).json()["items"]) == 1
-
-
-def test_course_overrides_what_it_names_and_leaves_the_digest() -> None:
+def test_course_overrides_what_it_names_and_leaves_the_digest():
     plain = load_assignments()["lstm-layer"]
     use = CourseAssignment(assignment_id=plain.id, rules={"limit": 3, "due": "2030-01-01T00:00:00Z"})
     changed = in_course({plain.id: plain}, use)

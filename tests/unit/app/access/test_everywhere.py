@@ -86,13 +86,7 @@ async def browsers(service: Service, anna: tuple[str, list[Membership]]) -> Asyn
 
 
 @pytest.mark.parametrize("way", ["link", "sign-on", "frame"])
-async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
-    service: Service,
-    anna: tuple[str, list[Membership]],
-    browsers: dict[str, Browser],
-    caplog: pytest.LogCaptureFixture,
-    way: str,
-) -> None:
+async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(service, anna, browsers, caplog, way):
     caplog.set_level(logging.INFO)
     person_id, members = anna
     own = [await notebook_of(service, member) for member in members]
@@ -110,15 +104,12 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(
     for token, status in ((own[0], 401), (own[1], 401), (other, 200), ("link-of-anna", 200)):
         async with service.client(token) as client:
             assert (await client.get(SUBMISSIONS)).status_code == status
-    async with service.services.database.read() as session:
-        assert (await session.scalars(select(NotebookCode))).all() == []
+    assert await service.rows(NotebookCode) == []
     logged = [vars(each) for each in caplog.records if each.getMessage() == "signed_out_everywhere"]
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]
 
 
-async def test_a_browser_that_came_while_the_disk_was_full_signs_out_with_all_others(
-    service: Service, browsers: dict[str, Browser], full_disk: FullDisk
-) -> None:
+async def test_a_browser_that_came_while_the_disk_was_full_signs_out_with_all_others(service, browsers, full_disk):
     """It keeps the link itself, and no session of its own is stored."""
     async with service.client(None, Accept="text/html") as late:
         with full_disk():
@@ -134,9 +125,7 @@ async def test_a_browser_that_came_while_the_disk_was_full_signs_out_with_all_ot
 
 
 @pytest.mark.parametrize("is_stored", [True, False])
-async def test_a_browser_signs_out_while_the_disk_is_full(
-    service: Service, anna: tuple[str, list[Membership]], full_disk: FullDisk, is_stored: bool
-) -> None:
+async def test_a_browser_signs_out_while_the_disk_is_full(service, anna, full_disk, is_stored):
     """A shared computer must not stay signed in."""
     async with service.client(None, Accept="text/html") as browser:
         with contextlib.nullcontext() if is_stored else full_disk():
@@ -147,7 +136,7 @@ async def test_a_browser_signs_out_while_the_disk_is_full(
             assert (await browser.get(PAGE)).status_code == 401
 
 
-async def test_a_token_of_nobody_ends_its_own_browsers(service: Service, owner: Browser, browser: Browser) -> None:
+async def test_a_token_of_nobody_ends_its_own_browsers(service, owner, browser):
     async with service.browser() as other:
         assert (await send(browser, EVERYWHERE)).status_code == 200
         assert [(await each.get("/courses")).status_code for each in (browser, other)] == [401, 401]

@@ -8,7 +8,7 @@ import pytest
 
 from app.storage.models import Role
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Browser, Service
+from tests.unit.app.conftest import Browser
 
 #: Addresses that make something: a body, another one, and whether a repeated request gets all of the answer again.
 CREATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
@@ -31,7 +31,7 @@ async def count(client: Browser, what: str) -> int:
 
 
 @pytest.mark.parametrize("what", CREATIONS)
-async def test_the_same_request_again_or_at_the_same_time_makes_nothing_new(owner: Browser, what: str) -> None:
+async def test_the_same_request_again_or_at_the_same_time_makes_nothing_new(owner, what):
     body, other, whole = CREATIONS[what]
     await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())
     before = await count(owner, what)
@@ -56,8 +56,25 @@ async def test_the_same_request_again_or_at_the_same_time_makes_nothing_new(owne
     assert await count(owner, what) == before + 4
 
 
-async def test_a_key_is_its_senders_own(service: Service, owner: Browser) -> None:
+async def test_a_key_is_its_senders_own(service, owner):
     await service.add_token("of-a-teacher", Role.TEACHER)
     async with service.client("of-a-teacher") as teacher:
         hooks = [await send(client, "webhooks", CREATIONS["webhooks"][0]) for client in (owner, teacher)]
     assert len({answer.json()["id"] for answer in hooks}) == 2
+
+
+async def test_upload_that_is_sent_again_hands_in_once(service, owner):
+    key = {"Idempotency-Key": "first-try"}
+    answers = await asyncio.gather(*(owner.post(SUBMISSIONS, headers=key, **upload()) for _ in range(5)))
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert {answer.status_code for answer in answers} <= {200, 202}
+    for field, value in {
+        "content": b"other", "filename": "a.py", "student": "petrov", "assignment": "lstm-notebook",
+    }.items():  # fmt: skip
+        other = await owner.post(SUBMISSIONS, headers=key, **upload(**{field: value}))
+        assert_problem(other, 422, "idempotency-key-reused")
+    assert (await owner.post(SUBMISSIONS, headers={"Idempotency-Key": "a b"}, **upload())).status_code == 422
+    assert await count(owner, "submissions") == 1
+    await service.add_token("another")
+    async with service.client("another") as client:
+        assert (await client.post(SUBMISSIONS, headers=key, **upload())).json()["attempt"] == 2

@@ -5,16 +5,14 @@ import re
 from datetime import datetime, timedelta
 
 import httpx
-import pytest
-from sqlalchemy import select
 
 from app.access import notebooks, sessions
 from app.access.tokens import hash_secret
 from app.http.auth.sessions import SESSION_COOKIE
-from app.storage.models import DEFAULT_COURSE, MemberRole, Membership, NotebookCode, Person, Token, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, NotebookCode, Person, Token, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, operations
 from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.conftest import Service, form_secret
 
 EXCHANGE = "/api/v1/notebook/tokens"
 CHECKS = "/api/v1/checks"
@@ -30,9 +28,8 @@ OF_NOTEBOOKS = {("post", SUBMISSIONS), ("get", SUBMISSIONS), ("post", CHECKS), (
 
 async def code_for(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
     """Make a code, as the student's page does."""
+    member = await service.member(student)
     async with service.services.database.write() as session:
-        of = Membership.course_id == DEFAULT_COURSE, Membership.external_id == student
-        member = (await session.scalars(select(Membership).where(*of))).one()
         return await notebooks.make_code(session, notebooks.Principal.of_member(member), assignment, "ru")
 
 
@@ -47,13 +44,7 @@ async def token_for(service: Service, student: str = "ivanov", assignment: str =
     return token
 
 
-@pytest.fixture
-async def ivanov(service: Service) -> str:
-    await service.add_token("of-ivanov", student="ivanov")
-    return "ivanov"
-
-
-async def test_a_code_becomes_the_token_of_one_assignment_once(service: Service, ivanov: str) -> None:
+async def test_a_code_becomes_the_token_of_one_assignment_once(service, ivanov):
     code = await code_for(service)
     first = await exchange(service, f" {code.lower().replace('-', ' – ')} ", where="Colab")
     assert first.status_code == 201
@@ -75,21 +66,21 @@ async def test_a_code_becomes_the_token_of_one_assignment_once(service: Service,
         assert (handed_in["student"], handed_in["job_status"]) == ("ivanov", "done")
 
 
-async def test_every_unusable_code_gets_the_same_answer(service: Service, ivanov: str) -> None:
+async def test_every_unusable_code_gets_the_same_answer(service, ivanov):
     replaced, current = await code_for(service), await code_for(service)
     await exchange(service, current)
     expired = await code_for(service)
-    async with service.services.database.write() as session:
-        (await session.scalars(select(NotebookCode))).one().expires_at = utc_now()
+    await service.store(NotebookCode, expires_at=utc_now())
     answers = [(await exchange(service, code)).text for code in ("AAAA-AAAA", replaced, current, expired, "")]
     assert len(set(answers)) == 1
-    of_removed = await code_for(service)
-    async with service.services.database.write() as session:
-        (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one().removed_at = utc_now()
-    assert (await exchange(service, of_removed)).text == answers[0]
+    for table, values in ((Course, {"archived_at": utc_now()}), (Membership, {"removed_at": utc_now()})):
+        code = await code_for(service)
+        await service.store(table, **values)
+        assert (await exchange(service, code)).text == answers[0], table
+        await service.store(table, **dict.fromkeys(values))
 
 
-async def test_wrong_codes_are_limited_and_right_ones_are_not(service: Service, ivanov: str) -> None:
+async def test_wrong_codes_are_limited_and_right_ones_are_not(service, ivanov):
     for _ in range(20):
         assert (await exchange(service, "AAAA-AAAA")).status_code == 403
     for code in ("AAAA-AAAA", await code_for(service)):
@@ -98,11 +89,11 @@ async def test_wrong_codes_are_limited_and_right_ones_are_not(service: Service, 
         assert int(refused.headers["retry-after"]) >= 1
 
 
-async def test_a_class_behind_one_address_connects_at_once(service: Service, ivanov: str) -> None:
+async def test_a_class_behind_one_address_connects_at_once(service, ivanov):
     assert {(await exchange(service, await code_for(service))).status_code for _ in range(40)} == {201}
 
 
-async def test_a_notebooks_token_is_for_its_students_work_at_its_assignment(service: Service) -> None:
+async def test_a_notebooks_token_is_for_its_students_work_at_its_assignment(service):
     """On every route: what it may read is there for its own work, and not there for any other; the rest is refused."""
     of_ivanov = await of_somebody_else(service)
     await service.add_token("of-petrov", student="petrov")
@@ -133,7 +124,7 @@ async def test_a_notebooks_token_is_for_its_students_work_at_its_assignment(serv
         assert_problem(await notebook.post(SUBMISSIONS, **upload(student="petrov")), 403, "other-student")
 
 
-async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(service: Service, ivanov: str) -> None:
+async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(service, ivanov):
     token = await token_for(service)
     async with service.client(None, Accept="text/html") as browser:
         assert (await browser.post("/enter", data={"token": token})).status_code == 401
@@ -142,25 +133,21 @@ async def test_a_notebooks_token_opens_no_browser_and_ends_with_its_student(serv
         assert (await browser.get("/")).status_code == 401
     async with service.client(token) as notebook:
         assert (await notebook.get(SUBMISSIONS)).status_code == 200
-        async with service.services.database.write() as session:
-            member = (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one()
-            member.role = MemberRole.TEACHER
+        await service.store(Membership, Membership.external_id == "ivanov", role=MemberRole.TEACHER)
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(service: Service, ivanov: str) -> None:
+async def test_the_eleventh_notebook_ends_the_first_and_each_use_is_noted(service, ivanov):
     secrets = [await token_for(service) for _ in range(notebooks.MOST + 1)]
     for secret, status in ((secrets[0], 401), (secrets[1], 200), (secrets[-1], 200)):
         async with service.client(secret) as notebook:
             assert (await notebook.get(SUBMISSIONS)).status_code == status
-    async with service.services.database.read() as session:
-        found = await session.scalars(select(Token).where(Token.assignment_id.is_not(None)))
-        used_at = {token.sha256: token.used_at for token in found}
+    used_at = {token.sha256: token.used_at for token in await service.rows(Token, Token.assignment_id.is_not(None))}
     noted = [secret for secret in secrets if used_at[hash_secret(secret)] is not None]
     assert noted == [secrets[1], secrets[-1]]
 
 
-async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, owner: Browser, ivanov: str) -> None:
+async def test_a_notebook_ends_with_the_links_of_its_student(service, owner, ivanov):
     """It may have been connected in the session of a link that somebody else has."""
     token = await token_for(service)
     assert (await owner.delete(f"/api/v1/courses/{DEFAULT_COURSE}/links")).is_success
@@ -168,9 +155,9 @@ async def test_a_notebook_ends_with_the_links_of_its_student(service: Service, o
         assert (await notebook.get(SUBMISSIONS)).status_code == 401
 
 
-async def test_a_code_is_made_in_a_platforms_frame(service: Service, ivanov: str) -> None:
+async def test_a_code_is_made_in_a_platforms_frame(service, ivanov):
+    member = await service.member("ivanov")
     async with service.services.database.write() as session:
-        member = (await session.scalars(select(Membership).where(Membership.external_id == ivanov))).one()
         person = await session.get_one(Person, member.person_id)
         lasting = {"lifetime": timedelta(hours=1), "course_id": member.course_id}
         await sessions.add(session, sha256=sessions.hash_of_frame("f" * 43), of=person, **lasting)
@@ -184,9 +171,7 @@ async def test_a_code_is_made_in_a_platforms_frame(service: Service, ivanov: str
     assert (await exchange(service, code)).status_code == 201
 
 
-async def test_no_secret_of_a_notebook_is_logged(
-    service: Service, ivanov: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_secret_of_a_notebook_is_logged(service, ivanov, caplog):
     caplog.set_level(logging.DEBUG)
     code = await code_for(service)
     token = (await exchange(service, code)).json()["token"]

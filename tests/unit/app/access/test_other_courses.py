@@ -14,8 +14,7 @@ from app.settings import Settings
 from app.storage.models import BatchFile, LtiContext, LtiLink, LtiSelection, Membership, new_id, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_pages import FORMS, stored
-from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.two_courses import OTHER
+from tests.unit.app.conftest import OTHER, Service, form_secret
 
 HERE = f"/courses/{OTHER}"
 #: Names of things that the course has, too.
@@ -78,7 +77,7 @@ async def named(service: Service, values: dict[str, str]) -> str:
         return str((await owner.post(f"/api/v1{HERE}/members", json={"external_id": "own"})).json()["id"])
 
 
-async def test_nothing_of_another_course_is_there_below_the_own_one(two: Service) -> None:
+async def test_nothing_of_another_course_is_there_below_the_own_one(two):
     values = {**await values_of_default(two), "course_id": OTHER}
     before, kinds = await stored(two), set()
     async with two.browser("teacher-there") as browser:
@@ -104,7 +103,7 @@ async def test_nothing_of_another_course_is_there_below_the_own_one(two: Service
     assert await stored(two) == before
 
 
-async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one(two: Service) -> None:
+async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one(two):
     values = await of_somebody_else(two)
     own = await named(two, values)
     member = values["member_id"]
@@ -144,12 +143,11 @@ async def test_queries_and_exports_of_the_own_course_hold_nothing_of_another_one
         assert book.status_code == 404
 
 
-async def test_forms_of_the_own_course_reach_nobody_of_another_one(two: Service) -> None:
+async def test_forms_of_the_own_course_reach_nobody_of_another_one(two):
     values = await of_somebody_else(two)
     own, member = await named(two, values), values["member_id"]
     before = await stored(two)
-    async with two.services.database.read() as session:
-        file = await session.scalar(BatchFile.__table__.select().with_only_columns(BatchFile.id))
+    (file,) = await two.rows(BatchFile)
     async with two.browser("teacher-there") as browser:
         secret = form_secret((await browser.get("/link")).text)
         for action, fields in {
@@ -157,16 +155,15 @@ async def test_forms_of_the_own_course_reach_nobody_of_another_one(two: Service)
             "members/confirm": {"member": member},
             "links": {"member": member, "form_key": "0" * 172},
             "regrades": {"student": "ivanov", "assignment": "lstm-notebook", "mode": "now"},
-            f"batch/{values['batch_id']}/owners": {f"owner-{file}": "own"},
+            f"batch/{values['batch_id']}/owners": {f"owner-{file.id}": "own"},
             "failed/regrade": {},
             "links/revoke": {"sure": "on"},
         }.items():
             answer = await browser.post(f"{HERE}/{action}", data={"form_secret": secret, **fields})
             assert answer.status_code in (200, 303, 404), f"{action}: {answer.status_code}"
             assert "Hidden" not in answer.text, action
-    async with two.services.database.read() as session:
-        membership = await session.get_one(Membership, member)
-        assert (membership.confirmed_at, membership.removed_at) == (None, None)
+    (membership,) = await two.rows(Membership, Membership.id == member)
+    assert (membership.confirmed_at, membership.removed_at) == (None, None)
     after = await stored(two)
     # The regrade that was begun is of the own course, and of nothing.
     assert [after[place] for place in (0, 1, 2, 4, 5)] == [before[place] for place in (0, 1, 2, 4, 5)]

@@ -1,7 +1,7 @@
 """Every page and form of the staff of a course, asked by people with and without the right to it."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -17,8 +17,8 @@ from app.web import manage
 from app.web.operation import batch, grade_book, regrades, status
 from tests.unit.app.access.test_access import filled, of_somebody_else, without_ids
 from tests.unit.app.access.test_rights import archive
+from tests.unit.app.calls import submit_by
 from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
-from tests.unit.app.two_courses import submit
 
 NOWHERE = "z" * 26
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
@@ -74,10 +74,9 @@ def routes() -> Iterator[tuple[str, str, PageFor | FormFor]]:
 async def a_course(service: Service) -> dict[str, str]:
     """Add something for every page of the course Default, with a held attempt and a second one; return the ids."""
     values = await of_somebody_else(service)
-    other = (await submit(service, "first")).json()["id"]
-    async with service.services.database.write() as session:
-        (await session.get_one(Submission, values["submission_id"])).held_at = utc_now()
-        (await session.get_one(Comment, values["comment_id"])).made_by = "test"  # As all tokens of these tests.
+    other = (await submit_by(service, "first")).json()["id"]
+    await service.store(Submission, Submission.id == values["submission_id"], held_at=utc_now())
+    await service.store(Comment, Comment.id == values["comment_id"], made_by="test")
     return {**values, "other_id": other}
 
 
@@ -128,12 +127,12 @@ async def staffed(two: Service) -> AsyncIterator[Service]:
     return two
 
 
-def test_list_of_forms_is_complete() -> None:
+def test_list_of_forms_is_complete():
     contexts = iter_route_contexts(list(course_pages.router.routes))
     assert {each.path for each in contexts if "POST" in (each.methods or ())} == set(FORMS)
 
 
-async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) -> None:
+async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed):
     values = await a_course(staffed)
     for token, role in (
         (OWNER_TOKEN, Role.ADMIN),
@@ -161,7 +160,7 @@ async def test_pages_and_forms_go_to_the_roles_of_the_table(staffed: Service) ->
 @pytest.mark.parametrize(
     ("token", "forms"), [("teacher-here", FORMS.keys() - {LETTER}), ("assistant-here", OF_ASSISTANTS & FORMS.keys())]
 )
-async def test_staff_send_the_forms_of_their_role(staffed: Service, token: str, forms: Collection[str]) -> None:
+async def test_staff_send_the_forms_of_their_role(staffed, token, forms):
     values = await a_course(staffed)
     async with staffed.browser(token) as browser:
         secret = await secret_of(browser)
@@ -174,7 +173,7 @@ async def test_staff_send_the_forms_of_their_role(staffed: Service, token: str, 
             assert 'role="status"' in shown.text, path
 
 
-async def test_pages_and_forms_of_another_course_are_not_there(staffed: Service) -> None:
+async def test_pages_and_forms_of_another_course_are_not_there(staffed):
     values = await a_course(staffed)
     nowhere = {**values, "course_id": NOWHERE}
     before = await stored(staffed)
@@ -197,7 +196,7 @@ async def test_pages_and_forms_of_another_course_are_not_there(staffed: Service)
     assert await stored(staffed) == before
 
 
-async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staffed: Service) -> None:
+async def test_archived_course_shows_and_takes_only_the_forms_of_the_table(staffed):
     values = await a_course(staffed)
     await archive(staffed)
     before = await stored(staffed)

@@ -1,16 +1,18 @@
-"""The table of rights, asked on every route: of an archived course, of a removed member, of an ended token."""
+"""The table of rights, on every route: in an archived course, after a change of role, and as a slow upload ends."""
 
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.access.rights import Right
 from app.courses import members
-from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, Token, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
-from tests.unit.app.calls import SUBMISSIONS, upload
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
-from tests.unit.app.two_courses import OTHER, submit
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, submit_by, upload
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, form_secret
 
 #: Bodies of the requests that need one.
 BODIES: dict[str, Any] = {
@@ -77,11 +79,10 @@ OF_ADMINS = {
 
 
 async def archive(service: Service, course_id: str = DEFAULT_COURSE) -> None:
-    async with service.services.database.write() as session:
-        (await session.get_one(Course, course_id)).archived_at = utc_now()
+    await service.store(Course, Course.id == course_id, archived_at=utc_now())
 
 
-def test_page_about_courses_shows_the_table_as_it_is() -> None:
+def test_page_about_courses_shows_the_table_as_it_is():
     page = (Path(__file__).parents[4] / "docs" / "courses.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
     shown = {
@@ -94,7 +95,7 @@ def test_page_about_courses_shows_the_table_as_it_is() -> None:
         assert shown[str(action)] == has, f"docs/courses.md: {action}"
 
 
-async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) -> None:
+async def test_every_route_with_an_id_is_closed_to_another_course(two):
     values = await of_somebody_else(two)
     await two.add_token("assistant-there", Role.ASSISTANT, course_id=OTHER)
     requests = 0
@@ -116,7 +117,7 @@ async def test_every_route_with_an_id_is_closed_to_another_course(two: Service) 
     assert requests >= 5 * 15
 
 
-async def test_changes_over_the_api_are_closed_to_staff_without_the_right(service: Service) -> None:
+async def test_changes_over_the_api_are_closed_to_staff_without_the_right(service):
     values = await of_somebody_else(service)
     await service.add_token("teacher", Role.TEACHER)
     await service.add_token("assistant", Role.ASSISTANT)
@@ -130,9 +131,9 @@ async def test_changes_over_the_api_are_closed_to_staff_without_the_right(servic
                 assert answer.status_code == 403, f"{token}: {method} {path}: {answer.status_code}"
 
 
-async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two: Service) -> None:
-    theirs = (await submit(two, "script-here", "petrov")).json()["id"]
-    own = (await submit(two, "script-there")).json()["id"]
+async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_moment(two):
+    theirs = (await submit_by(two, "script-here", "petrov")).json()["id"]
+    own = (await submit_by(two, "script-there")).json()["id"]
 
     async def change(**values: Any) -> str:
         async with two.services.database.write() as session:
@@ -141,7 +142,7 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
                 setattr(member, name, value)
             return member.person_id
 
-    other = (await submit(two, "script-there", "petrov")).json()["id"]
+    other = (await submit_by(two, "script-there", "petrov")).json()["id"]
     async with two.browser_of(await change()) as browser:
         for role, status in ((MemberRole.STUDENT, 404), (MemberRole.ASSISTANT, 200), (MemberRole.STUDENT, 404)):
             await change(role=role)
@@ -153,7 +154,7 @@ async def test_session_of_a_person_opens_the_own_courses_by_the_role_of_the_mome
         assert (await browser.get(f"/submissions/{own}")).status_code in (401, 403)
 
 
-async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) -> None:
+async def test_person_in_two_courses_hands_in_where_the_page_says(two):
     async with two.services.database.write() as session:
         both = await members.find(session, [(DEFAULT_COURSE, "ivanov"), (OTHER, "ivanov")])
         here, there = both[DEFAULT_COURSE, "ivanov"], both[OTHER, "ivanov"]
@@ -173,7 +174,7 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two: Service) 
             assert [f"/submissions/{each['id']}" for each in stored] == [answer.headers["location"]]
 
 
-async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Service) -> None:
+async def test_archived_course_can_be_read_and_nothing_in_it_changes(service):
     values = await of_somebody_else(service)
     await service.add_token("teacher", Role.TEACHER)
     await archive(service)
@@ -191,10 +192,10 @@ async def test_archived_course_can_be_read_and_nothing_in_it_changes(service: Se
                     assert answer.status_code == 403, f"{route}: {answer.status_code} {answer.text}"
                     refused.add(answer.json()["type"].rsplit(":")[-1])
         assert refused == ({"forbidden", "course-archived"} if token == "first" else {"course-archived"}), token
-        assert (await submit(service, token)).json()["type"].endswith(":course-archived"), token
+        assert (await submit_by(service, token)).json()["type"].endswith(":course-archived"), token
 
 
-async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Service, owner: Browser) -> None:
+async def test_archived_course_still_ends_tokens_webhooks_and_data(service, owner):
     values = await of_somebody_else(service)
     await archive(service)
     # Deletions come last, because other requests are about what they delete.
@@ -208,21 +209,20 @@ async def test_archived_course_still_ends_tokens_webhooks_and_data(service: Serv
         assert answer.status_code in (200, 201, 202, 204), f"{method} {path}: {answer.text}"
 
 
-async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two: Service) -> None:
-    there = (await submit(two, "script-there")).json()
+async def test_archived_default_course_does_not_stop_an_admin_elsewhere(two, owner):
+    there = (await submit_by(two, "script-there")).json()
     await archive(two)
-    async with two.client() as owner:
-        begun = await owner.post("/api/v1/regrades", json={"submissions": [there["id"]]})
-        assert begun.json()["total"] == 1
-        cancelled = await owner.post(f"{there['links']['self']}/cancel")
-        assert not cancelled.json().get("type", "").endswith(":course-archived")
-        token = await owner.post("/api/v1/tokens", json={"name": "x"}, params={"course": OTHER})
-        assert token.status_code == 201
-        assert (await owner.post("/api/v1/tokens", json={"name": "x"})).status_code == 403
+    begun = await owner.post("/api/v1/regrades", json={"submissions": [there["id"]]})
+    assert begun.json()["total"] == 1
+    cancelled = await owner.post(f"{there['links']['self']}/cancel")
+    assert not cancelled.json().get("type", "").endswith(":course-archived")
+    token = await owner.post("/api/v1/tokens", json={"name": "x"}, params={"course": OTHER})
+    assert token.status_code == 201
+    assert (await owner.post("/api/v1/tokens", json={"name": "x"})).status_code == 403
 
 
-async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(two: Service) -> None:
-    there = (await submit(two, "script-there")).json()
+async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(two):
+    there = (await submit_by(two, "script-there")).json()
     await archive(two, OTHER)
     async with two.client() as client:
         for path, body in (("/cancel", None), ("/decision", BODIES["/api/v1/submissions/{submission_id}/decision"])):
@@ -230,12 +230,12 @@ async def test_admin_without_a_course_changes_nothing_of_an_archived_one_either(
             assert answer.json()["type"].endswith(":course-archived"), path
         begun = await client.post("/api/v1/regrades", json={"submissions": [there["id"]]})
         assert begun.json()["total"] == 0
-    assert (await submit(two, OWNER_TOKEN, course=OTHER)).json()["type"].endswith(":course-archived")
-    assert (await submit(two, OWNER_TOKEN)).status_code == 200
-    assert (await submit(two, OWNER_TOKEN, course=new_id())).status_code == 404
+    assert (await submit_by(two, OWNER_TOKEN, course=OTHER)).json()["type"].endswith(":course-archived")
+    assert (await submit_by(two, OWNER_TOKEN)).status_code == 200
+    assert (await submit_by(two, OWNER_TOKEN, course=new_id())).status_code == 404
 
 
-async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service: Service) -> None:
+async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(service):
     await service.add_token("script")
     async with service.client("script", **{"Idempotency-Key": "k"}) as client:
         first = await client.post(SUBMISSIONS, **upload(), params={"wait": 120})
@@ -244,6 +244,109 @@ async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(ser
         assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
         other = await client.post(SUBMISSIONS, **upload(content=b"class LSTM: pass"))
         assert other.json()["type"].endswith(":idempotency-key-reused")
-    assert (await submit(service, "script", "newcomer")).json()["type"].endswith(":course-archived")
+    assert (await submit_by(service, "script", "newcomer")).json()["type"].endswith(":course-archived")
     async with service.services.database.read() as session:
         assert await members.find(session, [(DEFAULT_COURSE, "newcomer")]) == {}
+
+
+# The right of the moment: of people whose role has changed since, and of assistants, who give no grades
+
+COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
+MEMBERS = f"{COURSE}/members"
+
+
+async def add(admin: Browser, role: str, external_id: str = "petrova") -> tuple[str, str]:
+    """Add a member; return the id, and the token in the personal link."""
+    id = (await admin.post(MEMBERS, json={"external_id": external_id, "role": role})).json()["id"]
+    link: str = (await admin.post(f"{MEMBERS}/{id}/link")).json()["link"]
+    return id, link.rpartition("=")[2]
+
+
+@pytest.mark.parametrize(("before", "after", "status"), [("teacher", "student", 403), ("student", "teacher", 200)])
+async def test_metrics_are_for_whoever_is_a_teacher_now(service, owner, before, after, status):
+    id, token = await add(owner, before)
+    assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": after})).status_code == 200
+    async with service.client(token) as theirs:
+        assert (await theirs.get("/metrics")).status_code == status
+
+
+async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service, owner, teacher):
+    id, token = await add(owner, "teacher")
+    assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})).status_code == 200
+    listed = (await teacher.get(f"{COURSE}/links")).json()["items"]
+    ended = (await teacher.delete(f"{MEMBERS}/{id}/link")).json()
+    assert ([each["member"] for each in listed], ended) == ([id], {"ended": 1})
+    async with service.client(token) as theirs:
+        assert (await theirs.get(SUBMISSIONS)).status_code == 401
+
+
+async def test_assistant_hands_in_for_nobody_else(service, owner):
+    await service.add_token("ivanov", student="ivanov")
+    await service.add_token("unbound", Role.ASSISTANT)
+    _, token = await add(owner, "assistant")
+    for each in (token, "unbound"):
+        async with service.client(each) as assistant:
+            assert_problem(await assistant.post(SUBMISSIONS, **upload(student="ivanov")), 403, "other-student")
+    async with service.client(token) as assistant:
+        assert (await submit(assistant, student="petrova"))["student"] == "petrova"
+    students = {each["external_id"] for each in (await owner.get(MEMBERS)).json()["items"]}
+    assert students == {"ivanov", "petrova"}
+
+
+@pytest.mark.parametrize("change", ["the token ends", "the student is renamed"])
+async def test_slow_upload_has_the_rights_of_its_end(service, owner, monkeypatch, change, ivanov):
+    monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
+    (added,) = await service.rows(Token, Token.student == "ivanov")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="LSTM.py"\r\n\r\n'
+        if change == "the token ends":
+            request = owner.delete(f"/api/v1/tokens/{added.id}")
+        else:
+            request = owner.patch(f"{MEMBERS}/{added.membership_id}", json={"external_id": "ivanov-2"})
+        assert (await request).is_success
+        yield b"class LSTM: ...\r\n--x--\r\n"
+
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await ivanov.post(SUBMISSIONS, content=slowly(), headers=form)
+    students = [each["student"] for each in (await owner.get(SUBMISSIONS)).json()["items"]]
+    if change == "the token ends":
+        assert (answer.status_code, students) == (401, [])
+    else:
+        assert (answer.json()["student"], students) == ("ivanov-2", ["ivanov-2"])
+
+
+@pytest.mark.parametrize(("change", "status"), [("removed", 401), ("demoted", 403)])
+async def test_slow_roster_needs_the_right_at_its_end(service, owner, monkeypatch, change, status):
+    monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
+    id, token = await add(owner, "teacher")
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"id;name\n"
+        if change == "removed":
+            request = owner.post(f"{MEMBERS}/{id}/remove")
+        else:
+            request = owner.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})
+        assert (await request).is_success
+        yield b"ivanov;Ivanov\n"
+
+    async with service.client(token) as teacher:
+        answer = await teacher.post(f"{COURSE}/roster", content=slowly(), headers={"Content-Type": "text/csv"})
+    members = (await owner.get(MEMBERS)).json()["items"]
+    assert (answer.status_code, len(members)) == (status, 1)
+
+
+async def test_slow_archive_needs_the_right_at_its_end(service, owner, monkeypatch):
+    monkeypatch.setattr("app.http.watching.SLOW_SECONDS", 0)
+    page, field = f"/courses/{DEFAULT_COURSE}/batch", "--x\r\nContent-Disposition: form-data; name="
+    id, token = await add(owner, "teacher")
+    async with service.browser(token) as teacher:
+        secret = form_secret((await teacher.get(page)).text)
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield f'{field}"form_secret"\r\n\r\n{secret}\r\n'.encode()
+            assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": "assistant"})).is_success
+            yield f'{field}"file"; filename="course.zip"\r\n\r\nPK\r\n--x--\r\n'.encode()
+
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert (await teacher.post(page, content=slowly(), headers=form)).status_code == 403

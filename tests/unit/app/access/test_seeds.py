@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Collection, Iterator
 
 import httpx
-import pytest
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import text
 
@@ -21,7 +20,7 @@ from reference import SEED_BYTES, name_of, new_seed
 from tests.unit.app.access.test_access import filled
 from tests.unit.app.access.test_other_courses import values_of_default
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service
+from tests.unit.app.conftest import OWNER_TOKEN, Service
 from tests.waiting import until
 
 
@@ -58,7 +57,7 @@ async def rows_holding(service: Service, seeds: Collection[bytes]) -> list[str]:
     return found
 
 
-async def test_attempts_have_and_keep_seeds_of_their_own(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_attempts_have_and_keep_seeds_of_their_own(service, owner, grader):
     ids = [await hand_in(service, student) for student in ("ivanov", "ivanov", "petrov")]
     first = list(grader.seeds)
     assert len(set(first)) == 3
@@ -70,9 +69,7 @@ async def test_attempts_have_and_keep_seeds_of_their_own(service: Service, owner
     assert grader.seeds == [*first, first[0], first[0]]
 
 
-async def test_nobody_gets_to_see_a_seed(
-    service: Service, owner: Browser, grader: FakeGrader, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_nobody_gets_to_see_a_seed(service, owner, grader, caplog):
     caplog.set_level(logging.DEBUG)
     values = {**await values_of_default(service), "form": "ipynb", "name": "icon.svg"}
     seeds = set(grader.seeds)
@@ -105,7 +102,7 @@ async def test_nobody_gets_to_see_a_seed(
     assert set(await rows_holding(service, seeds)) == {"submissions.seed"}
 
 
-def test_claim_says_nothing_of_its_seed() -> None:
+def test_claim_says_nothing_of_its_seed():
     seed = new_seed()
     claim = claims.Claim("id", "submission", "course", "lstm-layer", "LSTM.py", b"class LSTM", seed, tries=1)
     assert claim.seed == seed

@@ -8,8 +8,8 @@ from fastapi.routing import iter_route_contexts
 from app.storage.models import DEFAULT_COURSE, Role, new_id
 from app.web.student import assignment, conversation, home, submission
 from tests.unit.app.access.test_access import filled, without_ids
-from tests.unit.app.conftest import OWNER_TOKEN, Service, form_secret
-from tests.unit.app.two_courses import OTHER, submit
+from tests.unit.app.calls import submit_by
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
 
 BESIDE = "/submissions/{submission_id}/beside/{other_id}"
 #: The numbers and the pictures are those of a report that has them.
@@ -33,15 +33,13 @@ async def work(two: Service) -> tuple[Service, dict[str, str]]:
     for name, course in (("here", DEFAULT_COURSE), ("there", OTHER)):
         await two.add_token(f"assistant-{name}", Role.ASSISTANT, course_id=course)
         await two.add_token(f"petrov-{name}", student="petrov", course_id=course)
-    ids = [(await submit(two, "script-here", student)).json()["id"] for student in ("ivanov", "ivanov", "petrov")]
+    ids = [(await submit_by(two, "script-here", student)).json()["id"] for student in ("ivanov", "ivanov", "petrov")]
     named = {"submission_id": ids[0], "other_id": ids[1], "of_petrov": ids[2]}
     place = {"course_id": DEFAULT_COURSE, "assignment_id": "lstm-layer"}
     return two, {**named, **place, "token_id": new_id(), "form": "py", "name": "heat_map", "case_id": "exercise"}
 
 
-async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_work(
-    work: tuple[Service, dict[str, str]],
-) -> None:
+async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_work(work):
     service, values = work
     for token in ("ivanov-here", "teacher-here", "assistant-here", OWNER_TOKEN, "script-here"):
         async with service.browser(token) as browser:
@@ -53,7 +51,7 @@ async def test_pages_open_to_the_student_the_staff_and_the_script_that_sent_the_
                 assert page.status_code == (303 if leads else 200), f"{token}: {path}"
 
 
-async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]]) -> None:
+async def test_another_course_is_not_there(work):
     service, values = work
     for token in ("ivanov-there", "petrov-there", "teacher-there", "assistant-there", "script-there"):
         async with service.browser(token) as browser:
@@ -70,7 +68,7 @@ async def test_another_course_is_not_there(work: tuple[Service, dict[str, str]])
                 assert answer.status_code in ({403, 404} if of_staff else {404}), f"{token}: {path}"
 
 
-async def test_work_of_others_is_refused_as_work_that_does_not_exist(work: tuple[Service, dict[str, str]]) -> None:
+async def test_work_of_others_is_refused_as_work_that_does_not_exist(work):
     service, values = work
     nothing = new_id()
     for token in ("petrov-here", "ivanov-there", "teacher-there"):
@@ -85,7 +83,7 @@ async def test_work_of_others_is_refused_as_work_that_does_not_exist(work: tuple
                 assert without_ids(theirs, *ids) == without_ids(none, nothing), f"{token}: {path}"
 
 
-async def test_own_pages_hold_nothing_of_others(work: tuple[Service, dict[str, str]]) -> None:
+async def test_own_pages_hold_nothing_of_others(work):
     service, values = work
     async with service.browser("petrov-here") as browser:
         for path in ("/", "/courses/{course_id}/assignments/{assignment_id}/attempts"):

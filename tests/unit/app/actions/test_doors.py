@@ -35,7 +35,7 @@ def changing_routes() -> Iterator[tuple[str, Dependant]]:
             yield context.path, context.dependant
 
 
-def test_each_route_that_changes_something_names_one_action() -> None:
+def test_each_route_that_changes_something_names_one_action():
     routes = list(changing_routes())
     assert len(routes) > 100
     named = {
@@ -44,7 +44,7 @@ def test_each_route_that_changes_something_names_one_action() -> None:
     assert {path for path, actions in named.items() if len(actions) != 1} == set()
 
 
-def test_each_error_that_an_action_says_it_raises_is_one_that_the_document_can_show() -> None:
+def test_each_error_that_an_action_says_it_raises_is_one_that_the_document_can_show():
     """The OpenAPI document reads it there, so a misspelt name would be missing from it."""
     named = set()
     for _, dependant in changing_routes():
@@ -56,7 +56,7 @@ def test_each_error_that_an_action_says_it_raises_is_one_that_the_document_can_s
 
 
 @pytest.mark.parametrize("door", ["api", "web", "commands"])
-def test_no_door_opens_a_transaction_to_write(door: str) -> None:
+def test_no_door_opens_a_transaction_to_write(door):
     opened = [
         f"{path.relative_to(APP)}:{node.lineno}"
         for path in sorted((APP / door).rglob("*.py"))
@@ -67,13 +67,13 @@ def test_no_door_opens_a_transaction_to_write(door: str) -> None:
 
 
 @pytest.mark.parametrize("group", ["courses", "lti", "people", "regrades", "rosters", "tokens"])
-def test_each_group_of_commands_asks_for_actions(group: str) -> None:
+def test_each_group_of_commands_asks_for_actions(group):
     tree = ast.parse((APP / "commands" / f"{group}.py").read_text())
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert any(module.startswith("app.actions") for module in modules)
 
 
-def test_each_id_in_the_path_of_a_page_has_its_check() -> None:
+def test_each_id_in_the_path_of_a_page_has_its_check():
     service = create_app(Settings())
     of_pages = [
         str(context.path)

@@ -1,14 +1,13 @@
-"""The bounds of requests about courses, a student's work and regrades. Pages have words for each of these faults."""
-
-from typing import Any
+"""The bounds of requests: of courses, a student's work, regrades, platforms. Pages have words for each fault."""
 
 import pytest
 from pydantic import ValidationError
 
 from app.actions.courses import MakeCourse
-from app.actions.fields import ActionRequest
+from app.actions.platforms import AddDeployment
 from app.actions.regrades import BeginRegrade
 from app.actions.work import AdjustGrade, CommentOnWork, DecideAttempt, ExtendWork
+from app.storage.models import PLATFORM_ID_LENGTH, LtiDeployment
 
 ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 
@@ -34,6 +33,10 @@ ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
         (CommentOnWork, {"text": "x" * 2001}, "string_too_long"),
         (CommentOnWork, {"text": "a\0b"}, "nul"),
         (DecideAttempt, {"decision": "perhaps", "reason": "x"}, "enum"),
+        (AddDeployment, {"deployment": "d" * (PLATFORM_ID_LENGTH + 1)}, "string_too_long"),
+        (AddDeployment, {"deployment": ""}, "string_too_short"),
+        (AddDeployment, {"deployment": " "}, "name"),
+        (AddDeployment, {"deployment": "a\nb"}, "name"),
         (BeginRegrade, {}, "required"),
         (BeginRegrade, {"submissions": []}, "too_short"),
         (BeginRegrade, {"submissions": ["x"]}, "string_pattern_mismatch"),
@@ -46,9 +49,13 @@ ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
         (BeginRegrade, {"filter": {"student": None}}, "required"),
     ],
 )
-def test_request_that_says_too_little_or_too_much_is_refused(
-    model: type[ActionRequest], values: dict[str, Any], fault: str
-) -> None:
+def test_request_that_says_too_little_or_too_much_is_refused(model, values, fault):
     with pytest.raises(ValidationError) as refused:
         model.model_validate(values)
     assert [each["type"] for each in refused.value.errors()] == [fault]
+
+
+def test_id_of_a_deployment_is_as_long_as_its_column():
+    longest = "d" * PLATFORM_ID_LENGTH
+    assert AddDeployment(deployment=longest).deployment == longest
+    assert LtiDeployment.__table__.c.deployment_id.type.length == PLATFORM_ID_LENGTH

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import jsonschema
 import pytest
@@ -17,19 +16,19 @@ from app.answers import ANSWERS
 from app.api.openapi import EXAMPLE_PARAMS
 from app.http import bodies
 from app.http.problems import EVERY_ANSWER, TYPE_PREFIX
-from app.settings import Settings
 from grader.formats import FORMATS
 from grader.report.schema import report_schema
 from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, students, upload
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, FakeGrader, Service
+from tests.unit.app.conftest import OWNER_TOKEN
 from tests.waiting import until
 
 # Submitting and reading
 
 
-async def test_upload_is_answered_202_with_its_location_before_it_is_graded(owner: Browser, grader: FakeGrader) -> None:
+@pytest.mark.parametrize("wait", [0, 1])
+async def test_upload_is_answered_202_with_its_location_before_it_is_graded(owner, grader, wait):
     grader.released.clear()
-    response = await owner.post(SUBMISSIONS, **upload())
+    response = await owner.post(SUBMISSIONS, params={"wait": wait}, **upload())
     body = response.json()
     assert response.status_code == 202
     assert response.headers["location"] == body["links"]["self"] == f"{SUBMISSIONS}/{body['id']}"
@@ -39,32 +38,12 @@ async def test_upload_is_answered_202_with_its_location_before_it_is_graded(owne
     assert (await owner.get(response.headers["location"])).json()["id"] == body["id"]
 
 
-async def test_waiting_ends_with_202_when_it_takes_longer(owner: Browser, grader: FakeGrader) -> None:
-    grader.released.clear()
-    response = await owner.post(SUBMISSIONS, params={"wait": 1}, **upload())
-    assert response.status_code == 202
-    assert response.json()["job_status"] in ("queued", "running")
-
-
-async def test_stop_ends_waiting(settings: Settings, service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_stop_ends_waiting(settings, service, owner, grader):
     grader.released.clear()
     waiting = asyncio.create_task(owner.post(SUBMISSIONS, params={"wait": 120}, **upload()))
     await until(lambda: grader.began)
     service.services.jobs.stop_watching()
     assert (await asyncio.wait_for(waiting, 100)).status_code == 202
-
-
-async def test_position_counts_those_before_it(owner: Browser, grader: FakeGrader) -> None:
-    grader.released.clear()
-    bodies = [(await owner.post(SUBMISSIONS, **upload(student=f"s{number}"))).json() for number in range(4)]
-    await until(lambda: len(grader.began) == 2)
-    places = [(await owner.get(body["links"]["self"])).json() for body in bodies]
-    assert [(place["job_status"], place["position"]) for place in places] == [
-        ("running", None),
-        ("running", None),
-        ("queued", 1),
-        ("queued", 2),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -75,9 +54,7 @@ async def test_position_counts_those_before_it(owner: Browser, grader: FakeGrade
         ("ru", "en", "Класс и его ответ"),
     ],
 )
-async def test_waiting_gives_the_report_in_the_language_that_was_asked_for(
-    service: Service, grader: FakeGrader, lang: str | None, accept: str, expected: str
-) -> None:
+async def test_waiting_gives_the_report_in_the_language_that_was_asked_for(service, grader, lang, accept, expected):
     async with service.client(**{"Accept-Language": accept}) as client:
         params = {"wait": "120", **({"lang": lang} if lang else {})}
         response = await client.post(SUBMISSIONS, params=params, **upload())
@@ -88,7 +65,7 @@ async def test_waiting_gives_the_report_in_the_language_that_was_asked_for(
     assert grader.graded[0].content == CODE
 
 
-async def test_a_report_can_be_read_in_every_form_of_the_command_line(owner: Browser) -> None:
+async def test_a_report_can_be_read_in_every_form_of_the_command_line(owner):
     body = (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
     for name, form in FORMATS.items():
         response = await owner.get(body["links"]["report"], params={"format": name, "lang": "en"})
@@ -97,7 +74,7 @@ async def test_a_report_can_be_read_in_every_form_of_the_command_line(owner: Bro
         assert "The class and its output" in response.text or name in ("junit", "coursera"), name
 
 
-async def test_a_report_that_is_not_there_yet_is_a_conflict(owner: Browser, grader: FakeGrader) -> None:
+async def test_a_report_that_is_not_there_yet_is_a_conflict(owner, grader):
     grader.released.clear()
     body = (await owner.post(SUBMISSIONS, **upload())).json()
     assert_problem(await owner.get(body["links"]["report"]), 409, "report-not-ready")
@@ -119,15 +96,13 @@ async def test_a_report_that_is_not_there_yet_is_a_conflict(owner: Browser, grad
         ({"student": "a\x00b"}, 422, "invalid-student"),
     ],
 )
-async def test_bad_upload_is_refused_at_once(
-    owner: Browser, grader: FakeGrader, changed: dict[str, Any], status: int, slug: str
-) -> None:
+async def test_bad_upload_is_refused_at_once(owner, grader, changed, status, slug):
     assert_problem(await owner.post(SUBMISSIONS, **upload(**changed)), status, slug)
     assert (await owner.get(SUBMISSIONS)).json()["items"] == []
     assert grader.began == []
 
 
-async def test_refused_upload_names_fields_and_assignments(owner: Browser) -> None:
+async def test_refused_upload_names_fields_and_assignments(owner):
     unknown = assert_problem(await owner.post(SUBMISSIONS, **upload(assignment="gru")), 422, "unknown-assignment")
     assert "lstm-layer" in unknown["known"]
     assert "lstm-layer" in unknown["detail"]
@@ -142,7 +117,7 @@ async def test_refused_upload_names_fields_and_assignments(owner: Browser) -> No
     assert without_assignment.status_code == 202
 
 
-async def test_body_that_is_no_form_with_one_file_is_refused(owner: Browser) -> None:
+async def test_body_that_is_no_form_with_one_file_is_refused(owner):
     for content_type, body, status, slug in (
         ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
         ("multipart/form-data", b"x", 400, "form-unreadable"),
@@ -154,7 +129,7 @@ async def test_body_that_is_no_form_with_one_file_is_refused(owner: Browser) -> 
     assert_problem(await owner.post(SUBMISSIONS, files=files, data={"student": "a"}), 400, "form-unreadable")
 
 
-async def test_cap_counts_what_comes_when_no_length_is_announced(owner: Browser) -> None:
+async def test_cap_counts_what_comes_when_no_length_is_announced(owner):
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -169,19 +144,19 @@ async def test_cap_counts_what_comes_when_no_length_is_announced(owner: Browser)
 
 
 @pytest.mark.parametrize("wait", ["-1", "121"])
-async def test_impossible_wait_is_a_problem_that_names_it(owner: Browser, wait: str) -> None:
+async def test_impossible_wait_is_a_problem_that_names_it(owner, wait):
     problem = assert_problem(await owner.post(SUBMISSIONS, params={"wait": wait}, **upload()), 422, "invalid-request")
     assert problem["errors"][0]["location"] == ["query", "wait"]
 
 
-async def test_problems_are_in_the_readers_language(service: Service) -> None:
+async def test_problems_are_in_the_readers_language(service):
     async with service.client(None, **{"Accept-Language": "ru"}) as client:
         response = await client.get("/api/v1/assignments")
     assert response.json()["title"] == "Нужен токен"
     assert response.headers["content-language"] == "ru"
 
 
-async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner, monkeypatch):
     def fail(*_: object) -> None:
         raise ZeroDivisionError("/secret/path")
 
@@ -200,9 +175,7 @@ async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner: Browser, mo
     ],
     ids=["database gone", "no connection free"],
 )
-async def test_database_that_cannot_be_used_is_503(
-    owner: Browser, monkeypatch: pytest.MonkeyPatch, error: Exception, slug: str
-) -> None:
+async def test_database_that_cannot_be_used_is_503(owner, monkeypatch, error, slug):
     async def fail(*_: object, **__: object) -> None:
         raise error
 
@@ -213,9 +186,7 @@ async def test_database_that_cannot_be_used_is_503(
 
 
 @pytest.mark.parametrize("wait", [0, 5])
-async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_then(
-    owner: Browser, monkeypatch: pytest.MonkeyPatch, wait: int
-) -> None:
+async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_then(owner, monkeypatch, wait):
     async def fail(*_: object, **__: object) -> None:
         raise OperationalError("SELECT", {}, Exception("server closed the connection unexpectedly"))
 
@@ -225,9 +196,7 @@ async def test_a_stored_upload_is_answered_202_though_the_database_is_gone_by_th
 
 
 @pytest.mark.parametrize(("sent", "kept"), [(100, []), (None, ["ivanov"])], ids=["during", "after"])
-async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_graded(
-    service: Service, owner: Browser, sent: int | None, kept: list[str]
-) -> None:
+async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_graded(service, owner, sent, kept):
     request = owner.build_request("POST", SUBMISSIONS, **upload())
     body = await request.aread()
     messages: list[Message] = [
@@ -254,13 +223,13 @@ async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_grad
 # Rights
 
 
-async def test_header_without_a_valid_token_is_refused(nobody: Browser) -> None:
+async def test_header_without_a_valid_token_is_refused(nobody):
     for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
         answer = await nobody.get("/api/v1/assignments", headers={"Authorization": header})
         assert answer.status_code == 401, header
 
 
-async def test_token_is_checked_before_the_upload_is_read(nobody: Browser) -> None:
+async def test_token_is_checked_before_the_upload_is_read(nobody):
     async def body() -> AsyncIterator[bytes]:
         pytest.fail("the body was read")
         yield b""
@@ -269,7 +238,7 @@ async def test_token_is_checked_before_the_upload_is_read(nobody: Browser) -> No
     assert_problem(await nobody.post(SUBMISSIONS, content=body(), headers=headers), 401, "unauthorized")
 
 
-async def test_tokens_are_stored_hashed(service: Service) -> None:
+async def test_tokens_are_stored_hashed(service):
     async with service.services.database.read() as session:
         assert await find_token(session, hashlib.sha256(OWNER_TOKEN.encode()).hexdigest())
 
@@ -277,7 +246,7 @@ async def test_tokens_are_stored_hashed(service: Service) -> None:
 # The document
 
 
-async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(nobody: Browser) -> None:
+async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(nobody):
     document = (await nobody.get("/openapi.json")).json()
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     operation = document["paths"][SUBMISSIONS]["post"]
@@ -325,7 +294,7 @@ async def test_document_names_the_scheme_the_assignments_the_forms_and_every_ref
         ("get /submissions/{submission_id}/reports/{report_id}", {"submission-not-found", "report-not-found"}),
     ],
 )
-async def test_document_shows_the_refusals_of_each_route(nobody: Browser, route: str, refusals: set[str]) -> None:
+async def test_document_shows_the_refusals_of_each_route(nobody, route, refusals):
     method, path = route.split()
     operation = (await nobody.get("/openapi.json")).json()["paths"][f"/api/v1{path}"][method]
     contents = [answer.get("content", {}) for answer in operation["responses"].values()]
@@ -335,11 +304,11 @@ async def test_document_shows_the_refusals_of_each_route(nobody: Browser, route:
     assert ("outcome-unknown" in shown) == (method != "get")
 
 
-def test_examples_of_problems_belong_to_problems() -> None:
+def test_examples_of_problems_belong_to_problems():
     assert EXAMPLE_PARAMS.keys() <= {answer.slug for answer in EVERY_ANSWER.values()}
 
 
-async def test_documented_report_is_the_published_one(owner: Browser) -> None:
+async def test_documented_report_is_the_published_one(owner):
     document = (await owner.get("/openapi.json")).json()
     body = (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).json()
     schemas = document["components"]["schemas"]
@@ -352,7 +321,7 @@ async def test_documented_report_is_the_published_one(owner: Browser) -> None:
     jsonschema.validate(body, {"$ref": "#/components/schemas/SubmissionBody", "components": {"schemas": schemas}})
 
 
-async def test_documentation_page_and_its_files_come_from_here(nobody: Browser) -> None:
+async def test_documentation_page_and_its_files_come_from_here(nobody):
     page = (await nobody.get("/docs")).text
     assert "https:" not in page
     for path in ("/static/swagger/swagger-ui-bundle.js", "/static/swagger/swagger-ui.css", "/static/docs.js"):
@@ -360,7 +329,7 @@ async def test_documentation_page_and_its_files_come_from_here(nobody: Browser) 
         assert (await nobody.get(path)).status_code == 200
 
 
-async def test_upload_that_does_not_end_is_not_waited_for(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_upload_that_does_not_end_is_not_waited_for(owner, monkeypatch):
     async def endless() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="student"\r\n\r\n'
         while True:

@@ -1,12 +1,11 @@
 """Checks before handing in: what they use and leave, their limit, and their place behind all attempts."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.privacy.retention import delete_expired
 from app.queue import claims
@@ -14,7 +13,7 @@ from app.storage.models import DEFAULT_COURSE, Check, Delivery, JobStatus, Submi
 from grader import Report, Status
 from grader.report.model import Advisory, Source
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser, Service
 from tests.waiting import until
 
 CHECKS = "/api/v1/checks"
@@ -28,23 +27,11 @@ async def allow(service: Service, per_hour: int, **rules: Any) -> None:
         assert (await owner.patch(RULES, json={"rules": given})).json()["rules"]["checks_per_hour"] == per_hour
 
 
-@pytest.fixture
-async def ivanov(service: Service) -> AsyncIterator[Browser]:
-    await service.add_token("of-ivanov", student="ivanov")
-    async with service.client("of-ivanov") as client:
-        yield client
-
-
 async def check(client: Browser, wait: int = 120, **headers: str) -> httpx.Response:
     return await client.post(CHECKS, params={"wait": wait}, headers=headers, **upload(student=None))
 
 
-async def rows(service: Service, table: type[Any]) -> int:
-    async with service.services.database.read() as session:
-        return await session.scalar(select(func.count()).select_from(table)) or 0
-
-
-async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: Browser) -> None:
+async def test_a_course_allows_none_until_it_says_so(service, ivanov):
     assert_problem(await check(ivanov), 403, "checks-not-allowed")
     await allow(service, 1)
     answer = await check(ivanov)
@@ -55,9 +42,7 @@ async def test_a_course_allows_none_until_it_says_so(service: Service, ivanov: B
     assert_problem(await check(ivanov), 403, "checks-not-allowed")
 
 
-async def test_a_check_is_no_attempt_and_gives_no_grade(
-    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
-) -> None:
+async def test_a_check_is_no_attempt_and_gives_no_grade(service, owner, ivanov, grader):
     await allow(service, 3, limit=1)
     await owner.post("/api/v1/webhooks", json={"url": "https://lms.example.org/hook"})
     report = (await check(ivanov)).json()["report"]
@@ -65,14 +50,14 @@ async def test_a_check_is_no_attempt_and_gives_no_grade(
     assert (report["status"], report["points"], report["max_points"], report["score"]) == ("passed", None, 0, None)
     assert report["advisories"][0]["code"] == "check_only"
     assert "не оценка" in report["advisories"][0]["message"]
-    assert [await rows(service, table) for table in (Submission, SubmissionEvent, Delivery)] == [0, 0, 0]
+    assert [await service.rows(table) for table in (Submission, SubmissionEvent, Delivery)] == [[], [], []]
     # The only attempt is still there, with questions of its own.
     assert (await submit(ivanov))["grade"]["points"] == 100
     assert grader.beforehand == [True, False]
     assert len(set(grader.seeds)) == 2
 
 
-async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: Browser) -> None:
+async def test_each_student_has_so_many_in_an_hour(service, ivanov):
     await allow(service, 2)
     for _ in range(2):
         assert (await check(ivanov)).status_code == 200
@@ -90,7 +75,7 @@ async def test_each_student_has_so_many_in_an_hour(service: Service, ivanov: Bro
     assert (await check(ivanov)).status_code == 429
 
 
-async def test_a_check_that_is_sent_again_counts_once(service: Service, ivanov: Browser) -> None:
+async def test_a_check_that_is_sent_again_counts_once(service, ivanov):
     """As a notebook does whose line was cut; a check of another file is a request of its own."""
     await allow(service, 1)
     key = {"Idempotency-Key": "k"}
@@ -104,16 +89,14 @@ async def test_a_check_that_is_sent_again_counts_once(service: Service, ivanov: 
 
 
 @pytest.mark.parametrize("name", ["opens", "closes"])
-async def test_nothing_is_checked_when_nothing_can_be_handed_in(service: Service, ivanov: Browser, name: str) -> None:
+async def test_nothing_is_checked_when_nothing_can_be_handed_in(service, ivanov, name):
     moved = timedelta(days=1 if name == "opens" else -1)
     await allow(service, 1, **{name: (utc_now() + moved).isoformat()})
     slug = {"opens": "assignment-not-open", "closes": "assignment-closed"}[name]
     assert_problem(await check(ivanov), 403, slug)
 
 
-async def test_checks_wait_behind_all_attempts(
-    service: Service, owner: Browser, ivanov: Browser, grader: FakeGrader
-) -> None:
+async def test_checks_wait_behind_all_attempts(service, owner, ivanov, grader):
     await allow(service, 2)
     grader.released.clear()
     for student in ("a", "b"):  # For both slots.
@@ -131,9 +114,7 @@ async def test_checks_wait_behind_all_attempts(
     assert grader.beforehand == [False, False, False, True, True]
 
 
-async def test_no_more_is_kept_than_the_report_shows_its_student(
-    service: Service, ivanov: Browser, grader: FakeGrader
-) -> None:
+async def test_no_more_is_kept_than_the_report_shows_its_student(service, ivanov, grader):
     def with_source(report: Report) -> Report:
         remarks = [*report.advisories, Advisory(code="review_suggested")]
         return report.model_copy(update={"source": Source(artefact="source.json"), "advisories": remarks})
@@ -149,20 +130,18 @@ async def test_no_more_is_kept_than_the_report_shows_its_student(
     assert [each["code"] for each in kept.report["advisories"]] == ["check_only"]
 
 
-async def test_a_check_goes_after_a_day_and_with_its_student(service: Service, owner: Browser, ivanov: Browser) -> None:
+async def test_a_check_goes_after_a_day_and_with_its_student(service, owner, ivanov):
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
-    async with service.services.database.write() as session:
-        for each in await session.scalars(select(Check).order_by(Check.id).limit(1)):
-            each.created_at -= timedelta(days=1, seconds=1)
+    await service.store(Check, Check.id == old.rpartition("/")[2], created_at=utc_now() - timedelta(days=1, seconds=1))
     await delete_expired(service.services.database, None)
     assert_problem(await ivanov.get(old), 404, "check-not-found")
     assert (await ivanov.get(new)).status_code == 200
     assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200
-    assert await rows(service, Check) == 0
+    assert await service.rows(Check) == []
 
 
-async def test_our_failure_is_tried_again(service: Service, ivanov: Browser, grader: FakeGrader) -> None:
+async def test_our_failure_is_tried_again(service, ivanov, grader):
     grader.statuses = [Status.INTERNAL_ERROR, Status.PASSED]
     await allow(service, 2)
     assert (await check(ivanov)).json()["report"]["status"] == "passed"
@@ -181,13 +160,11 @@ async def test_our_failure_is_tried_again(service: Service, ivanov: Browser, gra
     assert_problem(await check(ivanov), 429, "checks-used-up")
 
 
-async def test_a_check_that_was_cut_off_runs_again(service: Service, ivanov: Browser) -> None:
+async def test_a_check_that_was_cut_off_runs_again(service, ivanov):
     """By a crash: its row says that a worker has it."""
     await allow(service, 1)
     stored = (await check(ivanov)).json()
-    async with service.services.database.write() as session:
-        left = (await session.scalars(select(Check))).one()
-        left.job_status, left.claim, left.content, left.report = JobStatus.RUNNING, "0" * 26, b"class LSTM: ...", None
+    await service.store(Check, job_status=JobStatus.RUNNING, claim="0" * 26, content=b"class LSTM: ...", report=None)
     async with service.services.database.write() as session:
         assert await claims.requeue_running(session) == 1
     answer = (await ivanov.get(stored["links"]["self"], params={"wait": 120})).json()

@@ -6,15 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
-import pytest
-from sqlalchemy import select
 
-from app.courses import members
 from app.mail.mailer import Mailer, MailServer
-from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Membership, Session
+from app.storage.models import DEFAULT_COURSE, Change, MemberRole, Session
 from tests.unit.app.calls import assert_problem, submit
-from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service
-from tests.unit.app.two_courses import OTHER
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 
 ROSTER = "id;ФИО;Почта;Группа\nivanov;Иван Иванов;ivanov@hse.ru;201\npetrova;=Анна;petrova@hse.ru;\n"
 CSV = {"Content-Type": "text/csv"}
@@ -39,24 +35,11 @@ async def send(
         )
 
 
-async def member(service: Service, id: str, course: str = DEFAULT_COURSE) -> Membership:
-    async with service.services.database.read() as session:
-        return (await members.find(session, [(course, id)]))[course, id]
-
-
-async def add(service: Service, id: str, **values: Any) -> Membership:
-    async with service.services.database.write() as session:
-        added = members.add(session, DEFAULT_COURSE, external_id=id)
-        for name, value in values.items():
-            setattr(added, name, value)
-        return added
-
-
 def secret(link: str) -> str:
     return link.partition("token=")[2]
 
 
-async def test_dry_run_says_what_the_import_then_does(service: Service) -> None:
+async def test_dry_run_says_what_the_import_then_does(service):
     dry = (await send(service, dry_run=True)).json()
     assert (dry["dry_run"], dry["counts"]["new"], dry["id_column"]) == (True, 2, "id")
     first = dry["rows"][0]
@@ -64,13 +47,13 @@ async def test_dry_run_says_what_the_import_then_does(service: Service) -> None:
     assert {"field": "email", "before": None, "after": "ivanov@hse.ru"} in first["changes"]
     done = (await send(service, plan=dry["plan"])).json()
     assert done["counts"] == dry["counts"]
-    assert (await member(service, "ivanov")).confirmed_at is not None
+    assert (await service.member("ivanov")).confirmed_at is not None
     again = (await send(service)).json()
     assert again["counts"]["unchanged"] == 2
     assert_problem(await send(service, plan=dry["plan"]), 409, "roster-changed")
 
 
-async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(service: Service, owner: Browser) -> None:
+async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(service, owner):
     content = ROSTER.encode("cp1251")
     sent = await owner.post(path("roster"), files={"file": ("roster.csv", content)}, params={"dry_run": True})
     assert sent.json()["rows"] == (await send(service, content, dry_run=True)).json()["rows"]
@@ -87,7 +70,7 @@ async def test_form_and_file_itself_are_the_same_and_their_faults_are_told(servi
     assert faults[0]["message"].startswith("«x» не адрес электронной почты.")
 
 
-async def test_links_of_new_members_sign_them_in_and_are_shown_once(service: Service) -> None:
+async def test_links_of_new_members_sign_them_in_and_are_shown_once(service):
     link = (await send(service, links="new")).json()["rows"][0]["link"]
     assert link.startswith("http://grader.test/enter?token=lstmg_")
     assert (await send(service, links="new")).json()["rows"][0]["link"] is None
@@ -110,7 +93,7 @@ async def get(service: Service, part: str, token: str = OWNER_TOKEN, **params: A
         return body
 
 
-async def test_links_come_as_csv_without_formulas(service: Service) -> None:
+async def test_links_come_as_csv_without_formulas(service):
     await send(service, "id;name\nivanov;Old\n")
     answers = [await send(service, links="all", format="csv")]
     answers.append(await send(service, headers={"Accept": "text/csv"}, links="new"))
@@ -126,21 +109,20 @@ async def test_links_come_as_csv_without_formulas(service: Service) -> None:
     assert all(row["link"].startswith("http://grader.test/enter?token=") for row in rows)
 
 
-async def test_teacher_imports_no_teacher_and_into_the_own_course_only(two: Service) -> None:
+async def test_teacher_imports_no_teacher_and_into_the_own_course_only(two):
     assert_problem(await send(two, token="teacher-there"), 404, "course-not-found")
     text = "id;role\nboss;teacher\nhelper;assistant\n"
     rows = (await send(two, text, token="teacher-there", course=OTHER)).json()["rows"]
     assert [(row["outcome"], row["conflict"]) for row in rows] == [("conflict", "role_reserved"), ("new", None)]
     rows = (await send(two, text, course=OTHER)).json()["rows"]
     assert [row["outcome"] for row in rows] == ["new", "unchanged"]
-    assert (await member(two, "helper", OTHER)).role == MemberRole.ASSISTANT
-    async with two.services.database.read() as session:
-        assert {change.made_by for change in await session.scalars(select(Change))} == {"test", "owner"}
+    assert (await two.member("helper", OTHER)).role == MemberRole.ASSISTANT
+    assert {change.made_by for change in await two.rows(Change)} == {"test", "owner"}
 
 
-async def test_links_for_many_and_their_end(service: Service, owner: Browser) -> None:
+async def test_links_for_many_and_their_end(service, owner):
     rows = (await send(service, links="new")).json()["rows"]
-    petrova = await member(service, "petrova")
+    petrova = await service.member("petrova")
     async with service.browser(secret(rows[0]["link"])):
         for body, expected in (
             ({"never_used": True}, ["petrova"]),
@@ -158,13 +140,10 @@ async def test_links_for_many_and_their_end(service: Service, owner: Browser) ->
         assert len((await get(service, "links", cursor=page["next_cursor"]))["items"]) == 3
         for ended in (6, 0):
             assert (await owner.delete(path("links"))).json() == {"ended": ended}
-    async with service.services.database.read() as session:
-        assert (await session.scalars(select(Session))).all() == []
+    assert await service.rows(Session) == []
 
 
-async def test_mail_goes_out_with_the_links_or_nothing_is_done(
-    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_mail_goes_out_with_the_links_or_nothing_is_done(service, owner, monkeypatch):
     assert_problem(await send(service, links="new", mail=True), 409, "mail-not-set")
     sent: list[tuple[str, object]] = []
 
@@ -174,17 +153,17 @@ async def test_mail_goes_out_with_the_links_or_nothing_is_done(
 
     monkeypatch.setattr(Mailer, "send", note)
     mailer = Mailer(MailServer("localhost", 25, "none", "grader@hse.ru"))
-    service._transport.app.state.services = replace(service.services, mailer=mailer)  # type: ignore[attr-defined]
+    service._transport.app.state.services = replace(service.services, mailer=mailer)
     rows = (await send(service, f"{ROSTER}nomail;;;\n", links="new", mail=True)).json()["rows"]
     assert [row["mailed"] for row in rows] == [True, True, False]
     assert sent == [("ivanov@hse.ru", rows[0]["link"]), ("petrova@hse.ru", rows[1]["link"])]
-    ivanov = await member(service, "ivanov")
+    ivanov = await service.member("ivanov")
     answer = (await owner.post(path(f"members/{ivanov.id}/link"), params={"mail": True})).json()
     assert answer["mailed"] is True
     assert sent[-1] == ("ivanov@hse.ru", answer["link"])
 
 
-async def test_join_links_are_made_listed_and_revoked(two: Service) -> None:
+async def test_join_links_are_made_listed_and_revoked(two):
     there = path("join-links", OTHER)
     async with two.client("teacher-there") as teacher, two.client() as owner:
         answer = await teacher.post(there, json={"group": "201", "limit": 2})

@@ -47,7 +47,7 @@ async def name(service: Service, student: str, **values: Any) -> None:
             setattr(person if key in ("name", "email") else member, key, value)
 
 
-async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded: Service) -> None:
+async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded):
     await name(graded, "ivanov", name="Иван Иванов", email="ivan@example.org", group="A", confirmed_at=utc_now())
     assert await lines(graded, lang="en") == [
         ["id", "name", "email", "group", "confirmed", "lstm-layer"],
@@ -63,12 +63,15 @@ async def test_plain_grade_book_has_everybody_by_the_names_of_the_roster(graded:
         assert_problem(await assistant.get(BOOK, params={"missing": "one"}), 422, "invalid-request")
 
 
-async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded: Service) -> None:
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.0
-    async with graded.client("teacher") as teacher, graded.client("of-petrov") as petrov:
-        place = await place_of(graded)
-        await teacher.post(f"{place}/adjustments", json={"value": 55.5, "reason": "x"})
+async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(graded, teacher):
+    await graded.store(CourseAssignment, grade_book_points=7.0)
+    async with graded.client("of-petrov") as petrov:
+        for student in ("ivanov", "petrov"):
+            place = await place_of(graded, student)
+            adjusted = await teacher.post(f"{place}/adjustments", json={"value": 55.5, "reason": "x"})
+        # Petrov has handed in nothing yet.
+        assert [each[-1] for each in await lines(graded, missing="zero")] == ["lstm-layer", "3.88", "3.88"]
+        assert (await teacher.delete(f"{place}/adjustments/{adjusted.json()['id']}")).is_success
         await submit(petrov, student="petrov")
     assert [each[-1] for each in await lines(graded)] == ["lstm-layer", "3.88", "7"]
     async with graded.services.database.write() as session:
@@ -77,7 +80,7 @@ async def test_points_are_those_of_the_grade_book_and_withheld_ones_are_none(gra
     assert [each[-1] for each in await lines(graded, missing="zero")] == ["lstm-layer", "3.88", ""]
 
 
-async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_looks(graded: Service) -> None:
+async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_looks(graded):
     await name(graded, "ivanov", name="Ivanov, Ivan", external_id="12345", group="A", confirmed_at=utc_now())
     await name(graded, "petrov", confirmed_at=utc_now())
     await graded.add_token("of-stray", student="stray")
@@ -95,17 +98,16 @@ async def test_canvas_gets_its_columns_the_points_possible_and_each_id_where_it_
     assert (await lines(graded, format="canvas"))[-1][:4] == ["00123", "", "00123", "00123"]
 
 
-async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded: Service) -> None:
+async def test_moodle_gets_ids_addresses_and_the_title_of_the_course(graded):
     await name(graded, "ivanov", name="Иван", email="ivan@example.org", confirmed_at=utc_now())
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().title = "Неделя 3"
+    await graded.store(CourseAssignment, title="Неделя 3")
     assert await lines(graded, format="moodle") == [
         ["ID number", "Full name", "Email address", "Group", "Неделя 3"],
         ["ivanov", "Иван", "ivan@example.org", "", "100"],
     ]
 
 
-async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) -> None:
+async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded):
     evil = '=HYPERLINK("https://evil.example.org")'
     await name(graded, "ivanov", name=evil, group="@SUM(1)", confirmed_at=utc_now())
     await name(graded, "petrov", external_id="-7@b.org", confirmed_at=utc_now())
@@ -117,12 +119,14 @@ async def test_no_cell_is_a_formula_and_ids_stay_as_they_are(graded: Service) ->
         assert f"'{evil}" in cells
         assert "'@SUM(1)" in cells
         assert not [cell for cell in cells if cell.startswith(("=", "@"))]
+    # In each column in which Canvas looks for an id.
+    (petrov,) = [line for line in rows if "-7@b.org" in line]
+    assert petrov[2:4] == ["-7@b.org", "-7@b.org"]
 
 
-async def test_russian_spreadsheet_finds_columns_and_numbers(graded: Service) -> None:
+async def test_russian_spreadsheet_finds_columns_and_numbers(graded):
     await name(graded, "ivanov", name="Иванов, Иван; младший", external_id="007", confirmed_at=utc_now())
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
+    await graded.store(CourseAssignment, grade_book_points=7.5)
     assert await lines(graded, format="semicolon") == [
         ["id", "name", "email", "group", "confirmed", "lstm-layer"],
         ["007", "Иванов, Иван; младший", "", "", "yes", "7,5"],
@@ -136,12 +140,11 @@ async def test_russian_spreadsheet_finds_columns_and_numbers(graded: Service) ->
     assert answer.content.startswith(codecs.BOM_UTF8)
 
 
-async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(graded: Service) -> None:
+async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(graded):
     evil = '=HYPERLINK("https://evil.example.org")'
     await name(graded, "ivanov", name=evil, group="+7 @ -1", external_id="007", confirmed_at=utc_now())
     await name(graded, "petrov", name="<r>&</r>", group="\u202e1e5", external_id="12")
-    async with graded.services.database.write() as session:
-        (await session.scalars(select(CourseAssignment))).one().grade_book_points = 7.5
+    await graded.store(CourseAssignment, grade_book_points=7.5)
     heading, ivanov, petrov = await workbook(graded)
     assert [value for value, _ in heading] == ["id", "name", "email", "group", "confirmed", "lstm-layer"]
     assert ivanov == [("007", "s"), (evil, "s"), (None, "n"), ("+7 @ -1", "s"), ("yes", "s"), (7.5, "n")]
@@ -150,18 +153,17 @@ async def test_workbook_has_numbers_as_numbers_and_everything_else_as_text(grade
 
 
 @given(st.lists(st.text(max_size=8), min_size=5, max_size=5))
-def test_workbook_holds_whatever_a_name_holds(texts: list[str]) -> None:
+def test_workbook_holds_whatever_a_name_holds(texts):
     book = book_file([["id"] * 5, texts], GradeBookFormat.XLSX)
     (row,) = openpyxl.load_workbook(io.BytesIO(book.content)).active.iter_rows(2, 2, max_col=5)
     assert [cell.value or "" for cell in row] == book.lines[1]
     assert {cell.data_type for cell in row} <= {"s", "n"}  # An empty cell is a number to openpyxl.
 
 
-async def test_two_assignments_of_one_title_have_two_columns(graded: Service) -> None:
+async def test_two_assignments_of_one_title_have_two_columns(graded, teacher):
     async with graded.services.database.write() as session:
         (await session.scalars(select(CourseAssignment))).one().title = "LSTM"
         session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={}, title="LSTM"))
-    async with graded.client("teacher") as teacher:
-        answer = await teacher.get(BOOK, params={"format": "moodle"})
+    answer = await teacher.get(BOOK, params={"format": "moodle"})
     headings = next(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert {"LSTM (lstm-layer)", "LSTM (lstm-notebook)"} <= set(headings)

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, Membership, Token
-from tests.unit.app.calls import assert_problem
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
-from tests.unit.app.two_courses import OTHER, get, submit
+from app.storage.models import DEFAULT_COURSE, Identity, Membership, Token
+from tests.unit.app.calls import assert_problem, get, submit_by
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 from tests.waiting import until
 
 THERE = f"/api/v1/courses/{OTHER}/members"
@@ -31,18 +30,16 @@ async def add(service: Service, external_id: str, role: str = "student", by: str
 
 
 async def member_of(service: Service, external_id: str) -> str:
-    members = (await get(service, OWNER_TOKEN, THERE, search=external_id)).json()["items"]
-    return next(str(each["id"]) for each in members if each["external_id"] == external_id)
+    return (await service.member(external_id, OTHER)).id
 
 
 async def own_token(service: Service, member_id: str, token: str) -> None:
     """Give a member a token, as a personal link does."""
     added = await service.add_token(token, course_id=OTHER)
-    async with service.services.database.write() as session:
-        (await session.get_one(Token, added.id)).membership_id = member_id
+    await service.store(Token, Token.id == added.id, membership_id=member_id)
 
 
-async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: Service) -> None:
+async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two):
     for role, by_teacher in (("student", 201), ("assistant", 201), ("teacher", 403)):
         answer = await post(two, "teacher-there", THERE, {"external_id": f"a-{role}", "role": role})
         assert answer.status_code == by_teacher, role
@@ -58,10 +55,11 @@ async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two: 
     assert (await patch(two, OWNER_TOKEN, teacher, name="Пётр")).json()["name"] == "Пётр"
 
 
-async def test_list_is_filtered_and_paged(two: Service) -> None:
+async def test_list_is_filtered_and_paged(two):
     await add(two, "s1", name="Анна Петрова-Королёва", email="Anna@example.org", group="1")
     await add(two, "s2", name="Борис", group="2")
     await add(two, "t1", "teacher")
+    await two.store(Membership, Membership.external_id == "s2", claimed_id="x-77")
     removed = await add(two, "s3")
     await post(two, "teacher-there", f"{THERE}/{removed}/remove")
     for params, expected in (
@@ -74,6 +72,7 @@ async def test_list_is_filtered_and_paged(two: Service) -> None:
         ({"search": "королева АННА"}, ["s1"]),
         ({"search": "anna@"}, ["s1"]),
         ({"search": "S2"}, ["s2"]),
+        ({"search": "x-77"}, ["s2"]),
         ({"search": "%"}, []),
     ):
         listed = (await get(two, "teacher-there", THERE, **params)).json()["items"]
@@ -83,8 +82,8 @@ async def test_list_is_filtered_and_paged(two: Service) -> None:
     assert [len(first["items"]), len(rest["items"]), rest["next_cursor"]] == [3, 2, None]
 
 
-async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) -> None:
-    handed_in = (await submit(two, "script-there")).json()
+async def test_new_external_id_is_the_one_of_what_was_handed_in(two):
+    handed_in = (await submit_by(two, "script-there")).json()
     member = await member_of(two, "ivanov")
     other = await add(two, "petrov")
     problem = assert_problem(await patch(two, "teacher-there", member, external_id="petrov"), 409, "external-id-taken")
@@ -92,13 +91,13 @@ async def test_new_external_id_is_the_one_of_what_was_handed_in(two: Service) ->
     answer = await patch(two, "teacher-there", member, external_id="i.ivanov", confirmed=True)
     assert (answer.json()["external_id"], answer.json()["confirmed_at"] is not None) == ("i.ivanov", True)
     assert (await get(two, "ivanov-there", handed_in["links"]["self"])).json()["student"] == "i.ivanov"
-    again = (await submit(two, "ivanov-there", student="i.ivanov")).json()
+    again = (await submit_by(two, "ivanov-there", student="i.ivanov")).json()
     assert (again["student"], again["attempt"]) == ("i.ivanov", 2)
     tokens = (await get(two, "teacher-there", "/api/v1/tokens")).json()["items"]
     assert "i.ivanov" in {each["student"] for each in tokens}
 
 
-async def test_address_is_that_of_one_confirmed_member(two: Service) -> None:
+async def test_address_is_that_of_one_confirmed_member(two):
     first = await add(two, "s1", email="a@example.org")
     body = {"external_id": "s2", "email": "A@example.org"}
     assert assert_problem(await post(two, "teacher-there", THERE, body), 409, "email-taken")["member"] == first
@@ -111,11 +110,10 @@ async def test_address_is_that_of_one_confirmed_member(two: Service) -> None:
         assert_problem(await patch(two, "teacher-there", second, email=wrong), 422, "invalid-request")
 
 
-async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two: Service) -> None:
+async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two):
     member = await member_of(two, "ivanov")
-    async with two.services.database.write() as session:
-        here = (await get(two, OWNER_TOKEN, f"/api/v1/courses/{DEFAULT_COURSE}/members")).json()["items"][0]
-        (await session.get_one(Membership, member)).person_id = here["person"]
+    here = await two.member("ivanov")
+    await two.store(Membership, Membership.id == member, person_id=here.person_id)
     for fields in ({"name": "x"}, {"email": "x@example.org"}):
         assert_problem(await patch(two, "teacher-there", member, **fields), 409, "person-shared")
     assert (await patch(two, "teacher-there", member, group="x", name=None)).status_code == 200
@@ -123,11 +121,11 @@ async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_chan
 
 
 @pytest.mark.parametrize("ends", ["remove", "demote", "revoke"])
-async def test_open_event_stream_ends_with_the_rights(two: Service, grader: FakeGrader, ends: str) -> None:
+async def test_open_event_stream_ends_with_the_rights(two, grader, ends):
     assistant = await add(two, "petrova", "assistant")
     await own_token(two, assistant, "of-petrova")
     grader.released.clear()
-    submission = (await submit(two, "script-there", wait=0)).json()["id"]
+    submission = (await submit_by(two, "script-there", wait=0)).json()["id"]
     await until(lambda: len(grader.began) == 1)
 
     async def watched() -> str:
@@ -148,7 +146,7 @@ async def test_open_event_stream_ends_with_the_rights(two: Service, grader: Fake
     assert "event: done" not in await watching
 
 
-async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> None:
+async def test_removed_member_has_no_rights_until_taken_back(two):
     member = await member_of(two, "ivanov")
     async with two.browser("ivanov-there") as browser:
         assert (await browser.get("/")).status_code == 200
@@ -156,15 +154,15 @@ async def test_removed_member_has_no_rights_until_taken_back(two: Service) -> No
         assert removed.json()["removed_at"] is not None
         assert (await browser.get("/")).status_code == 401
     assert (await get(two, "ivanov-there", "/api/v1/submissions")).status_code == 401
-    assert_problem(await submit(two, "script-there"), 403, "member-removed")
+    assert_problem(await submit_by(two, "script-there"), 403, "member-removed")
     token = await post(two, "teacher-there", "/api/v1/tokens", {"name": "x", "student": "ivanov"})
     assert_problem(token, 403, "member-removed")
     back = await post(two, "teacher-there", f"{THERE}/{member}/restore")
     assert back.json()["removed_at"] is None
-    assert (await submit(two, "ivanov-there")).status_code == 200
+    assert (await submit_by(two, "ivanov-there")).status_code == 200
 
 
-async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None:
+async def test_changes_at_once_lose_nothing_and_are_logged(two):
     member = await member_of(two, "ivanov")
     changes: list[dict[str, Any]] = [
         {"group": "1"},
@@ -182,8 +180,8 @@ async def test_changes_at_once_lose_nothing_and_are_logged(two: Service) -> None
     assert {(each["subject"], each["member"]) for each in logged} == {("member", member)}
 
 
-async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> None:
-    own = (await submit(two, "ivanov-there")).json()["links"]["self"]
+async def test_teacher_joins_two_members_and_takes_them_apart(two):
+    own = (await submit_by(two, "ivanov-there")).json()["links"]["self"]
     kept, other = await add(two, "roster-7", name="Иван"), await member_of(two, "ivanov")
     assistant = await add(two, "petrova", "assistant")
     refused = await post(two, "teacher-there", f"{THERE}/{kept}/join", {"member": assistant})
@@ -203,12 +201,51 @@ async def test_teacher_joins_two_members_and_takes_them_apart(two: Service) -> N
     assert {"joined": other} in [each["after"] for each in logged]
 
 
-async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two: Service, grader: FakeGrader) -> None:
+async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two, grader):
     grader.released.clear()
-    submission = (await submit(two, "ivanov-there", wait=0)).json()["links"]["self"]
+    submission = (await submit_by(two, "ivanov-there", wait=0)).json()["links"]["self"]
     await until(lambda: len(grader.began) == 1)
     waiting = asyncio.create_task(get(two, "ivanov-there", submission, wait=120))
     await until(lambda: bool(two.services.jobs._events))
     await post(two, "teacher-there", f"{THERE}/{await member_of(two, 'ivanov')}/remove")
     grader.released.set()
     assert_problem(await waiting, 401, "unauthorized")
+
+
+# Somebody who signs on by an address, which a teacher of one course must not turn into the own one.
+
+MEMBERS = f"/api/v1/courses/{DEFAULT_COURSE}/members"
+OWN, OF_TEACHER = "ivanov@example.edu", "teacher@example.net"
+
+
+async def ivanov(service: Service, **values: Any) -> str:
+    """Add a student who signs on and is in one course; return the member's id."""
+    async with service.client() as admin:
+        body = {"external_id": "ivanov", "email": OWN, **values}
+        member = (await admin.post(MEMBERS, json=body)).json()
+    async with service.services.database.write() as session:
+        session.add(Identity(person_id=member["person"], issuer="https://id.example.edu", subject="1", email=OWN))
+    id: str = member["id"]
+    return id
+
+
+@pytest.mark.parametrize("email", [OWN, None])
+async def test_address_of_one_who_signs_on_is_not_a_teachers_to_change(service, email, teacher):
+    id = await ivanov(service, email=email)
+    answer = await teacher.patch(f"{MEMBERS}/{id}", json={"email": OF_TEACHER})
+    assert_problem(answer, 409, "person-shared")
+    assert (await teacher.patch(f"{MEMBERS}/{id}", json={"name": "Ivan"})).json()["name"] == "Ivan"
+    roster = f"id,name,email\nivanov,Иван,{OF_TEACHER}\n".encode()
+    (row,) = (await teacher.post(f"/api/v1/courses/{DEFAULT_COURSE}/roster", content=roster)).json()["rows"]
+    assert (row["outcome"], row["kept"]) == ("changed", ["email"])
+    member = (await teacher.get(f"{MEMBERS}/{id}")).json()
+    assert (member["name"], member["email"]) == ("Иван", email)
+
+
+async def test_join_leaves_the_address_of_somebody_who_signs_on(service, teacher):
+    id = await ivanov(service, external_id="new-1")
+    entry = (await teacher.post(MEMBERS, json={"external_id": "ivanov", "email": OF_TEACHER, "name": "Иван"})).json()
+    joined = await teacher.post(f"{MEMBERS}/{entry['id']}/join", json={"member": id})
+    assert joined.json()["signs_on"] is True
+    kept = (await teacher.get(f"{MEMBERS}/{entry['id']}")).json()
+    assert (kept["name"], kept["email"]) == ("Иван", OWN)

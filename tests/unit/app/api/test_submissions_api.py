@@ -1,19 +1,18 @@
 """Submissions and their reports over the API: lists, files, what is kept, what can be taken back."""
 
-from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Submission
 from app.submissions import repository
 from grader import Status
 from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
-from tests.unit.app.conftest import Browser, FakeGrader, Service, running
+from tests.unit.app.conftest import running
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import Clock, until
 
 # Lists
 
 
-async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile(owner: Browser) -> None:
+async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile(owner):
     ids = [(await submit(owner, student=f"s{number}"))["id"] for number in range(3)]
     page = (await owner.get(SUBMISSIONS, params={"limit": 2})).json()
     await submit(owner, student="late")
@@ -22,7 +21,7 @@ async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile
     assert rest["next_cursor"] is None
 
 
-async def test_list_holds_what_fulfils_all_filters(owner: Browser, grader: FakeGrader) -> None:
+async def test_list_holds_what_fulfils_all_filters(owner, grader):
     grader.statuses = [Status.PASSED, Status.FAILED]
     sent = [("ivanov", "lstm-layer"), ("ivanov", "lstm-notebook"), ("petrov", "lstm-layer")]
     ids = [(await submit(owner, student=student, assignment=assignment))["id"] for student, assignment in sent]
@@ -44,7 +43,7 @@ async def test_list_holds_what_fulfils_all_filters(owner: Browser, grader: FakeG
     assert "report" not in newest
 
 
-async def test_impossible_filter_is_refused(owner: Browser) -> None:
+async def test_impossible_filter_is_refused(owner):
     for name, value in (
         ("limit", 0),
         ("limit", 201),
@@ -60,33 +59,34 @@ async def test_impossible_filter_is_refused(owner: Browser) -> None:
 # The same again
 
 
-async def test_bytes_of_the_newest_attempt_are_refused_where_another_is_not_wanted(service: Service) -> None:
-    await service.add_token("of-ivanov", student="ivanov")
+async def test_bytes_of_the_newest_attempt_are_refused_where_another_is_not_wanted(service, ivanov, grader):
+    grader.released.clear()  # Each answer is that of an upload which waits.
     once, other = {"again": "false"}, upload(b"class LSTM: pass", student=None)
-    async with service.client("of-ivanov") as ivanov:
-        for params, key, sent, status in (
-            (once, "a", upload(student=None), 202),
-            (once, "a", upload(student=None), 202),
-            (once, "b", upload(student=None), 409),
-            ({}, "b", upload(student=None), 202),
-            (once, "c", other, 202),
-            (once, "d", upload(student=None), 202),
-        ):
-            answer = await ivanov.post(SUBMISSIONS, params=params, headers={"Idempotency-Key": key}, **sent)
-            assert answer.status_code == status, (key, answer.text)
-            if status == 409:
-                assert assert_problem(answer, 409, "handed-in-before")["attempt"] == 1
-        assert len((await ivanov.get(SUBMISSIONS)).json()["items"]) == 4
+    for params, key, sent, status in (
+        (once, "a", upload(student=None), 202),
+        (once, "a", upload(student=None), 202),
+        (once, "b", upload(student=None), 409),
+        ({}, "b", upload(student=None), 202),
+        (once, "c", other, 202),
+        (once, "d", upload(student=None), 202),
+    ):
+        answer = await ivanov.post(SUBMISSIONS, params=params, headers={"Idempotency-Key": key}, **sent)
+        assert answer.status_code == status, (key, answer.text)
+        if status == 409:
+            assert assert_problem(answer, 409, "handed-in-before")["attempt"] == 1
+    assert len((await ivanov.get(SUBMISSIONS)).json()["items"]) == 4
 
 
 # Taking back
 
 
-async def test_only_what_waits_for_its_first_report_is_cancelled(owner: Browser, grader: FakeGrader) -> None:
+async def test_only_what_waits_for_its_first_report_is_cancelled(owner, grader):
     grader.released.clear()
     bodies = [await submit(owner, wait=0, student=f"s{number}") for number in range(3)]
     await until(lambda: len(grader.began) == 2)
     await submit(owner, wait=0, student="last")
+    places = [(await owner.get(body["links"]["self"])).json() for body in bodies]
+    assert [(each["job_status"], each["position"]) for each in places] == [*[("running", None)] * 2, ("queued", 1)]
     running_one, _, queued = (f"{body['links']['self']}/cancel" for body in bodies)
     problem = assert_problem(await owner.post(running_one), 409, "not-cancellable")
     assert problem["job_status"] == "running"
@@ -99,11 +99,11 @@ async def test_only_what_waits_for_its_first_report_is_cancelled(owner: Browser,
     assert len(grader.graded) <= 3
 
 
-async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service: Service, owner: Browser) -> None:
+async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service, owner):
     body = await submit(owner)
     async with service.services.database.write() as session:
         submission = await session.get_one(Submission, body["id"])
-        submission.job_status = "queued"  # type: ignore[assignment]
+        submission.job_status = "queued"
         await session.flush()
         assert not await repository.cancel(session, body["id"])
 
@@ -111,7 +111,7 @@ async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service
 # Files
 
 
-async def test_file_comes_back_as_it_went_and_as_a_download(owner: Browser) -> None:
+async def test_file_comes_back_as_it_went_and_as_a_download(owner):
     content = bytes(range(256))
     body = await submit(owner, content=content, filename='LS"TM\r\nX: y;я.py')
     response = await owner.get(body["links"]["file"])
@@ -128,7 +128,7 @@ async def test_file_comes_back_as_it_went_and_as_a_download(owner: Browser) -> N
 # Reports
 
 
-async def test_reports_of_a_submission_are_all_kept_and_compared(owner: Browser, grader: FakeGrader) -> None:
+async def test_reports_of_a_submission_are_all_kept_and_compared(owner, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
     body = await submit(owner)
     (first,) = (await owner.get(body["links"]["reports"])).json()["items"]
@@ -147,7 +147,7 @@ async def test_reports_of_a_submission_are_all_kept_and_compared(owner: Browser,
     assert_problem(await owner.get(f"{first['link']}/changes"), 404, "report-not-found")
 
 
-async def test_report_of_another_submission_is_not_found_under_this_one(owner: Browser) -> None:
+async def test_report_of_another_submission_is_not_found_under_this_one(owner):
     mine, other = await submit(owner), await submit(owner, student="petrov")
     (report,) = (await owner.get(other["links"]["reports"])).json()["items"]
     for what in ("", "/changes", "/pictures", "/pictures/any.svg"):
@@ -155,7 +155,7 @@ async def test_report_of_another_submission_is_not_found_under_this_one(owner: B
         assert_problem(await owner.get(wrong), 404, "report-not-found")
 
 
-async def test_pictures_are_listed_and_drawn(owner: Browser, grader: FakeGrader) -> None:
+async def test_pictures_are_listed_and_drawn(owner, grader):
     grader.change = lambda report: make_report()
     body = await submit(owner)
     (report,) = (await owner.get(body["links"]["reports"])).json()["items"]
@@ -170,7 +170,7 @@ async def test_pictures_are_listed_and_drawn(owner: Browser, grader: FakeGrader)
 # Answers that need not be sent twice
 
 
-async def test_an_unchanged_answer_is_not_sent_again(service: Service, grader: FakeGrader) -> None:
+async def test_an_unchanged_answer_is_not_sent_again(service, grader):
     grader.released.clear()
     async with service.client(**{"Accept-Language": "en"}) as client:
         body = await submit(client, wait=0)
@@ -190,7 +190,7 @@ async def test_an_unchanged_answer_is_not_sent_again(service: Service, grader: F
                 assert (await client.get(address, headers=headers)).status_code == 200
 
 
-async def test_answer_is_sent_again_when_the_student_has_another_id(owner: Browser) -> None:
+async def test_answer_is_sent_again_when_the_student_has_another_id(owner):
     address = (await submit(owner))["links"]["self"]
     etag = (await owner.get(address)).headers["etag"]
     members = f"/api/v1/courses/{DEFAULT_COURSE}/members"
@@ -203,9 +203,7 @@ async def test_answer_is_sent_again_when_the_student_has_another_id(owner: Brows
 # Limits
 
 
-async def test_student_or_token_that_sends_too_much_waits(
-    settings: Settings, grader: FakeGrader, with_tables: None
-) -> None:
+async def test_student_or_token_that_sends_too_much_waits(settings, grader, with_tables):
     limits = {"student_uploads_per_minute": 2, "token_requests_per_minute": 4}
     async with running(settings.model_copy(update=limits), grader) as service, service.client() as client:
         service.services.request_limit._clock = Clock()
@@ -224,7 +222,7 @@ async def test_student_or_token_that_sends_too_much_waits(
 # Assignments
 
 
-async def test_assignment_shows_what_is_asked_and_nothing_of_hidden_cases(service: Service, owner: Browser) -> None:
+async def test_assignment_shows_what_is_asked_and_nothing_of_hidden_cases(service, owner):
     assignment = service.services.assignments["lstm-layer"]
     items = (await owner.get("/api/v1/assignments", params={"lang": "en"})).json()["items"]
     response = await owner.get("/api/v1/assignments/lstm-layer", params={"lang": "en"})

@@ -175,7 +175,7 @@ def notebook_of(*cells: str | tuple[str, int], **output: str) -> dict[str, Any]:
     return {"cells": made, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}
 
 
-def test_points_cause_lines_and_advice_stand_in_the_cell(service: Written, run: Run, codes: list[str]) -> None:
+def test_points_cause_lines_and_advice_stand_in_the_cell(service, run, codes):
     service.will((201, RULES), (202, QUEUED), GRADED)
     shown = run().splitlines()
     assert shown[1:] == [
@@ -196,7 +196,7 @@ def test_points_cause_lines_and_advice_stand_in_the_cell(service: Written, run: 
     assert len(codes) == 1
 
 
-def test_html_is_escaped_and_has_no_colours_that_a_theme_could_hide() -> None:
+def test_html_is_escaped_and_has_no_colours_that_a_theme_could_hide():
     shown = notebook.as_html([("title", "<script>alert(1)</script>"), ("link", "https://a/?b='><script>")])
     assert "<script>" not in shown
     assert "b='" not in shown
@@ -206,7 +206,7 @@ def test_html_is_escaped_and_has_no_colours_that_a_theme_could_hide() -> None:
     assert "color:" not in looks
 
 
-def test_student_s_text_cannot_steer_a_terminal() -> None:
+def test_student_s_text_cannot_steer_a_terminal():
     assert notebook.as_text([("text", "a\x1b[31mb\x07\u202ec\td")]) == "a[31mbc\td"
 
 
@@ -221,17 +221,17 @@ def test_student_s_text_cannot_steer_a_terminal() -> None:
         ({"report": {**REPORT, "advisories": [{"code": "a", "message": "A remark."}]}}, "A remark."),
     ],
 )
-def test_worth_of_an_attempt_is_said(service: Written, run: Run, changes: dict[str, Any], words: str) -> None:
+def test_worth_of_an_attempt_is_said(service, run, changes, words):
     service.will((201, RULES), {**GRADED, **changes})
     assert words in run()
 
 
-def test_words_and_numbers_are_in_the_student_s_language(service: Written, run: Run) -> None:
+def test_words_and_numbers_are_in_the_student_s_language(service, run):
     service.will((201, {**RULES, "language": "ru"}), GRADED)
     assert "Баллов: 45,5 из 100" in run()
 
 
-def test_below_a_cell_one_output_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_below_a_cell_one_output_is_written_over(monkeypatch):
     shown: list[tuple[dict[str, str], dict[str, Any]]] = []
     display = SimpleNamespace(display=lambda data, **how: shown.append((data, how)))
     monkeypatch.setitem(sys.modules, "IPython.display", display)
@@ -244,7 +244,7 @@ def test_below_a_cell_one_output_is_written_over(monkeypatch: pytest.MonkeyPatch
     assert shown[1][0] == {"text/html": notebook.as_html([("title", "<b>")]), "text/plain": "<b>"}
 
 
-def test_check_beforehand_shows_what_is_wrong_and_no_points(service: Written, run: Run) -> None:
+def test_check_beforehand_shows_what_is_wrong_and_no_points(service, run):
     advisory = {"code": "check_only", "message": "This was a check."}
     report = {**REPORT, "points": None, "max_points": 0.0, "advisories": [advisory]}
     check = {"id": "01K", "job_status": "done", "position": None, "report": report, "links": {"self": "/x"}}
@@ -254,7 +254,7 @@ def test_check_beforehand_shows_what_is_wrong_and_no_points(service: Written, ru
     assert [path for _, path, _, _ in service.asked[1:]] == ["/api/v1/checks", "/api/v1/checks/01K?wait=10"]
 
 
-def test_checks_that_follow_from_another_are_no_causes(service: Written, run: Run) -> None:
+def test_checks_that_follow_from_another_are_no_causes(service, run):
     failed = {"status": "failed", "code": "a", "message": "First.", "hint": None, "params": {}}
     follows = {**failed, "message": "Second.", "params": {"follows_from": "a"}}
     service.will((201, RULES), {**GRADED, "report": {**REPORT, "diagnoses": [], "checks": [failed, follows]}})
@@ -263,7 +263,7 @@ def test_checks_that_follow_from_another_are_no_causes(service: Written, run: Ru
     assert "Second." not in shown
 
 
-def test_the_second_time_needs_no_code_but_an_ended_token_does(service: Written, run: Run, codes: list[str]) -> None:
+def test_the_second_time_needs_no_code_but_an_ended_token_does(service, run, codes):
     service.will((201, RULES), GRADED, GRADED)
     run()
     run()
@@ -276,24 +276,35 @@ def test_the_second_time_needs_no_code_but_an_ended_token_does(service: Written,
     assert len(set(keys)) == 4
 
 
-def test_service_s_words_say_why_it_refuses(service: Written, run: Run) -> None:
-    closed = {"title": "Closed", "detail": "It was open until Monday."}
-    service.will((201, RULES), (403, closed))
-    assert run() == "Closed\nIt was open until Monday.\n"
+BUSY = {"title": "Busy", "detail": "Try again later."}
+CLOSED = {"title": "Closed", "detail": "It was open until Monday."}
+WAIT = {"title": "Too soon", "detail": "Wait an hour."}
 
 
-def test_wrong_code_is_refused_and_asked_for_again_the_next_time(service: Written, run: Run, codes: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([(201, RULES), (403, CLOSED)], "Closed\nIt was open until Monday.\n"),
+        ([(201, {**RULES, "assignment": "lstm-notebook"})], "belongs to the assignment lstm-notebook"),
+        ([(503, BUSY)], "Busy\nTry again later.\n"),
+        ([(201, RULES), (429, WAIT, {"Retry-After": "3600"})], "Wait an hour."),
+    ],
+    ids=["closed", "a code of another assignment", "a code is sent once, for it may have arrived", "a wait too long"],
+)
+def test_service_s_words_say_why_it_refuses(service, run, pauses, monkeypatch, answers, words):
+    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 2)
+    service.will(*answers)
+    shown = run()
+    assert words in shown
+    assert "twice" not in shown
+    assert (len(service.asked), pauses) == (len(answers), [])
+
+
+def test_wrong_code_is_refused_and_asked_for_again_the_next_time(service, run, codes):
     service.will((403, {"title": "This code does not work", "detail": "Make a new one."}), (201, RULES), GRADED)
     assert run() == "This code does not work\nMake a new one.\n"
     assert "45.5 of 100" in run()
     assert len(codes) == 2
-
-
-def test_code_is_sent_once_for_it_may_have_arrived(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 2)
-    service.will((503, {"title": "Busy", "detail": "Try again later."}))
-    assert run() == "Busy\nTry again later.\n"
-    assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -301,9 +312,7 @@ def test_code_is_sent_once_for_it_may_have_arrived(service: Written, run: Run, m
     [(EOFError(), "nothing can be typed in here"), (KeyboardInterrupt(), "Stopped."), (" ", "No code was entered.")],
     ids=["no input", "stopped", "nothing"],
 )
-def test_without_a_code_nothing_is_sent(
-    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, typed: BaseException | str, words: str
-) -> None:
+def test_without_a_code_nothing_is_sent(service, run, monkeypatch, typed, words):
     def getpass(prompt: str) -> str:
         if isinstance(typed, str):
             return typed
@@ -314,26 +323,13 @@ def test_without_a_code_nothing_is_sent(
     assert service.asked == []
 
 
-def test_code_of_another_assignment_is_of_no_use(service: Written, run: Run) -> None:
-    service.will((201, {**RULES, "assignment": "lstm-notebook"}))
-    assert "belongs to the assignment lstm-notebook" in run()
-
-
-def test_it_waits_as_long_as_it_is_told(service: Written, run: Run, pauses: list[float]) -> None:
+def test_it_waits_as_long_as_it_is_told(service, run, pauses):
     service.will((201, RULES), (429, {}, {"Retry-After": "37"}), (503, {}, {"Retry-After": "10"}), GRADED)
     assert "45.5 of 100" in run()
     assert pauses == [37, 10]
 
 
-def test_wait_that_is_too_long_is_left_to_the_student(service: Written, run: Run, pauses: list[float]) -> None:
-    service.will((201, RULES), (429, {"title": "Too soon", "detail": "Wait an hour."}, {"Retry-After": "3600"}))
-    shown = run()
-    assert "Wait an hour." in shown
-    assert "twice" not in shown
-    assert pauses == []
-
-
-def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written, run: Run) -> None:
+def test_service_that_starts_again_meanwhile_gets_the_work_once(service, run):
     cut_off = (502, b"Bad", {"Content-Length": "99"})
     service.will((201, RULES), DROP, cut_off, (202, QUEUED), DROP, GRADED)
     assert "45.5 of 100" in run()
@@ -342,9 +338,7 @@ def test_service_that_starts_again_meanwhile_gets_the_work_once(service: Written
 
 
 @pytest.mark.parametrize("end", [DROP, (502, {})], ids=["no answer", "an error of ours"])
-def test_work_that_may_have_arrived_is_not_handed_in_twice(
-    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, end: Any
-) -> None:
+def test_work_that_may_have_arrived_is_not_handed_in_twice(service, run, monkeypatch, end):
     monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
     service.will((201, RULES), end)
     assert "It is not known whether the work has arrived." in run()
@@ -362,9 +356,7 @@ SAME = 409, {"title": "You have handed in exactly this", "detail": "It is your a
 
 
 @pytest.mark.parametrize("answer", ["yes", " ДА ", "no", "", EOFError(), KeyboardInterrupt()])
-def test_same_code_is_handed_in_again_only_if_the_student_says_so(
-    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str | BaseException
-) -> None:
+def test_same_code_is_handed_in_again_only_if_the_student_says_so(service, run, monkeypatch, answer):
     def typed(prompt: str) -> str:
         if isinstance(answer, BaseException):
             raise answer
@@ -379,9 +371,7 @@ def test_same_code_is_handed_in_again_only_if_the_student_says_so(
     assert posts == ["/api/v1/submissions?again=false", "/api/v1/submissions"][: 2 if is_wanted else 1]
 
 
-def test_same_code_with_newer_outputs_goes_as_the_same_bytes(
-    service: Written, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_same_code_with_newer_outputs_goes_as_the_same_bytes(service, run, tmp_path, monkeypatch):
     """Each saving of a notebook writes outputs, the report's, too: the service would take it for another work."""
     monkeypatch.setattr("builtins.input", lambda prompt: "no")
     file = tmp_path / "LSTM.ipynb"
@@ -395,9 +385,7 @@ def test_same_code_with_newer_outputs_goes_as_the_same_bytes(
 
 
 @pytest.mark.parametrize(("answers", "words"), [((), "Nothing was handed in."), ((QUEUED,), "/submissions/01J")])
-def test_student_who_stops_it_reads_what_stays(
-    service: Written, run: Run, monkeypatch: pytest.MonkeyPatch, answers: tuple[Any, ...], words: str
-) -> None:
+def test_student_who_stops_it_reads_what_stays(service, run, monkeypatch, answers, words):
     service.will((201, RULES), *answers)
     ask = notebook.Service._ask
 
@@ -414,21 +402,21 @@ def test_student_who_stops_it_reads_what_stays(
     assert words in run()
 
 
-def test_token_goes_nowhere_else(service: Written, run: Run) -> None:
+def test_token_goes_nowhere_else(service, run):
     with serving(Written()) as other:
         service.will((201, RULES), (307, {}, {"Location": f"{other.url}/api/v1/submissions"}))
         assert "leads to another address" in run()
         assert other.asked == []
 
 
-def test_nobody_there(run: Run, service: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there(run, service, monkeypatch):
     with serving(Written()) as gone:
         pass
     for url in (gone.url, "https://[bad"):
         assert f"{url} does not answer" in run(url=url)
 
 
-def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_not_asked_for_this_computer(service, run, monkeypatch):
     monkeypatch.setattr(notebook, "PATIENCE_SECONDS", 0)
     monkeypatch.setenv("http_proxy", "http://proxy.invalid:1")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -448,27 +436,25 @@ def test_a_proxy_is_not_asked_for_this_computer(service: Written, run: Run, monk
     ],
     ids=["a page", "of a network", "nested", "instead of an attempt", "an empty list", "of a proxy"],
 )
-def test_answer_of_something_else_on_the_way_is_known(service: Written, run: Run, answers: list[Any]) -> None:
+def test_answer_of_something_else_on_the_way_is_known(service, run, answers):
     service.will(*answers)
     shown = run()
     assert "answers, but not as this service does (HTTP " in shown
     assert "twice" not in shown
 
 
-def test_link_to_the_report_is_right_whatever_the_address_ends_with(service: Written, run: Run) -> None:
+def test_link_to_the_report_is_right_whatever_the_address_ends_with(service, run):
     service.will((201, RULES), GRADED)
     assert run(url=f"{service.url}/").endswith(f"\n{service.url}/submissions/01J\n")
 
 
 @pytest.mark.parametrize("url", ["http://grader.example", "http://127.0.0.1.evil.example", "ftp://localhost"])
-def test_plain_http_is_for_this_machine_alone(run: Run, codes: list[str], url: str) -> None:
+def test_plain_http_is_for_this_machine_alone(run, codes, url):
     assert "does not begin with https" in run(url=url)
     assert codes == []
 
 
-def test_certificate_is_checked_even_where_a_notebook_has_switched_that_off(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificate_is_checked_even_where_a_notebook_has_switched_that_off(run, tmp_path, monkeypatch):
     certificate = Certificate.make(tmp_path, "localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.file, certificate.key)
@@ -492,15 +478,13 @@ def colab(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         assert kind == "get_ipynb"
         return asked
 
-    message.blocking_request = blocking_request  # type: ignore[attr-defined]
+    message.blocking_request = blocking_request
     for name, module in {"google.colab": ModuleType("google.colab"), "google.colab._message": message}.items():
         monkeypatch.setitem(sys.modules, name, module)
     return asked
 
 
-def test_colab_gives_the_notebook_as_it_is_on_the_screen(
-    service: Written, run: Run, colab: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_colab_gives_the_notebook_as_it_is_on_the_screen(service, run, colab, monkeypatch):
     monkeypatch.setattr(notebook, "is_nearby", lambda url: False)
     colab["ipynb"] = notebook_of("a = 1", CLASS, text="kept, with half an emoji: \ud83d")
     service.will((201, {**RULES, "whole_notebook": True}), GRADED)
@@ -510,7 +494,7 @@ def test_colab_gives_the_notebook_as_it_is_on_the_screen(
     assert json.dumps(colab["ipynb"], ensure_ascii=False).encode("utf-8", "replace") in body
 
 
-def test_service_of_another_alphabet_is_asked_by_its_name_in_dns(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_of_another_alphabet_is_asked_by_its_name_in_dns(run, monkeypatch):
     """Python's library cannot write such a host into a header."""
     asked: list[str] = []
 
@@ -524,7 +508,7 @@ def test_service_of_another_alphabet_is_asked_by_its_name_in_dns(run: Run, monke
     assert asked == ["https://xn--80atdl2c.xn--p1ai:8443/lstm/api/v1/notebook/tokens"]
 
 
-def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, Any], codes: list[str]) -> None:
+def test_colab_that_gives_nothing_is_told_in_words(run, colab, codes):
     assert "The notebook cannot be read" in run(url="https://grader.example")
     assert codes == []
 
@@ -532,12 +516,12 @@ def test_colab_that_gives_nothing_is_told_in_words(run: Run, colab: dict[str, An
 @pytest.mark.parametrize(
     "host", ["localhost:8000", "127.0.0.1", "192.168.1.7", "10.0.0.1", "grader", "a.local", "[::1]"]
 )
-def test_colab_does_not_reach_a_service_nearby(run: Run, colab: dict[str, Any], codes: list[str], host: str) -> None:
+def test_colab_does_not_reach_a_service_nearby(run, colab, codes, host):
     assert "Colab cannot reach" in run(url=f"https://{host}")
     assert codes == []
 
 
-def test_notebooks_of_vs_code_are_files(service: Written, run: Run, tmp_path: Path) -> None:
+def test_notebooks_of_vs_code_are_files(service, run, tmp_path):
     file = tmp_path / f"{NAME}, тетрадь.ipynb"
     file.write_text(json.dumps(notebook_of(("a = 1", 1), (CLASS, 2))))
     service.will((201, RULES), GRADED)
@@ -547,9 +531,7 @@ def test_notebooks_of_vs_code_are_files(service: Written, run: Run, tmp_path: Pa
     assert f'filename="{file.name}"'.encode() in service.sent()[0][1]
 
 
-def test_saved_file_that_lacks_what_ran_is_not_handed_in(
-    run: Run, codes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_file_that_lacks_what_ran_is_not_handed_in(run, codes, tmp_path, monkeypatch):
     file = tmp_path / "a.ipynb"
     file.write_text(json.dumps(notebook_of(("a = 1", 1), (CLASS, 2))))
     monkeypatch.setenv("JPY_SESSION_NAME", str(file))
@@ -581,11 +563,11 @@ HANDS_IN = 'lstm_grader["hand_in"](check_only=True)'
         pytest.param([(CLASS, 1)], [CLASS + "2", "a"], 1, id="the class was changed, and did not run"),
     ],
 )
-def test_cells_that_ran_have_to_be_saved(cells: list[Any], ran: list[str], number: int) -> None:
+def test_cells_that_ran_have_to_be_saved(cells, ran, number):
     assert notebook.unsaved(notebook_of(*cells)["cells"], ["", *ran, "this cell"]) == number
 
 
-def test_class_is_sent_with_what_it_needs_and_nothing_else(service: Written, run: Run) -> None:
+def test_class_is_sent_with_what_it_needs_and_nothing_else(service, run):
     service.will((201, RULES), GRADED)
     shown = run(
         "import numpy as np",
@@ -606,16 +588,14 @@ def test_class_is_sent_with_what_it_needs_and_nothing_else(service: Written, run
     ("ran", "rules", "words"),
     [(CLASS.replace(" <b>", ""), {"whole_notebook": True}, "needs the whole notebook"), ("a = 1", {}, "class LSTM")],
 )
-def test_history_is_not_enough_for_all(service: Written, run: Run, ran: str, rules: Any, words: str) -> None:
+def test_history_is_not_enough_for_all(service, run, ran, rules, words):
     service.will(*([(201, {**RULES, **rules})] if rules else []))
     assert words in run(ran)
     assert service.sent() == []
 
 
 @pytest.mark.parametrize(("limit", "is_stripped"), [(3_000, False), (900, True), (100, None)])
-def test_outputs_are_left_out_only_above_the_limit(
-    service: Written, run: Run, tmp_path: Path, limit: int, is_stripped: bool | None
-) -> None:
+def test_outputs_are_left_out_only_above_the_limit(service, run, tmp_path, limit, is_stripped):
     file = tmp_path / "a.ipynb"
     file.write_text(json.dumps(notebook_of(CLASS, text="o" * 1000)))
     service.will((201, {**RULES, "upload_bytes": limit}), *([] if is_stripped is None else [GRADED]))
@@ -628,13 +608,13 @@ def test_outputs_are_left_out_only_above_the_limit(
 # --- The file itself
 
 
-def test_both_languages_say_the_same() -> None:
+def test_both_languages_say_the_same():
     for name, texts in notebook.TEXTS.items():
         english, russian = ({part[1] for part in string.Formatter().parse(text) if part[1]} for text in texts)
         assert english == russian, name
 
 
-def test_file_needs_python_3_9_and_nothing_else() -> None:
+def test_file_needs_python_3_9_and_nothing_else():
     source = Path(notebook.__file__).read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 9))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -642,11 +622,11 @@ def test_file_needs_python_3_9_and_nothing_else() -> None:
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
-def test_token_is_in_no_traceback() -> None:
+def test_token_is_in_no_traceback():
     assert TOKEN not in repr({"token": notebook.Secret(TOKEN)})
 
 
-def test_outside_of_ipython_it_says_what_to_do() -> None:
+def test_outside_of_ipython_it_says_what_to_do():
     run = f"import runpy; runpy.run_path({notebook.__file__!r})['hand_in']('https://a.example', 'b', language='ru')"
     printed = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
     assert printed.stdout == notebook.TEXTS["no_notebook"][1] + "\n"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from app.cli import cli
 from app.settings import Settings
 from tests.unit.app.calls import hand_in, students
-from tests.unit.app.conftest import FakeGrader, running
+from tests.unit.app.conftest import running
 
 REVISION = "SELECT version_num FROM alembic_version"
 
@@ -23,7 +23,7 @@ def run(settings: Settings, *arguments: object, **environment: str) -> Result:
     return CliRunner().invoke(cli, list(map(str, arguments)), env=environment)
 
 
-async def test_a_restored_copy_has_all_of_its_time(settings: Settings, grader: FakeGrader, tmp_path: Path) -> None:
+async def test_a_restored_copy_has_all_of_its_time(settings, grader, tmp_path):
     copy = tmp_path / "copy.sqlite3"
     async with running(settings, grader) as service:
         await hand_in(service, "Анна", b"# of Anna")
@@ -48,7 +48,7 @@ async def test_a_restored_copy_has_all_of_its_time(settings: Settings, grader: F
     assert query(before, "SELECT count(*) FROM submissions") == 2
 
 
-def test_each_restore_keeps_what_was_there_before(settings: Settings, tmp_path: Path) -> None:
+def test_each_restore_keeps_what_was_there_before(settings, tmp_path):
     make_database(tmp_path / "copy")
     (tmp_path / "copy").chmod(0o400)
     database = settings.data_dir / "lstm-grader.sqlite3"
@@ -95,7 +95,7 @@ def query(path: Path, sql: str) -> Any:
         ("newer", "a newer lstm-grader has made it"),
     ],
 )
-def test_file_that_is_no_copy_replaces_nothing(settings: Settings, tmp_path: Path, damage: str, reason: str) -> None:
+def test_file_that_is_no_copy_replaces_nothing(settings, tmp_path, damage, reason):
     settings.data_dir.mkdir()
     make_database(settings.data_dir / "lstm-grader.sqlite3")
     copy = tmp_path / "copy"
@@ -120,7 +120,7 @@ def test_file_that_is_no_copy_replaces_nothing(settings: Settings, tmp_path: Pat
     assert query(settings.data_dir / "lstm-grader.sqlite3", REVISION) == "0024"
 
 
-def test_a_copy_that_cannot_be_written_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_a_copy_that_cannot_be_written_leaves_nothing(settings, tmp_path):
     settings.data_dir.mkdir()
     make_database(settings.data_dir / "lstm-grader.sqlite3")
     for target in (tmp_path / "missing" / "copy", Path("/proc/copy")):
@@ -142,13 +142,13 @@ def test_a_copy_that_cannot_be_written_leaves_nothing(settings: Settings, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
-def test_postgresql_is_backed_up_elsewhere(settings: Settings, tmp_path: Path) -> None:
+def test_postgresql_is_backed_up_elsewhere(settings, tmp_path):
     url = "postgresql://nobody@127.0.0.1/nothing"
     result = run(settings, "db", "backup", tmp_path / "copy", LSTM_GRADER_DATABASE_URL=url)
     assert (result.exit_code, "pg_dump" in result.stderr) == (2, True)
 
 
-async def test_a_student_is_deleted_by_a_command_while_the_service_runs(settings: Settings, grader: FakeGrader) -> None:
+async def test_a_student_is_deleted_by_a_command_while_the_service_runs(settings, grader):
     async with running(settings, grader) as service:
         await hand_in(service, "Пётр")
         await hand_in(service, "Анна")

@@ -1,4 +1,4 @@
-"""Commands refuse arguments and settings that cannot be in one sentence, with exit code 2 and no traceback."""
+"""Commands refuse what cannot be in one sentence, with exit code 2 and no traceback; courses from a shell."""
 
 import asyncio
 import re
@@ -13,6 +13,7 @@ from app.access import tokens
 from app.cli import cli
 from app.settings import SECRETS
 from app.storage.database import Database
+from app.storage.models import DEFAULT_COURSE
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,10 @@ LONG = "a" * 300
         ("tokens create x --role teacher --student y", "lstm-grader: a student's own token has the role submitter"),
         (f"tokens create {LONG}", "at most 200 characters"),
         ("tokens revoke nothing", "There is no such token"),
+        ("tokens create x --course x", "there is no course 'x'"),
+        ("courses create x --time-zone Mars", "time_zone: expected a name of the IANA"),
+        ("courses archive x", "there is no course 'x'"),
+        ("courses delete x", "there is no course 'x'"),
         ("people export \udcff --output x", "is not text in UTF-8"),
         ("people delete a\tb --yes", "nobody is 'a\\tb'"),
         ("people export ivanov --output x", "nobody is 'ivanov'; expected an id"),
@@ -98,17 +103,17 @@ LONG = "a" * 300
         ("batch text --fail-under nan", "--fail-under is nan"),
     ],
 )
-def test_argument_that_cannot_be_is_named(folder: Path, arguments: str, sentence: str) -> None:
+def test_argument_that_cannot_be_is_named(folder, arguments, sentence):
     assert_sentence(run(*arguments.split(" ")), sentence)
 
 
-def test_upgrade_says_that_nothing_is_left_to_do(folder: Path) -> None:
+def test_upgrade_says_that_nothing_is_left_to_do(folder):
     ended = run("db", "upgrade")
     assert ended.exit_code == 0
     assert re.fullmatch(r"lstm-grader: the tables are of revision \d{4}, the newest\n", ended.stdout)
 
 
-def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder: Path) -> None:
+def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder):
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     ended = run("db", "import", "of another program", LSTM_GRADER_DATABASE_URL=nowhere)
     assert_sentence(ended, "of another program cannot be imported: it is not a database of lstm-grader")
@@ -123,14 +128,14 @@ def test_file_that_cannot_be_imported_is_named_before_postgresql_is_asked(folder
         ("regrade", "--student", ""),
     ],
 )
-def test_empty_argument_is_no_path_and_no_name(folder: Path, arguments: tuple[str, ...]) -> None:
+def test_empty_argument_is_no_path_and_no_name(folder, arguments):
     """`batch "$COURSE"` without that variable would grade whatever lies in the current folder."""
     assert_sentence(run(*arguments), "an argument is empty")
 
 
 @pytest.mark.parametrize("command", ["tokens list", "db backup copy"])
 @pytest.mark.parametrize("place", ["text", "text/below"])
-def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: str) -> None:
+def test_data_folder_that_is_none_is_named(folder, command, place):
     assert_sentence(run(*command.split(), LSTM_GRADER_DATA_DIR=str(folder / place)), str(folder / "text"))
     assert (folder / "text").read_text() == "text"
     assert not (folder / "copy").exists()
@@ -143,12 +148,12 @@ def test_data_folder_that_is_none_is_named(folder: Path, command: str, place: st
         ("regrade --all", "of another program", "a database of another program"),
     ],
 )
-def test_database_that_is_none_of_ours_is_named(folder: Path, command: str, name: str, sentence: str) -> None:
+def test_database_that_is_none_of_ours_is_named(folder, command, name, sentence):
     ended = run(*command.split(), LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / name}")
     assert_sentence(ended, str(folder / name), sentence)
 
 
-def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
+def test_damaged_database_is_named_with_what_to_do(folder):
     ended = run("tokens", "list", LSTM_GRADER_DATABASE_URL=f"sqlite:///{folder / 'bytes'}")
     assert ended.exit_code == 3
     assert f"the database {folder / 'bytes'} cannot be used" in ended.stderr
@@ -172,21 +177,53 @@ def test_damaged_database_is_named_with_what_to_do(folder: Path) -> None:
         ("SMTP_HOST", "mail.example.org", "lstm-grader: mail also needs LSTM_GRADER_SMTP_SENDER"),
     ],
 )
-def test_setting_that_cannot_be_is_named(folder: Path, variable: str, value: str, sentence: str) -> None:
+def test_setting_that_cannot_be_is_named(folder, variable, value, sentence):
     ended = run("tokens", "list", **{f"LSTM_GRADER_{variable}": value})
     assert_sentence(ended, sentence)
     assert "secret-of-x" not in ended.stderr
 
 
 @pytest.mark.parametrize("variable", [name.upper() for name in SECRETS])
-def test_secret_that_cannot_be_is_not_shown(folder: Path, variable: str) -> None:
+def test_secret_that_cannot_be_is_not_shown(folder, variable):
     ended = run("tokens", "list", **{f"LSTM_GRADER_{variable}": "ge\x01heim"})
     assert_sentence(ended, f"LSTM_GRADER_{variable.partition('_')[0]}")
     assert "heim" not in ended.stderr
 
 
-def test_help_fits_a_screen_with_a_line_for_each_command() -> None:
+def test_help_fits_a_screen_with_a_line_for_each_command():
     lines = run("--help", COLUMNS="80").stdout.splitlines()
     assert len(lines) <= 40
     rows = [line.strip("│ ").split("  ")[0] for line in lines if line.startswith("│ ")]
     assert rows == ["--version", "--help", *(name for name in rows[2:] if re.fullmatch("[a-z-]+", name))]
+
+
+def output_of(*arguments: str) -> str:
+    ended = run(*arguments)
+    assert ended.exit_code == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+@pytest.fixture
+def course(folder: Path) -> str:
+    return output_of("courses", "create", "Сети", "--language", "ru", "--time-zone", "Europe/Moscow")
+
+
+def test_course_is_made_copied_archived_reopened_and_deleted(course):
+    assert output_of("courses", "list").split("\n")[0] == f"{course}  open      Сети"
+    output_of("tokens", "create", "Moodle", "--course", course)
+    assert output_of("tokens", "list").split("\n")[0].endswith("Moodle  [Сети]")
+    copy = output_of("courses", "copy", course, "--title", "Сети, весна", "--shift-days", "182")
+    assert output_of("courses", "archive", course) == f"{course}  archived  Сети"
+    assert_sentence(run("tokens", "create", "x", "--course", course), "The course is archived")
+    assert output_of("courses", "archive", course, "--reopen") == f"{course}  open      Сети"
+    assert_sentence(run("courses", "delete", copy), "the course Сети, весна is not archived", "--yes")
+    assert output_of("courses", "delete", copy, "--yes") == "submissions: 0, members: 0, people: 0"
+    assert copy not in output_of("courses", "list")
+
+
+def test_mistake_in_an_assignment_file_stops_only_the_commands_that_need_one(course, folder, monkeypatch):
+    (folder / "folder" / "week3.toml").write_text("id = ")
+    monkeypatch.setenv("LSTM_GRADER_ASSIGNMENTS_DIR", str(folder / "folder"))
+    assert output_of("courses", "archive", course) == f"{course}  archived  Сети"
+    assert_sentence(run("courses", "copy", DEFAULT_COURSE, "--title", "x"), "week3.toml is not valid TOML")
+    assert len(output_of("courses", "list").splitlines()) == 2

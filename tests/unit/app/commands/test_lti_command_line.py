@@ -15,8 +15,7 @@ from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from tests.platforms import DEPLOYMENT, REGISTRATION, FakePlatform
-from tests.unit.app.commands.test_command_line import assert_sentence, folder, owned, run
-from tests.unit.app.commands.test_courses_command_line import output_of
+from tests.unit.app.commands.test_command_line import assert_sentence, folder, output_of, owned, run
 
 __all__ = ["folder", "owned"]
 
@@ -44,22 +43,22 @@ def add(folder: Path, registration: Registration = REGISTRATION) -> str:
     return asyncio.run(store())
 
 
-def test_invitation_is_an_address_that_is_new_each_time(fake: FakePlatform) -> None:
+def test_invitation_is_an_address_that_is_new_each_time(fake):
     first, second = (output_of("lti", "invite") for _ in range(2))
     assert re.fullmatch(r"https://grader\.example\.edu/lti/register/[\w-]{43}", first)
     assert first != second
 
 
-def test_platforms_are_listed_with_what_is_known_of_them(fake: FakePlatform, folder: Path) -> None:
+def test_platforms_are_listed_with_what_is_known_of_them(fake, folder):
     id = add(folder)
     assert re.fullmatch(rf"{id}  active       .+  deployments {DEPLOYMENT}  courses 0", output_of("lti", "list"))
 
 
-def test_each_rotation_lets_another_key_sign(fake: FakePlatform) -> None:
+def test_each_rotation_lets_another_key_sign(fake):
     assert len({output_of("lti", "rotate-key") for _ in range(3)}) == 3
 
 
-def test_check_says_what_is_wrong_and_ends_with_1(fake: FakePlatform, folder: Path) -> None:
+def test_check_says_what_is_wrong_and_ends_with_1(fake, folder):
     id = add(folder, replace(REGISTRATION, deployments=()))
     fake.answers |= {"/token": lambda: httpx.Response(400, json={"error": "invalid_scope"}), "/lti/keys": gone}
     ended = run("lti", "check", id)
@@ -71,7 +70,7 @@ def test_check_says_what_is_wrong_and_ends_with_1(fake: FakePlatform, folder: Pa
     assert len(lines) == 3
 
 
-def test_check_of_a_healthy_platform_says_so(fake: FakePlatform, folder: Path) -> None:
+def test_check_of_a_healthy_platform_says_so(fake, folder):
     id = add(folder)
     # The service shows its keys to nobody here, which says nothing about the platform.
     fake.answers["/lti/keys"] = down
@@ -79,7 +78,7 @@ def test_check_of_a_healthy_platform_says_so(fake: FakePlatform, folder: Path) -
     assert_sentence(run("lti", "check", "x" * 26), "There is no such platform")
 
 
-def test_check_says_that_another_platform_has_the_same_client_id(fake: FakePlatform, folder: Path) -> None:
+def test_check_says_that_another_platform_has_the_same_client_id(fake, folder):
     add(folder)
     other = add(folder, replace(REGISTRATION, issuer="https://another.example.edu"))
     assert f"({REGISTRATION.issuer}) have one client id" in run("lti", "check", other).stdout

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -30,7 +29,7 @@ def run(service: Written, file: Path, *more: str, token: str = TOKEN) -> Result:
     return result
 
 
-def test_token_of_the_environment_needs_no_code(service: Written, file: Path, codes: list[str]) -> None:
+def test_token_of_the_environment_needs_no_code(service, file, codes):
     place = {"code": "gates_swapped_if", "file": file.name, "line": 3, "last_line": 3}
     service.will({**GRADED, "report": {**REPORT, "source": {"places": [place]}}})
     result = run(service, file)
@@ -42,7 +41,7 @@ def test_token_of_the_environment_needs_no_code(service: Written, file: Path, co
     assert file.read_bytes() in body
 
 
-def test_code_is_asked_for_without_a_token(service: Written, file: Path, codes: list[str]) -> None:
+def test_code_is_asked_for_without_a_token(service, file, codes):
     service.will((201, RULES), GRADED)
     assert run(service, file, token="").exit_code == 0
     assert len(codes) == 1
@@ -58,15 +57,7 @@ def test_code_is_asked_for_without_a_token(service: Written, file: Path, codes: 
         (DROP, (), 3, "does not answer"),
     ],
 )
-def test_exit_codes_are_those_of_grade(
-    service: Written,
-    file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: Any,
-    more: tuple[str, ...],
-    exit_code: int,
-    words: str,
-) -> None:
+def test_exit_codes_are_those_of_grade(service, file, monkeypatch, answer, more, exit_code, words):
     monkeypatch.setattr("app.client.notebook.PATIENCE_SECONDS", 0)
     service.will(answer)
     result = run(service, file, *more)
@@ -75,9 +66,7 @@ def test_exit_codes_are_those_of_grade(
 
 
 @pytest.mark.parametrize("is_notebook", [True, False])
-def test_a_notebook_above_the_limit_is_sent_without_its_outputs(
-    service: Written, file: Path, codes: list[str], is_notebook: bool
-) -> None:
+def test_a_notebook_above_the_limit_is_sent_without_its_outputs(service, file, codes, is_notebook):
     if is_notebook:
         file = file.with_suffix(".ipynb")
         file.write_text(json.dumps(notebooks.notebook_of(notebooks.CLASS, text="o" * 1000)))
@@ -89,7 +78,7 @@ def test_a_notebook_above_the_limit_is_sent_without_its_outputs(
     assert b"ooo" not in body
 
 
-def test_broken_notebook_is_for_the_service_to_judge(service: Written, file: Path) -> None:
+def test_broken_notebook_is_for_the_service_to_judge(service, file):
     broken = file.with_suffix(".ipynb")
     broken.write_text("{")
     service.will(GRADED)
@@ -97,9 +86,7 @@ def test_broken_notebook_is_for_the_service_to_judge(service: Written, file: Pat
 
 
 @pytest.mark.parametrize(("name", "content", "words"), [("LSTM.pdf", b"%PDF", "LSTM.pdf"), ("a.py", b"", "0 bytes")])
-def test_file_that_the_service_refuses_uses_up_no_code(
-    service: Written, file: Path, codes: list[str], name: str, content: bytes, words: str
-) -> None:
+def test_file_that_the_service_refuses_uses_up_no_code(service, file, codes, name, content, words):
     other = file.with_name(name)
     other.write_bytes(content)
     result = run(service, other, token="")
@@ -107,7 +94,7 @@ def test_file_that_the_service_refuses_uses_up_no_code(
     assert words in result.stderr
 
 
-def test_token_that_does_not_work_is_named_by_its_variable(service: Written, file: Path) -> None:
+def test_token_that_does_not_work_is_named_by_its_variable(service, file):
     service.will((401, {"title": "Not signed in", "detail": "Send Authorization: Bearer."}))
     result = run(service, file)
     assert result.exit_code == 2
@@ -115,13 +102,13 @@ def test_token_that_does_not_work_is_named_by_its_variable(service: Written, fil
     assert "Bearer" not in result.stderr
 
 
-def test_same_file_is_handed_in_again_only_on_a_yes(service: Written, file: Path) -> None:
+def test_same_file_is_handed_in_again_only_on_a_yes(service, file):
     service.will(notebooks.SAME)
     result = run(service, file)
     assert (result.exit_code, "Type yes to hand it in once more" in result.stderr) == (2, True)
     assert "Nothing was handed in now." in result.stderr
 
 
-def test_file_that_is_not_there_is_wrong_usage(service: Written, file: Path) -> None:
+def test_file_that_is_not_there_is_wrong_usage(service, file):
     result = run(service, file.with_name("other.py"))
     assert (result.exit_code, "No such file" in result.stderr) == (2, True)

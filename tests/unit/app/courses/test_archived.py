@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import membership, uses
@@ -16,7 +15,6 @@ from app.teaching import reviews
 from app.teaching.joins import joins
 from app.teaching.student_work import take_student_work
 from grader import Assignment
-from tests.unit.app.conftest import Service
 
 HERE, ID = DEFAULT_COURSE, new_id()
 ROLES = set(MemberRole)
@@ -39,9 +37,8 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-async def test_transaction_refuses_what_an_archived_course_no_longer_takes(service: Service, change: Change) -> None:
-    async with service.services.database.write() as session:
-        await session.execute(update(Course).where(Course.id == HERE).values(archived_at=utc_now()))
+async def test_transaction_refuses_what_an_archived_course_no_longer_takes(service, change):
+    await service.store(Course, Course.id == HERE, archived_at=utc_now())
     with pytest.raises(CourseArchived):
         async with service.services.database.write() as session:
             await change(session, dict(service.services.assignments))

@@ -39,7 +39,7 @@ COURSE = [
     ],
     ids=lambda value: getattr(value, "name", str(value)),
 )
-def test_owner_is_found(student: Student, member: str, by: MatchedBy) -> None:
+def test_owner_is_found(student, member, by):
     match = Matcher(COURSE).find(student)
     assert (match.member_id, match.by) == (member, by)
 
@@ -63,11 +63,11 @@ def test_owner_is_found(student: Student, member: str, by: MatchedBy) -> None:
     ],
     ids=lambda value: value.name or "no name",
 )
-def test_file_that_may_be_two_peoples_or_nobodys_has_no_owner(student: Student) -> None:
+def test_file_that_may_be_two_peoples_or_nobodys_has_no_owner(student):
     assert Matcher(COURSE).find(student).member_id is None
 
 
-def test_row_whose_id_and_name_are_of_two_people_is_nobodys() -> None:
+def test_row_whose_id_and_name_are_of_two_people_is_nobodys():
     matcher = Matcher(COURSE)
     assert matcher.find_person(["4711"], "Смирнов Пётр").member_id is None
     assert matcher.find_person(["anna@example.org"], "Смирнов Пётр").member_id is None

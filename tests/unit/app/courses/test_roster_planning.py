@@ -1,6 +1,5 @@
 """Addresses that move within a roster: the fast answer is that of the definition."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,13 +55,13 @@ def blocked(rows: list[Row], known: _Before) -> set[int]:
 
 
 @given(members=MEMBERS, file=FILES)
-def test_conflicts_are_those_of_rounds(members: dict[str, tuple[str | None, str]], file: dict[str, str | None]) -> None:
+def test_conflicts_are_those_of_rounds(members, file):
     known = known_of(members)
     rows = [Row(line, id, email=email) for line, (id, email) in enumerate(file.items(), start=2)]
     assert conflicts(rows, known) == blocked(rows, known)
 
 
-def test_column_that_slipped_by_a_row_takes_time_for_each_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_column_that_slipped_by_a_row_takes_time_for_each_row_once(monkeypatch):
     count = 2000
     known = known_of({f"s{number}": (f"s{number}@e.ru", "certain") for number in range(count)})
     rows = [Row(number + 2, f"s{number}", email=f"s{number + 1}@e.ru") for number in range(count - 1)]

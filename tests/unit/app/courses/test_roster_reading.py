@@ -72,14 +72,8 @@ def people(roster: Roster) -> list[tuple[str, str | None, str | None, str | None
     st.booleans(),
 )
 def test_same_rows_come_out_of_every_encoding_delimiter_and_dialect(
-    given_people: list[tuple[str, str, str, str]],
-    encoding: str,
-    delimiter: str,
-    line_end: str,
-    quoting: Any,
-    headings: tuple[str, ...],
-    blank_lines: bool,
-) -> None:
+    given_people, encoding, delimiter, line_end, quoting, headings, blank_lines
+):
     nothing = [("", "", "", "")] if blank_lines else []
     lines = [headings, *nothing, *given_people, *nothing]
     text = written(lines, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
@@ -93,7 +87,7 @@ def test_same_rows_come_out_of_every_encoding_delimiter_and_dialect(
 @example(b"id\n\x00")
 @example(b'id;name\n"')
 @example("id;Имя\n1;Иванов".encode()[:-1])
-def test_any_bytes_give_rows_or_our_refusal(content: bytes) -> None:
+def test_any_bytes_give_rows_or_our_refusal(content):
     for tried in (content, b"id;email\n" + content, "Почта\n".encode("cp1251") + content):
         try:
             roster = read(tried)
@@ -159,19 +153,19 @@ UNIVERSITY = "sep=;\n№ зачётки;Ф.И.О.;Корпоративная п�
         "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "university", "one column",
     ],
 )  # fmt: skip
-def test_exports_are_read_as_is(text: str, column: str, person: tuple[str, str | None, str | None, str | None]) -> None:
+def test_exports_are_read_as_is(text, column, person):
     roster = of(text)
     assert people(roster)[0] == person
     assert roster.id_column == column
 
 
-def test_each_heading_means_one_thing_and_is_written_as_it_is_compared() -> None:
+def test_each_heading_means_one_thing_and_is_written_as_it_is_compared():
     headings = [heading for headings in HEADINGS.values() for heading in headings]
     assert len(set(headings)) == len(headings)
     assert list(map(plain, headings)) == headings
 
 
-def test_rows_of_canvas_that_are_no_people_are_counted() -> None:
+def test_rows_of_canvas_that_are_no_people_are_counted():
     roster = of(CANVAS)
     assert [row.name for row in roster.rows] == ["Иван Иванов", "Ali Oğuz"]
     assert roster.left_out == 3
@@ -179,7 +173,7 @@ def test_rows_of_canvas_that_are_no_people_are_counted() -> None:
     assert of(CANVAS_USERS).left_out == 1
 
 
-def test_row_that_repeats_another_one_is_the_same_person() -> None:
+def test_row_that_repeats_another_one_is_the_same_person():
     roster = read(b"id,name\nivanov,Ivanov\npetrov,Petrov\nivanov, Ivanov\npetrov,Petrova\n")
     assert [(row.line, row.id, len(row.problems)) for row in roster.rows] == [
         (2, "ivanov", 0),
@@ -189,7 +183,7 @@ def test_row_that_repeats_another_one_is_the_same_person() -> None:
     assert roster.left_out == 1
 
 
-def test_request_may_choose_the_column_of_the_id() -> None:
+def test_request_may_choose_the_column_of_the_id():
     assert [row.id for row in of(CANVAS, id_column="sis user id").rows] == ["h1", "h2"]
     assert [row.id for row in of(MOODLE_UPLOAD, id_column="Email").rows] == ["ivanov@edu.hse.ru"]
     with pytest.raises(RosterColumnUnknown) as refused:
@@ -197,7 +191,7 @@ def test_request_may_choose_the_column_of_the_id() -> None:
     assert refused.value.params == {"came": "login", "known": ["id", "name"]}
 
 
-def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
+def test_rows_have_their_problems_and_the_lines_of_an_editor():
     text = (
         "id;Name;Email;Group;Role\n"
         "\n"
@@ -252,7 +246,7 @@ def test_rows_have_their_problems_and_the_lines_of_an_editor() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
-def test_file_without_a_roster_is_refused(content: bytes, refusal: type[RosterRefused], params: dict[str, Any]) -> None:
+def test_file_without_a_roster_is_refused(content, refusal, params):
     with pytest.raises(refusal) as refused:
         read(content)
     assert refused.value.params == params
@@ -274,13 +268,13 @@ def test_file_without_a_roster_is_refused(content: bytes, refusal: type[RosterRe
         ("", False),
     ],
 )
-def test_name_that_lost_letters_is_remarked_on_and_stays(name: str, is_lost: bool) -> None:
+def test_name_that_lost_letters_is_remarked_on_and_stays(name, is_lost):
     roster = of(f"id;name\n1;Anna\n2;{name}\n")
     assert roster.lines_of_lost_letters == ([3] if is_lost else [])
     assert (roster.rows[1].name or "", roster.rows[1].problems) == (name, ())
 
 
-def test_table_has_as_many_rows_as_a_roster_below_its_headings() -> None:
+def test_table_has_as_many_rows_as_a_roster_below_its_headings():
     content = b"id\n" + b"1\n" * MOST_ROWS
     assert len(table(content, 7).rows) == 1 + MOST_ROWS
     with pytest.raises(RosterTooLong) as refused:
@@ -288,7 +282,7 @@ def test_table_has_as_many_rows_as_a_roster_below_its_headings() -> None:
     assert refused.value.params == {"limit": MOST_ROWS, "limit_bytes": 7}
 
 
-def test_one_letter_of_the_other_alphabet_does_not_make_an_encoding_unknown() -> None:
+def test_one_letter_of_the_other_alphabet_does_not_make_an_encoding_unknown():
     names = [f"{id};Иванов{chr(0x430 + id)}" for id in range(9)]
     text = "\n".join(["id;name", *names, "10;Cергеев"])
     assert len(people(of(text, "cp1251"))) == 10

@@ -10,7 +10,6 @@ from fastapi.routing import iter_route_contexts
 from app.main import create_app
 from app.storage.models import DEFAULT_COURSE
 from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import Browser, FakeGrader, Service
 from tests.waiting import SECONDS
 
 # Headers with numbers that change, and those of a body, which HEAD does not have (RFC 9110, section 9.3.2).
@@ -22,7 +21,7 @@ def facts(response: httpx.Response) -> tuple[int, dict[str, str]]:
 
 
 @pytest.mark.thorough
-async def test_head_is_answered_as_get_is_at_every_address(service: Service, browser: Browser, owner: Browser) -> None:
+async def test_head_is_answered_as_get_is_at_every_address(service, browser, owner):
     contexts = iter_route_contexts(create_app(service.services.settings).routes)
     paths = {context.path for context in contexts if "GET" in (context.methods or ())}
     assert {"/", "/submissions/{submission_id}", "/api/v1/submissions", "/openapi.json", "/static/vega.js"} <= paths
@@ -39,13 +38,13 @@ async def test_head_is_answered_as_get_is_at_every_address(service: Service, bro
         assert head.content == b"", path
 
 
-async def test_head_of_a_file_has_its_etag(nobody: Browser) -> None:
+async def test_head_of_a_file_has_its_etag(nobody):
     path = "/static/report/report.css"
     head, get = await nobody.head(path), await nobody.get(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", get.headers["etag"])
 
 
-async def test_an_endless_stream_is_not_waited_for(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_an_endless_stream_is_not_waited_for(service, owner, grader):
     grader.released.clear()
     submission_id = await hand_in(service, "a", wait=0)
     async with asyncio.timeout(SECONDS):
@@ -54,7 +53,7 @@ async def test_an_endless_stream_is_not_waited_for(service: Service, owner: Brow
     assert head.headers["content-type"].startswith("text/event-stream")
 
 
-async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Service, owner: Browser) -> None:
+async def test_no_address_takes_a_method_of_one_that_it_resembles(service, owner):
     """`/people/merges` also looks like `/people/{person_id}`, which can be deleted."""
     own: dict[str, set[str]] = defaultdict(set)
     for context in iter_route_contexts(create_app(service.services.settings).routes):
@@ -77,7 +76,7 @@ async def test_no_address_takes_a_method_of_one_that_it_resembles(service: Servi
             assert (refused.status_code, allowed) == (405, ", ".join(sorted(taken))), f"{method} {path}"
 
 
-async def test_head_is_counted_as_such(owner: Browser) -> None:
+async def test_head_is_counted_as_such(owner):
     await owner.head("/api/v1/assignments")
     counted = (await owner.get("/metrics")).text
     line = 'lstm_grader_http_requests_total{method="HEAD",route="/api/v1/assignments",status="200"} 1.0'

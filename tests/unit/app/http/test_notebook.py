@@ -12,7 +12,6 @@ import pytest
 from app.client import notebook
 from app.http.notebook import CLIENT_PATH, client_sha256, client_source, notebook_cell
 from tests.unit.app.calls import PAGE
-from tests.unit.app.conftest import Browser
 
 URL = "https://grader.example"
 
@@ -32,27 +31,27 @@ def run_cell(answer: bytes | OSError, monkeypatch: pytest.MonkeyPatch, url: str 
     return printed.getvalue()
 
 
-def test_cell_runs_the_file_that_it_was_made_for_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cell_runs_the_file_that_it_was_made_for_and_no_other(monkeypatch):
     # Outside of IPython, the file says that there is no notebook.
     assert run_cell(client_source(), monkeypatch) == notebook.TEXTS["no_notebook"][0] + "\n"
     assert "newer file" in run_cell(client_source() + b"\n", monkeypatch)
 
 
-def test_cell_that_cannot_reach_the_service_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cell_that_cannot_reach_the_service_says_what_to_do(monkeypatch):
     refused = ConnectionRefusedError("refused")
     assert "Try again later" in run_cell(refused, monkeypatch)
     assert "From Colab it never answers" in run_cell(refused, monkeypatch, "http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_values_stay_values(language: str) -> None:
+def test_values_stay_values(language):
     strange = 'https://a"\\$url\n{x}/é'
     tree = ast.parse(notebook_cell(strange, 'b")#', language).replace("# ", "#"))
     strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert {strange, 'b")#', language, client_sha256()} <= strings
 
 
-async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(nobody: Browser) -> None:
+async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(nobody):
     sent = await nobody.get(CLIENT_PATH)
     assert (sent.status_code, sent.content) == (200, client_source())
     assert sent.headers["content-type"] == "text/x-python; charset=utf-8"
@@ -61,7 +60,7 @@ async def test_file_is_public_and_asked_for_again_only_when_it_has_changed(nobod
     assert (await nobody.get(CLIENT_PATH, headers={"If-None-Match": '"other"'})).status_code == 200
 
 
-async def test_template_ends_with_the_cell_in_the_reader_s_language(browser: Browser) -> None:
+async def test_template_ends_with_the_cell_in_the_reader_s_language(browser):
     template = await browser.get(f"{PAGE}/template.ipynb", params={"lang": "ru"})
     cells = json.loads(template.content)["cells"]
     assert "".join(cells[-1]["source"]) == notebook_cell(str(browser.base_url).rstrip("/"), "lstm-layer", "ru")

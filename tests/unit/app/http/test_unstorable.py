@@ -76,8 +76,7 @@ async def values(service: Service, owner: Browser) -> dict[str, str]:
     values = await values_of_default(service)
     here = f"/api/v1/courses/{values['course_id']}"
     assert (await owner.post(f"{here}/reviews/{values['review_id']}/answer", json={"answer": "x"})).is_success
-    async with service.services.database.write() as session:
-        (await session.get_one(Submission, values["submission_id"])).held_at = utc_now()
+    await service.store(Submission, Submission.id == values["submission_id"], held_at=utc_now())
     return {**values, "other_id": "z" * 26, "form": "py", "replaces": values["adjustment_id"]}
 
 
@@ -108,7 +107,7 @@ def takes(field: Any, value: object) -> bool:
     return True
 
 
-def test_no_text_in_a_body_or_a_query_of_the_api_has_a_nul() -> None:
+def test_no_text_in_a_body_or_a_query_of_the_api_has_a_nul():
     routes = [each.original_route for method in METHODS for each in contexts(method) if each.path.startswith("/api")]
     bodies = set().union(*(models(route.body_field.field_info.annotation) for route in routes if route.body_field))
     taken = [
@@ -123,9 +122,7 @@ def test_no_text_in_a_body_or_a_query_of_the_api_has_a_nul() -> None:
     assert len(bodies) > 15
 
 
-async def test_no_address_with_a_nul_is_looked_for(
-    owner: Browser, browser: Browser, values: dict[str, str], statements: list[str]
-) -> None:
+async def test_no_address_with_a_nul_is_looked_for(owner, browser, values, statements):
     answers = {}
     secret = form_secret((await browser.get("/link")).text)
     for method in METHODS:
@@ -141,9 +138,7 @@ async def test_no_address_with_a_nul_is_looked_for(
     assert len(answers) > 200
 
 
-async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(
-    service: Service, values: dict[str, str], statements: list[str]
-) -> None:
+async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(service, values, statements):
     async with service.browser_of(values["person_id"]) as browser:
         for path in ("/submissions/%00", "/courses/%00", "/courses/%00/assignments/lstm-layer", "/?course=%00"):
             assert (await browser.get(path)).status_code == 404, path
@@ -151,7 +146,7 @@ async def test_no_address_with_a_nul_is_looked_for_in_a_persons_session(
     assert not statements
 
 
-async def test_no_search_for_a_nul_is_made(browser: Browser, values: dict[str, str], statements: list[str]) -> None:
+async def test_no_search_for_a_nul_is_made(browser, values, statements):
     count = 0
     for context in contexts("GET"):
         if context.path.startswith("/api") or context.path.endswith("/events"):
@@ -166,7 +161,7 @@ async def test_no_search_for_a_nul_is_made(browser: Browser, values: dict[str, s
 
 
 @pytest.mark.thorough
-async def test_no_form_stores_a_nul(browser: Browser, values: dict[str, str], statements: list[str]) -> None:
+async def test_no_form_stores_a_nul(browser, values, statements):
     count = 0
     secret = form_secret((await browser.get("/link")).text)
     for context in contexts("POST"):

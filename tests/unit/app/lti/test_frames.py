@@ -208,6 +208,7 @@ async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_set
 ) -> None:
     service.services.settings.__dict__["session_seconds"] = 600
     address = await land_by_storage(frame, **TEACHER)
+    await store(service, Session, created_at=utc_now() - timedelta(minutes=5))
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         opened = await window.post("/lti/window/open", data=await lend(frame, address))
         assert (opened.status_code, "Max-Age=600;" in opened.headers["set-cookie"]) == (303, True)

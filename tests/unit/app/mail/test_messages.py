@@ -28,7 +28,7 @@ OURS = {
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("kind", MailKind)
-def test_message_says_what_it_is_about_in_the_language_of_the_course(kind: MailKind, language: str) -> None:
+def test_message_says_what_it_is_about_in_the_language_of_the_course(kind, language):
     message = compose("grader@example.org", "ivanov@example.edu", language, kind, course="Сети 2026", link=LINK)
     read = message_from_bytes(message.as_bytes(), policy=default)
     assert "Сети 2026" in read["Subject"]
@@ -51,14 +51,14 @@ def test_message_says_what_it_is_about_in_the_language_of_the_course(kind: MailK
         "a@" + "b." * 130 + "org",
     ],
 )
-def test_text_that_is_not_one_address_gets_no_mail(to: str) -> None:
+def test_text_that_is_not_one_address_gets_no_mail(to):
     assert not is_address(to)
     with pytest.raises(ValueError, match="address"):
         compose("grader@example.org", to, "en", MailKind.NEW_LINK, course="x", link=LINK)
 
 
 @given(course=st.text(max_size=300), to=st.text(max_size=30) | st.just("ivanov@example.edu"))
-def test_values_add_no_header_and_no_recipient(course: str, to: str) -> None:
+def test_values_add_no_header_and_no_recipient(course, to):
     try:
         message = compose("grader@example.org", to, "en", MailKind.INVITATION, course=course, link=LINK)
     except ValueError:
@@ -69,18 +69,18 @@ def test_values_add_no_header_and_no_recipient(course: str, to: str) -> None:
     assert LINK in read.get_content()
 
 
-def test_addresses_are_compared_in_small_letters_and_nothing_else_is_folded() -> None:
+def test_addresses_are_compared_in_small_letters_and_nothing_else_is_folded():
     assert comparable("Ivan.Ivanov@Example.EDU ") == "ivan.ivanov@example.edu"
     assert comparable("ivan+x@example.edu") != comparable("ivan@example.edu")
     assert domain_of("ivan@Example.EDU") == "example.edu"
 
 
-def test_domain_of_another_alphabet_is_written_as_mail_travels() -> None:
+def test_domain_of_another_alphabet_is_written_as_mail_travels():
     assert comparable("Ivan@Почта.рф") == "ivan@xn--80a1acny.xn--p1ai"
     assert address_of("Ivan@почта.рф") == "Ivan@xn--80a1acny.xn--p1ai"
     assert comparable("Не почта") == "не почта"
     assert address_of("Иван@почта.рф") is address_of("ivan@почта..рф") is address_of(None) is None
 
 
-def test_password_of_the_mail_server_is_not_shown() -> None:
+def test_password_of_the_mail_server_is_not_shown():
     assert "secret" not in repr(MailServer("localhost", 25, "none", "grader@example.org", "user", "secret"))

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.errors import AppError
 from app.errors.ways_in import IssuerUnavailable, SignOnRefused
 from app.oidc import issuer as module
 from app.oidc.flow import Flow, begin
@@ -47,49 +46,42 @@ async def sign_in(issuer: Issuer, fake: FakeIssuer, flow: Flow | None = None, **
     return await issuer.claims(flow, fake.authorize(await issuer.address(flow)) | answer)
 
 
-async def test_person_is_who_the_issuer_says(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_person_is_who_the_issuer_says(issuer, fake):
     claims = await sign_in(issuer, fake)
     assert claims == Claims(URL, "248289761001", "ivanov@example.edu", True, "Ivan Ivanov")
     assert fake.asked == ["openid-configuration", "jwks", "token"]
 
 
-async def test_address_and_name_come_from_userinfo_if_the_id_token_has_none(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_address_and_name_come_from_userinfo_if_the_id_token_has_none(issuer, fake):
     fake.in_userinfo = True
     assert (await sign_in(issuer, fake)).email == "ivanov@example.edu"
 
 
-async def test_userinfo_of_another_subject_says_nothing(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_userinfo_of_another_subject_says_nothing(issuer, fake):
     fake.in_userinfo = True
     fake.userinfo = {"sub": "another"}
     assert await sign_in(issuer, fake) == Claims(URL, "248289761001", None, False, None)
 
 
-async def test_person_signs_in_while_userinfo_is_away(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_person_signs_in_while_userinfo_is_away(issuer, fake):
     fake.in_userinfo = True
     fake.away = {"userinfo": lambda: httpx.Response(500)}
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
-@pytest.mark.parametrize("verified", ["true", 1, None, False])
-async def test_only_true_means_that_an_address_is_verified(issuer: Issuer, fake: FakeIssuer, verified: object) -> None:
-    fake.person["email_verified"] = verified
-    assert not (await sign_in(issuer, fake)).email_verified
-
-
-@pytest.mark.parametrize("email", ["", "a@b, c@d", 5, ["a@b.c"]])
-async def test_address_that_is_none_is_left_out(issuer: Issuer, fake: FakeIssuer, email: object) -> None:
-    fake.person["email"] = email
-    assert (await sign_in(issuer, fake)).email is None
-
-
 @pytest.mark.parametrize(
-    ("name", "shown"), [("Иван\r\n\x1b[31mИванов", "Иван [31mИванов"), ("\u202e", None), (7, None)]
+    ("claim", "value", "shown"),
+    [
+        *(("email_verified", value, False) for value in ("true", 1, None, False)),
+        *(("email", value, None) for value in ("", "a@b, c@d", 5, ["a@b.c"])),
+        *(("name", value, None) for value in ("\u202e", 7)),
+        ("name", "Иван\r\n\x1b[31mИванов", "Иван [31mИванов"),
+    ],
 )
-async def test_name_is_shown_without_characters_that_do_not_print(
-    issuer: Issuer, fake: FakeIssuer, name: object, shown: str | None
-) -> None:
-    fake.person["name"] = name
-    assert (await sign_in(issuer, fake)).name == shown
+async def test_only_what_a_claim_may_be_is_believed_of_a_person(issuer, fake, claim, value, shown):
+    """True alone means verified; an address that is none is left out; a name shows no character that does not print."""
+    fake.person[claim] = value
+    assert getattr(await sign_in(issuer, fake), claim) == shown
 
 
 def from_now(seconds: int) -> Callable[[], int]:
@@ -129,7 +121,7 @@ WRONG_CLAIMS = {
 
 
 @pytest.mark.parametrize("changed", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS.keys())
-async def test_wrong_claims_are_refused(issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]) -> None:
+async def test_wrong_claims_are_refused(issuer, fake, changed):
     fake.change = with_claims(**changed)
     with pytest.raises(SignOnRefused):
         await sign_in(issuer, fake)
@@ -145,7 +137,7 @@ async def test_wrong_claims_are_refused(issuer: Issuer, fake: FakeIssuer, change
     ],
     ids=["list", "authorized", "clock_behind", "clock_ahead"],
 )
-async def test_unusual_claims_are_believed(issuer: Issuer, fake: FakeIssuer, changed: dict[str, object]) -> None:
+async def test_unusual_claims_are_believed(issuer, fake, changed):
     fake.change = with_claims(**changed)
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
@@ -166,21 +158,19 @@ FORGED = {
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 @pytest.mark.parametrize("sign", FORGED.values(), ids=FORGED.keys())
-async def test_id_token_that_the_issuer_did_not_sign_is_refused(
-    issuer: Issuer, fake: FakeIssuer, sign: Callable[[dict[str, Any]], str]
-) -> None:
+async def test_id_token_that_the_issuer_did_not_sign_is_refused(issuer, fake, sign):
     fake.sign = sign
     with pytest.raises(SignOnRefused):
         await sign_in(issuer, fake)
 
 
-async def test_elliptic_keys_sign_too(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_elliptic_keys_sign_too(issuer, fake):
     fake.keys = [KEY, EC_KEY]
     fake.sign = lambda claims: signed(claims, EC_KEY)
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
-async def test_new_keys_are_fetched_when_an_id_token_names_an_unknown_one(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_new_keys_are_fetched_when_an_id_token_names_an_unknown_one(issuer, fake):
     await sign_in(issuer, fake)
     fake.keys = [OTHER_KEY]
     fake.sign = lambda claims: signed(claims, OTHER_KEY)
@@ -191,7 +181,7 @@ async def test_new_keys_are_fetched_when_an_id_token_names_an_unknown_one(issuer
         await sign_in(issuer, fake)
 
 
-async def test_keys_are_forgotten_in_an_hour(issuer: Issuer, fake: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_keys_are_forgotten_in_an_hour(issuer, fake, monkeypatch):
     await sign_in(issuer, fake)
     fake.keys = [OTHER_KEY]
     later = time.monotonic() + module.KEPT_SECONDS + 1
@@ -200,40 +190,34 @@ async def test_keys_are_forgotten_in_an_hour(issuer: Issuer, fake: FakeIssuer, m
         await sign_in(issuer, fake)
 
 
-async def test_keys_that_cannot_be_read_do_not_hide_the_others(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_keys_that_cannot_be_read_do_not_hide_the_others(issuer, fake):
     good = KEY.as_dict(private=False)
     keys = [{"kty": "RSA", "n": 5}, {"kty": "EC", "crv": "P-0"}, {"kty": "new"}, 7, {**good, "use": "enc"}, good]
     fake.away = {"jwks": lambda: httpx.Response(200, json={"keys": keys})}
     assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
-async def test_answer_to_another_sign_in_is_refused_before_an_issuer_is_asked(issuer: Issuer, fake: FakeIssuer) -> None:
-    mine, theirs = begin("/"), begin("/")
-    answer = fake.authorize(await issuer.address(theirs))
-    with pytest.raises(SignOnRefused):
-        await issuer.claims(mine, answer)
-    assert "token" not in fake.asked
-
-
-async def test_code_of_another_sign_in_is_refused(issuer: Issuer, fake: FakeIssuer) -> None:
+@pytest.mark.parametrize("parts", [{"code", "state"}, {"code"}], ids=["answer", "code"])
+async def test_answer_or_code_of_another_sign_in_is_refused(issuer, fake, parts):
     mine, theirs = begin("/"), begin("/")
     stolen = fake.authorize(await issuer.address(theirs))
     answer = fake.authorize(await issuer.address(mine))
     with pytest.raises(SignOnRefused):
-        await issuer.claims(mine, answer | {"code": stolen["code"]})
+        await issuer.claims(mine, answer | {name: stolen[name] for name in parts})
+    # The answer to another sign-in is refused before the issuer is asked.
+    assert ("token" in fake.asked) == ("state" not in parts)
 
 
-async def test_answer_of_another_issuer_is_refused(issuer: Issuer, fake: FakeIssuer) -> None:
+async def test_answer_of_another_issuer_is_refused(issuer, fake):
     assert (await sign_in(issuer, fake, iss=URL)).subject == "248289761001"
     with pytest.raises(SignOnRefused):
         await sign_in(issuer, fake, iss="https://evil.example.org")
 
 
-async def test_issuer_that_names_itself_in_answers_must(fake: FakeIssuer) -> None:
+async def test_issuer_that_names_itself_in_answers_must(issuer, fake):
     fake.metadata["authorization_response_iss_parameter_supported"] = True
-    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
-        with pytest.raises(SignOnRefused):
-            await sign_in(issuer, fake)
+    with pytest.raises(SignOnRefused):
+        await sign_in(issuer, fake)
 
 
 @pytest.mark.parametrize(
@@ -241,16 +225,15 @@ async def test_issuer_that_names_itself_in_answers_must(fake: FakeIssuer) -> Non
     [("access_denied", SignOnRefused), ("x" * 10_000, SignOnRefused), ("temporarily_unavailable", IssuerUnavailable)],
     ids=["denied", "unknown", "passing"],
 )
-async def test_issuer_s_refusal_is_told(issuer: Issuer, fake: FakeIssuer, error: str, raised: type[AppError]) -> None:
+async def test_issuer_s_refusal_is_told(issuer, fake, error, raised):
     with pytest.raises(raised):
         await sign_in(issuer, fake, error=error)
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-async def test_client_names_itself_as_the_issuer_expects(fake: FakeIssuer, method: str) -> None:
+async def test_client_names_itself_as_the_issuer_expects(issuer, fake, method):
     fake.metadata["token_endpoint_auth_methods_supported"] = [method]
-    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
-        assert (await sign_in(issuer, fake)).subject == "248289761001"
+    assert (await sign_in(issuer, fake)).subject == "248289761001"
 
 
 def down() -> httpx.Response:
@@ -268,9 +251,7 @@ AWAY: dict[str, Callable[[], httpx.Response]] = {
 
 @pytest.mark.parametrize("path", ["openid-configuration", "jwks", "token"])
 @pytest.mark.parametrize("away", AWAY.values(), ids=AWAY.keys())
-async def test_issuer_that_is_away_or_answers_nonsense_is_unavailable(
-    issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture, path: str, away: Callable[[], httpx.Response]
-) -> None:
+async def test_issuer_that_is_away_or_answers_nonsense_is_unavailable(issuer, fake, caplog, path, away):
     fake.away = {path: away}
     with pytest.raises(IssuerUnavailable):
         await sign_in(issuer, fake)
@@ -282,9 +263,7 @@ async def test_issuer_that_is_away_or_answers_nonsense_is_unavailable(
 
 
 @pytest.mark.parametrize("away", [{}, {"jwks": down}], ids=["well", "down"])
-async def test_many_who_begin_at_once_wait_for_one_answer(
-    issuer: Issuer, fake: FakeIssuer, away: dict[str, Callable[[], httpx.Response]]
-) -> None:
+async def test_many_who_begin_at_once_wait_for_one_answer(issuer, fake, away):
     fake.away = away
     answers = await asyncio.gather(*(issuer.address(begin("/")) for _ in range(50)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {IssuerUnavailable if away else str}
@@ -301,14 +280,13 @@ async def test_many_who_begin_at_once_wait_for_one_answer(
     ],
     ids=["issuer", "unencrypted", "missing", "script"],
 )
-async def test_discovery_that_leads_elsewhere_is_not_followed(fake: FakeIssuer, changed: dict[str, object]) -> None:
+async def test_discovery_that_leads_elsewhere_is_not_followed(issuer, fake, changed):
     fake.metadata |= changed
-    async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
-        with pytest.raises(IssuerUnavailable):
-            await issuer.address(begin("/"))
+    with pytest.raises(IssuerUnavailable):
+        await issuer.address(begin("/"))
 
 
-async def test_log_says_why_but_not_who(issuer: Issuer, fake: FakeIssuer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_says_why_but_not_who(issuer, fake, caplog):
     caplog.set_level(logging.DEBUG)
     fake.change = with_claims(nonce="another")
     with pytest.raises(SignOnRefused):
@@ -329,7 +307,7 @@ CHECKED = ["iss", "aud", "azp", "exp", "iat", "nbf", "auth_time", "amr", "sub", 
 
 @given(name=st.sampled_from(CHECKED), value=VALUES | st.dictionaries(st.text(max_size=3), VALUES, max_size=2))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-async def test_whatever_an_issuer_signs_is_believed_or_refused(fake: FakeIssuer, name: str, value: object) -> None:
+async def test_whatever_an_issuer_signs_is_believed_or_refused(fake, name, value):
     fake.change = lambda claims: {**claims, name: value}
     async with Issuer(REGISTRATION, transport=fake.transport()) as issuer:
         try:

@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,7 +25,7 @@ from app.submissions.positions import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.known_answer import correct_submission
 from grader.sandbox import Kind, Limits, Outcome
-from tests.unit.app.conftest import Browser, FakeGrader, Service, make_report, running
+from tests.unit.app.conftest import FakeGrader, Service, make_report, running
 from tests.unit.grader.in_memory import InMemorySandbox
 from tests.waiting import Clock, until
 
@@ -83,7 +82,7 @@ async def grades_are(service: Service, number: int, status: str) -> bool:
 # --- readiness --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service: Service) -> None:
+async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service):
     async def answer_when_ready() -> httpx.Response | None:
         answer = await ready(service)
         if answer.status_code != 200:
@@ -94,9 +93,7 @@ async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service
     assert answer.json() == {"status": "ready", "checks": {"database": "ok", "queue": "ok", "box": "ok"}}
 
 
-async def test_a_known_answer_without_all_its_points_is_a_service_that_cannot_grade(
-    settings: Settings, grader: FakeGrader
-) -> None:
+async def test_a_known_answer_without_all_its_points_is_a_service_that_cannot_grade(settings, grader):
     grader.self_test = Status.FAILED
     async with running(settings, grader) as service:
         await until(lambda: service.operations.self_test and service.operations.self_test.has_ended)
@@ -105,9 +102,7 @@ async def test_a_known_answer_without_all_its_points_is_a_service_that_cannot_gr
     assert answer.json()["checks"]["box"] == "failed"
 
 
-async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_counts(
-    settings: Settings, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_counts(settings, grader, monkeypatch):
     async def full(*_: object) -> None:
         raise OperationalError("UPDATE", {}, Exception("the disk is full"))
 
@@ -131,7 +126,7 @@ async def test_a_service_that_cannot_write_is_not_ready_though_it_reads_and_coun
         assert (await metrics(service))["lstm_grader_database_up",] == 1
 
 
-async def test_a_proof_of_writing_grows_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proof_of_writing_grows_old(tmp_path, monkeypatch):
     monkeypatch.setattr(probe, "PATIENCE_SECONDS", 15)
     clock = Clock()
     database = Database(f"sqlite:///{tmp_path / 'db'}")
@@ -145,12 +140,12 @@ async def test_a_proof_of_writing_grows_old(tmp_path: Path, monkeypatch: pytest.
     await database.close()
 
 
-async def test_a_service_that_stops_is_not_ready(service: Service) -> None:
+async def test_a_service_that_stops_is_not_ready(service):
     service.services.jobs.stop_watching()
     assert (await ready(service)).json()["checks"]["queue"] == "failed"
 
 
-async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() -> None:
+async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too():
     clock, grader = Clock(), FakeGrader()
     with ThreadPoolExecutor(1) as threads:
         self_test = SelfTest(grader, ASSIGNMENT, threads, every_seconds=600, clock=clock)
@@ -167,7 +162,7 @@ async def test_a_proof_grows_old_and_a_right_answer_of_a_student_is_one_too() ->
             assert self_test.passed == (status == Status.PASSED)
 
 
-async def test_an_engine_that_raises_proves_nothing_and_ends_no_test() -> None:
+async def test_an_engine_that_raises_proves_nothing_and_ends_no_test():
     def broken(submission: object, assignment: Assignment, **_: object) -> Report:
         raise SandboxStartFailed("no memory")
 
@@ -180,7 +175,7 @@ async def test_an_engine_that_raises_proves_nothing_and_ends_no_test() -> None:
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
-async def test_metrics_are_for_monitoring_which_sees_nothing_else_and_for_teachers(service: Service) -> None:
+async def test_metrics_are_for_monitoring_which_sees_nothing_else_and_for_teachers(service):
     await service.add_token("token-of-a-teacher", Role.TEACHER)
     await service.add_token("token-of-a-student", Role.SUBMITTER)
     statuses = {}
@@ -192,13 +187,12 @@ async def test_metrics_are_for_monitoring_which_sees_nothing_else_and_for_teache
         assert (await monitoring.get("/api/v1/submissions")).status_code == 401
 
 
-async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: FakeGrader) -> None:
+async def test_the_queue_and_the_verdicts_are_counted(service, grader):
     async with paused(service, grader):
         for student in ("a", "b", "c"):
             assert (await upload(service, student)).status_code == 202
         await until(lambda: len(grader.began) == 2)
-        async with service.services.database.write() as session:
-            await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+        await service.store(Submission, created_at=utc_now() - timedelta(seconds=100))
         waiting = await metrics(service)
     assert waiting["lstm_grader_submissions", "running"] == 2
     assert waiting["lstm_grader_submissions", "queued"] == 1
@@ -209,11 +203,11 @@ async def test_the_queue_and_the_verdicts_are_counted(service: Service, grader: 
     done = await metrics(service)
     assert done["lstm_grader_submissions", "running"] == done["lstm_grader_queue_age_seconds",] == 0
     assert done["lstm_grader_grade_seconds_count", "total"] == 3
+    # Grades of more than ten seconds are told apart.
+    assert done["lstm_grader_grade_seconds_bucket", "60.0", "total"] == 3
 
 
-async def test_every_counter_is_there_before_its_first_case(
-    service: Service, nobody: Browser, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_every_counter_is_there_before_its_first_case(service, nobody, owner, grader):
     """One that appears with its first case hides it: `increase` sees no rise from nothing."""
     before = await metrics(service)
     counted = {name: set() for name in ("grades", "box_kills", "box_failures", "webhook_attempts", "http_requests")}
@@ -243,7 +237,7 @@ async def test_every_counter_is_there_before_its_first_case(
     assert {name for name, *_ in new} == {"lstm_grader_http_requests_total"}
 
 
-async def test_no_label_holds_what_a_client_wrote(service: Service, owner: Browser) -> None:
+async def test_no_label_holds_what_a_client_wrote(service, owner):
     submission_id = (await upload(service)).json()["id"]
     await owner.get(f"/api/v1/submissions/{submission_id}")
     await owner.get("/secret-path-of-mine")
@@ -256,7 +250,7 @@ async def test_no_label_holds_what_a_client_wrote(service: Service, owner: Brows
 
 
 @pytest.mark.parametrize(("killed_for", "counted"), [("memory", "memory"), ("something new", "other"), (None, None)])
-async def test_runs_that_the_box_ends_are_counted_by_the_limit(killed_for: str | None, counted: str | None) -> None:
+async def test_runs_that_the_box_ends_are_counted_by_the_limit(killed_for, counted):
     numbers = Metrics()
     sandbox = CountedSandbox(InMemorySandbox({Kind.KERAS3: [Outcome(result=b"", killed_for=killed_for)]}), numbers)
     sandbox.run(Kind.KERAS3, b"", Limits())
@@ -265,7 +259,7 @@ async def test_runs_that_the_box_ends_are_counted_by_the_limit(killed_for: str |
     assert kills == ([counted] if counted else [])
 
 
-async def test_runs_that_we_lose_are_counted_and_raised() -> None:
+async def test_runs_that_we_lose_are_counted_and_raised():
     class Broken:
         def run(self, kind: Kind, request: bytes, limits: Limits) -> Outcome:
             raise SandboxStartFailed("no memory")
@@ -297,7 +291,7 @@ async def full(service: Service, grader: FakeGrader, monkeypatch: pytest.MonkeyP
         yield service
 
 
-async def test_uploads_are_refused_while_those_before_wait_too_long(full: Service) -> None:
+async def test_uploads_are_refused_while_those_before_wait_too_long(full):
     await wait_since(full, full.services.settings.queue_seconds + 10)
     answer = await upload(full, "d")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
@@ -306,6 +300,6 @@ async def test_uploads_are_refused_while_those_before_wait_too_long(full: Servic
         assert (await browser.get("/")).status_code == 200
 
 
-async def test_regrades_that_wait_refuse_nobody(full: Service) -> None:
+async def test_regrades_that_wait_refuse_nobody(full):
     await wait_since(full, full.services.settings.queue_seconds + 10, priority=REGRADE_PRIORITY)
     assert (await upload(full, "d")).status_code == 202

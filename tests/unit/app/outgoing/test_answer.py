@@ -28,13 +28,13 @@ NOON, LATER = "Sun, 01 Mar 2026 12:00:00 GMT", "Sun, 01 Mar 2026 12:02:00 GMT"
         ({"Retry-After": "Sun, 01 Mar 99999 12:00:00 GMT"}, None),
     ],
 )
-def test_pause_is_in_seconds_or_a_date_by_the_other_sides_clock(headers: dict[str, str], seconds: float | None) -> None:
+def test_pause_is_in_seconds_or_a_date_by_the_other_sides_clock(headers, seconds):
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert Answer(503, httpx.Headers(encoded), b"").retry_after == seconds
 
 
 @pytest.mark.parametrize("each", ["{}", "0", '[{"a":[]}]'])
-def test_answer_of_more_values_than_any_list_has_is_not_read(each: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answer_of_more_values_than_any_list_has_is_not_read(each, monkeypatch):
     """Reading one stops the service, for two seconds if it has eight megabytes."""
 
     def reads(*_: object, **__: object) -> None:
@@ -47,7 +47,7 @@ def test_answer_of_more_values_than_any_list_has_is_not_read(each: str, monkeypa
     assert refusal.value.params == {"reason": "the answer holds more than 600000 values"}
 
 
-def test_longest_list_of_members_is_read() -> None:
+def test_longest_list_of_members_is_read():
     roles = [f"http://purl.imsglobal.org/vocab/lis/v2/membership#{role}" for role in ("Instructor", "Learner")]
     names = {"name": "Last, First", "given_name": "First", "family_name": "Last", "email": "a@b.org", "picture": "/"}
     ids = {"user_id": "5", "lis_person_sourcedid": "5", "status": "Active"}

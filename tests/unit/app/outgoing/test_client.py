@@ -48,7 +48,7 @@ class Packed(httpx.AsyncByteStream):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP, gzip", "x"])
-async def test_packed_answer_is_refused_before_it_is_read(known: None, encoding: str) -> None:
+async def test_packed_answer_is_refused_before_it_is_read(known, encoding):
     packed = httpx.Response(200, headers={"Content-Encoding": encoding}, stream=Packed())
     assert "compressed" in await refusal(lambda: packed)
 
@@ -62,7 +62,7 @@ class Drip(httpx.AsyncByteStream):
             await asyncio.sleep(0.001)  # Sleeps: this is what is slow
 
 
-async def test_slow_endless_and_broken_answers_are_not_waited_for(known: None) -> None:
+async def test_slow_endless_and_broken_answers_are_not_waited_for(known):
     def breaks() -> httpx.Response:
         raise httpx.RemoteProtocolError("cut")
 
@@ -71,13 +71,13 @@ async def test_slow_endless_and_broken_answers_are_not_waited_for(known: None) -
     assert await refusal(breaks) == "RemoteProtocolError: cut"
 
 
-async def test_answer_may_be_as_long_as_was_said_and_a_redirect_is_one(known: None) -> None:
+async def test_answer_may_be_as_long_as_was_said_and_a_redirect_is_one(known):
     moved = httpx.Response(302, headers={"Location": "http://169.254.169.254/"}, content=b"x" * 1000)
     answer = await get(lambda: moved)
     assert (answer.status, len(answer.body)) == (302, 1000)
 
 
-async def test_international_name_is_looked_up_and_certified_as_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_international_name_is_looked_up_and_certified_as_it_is_asked(monkeypatch):
     """By its older rules, the system would look up `strasse`, which is somebody else."""
     name, asked = "xn--strae-oqa.example", []
 
@@ -95,7 +95,7 @@ async def test_international_name_is_looked_up_and_certified_as_it_is_asked(monk
     assert asked == [name] * 3
 
 
-async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeypatch):
     """The threads that wait for them are not those that store uploads."""
     released = threading.Event()
 
@@ -113,7 +113,7 @@ async def test_names_whose_servers_are_silent_keep_no_other_work_waiting(monkeyp
     assert await asyncio.gather(*waiting) == [["8.8.8.8"]] * 100
 
 
-async def test_names_of_one_host_that_are_silent_leave_threads_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_names_of_one_host_that_are_silent_leave_threads_for_others(monkeypatch):
     released = threading.Event()
 
     def found(host: str, port: int, **_: object) -> list[Any]:
@@ -134,7 +134,7 @@ async def test_names_of_one_host_that_are_silent_leave_threads_for_others(monkey
     assert await asyncio.gather(*waiting) == [["8.8.8.8"]] * 99
 
 
-async def test_lookup_that_fails_when_nobody_waits_any_more_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lookup_that_fails_when_nobody_waits_any_more_is_no_fault(monkeypatch):
     begun, released = threading.Event(), threading.Event()
     faults: list[Any] = []
 
@@ -165,7 +165,7 @@ async def test_lookup_that_fails_when_nobody_waits_any_more_is_no_fault(monkeypa
     [(b"\xef\xbb\xbf[1]", [1]), (b' {"a": "\xc3\xa9"}\n', {"a": "\N{LATIN SMALL LETTER E WITH ACUTE}"})],
     ids=["with a mark of the byte order", "as it should be"],
 )
-def test_json_is_read(body: bytes, document: object) -> None:
+def test_json_is_read(body, document):
     assert Answer(200, httpx.Headers(), body).json() == document
 
 
@@ -174,6 +174,6 @@ def test_json_is_read(body: bytes, document: object) -> None:
     [b"", b"<p>", b"[1", b"[" * 100_000, b'"\\ud800"', b"\xff", b"[NaN]", b"1" * 10_000],
     ids=lambda body: str(body[:9]),
 )
-def test_anything_else_is_no_json(body: bytes) -> None:
+def test_anything_else_is_no_json(body):
     with pytest.raises(AnswerUnusable):
         Answer(200, httpx.Headers(), body).json()

@@ -5,15 +5,13 @@ import sqlite3
 from datetime import timedelta
 
 import httpx
-import pytest
-from sqlalchemy import update
 
 from app.privacy import retention
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.storage.sqlite import Connection
 from tests.unit.app.calls import SUBMISSIONS, hand_in, students
-from tests.unit.app.conftest import Browser, Service
+from tests.unit.app.conftest import Service
 from tests.waiting import until
 
 SECRET = b"# what only Peter would write: 7c1f9a"
@@ -29,9 +27,7 @@ def bytes_on_disk(settings: Settings) -> bytes:
     return b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
 
 
-async def test_deletion_that_leaves_its_bytes_in_the_log_is_a_fault_of_the_database(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_deletion_that_leaves_its_bytes_in_the_log_is_a_fault_of_the_database(service, monkeypatch):
     execute = Connection.execute
 
     async def failing(self: Connection, sql: str, *arguments: object) -> object:
@@ -47,9 +43,7 @@ async def test_deletion_that_leaves_its_bytes_in_the_log_is_a_fault_of_the_datab
     assert answer.json()["type"].endswith("outcome-unknown")
 
 
-async def test_a_deleted_student_is_gone_and_others_stay(
-    service: Service, owner: Browser, settings: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_deleted_student_is_gone_and_others_stay(service, owner, settings, caplog):
     await service.add_token("token-of-peter", student="Пётр")
     first, _ = [await hand_in(service, "Пётр", SECRET) for _ in range(2)]
     await hand_in(service, "Анна")
@@ -75,14 +69,12 @@ async def test_a_deleted_student_is_gone_and_others_stay(
     assert (await delete(service, "Пётр")).json() == {"submissions": 0, "reports": 0, "tokens": 0}
 
 
-async def test_old_submissions_are_deleted_in_the_background(service: Service) -> None:
+async def test_old_submissions_are_deleted_in_the_background(service):
     await hand_in(service, "Пётр")
-    database = service.services.database
-    async with database.write() as session:
-        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=31)))
+    await service.store(Submission, created_at=utc_now() - timedelta(days=31))
 
     async def all_deleted() -> bool:
         return not await students(service)
 
-    async with retention.Retention(database, days=30):
+    async with retention.Retention(service.services.database, days=30):
         await until(all_deleted)

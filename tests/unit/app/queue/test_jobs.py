@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
@@ -11,13 +10,13 @@ from app.access import tokens
 from app.access.tokens import Principal
 from app.errors.commands import DataDirInUse
 from app.queue import hold_data_dir
+from app.queue.backlog import LATE_SECONDS, Pace
 from app.queue.grading import MAX_CLAIMS, MAX_TRIES
-from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, JobStatus, StoredReport, Submission
 from app.submissions import reports, repository
 from app.submissions.uploads import Upload
 from grader import Report, RunStarved, Status
-from tests.unit.app.conftest import Browser, FakeGrader, Service, running
+from tests.unit.app.conftest import Service, running
 from tests.waiting import until, wait_until
 
 pytestmark = pytest.mark.usefixtures("with_tables")
@@ -42,34 +41,34 @@ async def done(service: Service, submission_id: str) -> tuple[JobStatus, int, Re
         now = await state(service, submission_id)
         return now if now[0] == JobStatus.DONE else None
 
-    return await until(state_when_done)  # type: ignore[no-any-return]
+    return await until(state_when_done)
 
 
-async def test_our_failure_is_tried_again(service: Service, grader: FakeGrader) -> None:
-    grader.statuses = [Status.INTERNAL_ERROR, Status.INTERNAL_ERROR, Status.PASSED]
+OURS = Status.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("statuses", "runs", "expected"),
+    [([OURS, OURS, Status.PASSED], 3, Status.PASSED), ([OURS], MAX_TRIES, OURS)],
+    ids=["tried again", "kept after the last try"],
+)
+async def test_our_failure_is_tried_again(service, grader, statuses, runs, expected):
+    grader.statuses = statuses
     _, tries, report = await done(service, await submit(service))
-    assert (tries, report.status) == (1, Status.PASSED)
-    assert len(grader.graded) == 3
+    assert (tries, report.status, report.points is None) == (1, expected, expected == OURS)
+    assert len(grader.graded) == runs
 
 
-async def test_our_failure_is_kept_after_the_last_try(service: Service, grader: FakeGrader) -> None:
-    grader.statuses = [Status.INTERNAL_ERROR]
-    _, tries, report = await done(service, await submit(service))
-    assert (tries, report.status, report.points) == (1, Status.INTERNAL_ERROR, None)
-    assert len(grader.graded) == MAX_TRIES
-
-
-async def test_a_run_that_had_no_core_holds_its_slot_no_longer(service: Service, grader: FakeGrader) -> None:
+async def test_a_run_that_had_no_core_holds_its_slot_no_longer(service, grader):
     def fail(report: Report) -> Report:
         raise RunStarved
 
     grader.change = fail
     _, _, report = await done(service, await submit(service))
-    assert report.status == Status.INTERNAL_ERROR
-    assert len(grader.graded) == 1
+    assert (report.status, len(grader.graded)) == (OURS, 1)
 
 
-async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: Service, grader: FakeGrader) -> None:
+async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service, grader):
     def fail(report: Report) -> Report:
         raise ZeroDivisionError("/path/of/the/server")
 
@@ -80,10 +79,10 @@ async def test_exception_in_the_engine_is_our_failure_and_stops_nobody(service: 
     assert {check.status for check in report.checks} == {"skipped"}
     assert report.receipt.report_sha256 == report.digest()
     grader.change = lambda report: report
-    assert (await done(service, await submit(service, "petrov")))[2].status == Status.PASSED  # type: ignore[union-attr]
+    assert (await done(service, await submit(service, "petrov")))[2].status == Status.PASSED
 
 
-async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
+async def test_assignment_that_is_gone_is_our_failure(service):
     async with service.services.database.write() as session:
         token = await tokens.set_owner_token(session, "0" * 64)
         submission = Submission(
@@ -102,7 +101,7 @@ async def test_assignment_that_is_gone_is_our_failure(service: Service) -> None:
     assert (report.status, report.assignment.id) == (Status.INTERNAL_ERROR, "removed")
 
 
-async def test_slots_grade_side_by_side_and_block_nobody(service: Service, nobody: Browser, grader: FakeGrader) -> None:
+async def test_slots_grade_side_by_side_and_block_nobody(service, nobody, grader):
     grader.released.clear()
     ids = [await submit(service, f"s{number}") for number in range(4)]
     await until(lambda: len(grader.began) == 2)
@@ -113,7 +112,7 @@ async def test_slots_grade_side_by_side_and_block_nobody(service: Service, nobod
         await done(service, id)
 
 
-async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings: Settings, grader: FakeGrader) -> None:
+async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings, grader):
     settings = settings.model_copy(update={"shutdown_seconds": 0.1})
     grader.released.clear()
     async with running(settings, grader) as service:
@@ -132,7 +131,7 @@ async def test_stop_queues_again_what_does_not_finish_and_counts_no_try(settings
     assert len(grader.began) == 2
 
 
-async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: FakeGrader) -> None:
+async def test_stop_lets_a_running_grade_finish(settings, grader):
     settings = settings.model_copy(update={"shutdown_seconds": 60})
     grader.released.clear()
     async with running(settings, grader) as service:
@@ -151,21 +150,21 @@ async def test_stop_lets_a_running_grade_finish(settings: Settings, grader: Fake
     assert len(grader.graded) == 1
 
 
-async def test_crash_while_grading_is_graded_at_the_next_start(settings: Settings, grader: FakeGrader) -> None:
+async def test_crash_while_grading_is_graded_at_the_next_start(settings, grader):
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await done(service, submission_id)
         # As after a kill in the middle of a grade.
-        async with service.services.database.write() as session:
-            submission = await session.get_one(Submission, submission_id)
-            submission.job_status, submission.claim = JobStatus.RUNNING, "claim-of-the-dead"
+        await service.store(
+            Submission, Submission.id == submission_id, job_status=JobStatus.RUNNING, claim="claim-of-the-dead"
+        )
     async with running(settings, grader) as service:
         assert (await done(service, submission_id))[:2] == (JobStatus.DONE, 2)
     assert len(grader.graded) == 2
     assert len(set(grader.seeds)) == 1
 
 
-async def test_submission_that_takes_the_service_down_is_given_up(settings: Settings, grader: FakeGrader) -> None:
+async def test_submission_that_takes_the_service_down_is_given_up(settings, grader):
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await done(service, submission_id)
@@ -179,13 +178,18 @@ async def test_submission_that_takes_the_service_down_is_given_up(settings: Sett
     assert len(grader.graded) == 1
 
 
-async def test_second_service_on_the_data_is_refused(service: Service, settings: Settings, grader: FakeGrader) -> None:
+async def test_second_service_on_the_data_is_refused(service, settings, grader):
     with pytest.raises(DataDirInUse):
         async with running(settings, grader):
             pytest.fail("it started")
 
 
-def test_lock_is_free_again_after_use(tmp_path: Path) -> None:
+def test_lock_is_free_again_after_use(tmp_path):
     for _ in range(2):
         with hold_data_dir(tmp_path), pytest.raises(DataDirInUse), hold_data_dir(tmp_path):
             pytest.fail("it was taken twice")
+
+
+@pytest.mark.parametrize(("usual", "late"), [(2.0, LATE_SECONDS), (30.0, 30.0)])
+def test_report_is_late_by_the_usual_time_and_never_at_once(usual, late):
+    assert Pace(usual, slots=2).late_seconds == late

@@ -29,7 +29,7 @@ def work() -> Work:
     return Work()
 
 
-async def test_one_alone_waits_for_nobody_and_those_that_come_meanwhile_go_together(work: Work) -> None:
+async def test_one_alone_waits_for_nobody_and_those_that_come_meanwhile_go_together(work):
     batcher = Batcher(work)
     assert await batcher.do(1) == 2
     work.may.clear()
@@ -42,7 +42,7 @@ async def test_one_alone_waits_for_nobody_and_those_that_come_meanwhile_go_toget
     assert work.batches == [[1], [2, 3, 4], [*range(5, 5 + BATCH_ITEMS)], [5 + BATCH_ITEMS]]
 
 
-async def test_an_error_of_one_is_raised_to_that_one(work: Work) -> None:
+async def test_an_error_of_one_is_raised_to_that_one(work):
     batcher = Batcher(work)
     results = await asyncio.gather(*(batcher.do(item) for item in (1, -1, 2)), return_exceptions=True)
     assert [str(result) for result in results] == ["2", "-1", "4"]
@@ -50,20 +50,20 @@ async def test_an_error_of_one_is_raised_to_that_one(work: Work) -> None:
     assert work.batches == [[1, -1, 2]]
 
 
-async def test_an_error_of_the_whole_batch_is_raised_to_all_of_it_and_to_none_after_it(work: Work) -> None:
+async def test_an_error_of_the_whole_batch_is_raised_to_all_of_it_and_to_none_after_it(work):
     batcher = Batcher(work)
     results = await asyncio.gather(*(batcher.do(item) for item in (1, 1000)), return_exceptions=True)
     assert [type(result) for result in results] == [ZeroDivisionError] * 2
     assert await batcher.do(2) == 4
 
 
-async def test_items_that_do_not_fit_together_go_one_after_the_other_in_their_order(work: Work) -> None:
+async def test_items_that_do_not_fit_together_go_one_after_the_other_in_their_order(work):
     batcher = Batcher(work, fits=lambda batch, new: all(item % 2 != new % 2 for item in batch))
     await asyncio.gather(*(batcher.do(item) for item in (1, 3, 2, 5)))
     assert work.batches == [[1, 2], [3], [5]]
 
 
-async def test_a_caller_that_gives_up_holds_up_nobody(work: Work) -> None:
+async def test_a_caller_that_gives_up_holds_up_nobody(work):
     batcher = Batcher(work)
     work.may.clear()
     gone, there = asyncio.create_task(batcher.do(1)), asyncio.create_task(batcher.do(2))
@@ -75,7 +75,7 @@ async def test_a_caller_that_gives_up_holds_up_nobody(work: Work) -> None:
     assert gone.cancelled()
 
 
-async def test_when_the_work_is_cancelled_nobody_waits_for_ever(work: Work) -> None:
+async def test_when_the_work_is_cancelled_nobody_waits_for_ever(work):
     batcher = Batcher(work)
     work.may.clear()
     waiting = asyncio.create_task(batcher.do(1))

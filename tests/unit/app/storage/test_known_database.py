@@ -101,9 +101,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_a_known_folder_with_another_database_starts_nothing(
-    settings: Settings, grader: FakeGrader, crashed: Path, damage: str
-) -> None:
+async def test_a_known_folder_with_another_database_starts_nothing(settings, grader, crashed, damage):
     do_damage, error, reason = DAMAGES[damage]
     do_damage(crashed)
     before = files_in(crashed.parent)
@@ -116,12 +114,12 @@ async def test_a_known_folder_with_another_database_starts_nothing(
     assert files_in(crashed.parent) == before
 
 
-async def test_a_killed_service_finds_everything_again(settings: Settings, grader: FakeGrader, crashed: Path) -> None:
+async def test_a_killed_service_finds_everything_again(settings, grader, crashed):
     async with running(settings, grader) as service, service.client() as client:
         assert len((await client.get(SUBMISSIONS)).json()["items"]) == 1
 
 
-async def test_without_the_marker_what_is_there_counts(settings: Settings, grader: FakeGrader, crashed: Path) -> None:
+async def test_without_the_marker_what_is_there_counts(settings, grader, crashed):
     log_of(crashed).unlink()
     beside(crashed).unlink()
     async with running(settings, grader) as service, service.client() as client:
@@ -129,9 +127,7 @@ async def test_without_the_marker_what_is_there_counts(settings: Settings, grade
     assert beside(crashed).exists()
 
 
-async def test_a_new_database_is_logged_once_and_open_to_its_owner_alone(
-    settings: Settings, grader: FakeGrader, path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_new_database_is_logged_once_and_open_to_its_owner_alone(settings, grader, path, caplog):
     async with running(settings, grader):
         pass
     assert [record.msg for record in caplog.records].count("database_created") == 1
@@ -177,9 +173,7 @@ def replaced(path: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("way", sampled(itertools.product(["database", "log"], [moved, replaced]), every=3))
-async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
-    owner: Browser, path: Path, way: tuple[str, Callable[[Path], contextlib.AbstractContextManager[None]]]
-) -> None:
+async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(owner, path, way):
     which, damage = way
     assert (await owner.post(SUBMISSIONS, params={"wait": 120}, **upload())).status_code == 200
     with damage(path if which == "database" else log_of(path)):
@@ -189,17 +183,23 @@ async def test_nothing_is_accepted_into_a_file_that_nobody_will_find(
     assert len((await owner.get(SUBMISSIONS)).json()["items"]) == 2
 
 
-async def test_a_file_that_is_gone_is_not_made_anew_and_the_service_is_not_ready(watched: Browser, path: Path) -> None:
+@contextlib.contextmanager
+def nearly_full(_: Path) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12 - 100_000, 100_000))
+        yield
+
+
+@pytest.mark.parametrize("damage", [moved, nearly_full])
+async def test_a_service_whose_file_is_gone_or_whose_disk_is_full_is_not_ready_and_makes_no_file(watched, path, damage):
     await until_database(watched, "ok")
-    with moved(path):
+    with damage(path):
         await until_database(watched, "failed")
-        assert not path.exists()
+        assert path.exists() == (damage is nearly_full)
     await until_database(watched, "ok")
 
 
-async def test_an_emptied_file_takes_nothing(
-    settings: Settings, grader: FakeGrader, with_tables: None, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_emptied_file_takes_nothing(settings, grader, with_tables, path, monkeypatch):
     # SQLite waits for a lock of the file that it cannot read.
     monkeypatch.setattr(engines, "BUSY_TIMEOUT_MILLISECONDS", 100)
     async with running(settings, grader) as service, service.client() as client:
@@ -207,7 +207,7 @@ async def test_an_emptied_file_takes_nothing(
         assert_problem(await client.post(SUBMISSIONS, **upload()), 503, "storage-unavailable")
 
 
-async def test_connections_come_and_go_and_the_log_stays(settings: Settings, path: Path) -> None:
+async def test_connections_come_and_go_and_the_log_stays(settings, path):
     """SQLite deletes it with the last connection; commands open and close some meanwhile."""
     database = Database(settings.database_url)
     await database.upgrade()
@@ -223,17 +223,6 @@ async def test_connections_come_and_go_and_the_log_stays(settings: Settings, pat
     assert not log_of(path).exists()
 
 
-async def test_a_disk_that_is_about_to_be_full_is_not_ready(
-    watched: Browser, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await until_database(watched, "ok")
-    full = shutil._ntuple_diskusage(10**12, 10**12 - settings.upload_bytes // 2, settings.upload_bytes // 2)
-    with monkeypatch.context() as disk:
-        disk.setattr(shutil, "disk_usage", lambda _: full)
-        await until_database(watched, "failed")
-    await until_database(watched, "ok")
-
-
 # Commands
 
 
@@ -242,9 +231,7 @@ async def test_a_disk_that_is_about_to_be_full_is_not_ready(
     ["tokens list", "db backup copy", "regrade --all", "people delete x --yes", "courses list", "lti list"],
 )
 @pytest.mark.parametrize("marked", [False, True])
-def test_a_command_without_a_database_makes_none(
-    settings: Settings, path: Path, command: str, marked: bool, tmp_path: Path
-) -> None:
+def test_a_command_without_a_database_makes_none(settings, path, command, marked, tmp_path):
     if marked:
         settings.data_dir.mkdir()
         DatabaseFile(path).mark(1)
@@ -254,7 +241,7 @@ def test_a_command_without_a_database_makes_none(
     assert list(path.parent.iterdir() if marked else tmp_path.iterdir()) == ([beside(path)] if marked else [])
 
 
-async def test_commands_name_a_newer_version_and_give_no_wrong_advice(settings: Settings, crashed: Path) -> None:
+async def test_commands_name_a_newer_version_and_give_no_wrong_advice(settings, crashed):
     of_a_newer_version(crashed)
     for command in (("tokens", "list"), ("db", "upgrade"), ("regrade", "--all")):
         result = await asyncio.to_thread(run, settings, *command)
@@ -274,6 +261,6 @@ def assert_refused(result: Result, reason: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite:///:memory:", "sqlite+aiosqlite:///"])
-def test_a_database_in_memory_would_keep_nothing(settings: Settings, url: str) -> None:
+def test_a_database_in_memory_would_keep_nothing(settings, url):
     result = CliRunner().invoke(cli, ["tokens", "list"], env={"LSTM_GRADER_DATABASE_URL": url})
     assert_refused(result, "LSTM_GRADER_DATABASE_URL: ")

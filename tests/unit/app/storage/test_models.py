@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.storage.models import ID_ALPHABET, UTCDateTime, base, new_id
 
 
-def test_ids_sort_by_the_time_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_sort_by_the_time_they_were_made(monkeypatch):
     ids = []
     monkeypatch.setattr(base, "_newest_id_milliseconds", 0)
     # The last ones by a clock that was set back.
@@ -21,8 +21,8 @@ def test_ids_sort_by_the_time_they_were_made(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["sqlite", "postgresql"])
-def test_moments_come_back_in_utc(dialect: object) -> None:
+def test_moments_come_back_in_utc(dialect):
     moscow = datetime(2026, 3, 1, 12, 0, tzinfo=timezone(timedelta(hours=3)))
     column = UTCDateTime()
-    stored = column.process_bind_param(moscow, dialect)  # type: ignore[arg-type]
-    assert column.process_result_value(stored, dialect) == datetime(2026, 3, 1, 9, 0, tzinfo=UTC)  # type: ignore[arg-type]
+    stored = column.process_bind_param(moscow, dialect)
+    assert column.process_result_value(stored, dialect) == datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

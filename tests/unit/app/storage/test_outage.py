@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.storage.outage import Outage
-from tests.unit.app.conftest import Browser, FakeGrader
 from tests.waiting import Clock
 
 GONE = OperationalError("SELECT 1", {}, Exception("server closed the connection\n\tThis probably means"))
@@ -18,7 +17,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_an_outage_is_a_line_at_its_beginning_one_a_minute_and_one_at_its_end(lines: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_a_line_at_its_beginning_one_a_minute_and_one_at_its_end(lines):
     clock = Clock()
     outage = Outage(clock)
     outage.record_success("probe")
@@ -38,7 +37,7 @@ def test_an_outage_is_a_line_at_its_beginning_one_a_minute_and_one_at_its_end(li
     assert vars(lines.records[0])["reason"] == "server closed the connection"
 
 
-def test_the_next_outage_begins_anew(lines: pytest.LogCaptureFixture) -> None:
+def test_the_next_outage_begins_anew(lines):
     clock = Clock()
     outage = Outage(clock)
     for _ in range(2):
@@ -47,14 +46,12 @@ def test_the_next_outage_begins_anew(lines: pytest.LogCaptureFixture) -> None:
     assert [record.msg for record in lines.records] == ["database_failing", "database_works_again"] * 2
 
 
-def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_statement_is_ours_and_is_told_with_where_it_stands(lines):
     Outage().record_failure("slot-0", ProgrammingError("SELECT x", {}, Exception("no column x")))
     assert lines.records[0].exc_info
 
 
-async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(
-    owner: Browser, grader: FakeGrader, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(owner, grader, lines, monkeypatch):
     async def gone(*_: object, **__: object) -> None:
         raise GONE
 

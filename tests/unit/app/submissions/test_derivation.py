@@ -1,6 +1,5 @@
 """Laws of the counted grade, over histories of every kind."""
 
-import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,7 +82,7 @@ terms = st.builds(Terms, assignments, extensions, adjustments, st.just(True), st
 
 
 @given(terms, histories())
-def test_grade_is_within_0_and_the_maximum_and_the_last_step_has_it(held: Terms, attempts: list[Attempt]) -> None:
+def test_grade_is_within_0_and_the_maximum_and_the_last_step_has_it(held, attempts):
     counted = count(held, attempts)
     assert counted.points is None or 0 <= counted.points <= counted.max_points
     assert counted.grade_book is None or 0 <= counted.grade_book <= counted.grade_book_max
@@ -92,7 +91,7 @@ def test_grade_is_within_0_and_the_maximum_and_the_last_step_has_it(held: Terms,
 
 
 @given(terms, histories())
-def test_changes_of_the_steps_lead_from_the_report_to_the_grade(held: Terms, attempts: list[Attempt]) -> None:
+def test_changes_of_the_steps_lead_from_the_report_to_the_grade(held, attempts):
     left: float | None = None
     for step in count(held, attempts).steps:
         if step.code in (StepCode.LATE, StepCode.ADJUSTED):
@@ -103,7 +102,7 @@ def test_changes_of_the_steps_lead_from_the_report_to_the_grade(held: Terms, att
 
 
 @given(assignments, histories())
-def test_without_exceptions_the_grade_is_that_of_the_rules_alone(plain: Assignment, attempts: list[Attempt]) -> None:
+def test_without_exceptions_the_grade_is_that_of_the_rules_alone(plain, attempts):
     counted = count(Terms(plain), attempts)
     by_rules = [grade_by_rules(plain, attempts, each.number) for each in attempts]
     counting = [grade for grade in by_rules if grade is not None and grade.counts]
@@ -121,9 +120,7 @@ def test_without_exceptions_the_grade_is_that_of_the_rules_alone(plain: Assignme
 
 
 @given(terms, histories(), st.randoms())
-def test_order_of_attempts_changes_nothing_nor_does_asking_again(
-    held: Terms, attempts: list[Attempt], chance: random.Random
-) -> None:
+def test_order_of_attempts_changes_nothing_nor_does_asking_again(held, attempts, chance):
     counted = count(held, attempts)
     shuffled = attempts.copy()
     chance.shuffle(shuffled)
@@ -131,7 +128,7 @@ def test_order_of_attempts_changes_nothing_nor_does_asking_again(
 
 
 @given(terms, histories(), moments, st.integers(0, 3))
-def test_extension_never_lowers_a_grade(held: Terms, attempts: list[Attempt], due: datetime, more: int) -> None:
+def test_extension_never_lowers_a_grade(held, attempts, due, more):
     without, given = replace(held, extension=None), replace(held, extension=extension(due=due, more_attempts=more))
     before, after = count(without, attempts).points, count(given, attempts).points
     assert (before is None) == (after is None)
@@ -139,7 +136,7 @@ def test_extension_never_lowers_a_grade(held: Terms, attempts: list[Attempt], du
 
 
 @given(terms, histories(), st.integers(1, 6))
-def test_more_points_never_lower_a_grade(held: Terms, attempts: list[Attempt], number: int) -> None:
+def test_more_points_never_lower_a_grade(held, attempts, number):
     better = [
         replace(each, points=min(each.points + 10, MAX)) if each.number == number and each.points is not None else each
         for each in attempts
@@ -149,7 +146,7 @@ def test_more_points_never_lower_a_grade(held: Terms, attempts: list[Attempt], n
 
 
 @given(terms, histories())
-def test_adjustment_applies_once_and_is_stale_when_points_below_moved(held: Terms, attempts: list[Attempt]) -> None:
+def test_adjustment_applies_once_and_is_stale_when_points_below_moved(held, attempts):
     below = count(replace(held, adjustment=None), attempts)
     for made in (adjustment(delta=5.0, points_below=below.points), adjustment(value=5.0, points_below=below.points)):
         counted = count(replace(held, adjustment=made), attempts)
@@ -160,28 +157,28 @@ def test_adjustment_applies_once_and_is_stale_when_points_below_moved(held: Term
 
 
 @given(terms, histories())
-def test_attempt_of_the_staff_never_counts(held: Terms, attempts: list[Attempt]) -> None:
+def test_attempt_of_the_staff_never_counts(held, attempts):
     counted = count(replace(held, is_student=False), attempts)
     assert (counted.points, counted.grade_book, counted.is_adjusted) == (None, None, False)
     assert [step.code for step in counted.steps] == [StepCode.NOT_A_STUDENT]
 
 
 @given(terms, histories(), st.sampled_from(["en", "ru"]))
-def test_every_derivation_has_words(held: Terms, attempts: list[Attempt], language: str) -> None:
+def test_every_derivation_has_words(held, attempts, language):
     words = in_words(count(held, attempts).steps, language)
     assert words
     assert "?" not in words
     assert "step." not in words
 
 
-def test_points_for_a_platform_are_rounded_by_the_platform() -> None:
+def test_points_for_a_platform_are_rounded_by_the_platform():
     """It shows them in a scale of its own: 5.62 of 12.5 would be 44.96 of 100 there."""
     counted = count(Terms(assignment(), grade_book_points=12.5), [Attempt(1, DUE, 45.0, 100)])
     assert (counted.unrounded, counted.grade_book) == (5.625, 5.62)
     assert expected_grade(LtiScore(), counted) == ExpectedGrade(5.625, 12.5)
 
 
-def test_derivation_reads_as_a_sum() -> None:
+def test_derivation_reads_as_a_sum():
     late = [Attempt(1, DUE + 9 * DAY, 100.0, 100), Attempt(2, DUE + 2.5 * DAY, 100.0, 100)]
     penalised = assignment(due=DUE, late_percent_per_day=10)
     terms = Terms(penalised, adjustment=adjustment(delta=5.0, points_below=70.0), grade_book_points=10)
@@ -208,9 +205,7 @@ def test_derivation_reads_as_a_sum() -> None:
         ({"value": 33.333}, None, 33.33, ["no_attempt", "set"]),
     ],
 )
-def test_adjustment_is_applied_last_and_kept_within(
-    made: dict[str, float], earned: float | None, expected: float | None, codes: list[str]
-) -> None:
+def test_adjustment_is_applied_last_and_kept_within(made, earned, expected, codes):
     attempts = [] if earned is None else [Attempt(1, DUE, earned, 100)]
     counted = count(Terms(assignment(), adjustment=adjustment(**made)), attempts)
     assert counted.points == expected
@@ -218,7 +213,7 @@ def test_adjustment_is_applied_last_and_kept_within(
 
 
 @pytest.mark.parametrize(("made", "earned"), [({"delta": -90.001}, 90.0), ({"value": -0.0}, None)])
-def test_nothing_is_written_as_0_in_the_grade_book(made: dict[str, float], earned: float | None) -> None:
+def test_nothing_is_written_as_0_in_the_grade_book(made, earned):
     attempts = [] if earned is None else [Attempt(1, DUE, earned, 100)]
     assert cells.number(count(Terms(assignment(), adjustment=adjustment(**made)), attempts).grade_book) == "0"
 
@@ -233,14 +228,14 @@ def test_nothing_is_written_as_0_in_the_grade_book(made: dict[str, float], earne
         (Attempt(1, DUE, 90.0, 100, is_withheld=True, decision=HoldDecision.REJECTED), "withheld"),
     ],
 )
-def test_attempt_without_a_grade_says_why(attempt: Attempt, code: str) -> None:
+def test_attempt_without_a_grade_says_why(attempt, code):
     counted = count(Terms(assignment()), [attempt])
     assert (counted.points, [step.code for step in counted.steps]) == (None, [code])
     assert counted.is_held == (attempt.is_withheld and attempt.decision is None)
     assert counted.attempts == (not attempt.is_cancelled)
 
 
-def test_accepted_attempt_and_extended_date_are_in_the_derivation() -> None:
+def test_accepted_attempt_and_extended_date_are_in_the_derivation():
     attempt = Attempt(1, DUE + DAY, 90.0, 100, decision=HoldDecision.ACCEPTED)
     penalised = assignment(due=DUE, late_percent_per_day=10)
     counted = count(Terms(penalised, extension(due=DUE + 2 * DAY)), [attempt])
@@ -248,7 +243,7 @@ def test_accepted_attempt_and_extended_date_are_in_the_derivation() -> None:
     assert [step.code for step in counted.steps] == ["report", "accepted", "extended"]
 
 
-def test_derivation_names_the_attempts_that_a_decision_keeps_out() -> None:
+def test_derivation_names_the_attempts_that_a_decision_keeps_out():
     attempts = [
         Attempt(1, DUE, 40.0, 100),
         Attempt(2, DUE, 90.0, 100, is_withheld=True, decision=HoldDecision.REJECTED),
@@ -261,7 +256,7 @@ def test_derivation_names_the_attempts_that_a_decision_keeps_out() -> None:
     )
 
 
-def test_extension_adds_to_dates_and_attempts_of_the_course_and_takes_nothing_away() -> None:
+def test_extension_adds_to_dates_and_attempts_of_the_course_and_takes_nothing_away():
     limited = assignment({"limit": 1}, due=DUE, closes=DUE + DAY)
     longer = apply_extension(limited, extension(due=DUE + 3 * DAY, more_attempts=1))
     assert longer.deadline.due == longer.deadline.closes == DUE + 3 * DAY

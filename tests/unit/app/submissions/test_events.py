@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from fastapi.sse import format_sse_event
 
-from app.settings import Settings
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser, Service
 from tests.waiting import SECONDS, until
 
 
@@ -42,7 +41,7 @@ def places(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[int | None
     return said
 
 
-async def test_stream_tells_all_up_to_the_report(owner: Browser, grader: FakeGrader, places: list[int | None]) -> None:
+async def test_stream_tells_all_up_to_the_report(owner, grader, places):
     grader.released.clear()
     for number in range(3):
         body = await submit(owner, wait=0, student=f"s{number}")
@@ -57,7 +56,7 @@ async def test_stream_tells_all_up_to_the_report(owner: Browser, grader: FakeGra
     assert (stream[-1]["data"]["status"], stream[-1]["data"]["points"]) == ("passed", 100.0)
 
 
-async def test_stream_goes_on_after_the_last_event_that_arrived(owner: Browser) -> None:
+async def test_stream_goes_on_after_the_last_event_that_arrived(owner):
     body = await submit(owner)
     everything = await events(owner, body)
     for number, event in enumerate(everything[:-1]):
@@ -67,7 +66,7 @@ async def test_stream_goes_on_after_the_last_event_that_arrived(owner: Browser) 
     assert (over.status_code, over.content) == (204, b"")
 
 
-async def test_a_new_grade_is_announced_again(owner: Browser) -> None:
+async def test_a_new_grade_is_announced_again(owner):
     body = await submit(owner)
     last = (await events(owner, body))[-1]["id"]
     await owner.post("/api/v1/regrades", json={"all": True})
@@ -76,7 +75,7 @@ async def test_a_new_grade_is_announced_again(owner: Browser) -> None:
     assert again == ["queued", "reading", "running", "done"]
 
 
-async def test_a_watcher_that_is_not_told_looks_again(owner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watcher_that_is_not_told_looks_again(owner, monkeypatch):
     """As it is when another process grades, and its word does not get through."""
     monkeypatch.setattr("app.queue.jobs.Jobs.tell", lambda *_: None)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", 0.5)
@@ -87,7 +86,7 @@ async def test_a_watcher_that_is_not_told_looks_again(owner: Browser, monkeypatc
     assert body["job_status"] == "done"
 
 
-async def test_cancelling_ends_the_stream(owner: Browser, grader: FakeGrader, places: list[int | None]) -> None:
+async def test_cancelling_ends_the_stream(owner, grader, places):
     grader.released.clear()
     for number in range(3):
         body = await submit(owner, wait=0, student=f"s{number}")
@@ -97,9 +96,7 @@ async def test_cancelling_ends_the_stream(owner: Browser, grader: FakeGrader, pl
     assert [event["event"] for event in await watching] == ["queued", "position", "cancelled"]
 
 
-async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
-    settings: Settings, service: Service, owner: Browser, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(settings, service, owner, grader, monkeypatch):
     monkeypatch.setattr("app.http.watching.HEARTBEAT_SECONDS", 0.0)
     monkeypatch.setattr("app.http.watching.POSITION_SECONDS", 0.05)
     made: list[dict[str, Any]] = []
@@ -119,9 +116,7 @@ async def test_silence_is_broken_and_the_stop_of_the_service_ends_it(
     assert "event: done" not in response.text
 
 
-async def test_hundreds_who_wait_ask_the_database_little(
-    service: Service, owner: Browser, grader: FakeGrader, places: list[int | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hundreds_who_wait_ask_the_database_little(service, owner, grader, places, monkeypatch):
     monkeypatch.setattr("app.http.watching.POSITION_SECONDS", 0.01)
     monkeypatch.setattr("app.http.watching.LOOK_SECONDS", SECONDS)
     monkeypatch.setattr(service.services.backlog, "_clock", lambda: 0.0)  # All that follows is within one second.
@@ -148,7 +143,7 @@ async def test_hundreds_who_wait_ask_the_database_little(
 
 
 @pytest.mark.parametrize("last", ["x", "-1", str(2**63)])
-async def test_event_id_that_cannot_be_is_refused(owner: Browser, last: str) -> None:
+async def test_event_id_that_cannot_be_is_refused(owner, last):
     body = await submit(owner)
     response = await owner.get(f"{body['links']['self']}/events", headers={"Last-Event-ID": last})
     assert_problem(response, 422, "invalid-request")

@@ -24,12 +24,12 @@ def attempts(*points: float | None, first: datetime = DUE - DAY, step: timedelta
     return [Attempt(number + 1, first + number * step, each, 100) for number, each in enumerate(points)]
 
 
-def test_without_rules_everything_is_accepted_and_on_time() -> None:
+def test_without_rules_everything_is_accepted_and_on_time():
     check_attempt(assignment(), attempts(*[100.0] * 500), DUE)
     assert lateness(assignment(), DUE) == (0, 0)
 
 
-def test_attempts_are_limited_and_those_we_failed_to_grade_are_none() -> None:
+def test_attempts_are_limited_and_those_we_failed_to_grade_are_none():
     limited = assignment({"limit": 2})
     ours = Attempt(2, DUE, None, is_ours=True)
     waiting = Attempt(3, DUE, None)
@@ -43,7 +43,7 @@ def test_attempts_are_limited_and_those_we_failed_to_grade_are_none() -> None:
     ("after", "left"),
     [(timedelta(0), 60), (timedelta(seconds=20.5), 40), (timedelta(seconds=59.9), 1), (timedelta(seconds=60), None)],
 )
-def test_attempt_during_the_cooldown_is_told_how_long_to_wait(after: timedelta, left: int | None) -> None:
+def test_attempt_during_the_cooldown_is_told_how_long_to_wait(after, left):
     cooled = assignment({"cooldown_seconds": 60})
     earlier = attempts(10.0, None)
     now = earlier[-1].created_at + after
@@ -55,7 +55,7 @@ def test_attempt_during_the_cooldown_is_told_how_long_to_wait(after: timedelta, 
     assert refusal.value.params == {"retry_after_seconds": left, "cooldown_seconds": 60}
 
 
-def test_clock_that_was_set_back_locks_nobody_out() -> None:
+def test_clock_that_was_set_back_locks_nobody_out():
     cooled, earlier = assignment({"cooldown_seconds": 60}), attempts(10.0, 10.0)
     check_attempt(cooled, earlier, DUE - 3 * DAY)
     # Nor does one that was ahead for a while free anybody of the wait.
@@ -64,7 +64,7 @@ def test_clock_that_was_set_back_locks_nobody_out() -> None:
         check_attempt(cooled, ahead, earlier[1].created_at + timedelta(seconds=1))
 
 
-def test_closed_assignment_accepts_nothing_from_that_moment_on() -> None:
+def test_closed_assignment_accepts_nothing_from_that_moment_on():
     closing = assignment(due=DUE, closes=DUE + DAY)
     check_attempt(closing, [], DUE + DAY - timedelta(microseconds=1))
     with pytest.raises(AssignmentClosed) as refusal:
@@ -83,12 +83,12 @@ def test_closed_assignment_accepts_nothing_from_that_moment_on() -> None:
         (90 * DAY, (90, 50)),
     ],
 )
-def test_each_day_begun_costs_until_the_maximum(late: timedelta, expected: tuple[int, float]) -> None:
+def test_each_day_begun_costs_until_the_maximum(late, expected):
     penalised = assignment(due=DUE, late_percent_per_day=10, late_percent_max=50)
     assert lateness(penalised, DUE + late) == expected
 
 
-def test_late_attempt_loses_part_of_its_grade() -> None:
+def test_late_attempt_loses_part_of_its_grade():
     penalised = assignment(due=DUE, late_percent_per_day=10)
     grade = grade_by_rules(penalised, attempts(80.0, first=DUE + MINUTE), 1)
     assert (grade.points, grade.max_points, grade.late_days, grade.penalty_percent) == (72, 100, 1, 10)
@@ -103,7 +103,7 @@ def test_late_attempt_loses_part_of_its_grade() -> None:
         ("last", [40.0, 90.0, 60.0, None], 3),
     ],
 )
-def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | None], expected: int) -> None:
+def test_best_or_last_graded_attempt_counts(counts, points, expected):
     graded = attempts(*points)
     grades = {each.number: grade_by_rules(assignment({"counts": counts}), graded, each.number) for each in graded}
     assert [number for number, grade in grades.items() if grade is not None and grade.counts] == [expected]
@@ -115,7 +115,7 @@ def test_best_or_last_graded_attempt_counts(counts: str, points: list[float | No
 
 
 @pytest.mark.parametrize("counts", ["best", "last"])
-def test_file_with_nothing_to_run_uses_up_no_attempt_and_counts_only_alone(counts: str) -> None:
+def test_file_with_nothing_to_run_uses_up_no_attempt_and_counts_only_alone(counts):
     limited = assignment({"limit": 2, "counts": counts})
     invalid = Attempt(2, DUE, 0.0, 100, is_invalid=True)
     check_attempt(limited, [*attempts(50.0), invalid], DUE + DAY)
@@ -124,7 +124,7 @@ def test_file_with_nothing_to_run_uses_up_no_attempt_and_counts_only_alone(count
     assert grade_by_rules(limited, [*attempts(50.0), invalid], 1).counts
 
 
-def test_best_is_judged_after_what_lateness_costs() -> None:
+def test_best_is_judged_after_what_lateness_costs():
     penalised = assignment(due=DUE, late_percent_per_day=50)
     graded = [*attempts(60.0), Attempt(2, DUE + MINUTE, 100.0, 100)]
     on_time, late = (grade_by_rules(penalised, graded, number) for number in (1, 2))

@@ -1,13 +1,13 @@
 """Attempts whose code attacked the grader: held, decided on, and told of only then."""
 
 import pytest
-from sqlalchemy import func, select
 
 from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
 from grader import Report
 from grader.report.model import HELD, Advisory
+from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import FakeGrader, Service
 
 REASON = {"reason": "We have talked about it."}
 
@@ -24,8 +24,7 @@ def grader() -> FakeGrader:
 
 
 async def _told(service: Service) -> int:
-    async with service.services.database.read() as session:
-        return await session.scalar(select(func.count()).select_from(Delivery)) or 0
+    return len(await service.rows(Delivery))
 
 
 async def _with_webhook(service: Service) -> None:
@@ -34,7 +33,7 @@ async def _with_webhook(service: Service) -> None:
         session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
-async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, owner: Browser) -> None:
+async def test_an_attack_is_held_with_its_report_as_it_is(service, owner):
     await _with_webhook(service)
     body = await submit(owner)
     assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
@@ -45,9 +44,7 @@ async def test_an_attack_is_held_with_its_report_as_it_is(service: Service, owne
     assert await _told(service) == 0
 
 
-async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
-    service: Service, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(service, owner, grader):
     grader.change = lambda report: report
     await _with_webhook(service)
     body = await submit(owner)
@@ -58,7 +55,7 @@ async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(
 
 
 @pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
-async def test_a_decision_says_who_and_why(service: Service, owner: Browser, decision: str, counts: bool) -> None:
+async def test_a_decision_says_who_and_why(service, owner, decision, counts):
     await _with_webhook(service)
     body = await submit(owner)
     answer = await owner.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
@@ -71,7 +68,7 @@ async def test_a_decision_says_who_and_why(service: Service, owner: Browser, dec
     assert await _told(service) == 1
 
 
-async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service: Service, owner: Browser) -> None:
+async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service, owner):
     await _with_webhook(service)
     await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
     decision = f"{(await submit(owner))['links']['self']}/decision"
@@ -95,9 +92,7 @@ async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(serv
 
 
 @pytest.mark.parametrize("file_is_gone", [False, True], ids=["file", "file-is-gone"])
-async def test_each_decision_is_a_new_answer(
-    service: Service, owner: Browser, monkeypatch: pytest.MonkeyPatch, file_is_gone: bool
-) -> None:
+async def test_each_decision_is_a_new_answer(service, owner, monkeypatch, file_is_gone):
     address = (await submit(owner))["links"]["self"]
     if file_is_gone:
         monkeypatch.delitem(service.services.assignments, "lstm-layer")
@@ -110,32 +105,26 @@ async def test_each_decision_is_a_new_answer(
         etag = answer.headers["etag"]
 
 
-async def test_a_regrade_neither_releases_nor_tells(service: Service, owner: Browser, grader: FakeGrader) -> None:
+async def test_a_regrade_neither_releases_nor_tells(service, owner, grader):
     await _with_webhook(service)
     body = await submit(owner)
     grader.change = lambda report: report
-    regrade = (await owner.post("/api/v1/regrades", json={"all": True})).json()
-    while (progress := (await owner.get(regrade["link"])).json())["done"] < progress["total"]:
-        await owner.get(body["links"]["self"], params={"wait": 1})
+    await regraded(owner, all=True)
     assert (await owner.get(body["links"]["self"])).json()["held"]
     assert await _told(service) == 0
 
 
-async def test_a_student_reads_why_and_decides_nothing(service: Service) -> None:
-    await service.add_token("students-own-0123456789", student="ivanov")
-    async with service.client("students-own-0123456789") as owner:
-        body = await submit(owner, student="ivanov")
-        decided = await owner.post(f"{body['links']['self']}/decision", json={"decision": "accepted", **REASON})
-        assert_problem(decided, 403, "forbidden")
-        assert body["held"]
-        assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
-    async with service.browser("students-own-0123456789") as browser:
-        page = (await browser.get(f"/submissions/{body['id']}")).text
-        assert "A teacher looks at this attempt before it counts" in page
-        assert "waits for a teacher" in (await browser.get("/")).text
-    async with service.client() as owner:
-        await owner.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
-    async with service.browser("students-own-0123456789") as browser:
-        page = (await browser.get(f"/submissions/{body['id']}")).text
-        assert "it does not count" in page
-        assert REASON["reason"] in page
+async def test_a_student_reads_why_and_decides_nothing(service, owner, anna):
+    async with service.client("of-anna") as student:
+        body = await submit(student, student="anna")
+        decision = f"{body['links']['self']}/decision"
+        assert_problem(await student.post(decision, json={"decision": "accepted", **REASON}), 403, "forbidden")
+    assert body["held"]
+    assert [advisory["code"] for advisory in body["report"]["advisories"]] == [HELD]
+    page = f"/submissions/{body['id']}"
+    assert "A teacher looks at this attempt before it counts" in (await anna.get(page)).text
+    assert "waits for a teacher" in (await anna.get("/")).text
+    await owner.post(decision, json={"decision": "rejected", **REASON})
+    decided = (await anna.get(page)).text
+    assert "it does not count" in decided
+    assert REASON["reason"] in decided

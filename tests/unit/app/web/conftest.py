@@ -6,15 +6,7 @@ import pytest
 
 from app.settings import Settings
 from tests.mailbox import Mailbox, receiving
-from tests.unit.app.conftest import Browser, FakeGrader, Service, running
-
-
-@pytest.fixture
-async def anna(service: Service) -> AsyncIterator[Browser]:
-    """The browser of a student, who is signed in by a token of the own."""
-    await service.add_token("of-anna", student="anna")
-    async with service.browser("of-anna") as browser:
-        yield browser
+from tests.unit.app.conftest import FakeGrader, Service, running
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
 
 from app.access import links, sessions
 from app.access.limits import RateLimit
@@ -29,6 +28,12 @@ async def make(service: Service, **wanted: Any) -> str:
         return str((await owner.post(JOIN_LINKS, json=wanted)).json()["url"]).removeprefix("http://grader.test")
 
 
+@pytest.fixture
+async def path(service: Service) -> str:
+    """The path of a join link."""
+    return await make(service)
+
+
 def key(page: str) -> str:
     field = re.search(r'name="form_key" value="([0-9a-f]+)"', page)
     return field[1]
@@ -45,12 +50,7 @@ def link_in(page: str) -> str:
     return link[1]
 
 
-async def everybody(service: Service) -> list[Membership]:
-    async with service.services.database.read() as session:
-        return list((await session.scalars(select(Membership).order_by(Membership.id))).all())
-
-
-async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service: Service, visitor: Browser) -> None:
+async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service, visitor):
     path = await make(service, group="201")
     joined = await join(visitor, path, claimed_id="ivanov", email="Anna@hse.ru")
     assert joined.status_code == 200
@@ -60,12 +60,10 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
     file = ("LSTM.py", b"class LSTM: ...")
     answer = await visitor.post(PAGE, data={"form_secret": form_secret(start)}, files={"file": file})
     assert answer.status_code == 303
-    (member,) = await everybody(service)
+    (member,) = await service.rows(Membership)
     assert (member.claimed_id, member.group, member.confirmed_at) == ("ivanov", "201", None)
     assert (member.external_id or "").startswith("new-")
-    async with service.services.database.read() as session:
-        person = await session.get_one(Person, member.person_id)
-        assert (person.name, person.email) == ("Анна Петрова", "anna@hse.ru")
+    assert [(each.name, each.email) for each in await service.rows(Person)] == [("Анна Петрова", "anna@hse.ru")]
     async with service.browser(secret) as elsewhere:
         assert "/submissions/" in (await elsewhere.get("/")).text
     async with service.client(secret) as program:
@@ -73,8 +71,7 @@ async def test_stranger_gives_a_name_hands_in_and_comes_back_by_the_link(service
         assert submission["student"] == member.external_id
 
 
-async def test_members_are_told_and_the_next_at_the_computer_is_another_one(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_members_are_told_and_the_next_at_the_computer_is_another_one(service, visitor, path):
     first = link_in((await join(visitor, path, name="Анна")).text)
     page = await visitor.get(path)
     assert "You are in this course already, as Анна." in page.text
@@ -86,11 +83,10 @@ async def test_members_are_told_and_the_next_at_the_computer_is_another_one(serv
     assert KEY_COOKIE not in visitor.cookies
     second = link_in((await join(visitor, path, name="Анна")).text)
     assert first != second
-    assert len(await everybody(service)) == 2
+    assert len(await service.rows(Membership)) == 2
 
 
-async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(service, visitor, path):
     secrets = []
     for _ in range(3):
         secrets.append(link_in((await join(visitor, path)).text))
@@ -98,35 +94,32 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(servi
         assert link_in(again.text) == secrets[-1]
         async with service.services.database.write() as session:
             assert await links.revoke(session, Principal(new_id(), Role.TEACHER)) == 1
-    assert len(set(secrets)) == len(await everybody(service)) == 3
+    assert len(set(secrets)) == len(await service.rows(Membership)) == 3
 
 
 @pytest.mark.parametrize("revoked", [False, True], ids=["link stays", "link revoked"])
-async def test_removed_joiner_is_told_and_others_join(service: Service, visitor: Browser, *, revoked: bool) -> None:
-    path = await make(service)
+async def test_removed_joiner_is_told_and_others_join(service, visitor, path, *, revoked):
     await join(visitor, path)
-    (member,) = await everybody(service)
-    async with service.services.database.write() as session:
-        (await session.get_one(Membership, member.id)).removed_at = utc_now()
-        if revoked:
+    await service.store(Membership, removed_at=utc_now())
+    if revoked:
+        async with service.services.database.write() as session:
             await links.revoke(session, Principal(new_id(), Role.TEACHER))
     refused = await join(visitor, path)
     assert refused.status_code == 403
     assert "The student is no longer in the course" in refused.text
     assert (await join(visitor, path, name="Борис")).status_code == 200
-    assert len(await everybody(service)) == 2
+    assert len(await service.rows(Membership)) == 2
 
 
 def key_of(browser: Browser) -> str:
     return mask(browser.cookies[KEY_COOKIE])
 
 
-async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service: Service, visitor: Browser) -> None:
+async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(service, visitor, path):
     async with service.services.database.write() as session:
         known = members.add(session, DEFAULT_COURSE, external_id="ivanov", name="Иван")
         known.person.email, known.confirmed_at = "ivanov@hse.ru", utc_now()
     await hand_in(service, "ivanov")
-    path = await make(service)
     secret = link_in((await join(visitor, path, name="Иван", claimed_id="ivanov", email="ivanov@hse.ru")).text)
     assert "/submissions/" not in (await visitor.get("/")).text
     async with service.client(secret) as program:
@@ -136,39 +129,27 @@ async def test_typed_id_and_address_open_nothing_of_an_entry_that_is_there(servi
 
 
 @pytest.mark.parametrize(
-    ("ended", "status", "words"),
+    ("table", "values", "status", "words"),
     [
-        ("expired", 410, "The join link has expired"),
-        ("revoked", 410, "The join link was revoked"),
-        ("full", 409, "Nobody else can join by this link"),
-        ("archived", 403, "The course is archived"),
-        ("unknown", 404, "There is no such join link"),
+        (JoinLink, {"expires_at": utc_now() - timedelta(seconds=1)}, 410, "The join link has expired"),
+        (JoinLink, {"revoked_at": utc_now()}, 410, "The join link was revoked"),
+        (JoinLink, {"limit": 1, "uses": 1}, 409, "Nobody else can join by this link"),
+        (Course, {"archived_at": utc_now()}, 403, "The course is archived"),
+        (JoinLink, {"sha256": "0" * 64}, 404, "There is no such join link"),
     ],
+    ids=["expired", "revoked", "full", "archived", "unknown"],
 )
-async def test_link_that_ended_says_so(service: Service, visitor: Browser, ended: str, status: int, words: str) -> None:
-    path = await make(service, limit=1)
+async def test_link_that_ended_says_so(service, visitor, path, table, values, status, words):
     data = {"form_key": key((await visitor.get(path)).text), "name": "Анна"}
-    async with service.services.database.write() as session:
-        link = (await session.scalars(select(JoinLink))).one()
-        if ended == "expired":
-            link.expires_at = utc_now() - timedelta(seconds=1)
-        elif ended == "revoked":
-            link.revoked_at = utc_now()
-        elif ended == "full":
-            link.uses = 1
-        elif ended == "archived":
-            (await session.get_one(Course, DEFAULT_COURSE)).archived_at = utc_now()
-        else:
-            path = f"{path}x"
+    await service.store(table, **values)
     for answer in (await visitor.post(path, data=data), await visitor.get(path)):
         assert answer.status_code == status
         assert words in answer.text
     assert SESSION_COOKIE not in visitor.cookies
-    assert await everybody(service) == []
+    assert await service.rows(Membership) == []
 
 
-async def test_form_of_another_site_or_browser_adds_nobody(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_form_of_another_site_or_browser_adds_nobody(service, visitor, path):
     async with service.client(None, Accept="text/html") as other:
         theirs = key((await other.get(path)).text)
     mine = key((await visitor.get(path)).text)
@@ -178,7 +159,7 @@ async def test_form_of_another_site_or_browser_adds_nobody(service: Service, vis
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
         answer = await visitor.post(path, data={"form_key": mine, "name": "x"}, headers=headers)
         assert answer.status_code == 403
-    assert await everybody(service) == []
+    assert await service.rows(Membership) == []
 
 
 @pytest.mark.parametrize(
@@ -189,20 +170,16 @@ async def test_form_of_another_site_or_browser_adds_nobody(service: Service, vis
         ({"claimed_id": "a\x00b"}, 'id="claimed_id-error">Expected: one line'),
     ],
 )
-async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(
-    service: Service, visitor: Browser, fields: dict[str, str], words: str
-) -> None:
-    path = await make(service)
+async def test_wrong_field_is_told_on_the_form_that_keeps_the_others(service, visitor, fields, words, path):
     answer = await join(visitor, path, **{"claimed_id": "<b>7", **fields})
     assert answer.status_code == 422
     assert words in answer.text
     if "claimed_id" not in fields:
         assert 'value="&lt;b&gt;7"' in answer.text
-    assert await everybody(service) == []
+    assert await service.rows(Membership) == []
 
 
-async def test_person_of_single_sign_on_joins_as_themselves(service: Service, visitor: Browser) -> None:
-    path = await make(service)
+async def test_person_of_single_sign_on_joins_as_themselves(service, visitor, path):
     async with service.services.database.write() as session:
         person = Person(name="Анна", email="anna@hse.ru")
         session.add(person)
@@ -216,27 +193,23 @@ async def test_person_of_single_sign_on_joins_as_themselves(service: Service, vi
     assert (answer.status_code, answer.headers["location"]) == (303, f"/?course={DEFAULT_COURSE}")
     assert (await visitor.get(answer.headers["location"])).status_code == 200
     assert "already, as Анна" in (await visitor.get(path)).text
-    (member,) = await everybody(service)
+    (member,) = await service.rows(Membership)
     assert (member.person_id, member.confirmed_at, member.claimed_id) == (person.id, None, "ivanov")
-    async with service.services.database.write() as session:
-        (await session.get_one(Membership, member.id)).removed_at = utc_now()
+    await service.store(Membership, Membership.id == member.id, removed_at=utc_now())
     visitor.cookies.set(SESSION_COOKIE, "cookie", domain="grader.test")
     answer = await visitor.post(path, data={"form_key": key((await visitor.get(path)).text)})
     assert answer.status_code == 403
-    async with service.services.database.read() as session:
-        assert await session.scalar(select(func.count()).select_from(Person)) == 1
+    assert len(await service.rows(Person)) == 1
 
 
-async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service: Service) -> None:
-    path = await make(service)
+async def test_other_signed_in_browser_is_warned_and_signed_in_anew(service, path):
     async with service.browser(OWNER_TOKEN) as browser:
         assert "This browser is signed in as owner now. If you join" in (await browser.get(path)).text
         await join(browser, path)
         assert "nothing handed in yet" in (await browser.get("/")).text
 
 
-async def test_too_many_joins_are_slowed_down(service: Service, visitor: Browser) -> None:
+async def test_too_many_joins_are_slowed_down(service, visitor, path):
     slow = replace(service.services, join_limit=RateLimit(2, clock=lambda: 0.0))
-    service._transport.app.state.services = slow  # type: ignore[attr-defined]
-    path = await make(service)
+    service._transport.app.state.services = slow
     assert [(await visitor.post(path, data={})).status_code for _ in range(3)] == [403, 403, 429]

@@ -5,7 +5,7 @@ import re
 from app.storage.models import DEFAULT_COURSE
 from grader.report.model import Advisory, Status
 from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, send
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.conftest import Browser
 
 EXCHANGE = "/api/v1/notebook/tokens"
 RULES = f"/api/v1/courses/{DEFAULT_COURSE}/assignments/lstm-layer"
@@ -19,9 +19,7 @@ async def code_on(anna: Browser, path: str = PAGE) -> str:
     return code[1]
 
 
-async def test_the_page_shows_a_code_once_and_the_notebook_of_it(
-    service: Service, nobody: Browser, anna: Browser
-) -> None:
+async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service, nobody, anna):
     code = await code_on(anna)
     assert not A_CODE.search((await anna.get(PAGE)).text)
     body = (await nobody.post(EXCHANGE, json={"code": code, "where": "<b>Colab"})).json()
@@ -36,7 +34,7 @@ async def test_the_page_shows_a_code_once_and_the_notebook_of_it(
     assert "&lt;b&gt;Colab" not in (await anna.get(answer.headers["location"])).text
 
 
-async def test_nobody_ends_the_notebook_of_another(service: Service, nobody: Browser, anna: Browser) -> None:
+async def test_nobody_ends_the_notebook_of_another(service, nobody, anna):
     token = (await nobody.post(EXCHANGE, json={"code": await code_on(anna)})).json()["token"]
     (end,) = re.findall(r'action="([^"]+/end)"', (await anna.get(PAGE)).text)
     await service.add_token("of-petrov", student="petrov")
@@ -46,7 +44,7 @@ async def test_nobody_ends_the_notebook_of_another(service: Service, nobody: Bro
         assert (await notebook.get(SUBMISSIONS)).status_code == 200
 
 
-async def test_codes_are_made_for_students_and_not_too_fast(service: Service, anna: Browser, browser: Browser) -> None:
+async def test_codes_are_made_for_students_and_not_too_fast(service, anna, browser):
     assert 'id="notebook"' not in (await browser.get(PAGE)).text
     assert (await send(browser, PAGE, f"{PAGE}/code")).status_code == 403
     for _ in range(5):
@@ -56,9 +54,7 @@ async def test_codes_are_made_for_students_and_not_too_fast(service: Service, an
     assert int(refused.headers["retry-after"]) >= 1
 
 
-async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
-    service: Service, anna: Browser, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(service, anna, owner, grader):
     page = (await anna.get(PAGE)).text
     assert f'formaction="{PAGE}/check"' not in page
     form = dict(re.findall(r'name="(form_secret|idempotency_key)" value="([^"]+)"', page))
@@ -81,9 +77,7 @@ async def test_the_form_that_hands_in_checks_too_where_the_course_allows_it(
     assert by_script.json() == {"address": answer.headers["location"], "keeps_draft": True}
 
 
-async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(
-    service: Service, impatient: None, anna: Browser, browser: Browser, owner: Browser, grader: FakeGrader
-) -> None:
+async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(service, impatient, anna, browser, owner, grader):
     grader.change = lambda report: report.model_copy(
         update={"advisories": [*report.advisories, Advisory(code="not_fresh_instance")]}
     )

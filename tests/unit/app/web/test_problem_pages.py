@@ -5,7 +5,6 @@ import re
 from html import unescape
 
 import httpx
-import pytest
 from starlette.exceptions import HTTPException
 
 from app.errors.courses import CourseArchived
@@ -16,11 +15,10 @@ from app.errors.uploads import Overloaded, UploadTooSlow
 from app.errors.ways_in import JoinLinkExpired, JoinLinkFull
 from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
-from app.storage.models import DEFAULT_COURSE
 from grader.report.messages import LANGUAGES
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.calls import COURSE
+from tests.unit.app.conftest import form_secret
 
-COURSE = f"/courses/{DEFAULT_COURSE}"
 NO_ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
 WAIT = {"retry_after_seconds": 150}
 ERRORS: tuple[tuple[int, Exception], ...] = (
@@ -60,7 +58,7 @@ def steps_of(page: httpx.Response) -> dict[str, str]:
     return {words: address for address, words in links}
 
 
-async def test_page_of_every_refusal_says_where_to_go_on(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_page_of_every_refusal_says_where_to_go_on(browser, monkeypatch):
     """One service for all of them: they change nothing."""
     raised: list[Exception] = []
 
@@ -85,7 +83,7 @@ async def test_page_of_every_refusal_says_where_to_go_on(browser: Browser, monke
             assert (await browser.get(address)).status_code == 200
 
 
-async def test_time_to_wait_is_told_in_words(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_time_to_wait_is_told_in_words(browser, monkeypatch):
     async def refuse(*_: object) -> None:
         raise TooManyRequests(**WAIT)
 
@@ -96,7 +94,7 @@ async def test_time_to_wait_is_told_in_words(browser: Browser, monkeypatch: pyte
     assert "через 3 минуты" in (await browser.get(COURSE, params={"lang": "ru"})).text
 
 
-async def test_reader_of_a_course_stays_in_it(service: Service) -> None:
+async def test_reader_of_a_course_stays_in_it(service):
     async with service.browser() as browser:
         missing = await browser.get(f"{COURSE}/members/{NO_ID}")
         assert missing.status_code == 404
@@ -110,21 +108,21 @@ async def test_reader_of_a_course_stays_in_it(service: Service) -> None:
         assert steps_of(refused) == {"My courses and assignments": "/"}
 
 
-async def test_stranger_at_an_address_without_a_page_is_led_to_the_way_in(visitor: Browser) -> None:
+async def test_stranger_at_an_address_without_a_page_is_led_to_the_way_in(visitor):
     for path, status in STRANGE.items():
         answer = await visitor.get(path, follow_redirects=True)
         assert answer.status_code == status, path
         assert status == 401 or steps_of(answer) == {"Sign in": "/enter"}
 
 
-async def test_bad_cookie_is_no_fault_of_ours(visitor: Browser) -> None:
+async def test_bad_cookie_is_no_fault_of_ours(visitor):
     for cookie in (b"lstm_grader_session=\xff", b"lstm_grader_session=" + b"x" * 9000, b"=;;=,", b"\x01"):
         answer = await visitor.get("/", headers=[(b"cookie", cookie)])
         assert answer.status_code == 401
         assert 'action="/enter"' in answer.text
 
 
-async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(browser: Browser) -> None:
+async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(browser):
     here = f"{COURSE}/members/new"
     browser.headers["referer"] = f"http://grader.test{here}?said=member.added&q=x"
     secret = form_secret((await browser.get("/")).text)
@@ -135,7 +133,7 @@ async def test_form_that_is_too_large_or_too_old_leads_back_to_itself(browser: B
         assert steps_of(answer)["Back to the form"] == f"{here}?q=x"
 
 
-async def test_stranger_who_sends_too_much_is_answered_with_a_page(visitor: Browser) -> None:
+async def test_stranger_who_sends_too_much_is_answered_with_a_page(visitor):
     answer = await visitor.post("/enter", data={"token": "x" * (BODY_BYTES + 1)})
     assert answer.status_code == 413
     assert steps_of(answer) == {"Sign in": "/enter"}

@@ -5,10 +5,8 @@ from html import unescape
 
 import pytest
 
-from tests.unit.app.calls import send
-from tests.unit.app.conftest import Browser
+from tests.unit.app.calls import COURSE, send
 from tests.unit.app.web.course.test_course_pages import work
-from tests.unit.app.web.manage.calls import COURSE
 
 __all__ = ["work"]
 
@@ -39,9 +37,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("form", "typed", "wrong"), FORMS)
-async def test_refused_form_keeps_what_was_typed_and_tells_each_fault_at_its_field(
-    work: str, browser: Browser, form: str, typed: dict[str, str], wrong: set[str]
-) -> None:
+async def test_refused_form_keeps_what_was_typed_and_tells_each_fault_at_its_field(work, browser, form, typed, wrong):
     address = form.format(work=work, member=work.partition("/assignments")[0])
     page = address.removesuffix("/join") if form == JOIN else work if form.startswith("{work}") else address
     refused = await send(browser, page, address, replaces="", **typed)

@@ -15,7 +15,7 @@ from grader import Status
 from grader.report.model import Diagnosis
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
-from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
+from tests.unit.app.conftest import Browser, Service, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
@@ -34,12 +34,12 @@ async def stored(service: Service) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("code", "filename"), [(CODE.decode(), "pasted.py"), (NOTEBOOK, "pasted.ipynb")])
-async def test_pasted_code_is_an_attempt(service: Service, anna: Browser, code: str, filename: str) -> None:
+async def test_pasted_code_is_an_attempt(service, anna, code, filename):
     assert (await send(anna, code=code)).status_code == 303
     assert ((await stored(service))["filename"], (await stored(service))["student"]) == (filename, "anna")
 
 
-async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna: Browser) -> None:
+async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna):
     both = await send(anna, code="class LSTM: <b>", file=("LSTM.py", CODE))
     assert both.status_code == 422
     assert "class LSTM: &lt;b&gt;</textarea>" in both.text
@@ -55,11 +55,7 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna
     assert answer.json()["address"].startswith("/submissions/")
 
 
-async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service: Service, anna: Browser) -> None:
-    async def attempts() -> int:
-        async with service.client() as owner:
-            return len((await owner.get(SUBMISSIONS)).json()["items"])
-
+async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service, anna):
     assert (await send(anna, file=("LSTM.py", CODE))).status_code == 303
     asked = await send(anna, file=("mine.py", CODE))
     assert asked.status_code == 409
@@ -68,14 +64,11 @@ async def test_bytes_of_the_newest_attempt_are_one_when_handed_in_again(service:
     assert "choose the file once more" in asked.text
     problem = await send(anna, {"Accept": "application/json"}, file=("LSTM.py", CODE))
     assert (problem.json()["type"].rpartition(":")[2], problem.json()["attempt"]) == ("handed-in-before", 1)
-    assert await attempts() == 1
     assert (await send(anna, file=("LSTM.py", CODE), again="on")).status_code == 303
-    assert (await send(anna, file=("LSTM.py", CODE + b"#"))).status_code == 303
-    assert (await send(anna, file=("LSTM.py", CODE))).status_code == 303
-    assert await attempts() == 4
+    assert (await stored(service))["attempt"] == 2
 
 
-async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> None:
+async def test_staff_who_name_no_student_hand_in_a_trial(service):
     await service.add_token("an-assistant", Role.ASSISTANT)
     async with service.browser() as owner, service.browser("an-assistant") as assistant:
         for browser in (owner, assistant):
@@ -89,7 +82,7 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service: Service) -> No
     assert grades == []
 
 
-async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner: Browser, browser: Browser) -> None:
+async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner, browser):
     assert (await owner.patch(COURSE, json={"archived": True})).is_success
     refused = await send(browser, code=CODE.decode())
     people = (await owner.get(f"{COURSE}/members")).json()["items"]
@@ -97,14 +90,14 @@ async def test_trial_in_an_archived_course_is_refused_and_adds_nobody(owner: Bro
 
 
 @pytest.mark.parametrize(("form", "holds"), [("ipynb", '"nbformat": 4'), ("py", "class LSTM(tf.keras.Model)")])
-async def test_template_is_a_file_to_begin_with(browser: Browser, form: str, holds: str) -> None:
+async def test_template_is_a_file_to_begin_with(browser, form, holds):
     answer = await browser.get(f"{PAGE}/template.{form}")
     assert holds in answer.text
     assert answer.headers["content-disposition"] == f'attachment; filename="lstm-layer.{form}"'
     assert (await browser.get(f"{PAGE}/template.exe")).status_code == 422
 
 
-async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, grader: FakeGrader) -> None:
+async def test_attempts_say_what_changed_and_ask_for_a_review(anna, grader):
     pages = []
     for lines in ("one", "two", "three"), ("one", "2", "three", "four"), ("one", "2", "three", "four"):
         grader.artefacts = dict(
@@ -129,7 +122,7 @@ async def test_attempts_say_what_changed_and_ask_for_a_review(anna: Browser, gra
     assert f'action="{first}/reviews"' not in report
 
 
-async def test_request_for_review_that_is_refused_gives_back_what_was_written(anna: Browser, owner: Browser) -> None:
+async def test_request_for_review_that_is_refused_gives_back_what_was_written(anna, owner):
     first = (await send(anna, code="class LSTM: ...")).headers["location"]
     secret = form_secret((await anna.get(first)).text)
     for text, why in (("x" * 2001, "at most 2000 characters"), ("a\0b", "cannot be stored")):
@@ -150,9 +143,7 @@ async def test_request_for_review_that_is_refused_gives_back_what_was_written(an
     assert "\nMore words</textarea>" in archived.text
 
 
-async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
-    browser: Browser, anna: Browser, grader: FakeGrader
-) -> None:
+async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(browser, anna, grader):
     grader.statuses = [Status.FAILED, Status.INVALID_SUBMISSION, Status.FAILED, Status.PASSED]
     mistake = Diagnosis(code="gates_swapped_if", confidence="exact")
     grader.change = lambda report: report.model_copy(
@@ -170,16 +161,9 @@ async def test_a_mistake_is_gone_only_where_the_next_attempt_ran_to_its_end(
     assert "1 of 1 (100" in overview
 
 
-@pytest.mark.parametrize(
-    ("variant", "named", "other"),
-    [("full", "Nothing is forgotten", "Forget gate is not used"), (None, "Forget gate is not used", "forgotten")],
-)
-async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(
-    browser: Browser, anna: Browser, grader: FakeGrader, variant: str | None, named: str, other: str
-) -> None:
+async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_its_variants(browser, anna, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
-    params = {"variant": variant} if variant else {}
-    mistake = Diagnosis(code="forget_term_missing", params=params, confidence="exact")
+    mistake = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
     grader.change = lambda report: report.model_copy(
         update={"diagnoses": [mistake] if report.status == Status.FAILED else []}
     )
@@ -187,16 +171,15 @@ async def test_attempts_name_a_mistake_as_its_report_does_and_a_count_of_all_of_
         await anna.get((await send(anna, code=code)).headers["location"])
     page = (await anna.get(ATTEMPTS)).text
     overview = (await browser.get(f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/overview")).text
-    assert f"</span> {named}</li>" in page
-    assert f"Gone: {named}" in page
-    assert other not in page
+    assert "</span> Nothing is forgotten</li>" in page
+    assert "Gone: Nothing is forgotten" in page
+    assert "Forget gate is not used" not in page
     assert "Forget gate is not used" in overview
 
 
-async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna: Browser, owner: Browser) -> None:
+async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(service, anna, owner):
     assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={})).is_success
-    member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-    place = f"{COURSE}/members/{member}/assignments/lstm-layer"
+    place = f"{COURSE}/members/{(await service.member('anna')).id}/assignments/lstm-layer"
     before = (await anna.get(PAGE)).text
     assert (await owner.post(f"{place}/adjustments", json={"value": 80.0, "reason": "oral exam"})).is_success
     assert (await owner.post(f"{place}/comments", json={"text": "You <know> it."})).is_success
@@ -208,12 +191,9 @@ async def test_student_who_handed_nothing_in_reads_the_grade_set_and_why(anna: B
     assert "You &lt;know&gt; it." in page
 
 
-async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(
-    anna: Browser, owner: Browser
-) -> None:
+async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_on_one_attempt(service, anna, owner):
     report = (await send(anna, code="class LSTM: ...")).headers["location"]
-    member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-    comments = f"{COURSE}/members/{member}/assignments/lstm-layer/comments"
+    comments = f"{COURSE}/members/{(await service.member('anna')).id}/assignments/lstm-layer/comments"
     on_one = {"text": "On this one", "submission": report.rpartition("/")[2]}
     for comment in ({"text": "On everything"}, on_one):
         assert (await owner.post(comments, json=comment)).is_success
@@ -222,7 +202,7 @@ async def test_page_of_an_assignment_tells_comments_on_all_of_the_work_and_not_o
     assert ("On everything" in of_report, "On this one" in of_report) == (True, True)
 
 
-async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna: Browser, owner: Browser) -> None:
+async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna, owner):
     own = {"title": "An LSTM of one's own", "rules": {"counts": "last"}}
     assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json=own)).is_success
     first, second = [(await send(anna, code=code)).headers["location"] for code in ("a = 1", "a = 2")]
@@ -232,7 +212,7 @@ async def test_report_names_the_assignment_and_its_rule_as_the_course_does(anna:
     assert "the last one counts" in page
 
 
-async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna: Browser, owner: Browser) -> None:
+async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna, owner):
     offered = []
     for rules in {}, {"closes": "2026-01-02T00:00Z"}:
         assert (await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": rules})).is_success
@@ -240,29 +220,23 @@ async def test_closed_assignment_offers_no_button_that_leads_to_handing_in(anna:
     assert offered == [True, False]
 
 
-async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service: Service, owner: Browser) -> None:
-    await service.add_token("of-anna", student="anna")
+async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(service, owner, anna, browser):
     dates = {"due": "2026-01-02T00:00Z", "closes": "2026-01-02T00:00Z"}
-    async with service.browser("of-anna") as browser:
-        report = (await send(browser, code="class LSTM: ...")).headers["location"]
-        await browser.get(report)
-        await browser.post(
-            f"{report}/reviews", data={"form_secret": form_secret((await browser.get(PAGE)).text), "text": "?"}
-        )
-        await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": dates})
-        member = (await owner.get(f"{COURSE}/members", params={"external_id": "anna"})).json()["items"][0]["id"]
-        ill = {"due": "2026-01-03T00:00Z", "reason": "ill"}
-        place = f"{COURSE}/members/{member}/assignments/lstm-layer"
-        assert (await owner.put(f"{place}/extension", json=ill)).status_code == 200
-        assert "No work has been taken since" in (await browser.get(PAGE)).text
-        for address in "/", PAGE, ATTEMPTS, report:
-            page = (await browser.get(address)).text
-            assert "UTC" not in re.sub(r"<time [^>]*data-own-zone>.*?</time>", "", page), address
-            assert 'src="/static/times.js"' in page
-            assert ("extended until <time" in page) == (address != "/")
-    async with service.browser() as browser:
-        for address in "/", PAGE, ATTEMPTS, report:
-            assert "own-zone" not in (await browser.get(address)).text
+    report = (await send(anna, code="class LSTM: ...")).headers["location"]
+    await anna.get(report)
+    secret = form_secret((await anna.get(PAGE)).text)
+    await anna.post(f"{report}/reviews", data={"form_secret": secret, "text": "?"})
+    await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": dates})
+    place = f"{COURSE}/members/{(await service.member('anna')).id}/assignments/lstm-layer"
+    ill = {"due": "2026-01-03T00:00Z", "reason": "ill"}
+    assert (await owner.put(f"{place}/extension", json=ill)).status_code == 200
+    assert "No work has been taken since" in (await anna.get(PAGE)).text
+    for address in "/", PAGE, ATTEMPTS, report:
+        page = (await anna.get(address)).text
+        assert "UTC" not in re.sub(r"<time [^>]*data-own-zone>.*?</time>", "", page), address
+        assert 'src="/static/times.js"' in page
+        assert ("extended until <time" in page) == (address != "/")
+        assert "own-zone" not in (await browser.get(address)).text
 
 
 @pytest.mark.parametrize(
@@ -275,9 +249,7 @@ async def test_every_time_is_one_that_a_script_shows_by_the_students_clock(servi
         (("teacher", "teacher"), None),
     ],
 )
-async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_courses(
-    service: Service, parts: tuple[str, ...], leads_to: int | None
-) -> None:
+async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_courses(service, parts, leads_to):
     courses = [Course(id=new_id(), title=f"Course {n}", language="en", time_zone="UTC") for n in range(len(parts))]
     async with service.services.database.write() as session:
         session.add_all(courses)
@@ -299,7 +271,7 @@ async def test_staff_of_one_course_are_led_to_it_and_others_see_all_their_course
             assert (await browser.get(where)).status_code == 200
 
 
-async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(anna: Browser) -> None:
+async def test_student_at_a_course_is_led_to_the_own_work_in_the_language_of_the_address(anna):
     led = await anna.get(f"/courses/{DEFAULT_COURSE}?lang=ru&course=other")
     assert led.status_code == 303
     page = (await anna.get(led.headers["location"])).text

@@ -1,8 +1,9 @@
-"""Webhooks: what is sent, signed and sent again, and where it may lead."""
+"""Webhooks: what is sent, signed and sent again, where it may lead, and who has lost the right to it."""
 
 import json
 import socket
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
 from typing import Any
@@ -15,10 +16,12 @@ from app.errors.outgoing import TargetRefused
 from app.outgoing import client as outgoing
 from app.outgoing.targets import check_url, is_public, look_up
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import DEFAULT_COURSE, Delivery, Role, utc_now
 from app.webhooks import sender
 from app.webhooks.sender import RETRY_SECONDS, WebhookSender, signature
 from grader import Status
+from tests.unit.app.access.test_rights import add
+from tests.unit.app.api.test_teaching_api import regraded
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Browser, FakeGrader, Service, running
 from tests.waiting import until
@@ -74,7 +77,7 @@ async def deliveries_of(client: Browser, hook: dict[str, Any]) -> list[dict[str,
         items: list[dict[str, Any]] = (await client.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
         return items if all(item["next_at"] is None for item in items) else None
 
-    return await until(all_ended)  # type: ignore[no-any-return]
+    return await until(all_ended)
 
 
 async def add_webhook(client: Browser, url: str = HOOK) -> dict[str, Any]:
@@ -84,7 +87,7 @@ async def add_webhook(client: Browser, url: str = HOOK) -> dict[str, Any]:
     return body
 
 
-async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner: Browser, receiver: Receiver) -> None:
+async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner, receiver):
     hook = await add_webhook(owner)
     body = await submit(owner)
     (delivery,) = await deliveries_of(owner, hook)
@@ -107,7 +110,7 @@ async def test_report_is_told_signed_to_the_address_that_was_looked_up(owner: Br
     assert delivery["delivered_at"]
 
 
-async def test_grade_is_told_without_a_teachers_words(owner: Browser, receiver: Receiver) -> None:
+async def test_grade_is_told_without_a_teachers_words(owner, receiver):
     await submit(owner)
     (member,) = (await owner.get(MEMBERS)).json()["items"]
     adjustments = f"{MEMBERS}/{member['id']}/assignments/lstm-layer/adjustments"
@@ -121,7 +124,7 @@ async def test_grade_is_told_without_a_teachers_words(owner: Browser, receiver: 
     assert b"oral exam" not in request.content
 
 
-def test_signature_is_the_one_of_the_standards_example() -> None:
+def test_signature_is_the_one_of_the_standards_example():
     """Source: the example in the specification of Standard Webhooks."""
     headers = signature(
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -132,7 +135,7 @@ def test_signature_is_the_one_of_the_standards_example() -> None:
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner: Browser, receiver: Receiver) -> None:
+async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner, receiver):
     """``localhost`` is one, where the first address is that of IPv6."""
     receiver.answers = [httpx.ConnectError("refused")]
     left = await owner.post(WEBHOOKS, json={"url": "https://both.example.org/hook"})
@@ -142,9 +145,7 @@ async def test_name_with_two_addresses_is_told_at_the_one_that_is_heard(owner: B
     assert (delivery["attempts"], delivery["last_status"]) == (1, 204)
 
 
-async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(
-    owner: Browser, receiver: Receiver, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(owner, receiver, caplog):
     receiver.answers = [httpx.ConnectError("refused"), 204, 302, 308, 500]
     hook = await add_webhook(owner)
     for student in ("ivanov", "petrov"):
@@ -171,12 +172,12 @@ async def test_delivery_is_given_up_in_the_end_and_attempts_are_counted(
     assert {request.url.host for request in receiver.requests} == {"203.0.113.9"}
 
 
-def test_it_is_tried_for_days_and_each_time_later() -> None:
+def test_it_is_tried_for_days_and_each_time_later():
     assert list(RETRY_SECONDS) == sorted(RETRY_SECONDS)
     assert sum(RETRY_SECONDS) > 36 * 3600
 
 
-async def test_receiver_that_is_gone_ends_its_webhook(owner: Browser, receiver: Receiver) -> None:
+async def test_receiver_that_is_gone_ends_its_webhook(owner, receiver):
     receiver.answers = [410]
     await add_webhook(owner)
     await submit(owner)
@@ -189,7 +190,7 @@ async def test_receiver_that_is_gone_ends_its_webhook(owner: Browser, receiver: 
     assert len(receiver.requests) == 1
 
 
-async def test_webhook_is_told_what_its_token_may_read(service: Service, owner: Browser, receiver: Receiver) -> None:
+async def test_webhook_is_told_what_its_token_may_read(service, owner, receiver):
     for name, role in (("lms", Role.SUBMITTER), ("other", Role.SUBMITTER), ("teacher", Role.TEACHER)):
         await service.add_token(name, role)
         async with service.client(name) as client:
@@ -210,7 +211,7 @@ async def test_webhook_is_told_what_its_token_may_read(service: Service, owner: 
     assert {request.url.params["token"] for request in receiver.requests} == {"lms", "teacher"}
 
 
-async def test_our_failure_is_told_without_points(owner: Browser, receiver: Receiver, grader: FakeGrader) -> None:
+async def test_our_failure_is_told_without_points(owner, receiver, grader):
     grader.statuses = [Status.INTERNAL_ERROR]
     await add_webhook(owner)
     await submit(owner)
@@ -219,7 +220,7 @@ async def test_our_failure_is_told_without_points(owner: Browser, receiver: Rece
     assert (report["status"], report["points"]) == ("internal_error", None)
 
 
-async def test_webhook_can_be_tried_and_deleted(owner: Browser, receiver: Receiver) -> None:
+async def test_webhook_can_be_tried_and_deleted(owner, receiver):
     hook = await add_webhook(owner)
     ping = await owner.post(f"{WEBHOOKS}/{hook['id']}/ping")
     assert ping.status_code == 202
@@ -260,7 +261,7 @@ BAD = (
 )
 
 
-async def test_address_that_leads_inside_or_nowhere_is_refused(owner: Browser) -> None:
+async def test_address_that_leads_inside_or_nowhere_is_refused(owner):
     for url in BAD:
         response = await owner.post(WEBHOOKS, json={"url": url})
         status, slug = (403, "target-refused") if url.startswith("http") else (422, "invalid-request")
@@ -296,11 +297,11 @@ async def test_address_that_leads_inside_or_nowhere_is_refused(owner: Browser) -
         ("4000::1", False),
     ],
 )
-def test_public_is_what_anybody_can_reach(address: str, public: bool) -> None:
+def test_public_is_what_anybody_can_reach(address, public):
     assert is_public(ip_address(address)) is public
 
 
-async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatch):
     answers = {"mixed": ["8.8.8.8", "10.0.0.1"], "public": ["2001:4860:4860::8888", "8.8.8.8", "8.8.8.8"]}
 
     def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
@@ -320,15 +321,13 @@ async def test_name_that_leads_inside_is_refused_when_it_is_looked_up(monkeypatc
     assert await look_up("mixed", 443, private=True) == ["8.8.8.8", "10.0.0.1"]
 
 
-def test_operator_can_allow_the_own_network() -> None:
+def test_operator_can_allow_the_own_network():
     check_url("http://127.0.0.1:8080/hook", private=True)
     with pytest.raises(TargetRefused):
         check_url("http:///hook", private=True)
 
 
-async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
-    owner: Browser, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(owner, receiver, monkeypatch):
     """DNS rebinding: each attempt looks the name up once, and connects to what was checked."""
     asked = []
 
@@ -346,3 +345,47 @@ async def test_name_that_turns_inside_between_two_attempts_is_not_connected_to(
     assert [request.url.host for request in receiver.requests] == ["8.8.8.8"]
     assert (delivery["delivered_at"], delivery["attempts"]) == (None, 3)
     assert delivery["last_error"] == "TargetRefused: lms.example.org leads into a private network"
+
+
+async def failure_of(admin: Browser, hook: dict[str, Any], error: str) -> dict[str, Any]:
+    """The only delivery after a try that failed for this reason."""
+
+    async def failure() -> dict[str, Any] | None:
+        items: list[dict[str, Any]] = (await admin.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+        return next((each for each in items if error in (each["last_error"] or "")), None)
+
+    return await until(failure)
+
+
+@pytest.mark.parametrize("lost", ["removed", "demoted", "link ended"])
+async def test_delivery_that_waits_is_not_sent_to_somebody_without_rights(service, owner, receiver, monkeypatch, lost):
+    monkeypatch.setattr(sender, "RETRY_SECONDS", (3600, 3600, 3600))
+    receiver.answers = [500]
+    id, token = await add(owner, "teacher")
+    async with service.client(token) as theirs:
+        hook = await add_webhook(theirs)
+    await submit(owner)
+    await failure_of(owner, hook, "answered 500")
+    method, path, body = {
+        "removed": ("POST", "/remove", None),
+        "demoted": ("PATCH", "", {"role": "student"}),
+        "link ended": ("DELETE", "/link", None),
+    }[lost]
+    assert (await owner.request(method, f"{MEMBERS}/{id}{path}", json=body)).status_code == 200
+    due = utc_now() - timedelta(seconds=1)
+    await service.store(Delivery, waits_since=due, next_at=due)
+    delivery = await failure_of(owner, hook, "any more")
+    assert len(receiver.requests) == 1
+    assert (delivery["attempts"], delivery["delivered_at"]) == (2, None)
+
+
+async def test_student_who_was_a_teacher_is_told_nothing_of_those_for_whom_they_handed_in(service, owner, receiver):
+    id, token = await add(owner, "teacher")
+    async with service.client(token) as theirs:
+        hook = await add_webhook(theirs)
+        body = await submit(theirs, student="ivanov")
+    await until(lambda: receiver.requests)
+    assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": "student"})).status_code == 200
+    await regraded(owner, submissions=[body["id"]])
+    deliveries = (await owner.get(f"{WEBHOOKS}/{hook['id']}/deliveries")).json()["items"]
+    assert len(deliveries) == 1

@@ -13,7 +13,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 @pytest.mark.parametrize(
     ("span", "unit"), [(HOUR, Unit.HOUR), (20 * HOUR, Unit.HOUR), (3 * DAY, Unit.DAY), (100 * DAY, Unit.WEEK)], ids=str
 )
-def test_steps_are_as_short_as_leaves_few_of_them(span: timedelta, unit: Unit) -> None:
+def test_steps_are_as_short_as_leaves_few_of_them(span, unit):
     chart = activity([BEGIN, BEGIN + span, BEGIN + span], "Europe/Moscow")
     assert chart.unit == unit
     assert len(chart.steps) <= MOST_STEPS
@@ -24,17 +24,17 @@ def test_steps_are_as_short_as_leaves_few_of_them(span: timedelta, unit: Unit) -
     assert str(chart.steps[0][0].tzinfo) == "Europe/Moscow"
 
 
-def test_of_years_the_newest_weeks_are_shown_and_the_rest_is_counted() -> None:
+def test_of_years_the_newest_weeks_are_shown_and_the_rest_is_counted():
     chart = activity([BEGIN - 900 * DAY, BEGIN - 800 * DAY, BEGIN], "UTC")
     assert (chart.unit, len(chart.steps), chart.earlier) == (Unit.WEEK, MOST_STEPS, 2)
 
 
-def test_hour_that_comes_twice_is_one_step() -> None:
+def test_hour_that_comes_twice_is_one_step():
     """At the end of summer time the clock on the wall shows the same hour twice."""
     twice = [datetime(2026, 10, 25, hour, 30, tzinfo=UTC) for hour in (0, 1)]
     chart = activity(twice, "Europe/Berlin")
     assert [count for _, count in chart.steps] == [2]
 
 
-def test_no_attempts_are_no_steps() -> None:
+def test_no_attempts_are_no_steps():
     assert activity([], "UTC") == Activity(Unit.DAY, [])

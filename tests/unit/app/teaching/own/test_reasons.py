@@ -43,10 +43,10 @@ def reasons(attempts: list[float | dict[str, Any] | None], *, is_student: bool =
         ([], {}, []),
     ],
 )
-def test_each_attempt_says_why_it_counts(attempts: list[Any], rules: dict[str, Any], expected: list[str]) -> None:
+def test_each_attempt_says_why_it_counts(attempts, rules, expected):
     assert reasons(attempts, **rules) == expected
     assert sum(Reason(each).counts for each in expected) <= 1
 
 
-def test_trials_of_the_staff_have_no_reason() -> None:
+def test_trials_of_the_staff_have_no_reason():
     assert reasons([50.0, 70.0], is_student=False) == []

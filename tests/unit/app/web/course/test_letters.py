@@ -4,12 +4,10 @@ import re
 from html import unescape
 
 import httpx
-from sqlalchemy import select, update
 
 from app.storage.models import DEFAULT_COURSE, Change, Course, CourseAssignment, utc_now
 from app.teaching.letters import AGAIN_AFTER
 from grader import Status
-from tests.mailbox import Mailbox
 from tests.unit.app.calls import hand_in
 from tests.unit.app.conftest import Browser, FakeGrader, Service, form_secret
 from tests.waiting import until
@@ -19,21 +17,22 @@ LETTER = f"/courses/{DEFAULT_COURSE}/assignments/lstm-layer/letter"
 
 
 async def fill(service: Service, grader: FakeGrader) -> None:
-    """Anna is right, Boris is wrong, Vera and Gleb have nothing, Gleb has no address; Dina has left."""
+    """Anna is right, Boris is wrong, Vera and Gleb have nothing, Egor has a grade alone, and Dina has left."""
     async with service.client() as owner:
         assert (
             await owner.put(f"{COURSE}/assignments/lstm-layer", json={"rules": {"due": "2099-05-01T20:59:00Z"}})
         ).is_success
         ids = {}
-        for name in ("anna", "boris", "vera", "gleb", "dina"):
-            body = {"external_id": name, "email": f"{name}@example.edu" if name != "gleb" else None}
+        for name in ("anna", "boris", "vera", "gleb", "egor", "dina"):
+            body = {"external_id": name, "email": f"{name}@example.edu" if name not in ("gleb", "egor") else None}
             ids[name] = (await owner.post(f"{COURSE}/members", json=body)).json()["id"]
         work = f"{COURSE}/members/{ids['vera']}/assignments/lstm-layer"
         extended = {"due": "2099-06-01T20:59:00Z", "reason": "ill"}
         assert (await owner.put(f"{work}/extension", json=extended)).is_success
+        set_to = f"{COURSE}/members/{ids['egor']}/assignments/lstm-layer/adjustments"
+        assert (await owner.post(set_to, json={"value": 100.0, "reason": "oral exam"})).is_success
         assert (await owner.delete(f"{COURSE}/members/{ids['dina']}")).is_success
-    async with service.services.database.write() as session:
-        await session.execute(update(Course).values(time_zone="Europe/Moscow", title="Сети"))
+    await service.store(Course, time_zone="Europe/Moscow", title="Сети")
     await hand_in(service, "anna")
     grader.statuses = [Status.FAILED]
     await hand_in(service, "boris")
@@ -55,9 +54,7 @@ async def send(browser: Browser, page: httpx.Response, **fields: str) -> httpx.R
     return await browser.post(LETTER, data=data)
 
 
-async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_says_so(
-    mailing: Service, grader: FakeGrader, mailbox: Mailbox
-) -> None:
+async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_says_so(mailing, grader, mailbox):
     await fill(mailing, grader)
     async with mailing.browser() as teacher:
         page = await teacher.get(LETTER, params={"language": "en"})
@@ -93,10 +90,8 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
         assert "students: 1, to those who had not handed in, “Ещё не сдано”" in log
         assert "less than 50 points" in log
         # A while later, a letter to the same students is no slip. Where the course is over, it names no deadline.
-        long_ago = update(Change).values(created_at=utc_now() - AGAIN_AFTER)
-        async with mailing.services.database.write() as session:
-            await session.execute(long_ago)
-            await session.execute(update(CourseAssignment).values(rules={"due": "2020-01-01T00:00:00Z"}))
+        await mailing.store(Change, created_at=utc_now() - AGAIN_AFTER)
+        await mailing.store(CourseAssignment, rules={"due": "2020-01-01T00:00:00Z"})
         low = await teacher.get(LETTER, params={"below": "50", "language": "en"})
         assert (await send(teacher, low)).status_code == 303
         await until(lambda: len(mailbox.messages) == 4)
@@ -104,14 +99,11 @@ async def test_letter_goes_to_each_alone_with_the_own_deadline_once_and_the_log_
         assert "hand in until" not in last["boris@example.edu"]
         assert "hand in until 1 June 2099" in last["vera@example.edu"]
         assert recipients(await teacher.get(LETTER, params={"below": "10"})) == []
-    async with mailing.services.database.read() as session:
-        letters = [each.after["letter"] for each in await session.scalars(select(Change)) if "letter" in each.after]
+    letters = [each.after["letter"] for each in await mailing.rows(Change) if "letter" in each.after]
     assert [(each["to"], each["count"]) for each in letters] == [("missing", 1), ("below", 1), ("below", 2)]
 
 
-async def test_without_a_mail_server_the_addresses_can_be_copied(
-    service: Service, browser: Browser, grader: FakeGrader
-) -> None:
+async def test_without_a_mail_server_the_addresses_can_be_copied(service, browser, grader):
     await fill(service, grader)
     page = await browser.get(LETTER, params={"below": "100,5"})
     assert ">anna@example.edu, boris@example.edu</code>" in page.text

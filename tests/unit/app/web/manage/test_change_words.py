@@ -36,50 +36,54 @@ def change(subject: str, before: dict[str, Any], after: dict[str, Any]) -> Chang
     )
 
 
-def test_every_value_of_the_log_has_words() -> None:
+def words(zone: str = "UTC", language: str = "en", **titles: str) -> Words:
+    return Words(
+        language, ZoneInfo(zone), Subjects({}, {}), {id.replace("_", "-"): each for id, each in titles.items()}
+    )
+
+
+def test_every_value_of_the_log_has_words():
     wrong = []
     for language in LANGUAGES:
-        words = Words(language, ZoneInfo("Europe/Moscow"), Subjects({}, {}), {})
         for subject, name in PLACES:
-            (line,) = words.entry(change(subject, {name: None}, {name: VALUES.get(name, "x")})).lines
+            (line,) = (
+                words("Europe/Moscow", language)
+                .entry(change(subject, {name: None}, {name: VALUES.get(name, "x")}))
+                .lines
+            )
             assert line.name == f"{subject}.{name}"
             if not line.after or any(marks in line.after for marks in ("{", "change.", "None", "T20:59")):
                 wrong.append((language, line.name, line.after))
     assert wrong == []
 
 
-def test_moments_are_by_the_clock_of_the_course() -> None:
-    words = Words("en", ZoneInfo("Europe/Moscow"), Subjects({}, {}), {})
-    (line,) = words.entry(change("assignment", {"due": "2030-10-01T20:59:59Z"}, {"due": None})).lines
+def test_moments_are_by_the_clock_of_the_course():
+    (line,) = words("Europe/Moscow").entry(change("assignment", {"due": "2030-10-01T20:59:59Z"}, {"due": None})).lines
     assert (line.before, line.after) == ("1 October 2030, 23:59 UTC+03:00", None)
 
 
-def test_assignments_have_their_titles() -> None:
-    titles = {"lstm-layer": "An LSTM of one's own"}
-    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), titles)
-    added = words.entry(change("assignment", {}, {"assignment": "lstm-layer", "limit": 5}))
+def test_assignments_have_their_titles():
+    titled = words(lstm_layer="An LSTM of one's own")
+    added = titled.entry(change("assignment", {}, {"assignment": "lstm-layer", "limit": 5}))
     assert added.about == "An LSTM of one's own"
     for name in "extension", "adjustment", "hold":
-        (line,) = words.entry(change("member", {}, {name: VALUES[name]})).lines
-        assert line.after
+        (line,) = titled.entry(change("member", {}, {name: VALUES[name]})).lines
         assert line.after.startswith("An LSTM of one's own: ")
-    assert words.entry(change("assignment", {"assignment": "gone"}, {})).about == "gone"
+    assert titled.entry(change("assignment", {"assignment": "gone"}, {})).about == "gone"
 
 
 @pytest.mark.parametrize("way", ["value", "delta"])
-def test_grade_that_is_set_to_zero_is_said(way: str) -> None:
-    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
+def test_grade_that_is_set_to_zero_is_said(way):
     adjustment = {"assignment": "lstm-layer", "delta": None, "value": None, "reason": "copied", way: 0.0}
-    (line,) = words.entry(change("member", {}, {"adjustment": adjustment})).lines
-    assert line.after
+    (line,) = words().entry(change("member", {}, {"adjustment": adjustment})).lines
     assert re.search(r"\b0\b", line.after)
     assert len(line.after.split(", ")) == 2
     extended = {"assignment": "lstm-layer", "due": None, "more_attempts": 0, "reason": "ill"}
-    (line,) = words.entry(change("member", {}, {"extension": extended})).lines
+    (line,) = words().entry(change("member", {}, {"extension": extended})).lines
     assert "0" not in str(line.after)
 
 
-def test_makers_that_are_no_people_have_words() -> None:
+def test_makers_that_are_no_people_have_words():
     assert maker_in_words("anna", "en") == "anna"
     assert maker_in_words("single sign-on", "en") == "single sign-on"
     assert maker_in_words(f"join link {new_id()}", "en").startswith("link for everybody")
@@ -89,15 +93,13 @@ def test_makers_that_are_no_people_have_words() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"), [(None, "1", "added"), ("1", None, "removed"), ("1", "2", "changed")], ids=str
 )
-def test_values_that_are_only_ids_are_said_to_come_and_go(before: Any, after: Any, said: str) -> None:
-    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
+def test_values_that_are_only_ids_are_said_to_come_and_go(before, after, said):
     sides = [{"comment": side} if side else {} for side in (before, after)]
-    (line,) = words.entry(change("member", *sides)).lines
+    (line,) = words().entry(change("member", *sides)).lines
     assert (line.before, line.after) == (None, said)
 
 
-def test_new_things_are_told_from_changed_and_removed_ones() -> None:
-    words = Words("en", ZoneInfo("UTC"), Subjects({}, {}), {})
+def test_new_things_are_told_from_changed_and_removed_ones():
     for subject, before, after, kind in (
         ("course", {}, {"title": "x"}, "course.made"),
         ("course", {"title": "x"}, {"title": "y"}, "course.changed"),
@@ -109,4 +111,4 @@ def test_new_things_are_told_from_changed_and_removed_ones() -> None:
         ("member", {}, {"comment": "id"}, "member.changed"),
         ("member", {"comment": "id"}, {}, "member.changed"),
     ):
-        assert words.entry(change(subject, before, after)).kind == kind
+        assert words().entry(change(subject, before, after)).kind == kind

@@ -8,14 +8,12 @@ from app.courses import course as courses
 from app.courses import members
 from app.storage.models import MemberRole, Person, Role
 from app.storage.paging import Paging
-from tests.unit.app.calls import hand_in, send
-from tests.unit.app.conftest import Browser, Service
-from tests.unit.app.web.manage.calls import COURSE, said
+from tests.unit.app.calls import COURSE, hand_in, said, send
 
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
 
 
-async def test_new_course_leads_to_the_steps_until_students_can_hand_in(browser: Browser) -> None:
+async def test_new_course_leads_to_the_steps_until_students_can_hand_in(browser):
     fields = {"title": "Сети <b>", "language": "ru", "time_zone": "Europe/Moscow", "assignment": ["lstm-layer"]}
     created = await send(browser, "/courses/new", **fields)
     assert said(created) == "course.made"
@@ -26,7 +24,7 @@ async def test_new_course_leads_to_the_steps_until_students_can_hand_in(browser:
     assert "Сети &lt;b&gt;" in (await browser.get("/courses")).text
 
 
-async def test_dates_lead_back_to_the_steps_until_there_are_students(browser: Browser, owner: Browser) -> None:
+async def test_dates_lead_back_to_the_steps_until_there_are_students(browser, owner):
     before = await send(browser, RULES, due="2030-10-01T23:59")
     assert before.headers["location"] == f"{COURSE}/start?said=assignment.changed"
     await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
@@ -34,7 +32,7 @@ async def test_dates_lead_back_to_the_steps_until_there_are_students(browser: Br
     assert after.headers["location"] == f"{COURSE}/settings?said=assignment.changed"
 
 
-async def test_first_course_is_offered_until_there_is_one(service: Service, browser: Browser) -> None:
+async def test_first_course_is_offered_until_there_is_one(service, browser):
     await service.add_token("teacher", Role.TEACHER)
     async with service.browser("teacher") as teacher:
         assert "Begin with a course" in (await browser.get("/")).text
@@ -52,7 +50,7 @@ async def test_first_course_is_offered_until_there_is_one(service: Service, brow
         assert "First" not in (await teacher.get("/courses")).text
 
 
-async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Service, owner: Browser) -> None:
+async def test_person_sees_the_own_courses_with_the_own_part_in_each(service, owner):
     course = (await owner.post("/api/v1/courses", json={"title": "Second"})).json()["id"]
     other = (await owner.post("/api/v1/courses", json={"title": "Third"})).json()["id"]
     member = await owner.post(f"/api/v1{COURSE}/members", json={"external_id": "anna", "name": "Anna"})
@@ -70,34 +68,28 @@ async def test_person_sees_the_own_courses_with_the_own_part_in_each(service: Se
 @pytest.mark.parametrize(
     ("typed", "zone"), [("Moscow", "Europe/Moscow"), ("new york", "America/New_York"), ("Singapore", "Singapore")]
 )
-async def test_city_is_enough_to_name_a_time_zone(owner: Browser, browser: Browser, typed: str, zone: str) -> None:
+async def test_city_is_enough_to_name_a_time_zone(owner, browser, typed, zone):
     created = await send(browser, "/courses/new", title="Networks", language="en", time_zone=typed)
     course = (await owner.get("/api/v1" + created.headers["location"].partition("/start")[0])).json()
     assert course["time_zone"] == zone
 
 
-async def test_dates_are_entered_by_the_clock_of_the_course(browser: Browser, owner: Browser) -> None:
+async def test_dates_are_entered_by_the_clock_of_the_course(browser, owner):
     await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
-    values = {"due": "2030-10-01T23:59", "closes": "2030-10-08T23:59", "limit": "5", "late_percent_per_day": "7,5"}
+    # A browser without a field for dates with times sends a day alone, which is meant as a whole.
+    dates = {"opens": "2030-10-01", "due": "2030-10-01", "closes": "2030-10-08 12:00"}
+    values = {**dates, "limit": "5", "late_percent_per_day": "7,5"}
     assert said(await send(browser, RULES, **values)) == "assignment.changed"
     shown = (await browser.get(RULES)).text
-    assert 'value="2030-10-01T23:59"' in shown
-    assert 'value="7.5"' in shown
+    for value in ("2030-10-01T00:00", "2030-10-01T23:59", "2030-10-08T12:00", "7.5"):
+        assert f'value="{value}"' in shown
     use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
-    assert use["rules"]["due"] == "2030-10-01T20:59:00Z"
-    assert sorted(use["set_here"]) == ["closes", "due", "late_percent_per_day", "limit"]
+    moments = [use["rules"][name] for name in dates]
+    assert moments == ["2030-09-30T21:00:00Z", "2030-10-01T20:59:00Z", "2030-10-08T09:00:00Z"]
+    assert sorted(use["set_here"]) == sorted(values)
 
 
-async def test_date_without_a_time_is_the_whole_day(browser: Browser, owner: Browser) -> None:
-    """A browser without a field for dates with times sends it like this."""
-    await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Moscow"})
-    dates = {"opens": "2030-10-01", "due": "2030-10-01", "closes": "2030-10-08 12:00"}
-    assert said(await send(browser, RULES, **dates)) == "assignment.changed"
-    rules = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]
-    assert [rules[name] for name in dates] == ["2030-09-30T21:00:00Z", "2030-10-01T20:59:00Z", "2030-10-08T09:00:00Z"]
-
-
-async def test_form_sent_unchanged_keeps_a_date_in_an_hour_shown_twice(browser: Browser, owner: Browser) -> None:
+async def test_form_sent_unchanged_keeps_a_date_in_an_hour_shown_twice(browser, owner):
     # 2:30 by the clock, an hour after the first 2:30.
     due = "2030-10-27T01:30:00Z"
     await owner.patch(f"/api/v1{COURSE}", json={"time_zone": "Europe/Berlin"})
@@ -108,7 +100,7 @@ async def test_form_sent_unchanged_keeps_a_date_in_an_hour_shown_twice(browser: 
     assert (rules["due"], rules["limit"]) == (due, 5)
 
 
-async def test_box_that_was_ticked_before_yields_to_a_date_beside_it(browser: Browser, owner: Browser) -> None:
+async def test_box_that_was_ticked_before_yields_to_a_date_beside_it(browser, owner):
     """A course that was copied without dates has them ticked."""
     await owner.patch(f"/api/v1{COURSE}/assignments/lstm-layer", json={"rules": {"due": None, "limit": 3}})
     typed = {"due": "2030-10-01T23:59", "no_due": "on", "limit": "3", "no_limit": "on"}
@@ -119,7 +111,7 @@ async def test_box_that_was_ticked_before_yields_to_a_date_beside_it(browser: Br
     assert (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["rules"]["due"] is None
 
 
-async def test_empty_field_gives_a_rule_back_to_the_file(owner: Browser, browser: Browser) -> None:
+async def test_empty_field_gives_a_rule_back_to_the_file(owner, browser):
     assert said(await send(browser, RULES, limit="5", cooldown_minutes="0")) == "assignment.changed"
     await send(browser, RULES, cooldown_minutes="1,5")
     use = (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()
@@ -128,7 +120,7 @@ async def test_empty_field_gives_a_rule_back_to_the_file(owner: Browser, browser
     assert (await owner.get(f"/api/v1{COURSE}/assignments/lstm-layer")).json()["set_here"] == []
 
 
-async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(browser: Browser, owner: Browser) -> None:
+async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(browser, owner):
     course = (await owner.post("/api/v1/courses", json={"title": "x"})).json()["id"]
     settings = f"/courses/{course}/settings"
     added = await send(browser, settings, f"{settings}/assignments", assignment="lstm-layer")
@@ -144,7 +136,7 @@ async def test_assignment_comes_and_goes_and_a_second_click_keeps_its_dates(brow
     assert unknown.status_code == 422
 
 
-async def test_assignment_in_use_stays(service: Service, browser: Browser) -> None:
+async def test_assignment_in_use_stays(service, browser):
     await hand_in(service, "ivanov")
     await send(browser, RULES, limit="5")
     refused = await send(browser, RULES, f"{RULES}/remove")
@@ -152,7 +144,7 @@ async def test_assignment_in_use_stays(service: Service, browser: Browser) -> No
     assert '<button class="button quiet" disabled>' in refused.text
 
 
-async def test_settings_change_the_course(owner: Browser, browser: Browser) -> None:
+async def test_settings_change_the_course(owner, browser):
     fields = {"title": "Networks", "language": "ru", "time_zone": "Europe/Moscow", "retention_days": "400"}
     assert said(await send(browser, f"{COURSE}/settings", **fields)) == "course.changed"
     course = (await owner.get(f"/api/v1{COURSE}")).json()
@@ -162,7 +154,7 @@ async def test_settings_change_the_course(owner: Browser, browser: Browser) -> N
     }
 
 
-async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service: Service, browser: Browser) -> None:
+async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service, browser):
     copied = await send(browser, f"{COURSE}/copy", title="Next term", with_dates="on", days="182")
     assert said(copied) == "course.copied"
     course = copied.headers["location"].split("/")[2]
@@ -182,7 +174,7 @@ async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service
         assert [each.title for each in await courses.list_courses(session, Paging(50))] == ["Default"]
 
 
-async def test_log_says_in_words_who_changed_what(browser: Browser) -> None:
+async def test_log_says_in_words_who_changed_what(browser):
     await send(browser, RULES, due="2030-10-01T23:59", counts="last")
     await send(browser, f"{COURSE}/members/new", external_id="ivanov", name="<i>Ivan", role="student")
     shown = (await browser.get(f"{COURSE}/changes")).text
@@ -206,9 +198,7 @@ async def test_log_says_in_words_who_changed_what(browser: Browser) -> None:
         ({"opens": "2030-10-08T12:00", "closes": "2030-10-08T12:00"}, ["opens", "closes"]),
     ],
 )
-async def test_contradictory_dates_are_told_once_at_each_field_concerned(
-    browser: Browser, dates: dict[str, str], at: list[str]
-) -> None:
+async def test_contradictory_dates_are_told_once_at_each_field_concerned(browser, dates, at):
     refused = await send(browser, RULES, **dates)
     assert refused.status_code == 422
     assert "The dates contradict each other" in refused.text

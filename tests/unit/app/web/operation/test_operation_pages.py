@@ -10,16 +10,15 @@ import pytest
 
 from app.operations.status import ERRORS_LISTED, ServiceState
 from app.queue.state import Queue, WorkerState
-from app.storage.models import DEFAULT_COURSE, Role
+from app.storage.models import Role
 from app.submissions.positions import QueueState
 from app.web.operation import batch, regrades
 from grader import Status
 from grader.report.model import Diagnosis
-from tests.unit.app.calls import SUBMISSIONS, hand_in, hidden, send, upload
-from tests.unit.app.conftest import Browser, FakeGrader, Service
+from tests.unit.app.calls import COURSE, SUBMISSIONS, hand_in, hidden, send, upload
+from tests.unit.app.conftest import Browser
 from tests.waiting import until
 
-COURSE = f"/courses/{DEFAULT_COURSE}"
 PAGES = [f"{COURSE}/{page}" for page in ("regrades", "batch", "grade-book")]
 
 
@@ -42,16 +41,14 @@ async def hand_in_archive(browser: Browser, content: bytes) -> httpx.Response:
 
 
 @pytest.mark.parametrize(("page", "action"), [("batch", "batch"), ("grade-book", "grade-book/filled")])
-async def test_form_without_its_file_asks_for_the_file(browser: Browser, page: str, action: str) -> None:
+async def test_form_without_its_file_asks_for_the_file(browser, page, action):
     answer = await send(browser, f"{COURSE}/{page}", f"{COURSE}/{action}", files={"file": ("", b"")})
     assert answer.status_code == 422
     assert "Choose the file, then send the form again." in answer.text
     assert "Missing in the form" not in answer.text
 
 
-async def test_operator_and_teacher_read_when_the_queue_is_empty(
-    service: Service, owner: Browser, browser: Browser, grader: FakeGrader
-) -> None:
+async def test_operator_and_teacher_read_when_the_queue_is_empty(service, owner, browser, grader):
     await hand_in(service, "ivanov")
     grader.released.clear()
     for number in range(9):
@@ -64,7 +61,7 @@ async def test_operator_and_teacher_read_when_the_queue_is_empty(
     assert re.search(r"\d attempts of all courses wait to be graded. The queue is empty in about \d+ second", shown)
 
 
-async def test_preview_is_begun_looked_at_and_dropped(service: Service, browser: Browser, grader: FakeGrader) -> None:
+async def test_preview_is_begun_looked_at_and_dropped(service, browser, grader):
     await hand_in(service, "ivanov")
     begun = await send(browser, f"{COURSE}/regrades", f"{COURSE}/regrades", assignment="lstm-layer", mode="preview")
     assert begun.status_code == 303
@@ -88,7 +85,7 @@ async def ready_preview(browser: Browser) -> str:
     return (await browser.get(f"{address}?show=all")).text
 
 
-async def test_preview_that_changes_nothing_is_closed(service: Service, browser: Browser) -> None:
+async def test_preview_that_changes_nothing_is_closed(service, browser):
     await hand_in(service, "ivanov")
     shown = await ready_preview(browser)
     assert "No points and no verdict would change" in shown
@@ -97,9 +94,7 @@ async def test_preview_that_changes_nothing_is_closed(service: Service, browser:
     assert "Use the new reports" in shown
 
 
-async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(
-    service: Service, browser: Browser, grader: FakeGrader
-) -> None:
+async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(service, browser, grader):
     await hand_in(service, "ivanov")
     grader.released.clear()
     address = (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"]
@@ -108,7 +103,7 @@ async def test_preview_that_runs_says_that_what_changes_is_not_known_yet(
     assert "no points and no verdict change" not in shown
 
 
-async def test_regrade_names_causes_as_their_reports_do(service: Service, browser: Browser, grader: FakeGrader) -> None:
+async def test_regrade_names_causes_as_their_reports_do(service, browser, grader):
     grader.statuses = [Status.FAILED]
     before = Diagnosis(code="forget_term_missing", params={"variant": "full"}, confidence="exact")
     after = Diagnosis(code="c_as_candidate", params={"variant": "output"}, confidence="exact")
@@ -121,9 +116,7 @@ async def test_regrade_names_causes_as_their_reports_do(service: Service, browse
     assert "Candidate instead of the memory</p>" in shown
 
 
-async def test_changes_of_a_regrade_are_all_reached_from_page_to_page(
-    service: Service, browser: Browser, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_of_a_regrade_are_all_reached_from_page_to_page(service, browser, monkeypatch):
     monkeypatch.setattr(regrades, "PER_PAGE", 1)
     students = ["ivanov", "petrov"]
     for student in students:
@@ -136,7 +129,7 @@ async def test_changes_of_a_regrade_are_all_reached_from_page_to_page(
     assert next_page(last, "page") is None
 
 
-async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service: Service) -> None:
+async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grader(service):
     await hand_in(service, "ivanov")  # The grader of these tests is of an earlier version.
     for token, role in {"teacher": Role.TEACHER, "assistant": Role.ASSISTANT}.items():
         await service.add_token(token, role)
@@ -153,9 +146,7 @@ async def test_course_page_leads_to_a_preview_of_works_graded_by_an_earlier_grad
     assert "<h1>Preview of a regrade</h1>" in preview.text
 
 
-async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(
-    service: Service, browser: Browser, grader: FakeGrader
-) -> None:
+async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(service, browser, grader):
     await hand_in(service, "ivanov")
     grader.released.clear()
     forms = [{"mode": "preview"}, {"mode": "preview"}, {"mode": "preview", "student": "ivanov"}, {"mode": "now"}]
@@ -168,7 +159,7 @@ async def test_preview_that_runs_is_shown_to_whoever_asks_for_the_same(
     assert (await send(browser, PAGES[0], PAGES[0], mode="preview")).headers["location"] != first
 
 
-async def test_form_that_is_sent_twice_begins_one_regrade(service: Service, browser: Browser) -> None:
+async def test_form_that_is_sent_twice_begins_one_regrade(service, browser):
     await hand_in(service, "ivanov")
     shown = (await browser.get(PAGES[0])).text
     form = {"mode": "now", **dict(re.findall(r'name="(form_key|form_secret)" value="([^"]*)"', shown))}
@@ -181,7 +172,7 @@ async def test_form_that_is_sent_twice_begins_one_regrade(service: Service, brow
     assert (await browser.post(PAGES[0], data={**form, "student": "ivanov"})).status_code == 303
 
 
-async def test_archive_is_handed_in_and_told_file_by_file(service: Service, browser: Browser) -> None:
+async def test_archive_is_handed_in_and_told_file_by_file(service, browser):
     await hand_in(service, "ivanov", b"class LSTM: pass")
     answer = await hand_in_archive(browser, archive())
     assert answer.status_code == 303
@@ -194,9 +185,7 @@ async def test_archive_is_handed_in_and_told_file_by_file(service: Service, brow
 @pytest.mark.parametrize(
     ("content", "parameter"), [(b"x = 1\n", "unmatched"), (b"", "undone")], ids=["without an owner", "refused"]
 )
-async def test_files_of_a_batch_are_all_reached_from_page_to_page(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch, content: bytes, parameter: str
-) -> None:
+async def test_files_of_a_batch_are_all_reached_from_page_to_page(browser, monkeypatch, content, parameter):
     monkeypatch.setattr(batch, "PER_PAGE", 2)
     names = [f"nobody{number}.py" for number in range(5)]
     address = (await hand_in_archive(browser, archive(*names, content=content))).headers["location"]
@@ -208,7 +197,7 @@ async def test_files_of_a_batch_are_all_reached_from_page_to_page(
     assert pages == [names[:2], names[2:4], names[4:]]
 
 
-async def test_id_that_no_student_has_is_told_on_the_page(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_id_that_no_student_has_is_told_on_the_page(browser, monkeypatch):
     monkeypatch.setattr(batch, "PER_PAGE", 1)
     answer = await hand_in_archive(browser, archive(*(f"nobody{number}.py" for number in range(3))))
     second = next_page((await browser.get(answer.headers["location"])).text, "unmatched")
@@ -225,26 +214,26 @@ async def test_id_that_no_student_has_is_told_on_the_page(browser: Browser, monk
     assert "<bdi>nobody2.py</bdi>" in last.text
 
 
-async def test_owner_of_what_is_no_file_is_left_out(browser: Browser) -> None:
+async def test_owner_of_what_is_no_file_is_left_out(browser):
     batch = (await hand_in_archive(browser, archive("nobody.py"))).headers["location"]
     answer = await send(browser, batch, f"{batch}/owners", **{"owner-a\0b": "nobody"})
     assert answer.status_code == 303
 
 
-async def test_file_that_is_no_archive_is_refused_above_the_form(browser: Browser) -> None:
+async def test_file_that_is_no_archive_is_refused_above_the_form(browser):
     answer = await hand_in_archive(browser, b"no archive")
     assert answer.status_code == 422
     assert 'role="alert"' in answer.text
 
 
-async def test_grade_book_is_downloaded_as_csv(service: Service, browser: Browser) -> None:
+async def test_grade_book_is_downloaded_as_csv(service, browser):
     await hand_in(service, "ivanov")
     answer = await browser.get(f"{COURSE}/grade-book/file", params={"format": "moodle", "unconfirmed": "true"})
     assert answer.headers["content-type"].startswith("text/csv")
     assert "ivanov" in answer.text
 
 
-async def test_worker_that_does_not_answer_does_nothing_else(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_that_does_not_answer_does_nothing_else(browser, monkeypatch):
     async def read(*_: object, **__: object) -> ServiceState:
         workers = [WorkerState(20.0, {"host": "far", "slots": 2}), WorkerState(1.0, {"host": "near", "slots": 2})]
         return ServiceState(None, workers, None, None, None, None, True, "off", "off")
@@ -259,13 +248,13 @@ async def test_worker_that_does_not_answer_does_nothing_else(browser: Browser, m
 
 
 @pytest.mark.parametrize(("workers", "named"), [([], {"no_workers"}), ([WorkerState(1.0, {})], {"queue"})])
-def test_queue_that_no_worker_empties_has_one_cause(workers: list[WorkerState], named: set[str]) -> None:
+def test_queue_that_no_worker_empties_has_one_cause(workers, named):
     queue = Queue(QueueState(3, 0, 7200.0), previews=0, checks=0, graded_hour=0, graded_day=0)
     state = ServiceState(queue, workers, None, None, None, ("SQLite", ("1", "1")), True, "off", "off")
     assert {need.code for need in state.needs} == named
 
 
-async def test_requests_that_we_fail_are_listed_with_a_cause(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_that_we_fail_are_listed_with_a_cause(browser, monkeypatch):
     async def fail(*_: object) -> None:
         raise KeyError("ivanov-42")
 
