@@ -20,7 +20,7 @@ from app.courses import people
 from app.courses.people import PersonRecord
 from app.operations.inspection import inspect_database
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Person, Role, Submission, Token, utc_now
+from app.storage.models import DEFAULT_COURSE, Person, Role, Submission, Token
 from app.storage.paging import Paging
 from grader.report.model import Report, Status
 from tests.integration.app.conftest import Run
@@ -56,24 +56,6 @@ def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
 async def change(url: str, statement: Update) -> None:
     async with opened(url) as database, database.write() as session:
         await session.execute(statement)
-
-
-ARCHIVE = update(Course).values(archived_at=utc_now())
-
-
-def test_no_token_is_made_in_an_archived_course_or_for_one_who_is_no_student_there(run: Run, url: str) -> None:
-    secret = run("tokens", "create", "For Ivanov", "--student", "ivanov").stdout.split()[0]
-    asyncio.run(change(url, update(Membership).values(removed_at=utc_now())))
-    assert asyncio.run(valid_token(url, secret)) is None
-    refused = run("tokens", "create", "Again", "--student", "ivanov")
-    assert (refused.exit_code, "The student is no longer in the course" in refused.stderr) == (2, True)
-    asyncio.run(change(url, update(Membership).values(removed_at=None, role=MemberRole.ASSISTANT)))
-    refused = run("tokens", "create", "For an assistant", "--student", "ivanov")
-    assert (refused.exit_code, "This member is not a student" in refused.stderr) == (2, True)
-    asyncio.run(change(url, ARCHIVE))
-    refused = run("tokens", "create", "For a script")
-    assert (refused.exit_code, "archived" in refused.stderr) == (2, True)
-    assert len(run("tokens", "list").stdout.splitlines()) == 2  # The owner's, and Ivanov's first.
 
 
 async def grade(url: str, **reports: Report) -> None:

@@ -9,7 +9,7 @@ from app.queue.backlog import Backlog
 from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker, Submission, utc_now
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, finish, next_claim
+from tests.integration.app.rows import add, execute, finish, next_claim
 
 pytestmark = on_both
 
@@ -59,6 +59,5 @@ async def test_running_grade_is_expected_after_the_usual_time_and_nobody_knows_w
     waiting = await add(database, "waits")
     running = Submission(job_status=JobStatus.RUNNING, started_at=utc_now() - timedelta(seconds=60))
     assert await backlog.seconds_left(running) == pytest.approx(-20, abs=5)
-    async with database.write() as session:
-        await session.execute(update(LiveWorker).values(seen_at=func.now() - timedelta(hours=1)))
+    await execute(database, update(LiveWorker).values(seen_at=func.now() - timedelta(hours=1)))
     assert await Backlog(database, 3600, slots=0).seconds_left(waiting) is None

@@ -30,7 +30,7 @@ from app.submissions import positions
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add
+from tests.integration.app.rows import add, add_rows, all_of, read_by, write_by
 from tests.integration.app.test_inbox import Jobs
 
 ASSIGNMENTS = load_assignments()
@@ -99,8 +99,7 @@ async def batch_of(database: Database, holder: Principal, archive: io.BytesIO) -
 
 
 async def states(database: Database, batch: Batch) -> Counter[str]:
-    async with database.read() as session:
-        (progress,) = await lines.progress_of(session, [batch])
+    (progress,) = await read_by(database, lines.progress_of, [batch])
     return Counter({state.value: count for state, count in progress.states.items() if count})
 
 
@@ -125,8 +124,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     assert (listed[0].files, listed[0].handed_in, listed[0].graded) == (30, 26, 0)
     # Uploads of students are accepted as before, and go first.
     upload = await add(database, "student-w")
-    async with database.read() as session:
-        assert (await positions.queue_places(session))[upload.id] == 1
+    assert (await read_by(database, positions.queue_places))[upload.id] == 1
 
 
 @on_both
@@ -147,8 +145,7 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
 ) -> None:
     batch = await batch_of(database, owner, course_of_thirty())
     ending = asyncio.create_task(taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id))
-    async with database.read() as session:
-        waiting = await taking_in._waiting(session, batch.id)
+    waiting = await read_by(database, taking_in._waiting, batch.id)
     # The attempt is stored, and the process ends before it is written down.
     file, student = waiting[0]
     await asyncio.wait([ending])
@@ -168,16 +165,14 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
 async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
     database: Database, owner: Principal, rules: dict[str, int]
 ) -> None:
-    async with database.write() as session:
-        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
+    await add_rows(database, CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     batch = await batch_of(database, owner, course_of_thirty())
     teachers = owner, other_than(owner)
     await asyncio.gather(
         *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, each, batch.id) for each in teachers)
     )
     assert await states(database, batch) == {"handed_in": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
-    async with database.read() as session:
-        students = (await session.scalars(select(Submission.student))).all()
+    students = await all_of(database, select(Submission.student))
     assert len(students) == len(set(students)) == 26
 
 
@@ -205,8 +200,7 @@ async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: D
     refused.set()
     await slow
     assert await states(database, batch) == {"handed_in": 1}
-    async with database.read() as session:
-        (line,) = await lines.list_files(session, batch.id, [*BatchFileState], Paging(2))
+    (line,) = await read_by(database, lines.list_files, batch.id, [*BatchFileState], Paging(2))
     assert line.submission is not None
     assert line.file.reason == {}
 
@@ -219,8 +213,7 @@ async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, 
     )
     of_both = await states(database, batches[0]) + await states(database, batches[1])
     assert (of_both["handed_in"], of_both["duplicate"], of_both["waiting"]) == (26, 26, 0)
-    async with database.read() as session:
-        students = (await session.scalars(select(Submission.student))).all()
+    students = await all_of(database, select(Submission.student))
     assert len(students) == len(set(students)) == 26
 
 
@@ -234,29 +227,25 @@ async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
     database: Database, owner: Principal, inbox: Inbox, dates: dict[str, datetime], handed_in_at: datetime
 ) -> None:
     rules = {"cooldown_seconds": 3600, **{name: date.isoformat() for name, date in dates.items()}}
-    async with database.write() as session:
-        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
+    await add_rows(database, CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     files = {moodle("Student Numbera", 1, name): CODE + name.encode() for name in ("a.py", "b.py")}
     batch = await batch_of(database, owner, packed(files))
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
     assert await states(database, batch) == {"handed_in": 2}
-    async with database.read() as session:
-        assert set(await session.scalars(select(Submission.created_at))) == {handed_in_at}
+    assert set(await all_of(database, select(Submission.created_at))) == {handed_in_at}
 
 
 @on_both_thoroughly
 async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, owner: Principal, inbox: Inbox) -> None:
     files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
     batch = await batch_of(database, owner, packed(files))
-    async with database.read() as session:
-        first, second = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], Paging(10))
+    first, second = await read_by(database, lines.list_files, batch.id, [BatchFileState.UNMATCHED], Paging(10))
     async with database.write() as session:
         owners = {first.file.id: " student-a ", second.file.id: "nobody"}
         unknown = await taking_in.give_to(session, DEFAULT_COURSE, batch.id, owners)
     assert unknown == {second.file.id: "nobody"}
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
-    async with database.write() as session:
-        await taking_in.leave_out(session, DEFAULT_COURSE, batch.id)
+    await write_by(database, taking_in.leave_out, DEFAULT_COURSE, batch.id)
     assert await states(database, batch) == {"handed_in": 1, "left_out": 1}
     async with database.read() as session:
         line, left = await lines.list_files(session, batch.id, [*BatchFileState], Paging(10))

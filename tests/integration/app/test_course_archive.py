@@ -35,7 +35,7 @@ from app.teaching.course_archive import SECTIONS, course_archive, folders_of, sa
 from grader import load_assignments
 from tests.integration.app import rows
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import CONTENT, REPORT
+from tests.integration.app.rows import CONTENT, REPORT, add_rows, row_of
 
 # Python 3.11 lacks os.path.isreserved, which 3.13 asks for.
 pytestmark = pytest.mark.filterwarnings("ignore:pathlib.PurePath.is_reserved")
@@ -46,8 +46,7 @@ NAMES = ("../../etc/passwd", "C:\\boot.ini", "con", "Аня", "аня", "Аня\
 
 
 async def archive_of(database: Database) -> zipfile.ZipFile:
-    async with database.read() as session:
-        course = await session.get_one(Course, DEFAULT_COURSE)
+    course = await row_of(database, Course, DEFAULT_COURSE)
     pieces = [piece async for piece in course_archive(database, ASSIGNMENTS, course, "en")]
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
     assert archive.testzip() is None
@@ -161,8 +160,7 @@ async def test_archive_of_large_files_takes_little_memory_and_no_long_transactio
         submission = await rows.add(database, f"s{number}")
         async with database.write() as session:
             (await session.get_one(Submission, submission.id)).content = large
-    async with database.read() as session:
-        course = await session.get_one(Course, DEFAULT_COURSE)
+    course = await row_of(database, Course, DEFAULT_COURSE)
 
     async def sizes() -> AsyncIterator[int]:
         number = 0
@@ -170,8 +168,7 @@ async def test_archive_of_large_files_takes_little_memory_and_no_long_transactio
             if (number := number + 1) == 12:  # The members are read by then, and no attempt is.
                 await rows.add(database, "came-later")
             # Everybody else goes on between two pieces.
-            async with database.write() as session:
-                session.add(Person(name="x"))
+            await add_rows(database, Person(name="x"))
             yield len(piece)
 
     tracemalloc.start()

@@ -16,6 +16,7 @@ from app.teaching import holds
 from grader import Status
 from grader.report.model import HELD, Advisory
 from tests.integration.app.grade_world import NOW, World
+from tests.integration.app.rows import execute, read_by
 from tests.platforms import ISSUER
 from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 
@@ -41,8 +42,7 @@ async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool 
     column.is_of_activity = is_of_activity
     column.item["scoreMaximum"] = 100
     if kind is CanvasGradeBook:
-        async with world.database.write() as session:
-            await session.execute(update(LtiPlatform).values(issuer="https://canvas.instructure.com"))
+        await execute(world.database, update(LtiPlatform).values(issuer="https://canvas.instructure.com"))
     return book
 
 
@@ -168,8 +168,7 @@ async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(wo
 
 
 async def _use(world: World) -> str:
-    async with world.database.read() as session:
-        return (await world.use(session)).id
+    return (await read_by(world.database, world.use)).id
 
 
 def _points(column: Column) -> dict[str, float]:

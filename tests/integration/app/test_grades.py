@@ -20,18 +20,16 @@ from app.storage.models import (
     Adjustment,
     Change,
     CourseAssignment,
-    HoldDecision,
     JobStatus,
     MemberRole,
     Membership,
-    Regrade,
     StoredReport,
     Submission,
     new_id,
     utc_now,
 )
 from app.storage.paging import Paging
-from app.submissions import grades, reports
+from app.submissions import grades
 from app.submissions.uploads import Upload
 from app.teaching import adjustments, grade_book, grade_list, reviews
 from app.teaching.grade_book import GradeBookFormat
@@ -40,7 +38,7 @@ from app.teaching.student_work import take_student_work
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import waits
+from tests.integration.app.rows import read_by, waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
@@ -160,29 +158,6 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
         assert points == [student.grades[use.assignment_id].grade_book for use in shown]
 
 
-@on_both_thoroughly
-async def test_attempts_without_a_grade_give_none(database: Database, assignments: Mapping[str, Assignment]) -> None:
-    """A preview, a held attempt, one of a teacher."""
-    (ivanov, petrov, teacher), (use,) = await add_course(database, 3, 2, ["lstm-layer"])
-    async with database.write() as session:
-        regrade = Regrade(id=new_id(), requested_by="owner", selection={}, is_preview=True)
-        session.add(regrade)
-        await session.flush()
-        submissions = (await session.scalars(select(Submission).where(Submission.membership_id == ivanov.id))).all()
-        report = {"status": "passed", "points": 100.0, "max_points": 100.0, "body": {}}
-        session.add_all(StoredReport(submission_id=each.id, preview_id=regrade.id, **report) for each in submissions)
-        for each in await session.scalars(select(Submission).where(Submission.membership_id == petrov.id)):
-            each.held_at, each.hold_decision = DUE, HoldDecision.REJECTED
-        (await session.get_one(Membership, teacher.id)).role = MemberRole.TEACHER
-    async with database.read() as session:
-        them = [await session.get_one(Membership, each.id) for each in (ivanov, petrov, teacher)]
-        counted = await grades.counted_grades(session, assignments, them, [use])
-        newest = await reports.newest_report(session, submissions[0].id)
-    assert newest.preview_id is None
-    assert [counted[each.id, use.id].points for each in them] == [26, None, None]
-    assert [counted[each.id, use.id].steps[0].code for each in them] == ["report", "withheld", "not_a_student"]
-
-
 @on_both
 async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
     database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
@@ -214,25 +189,8 @@ async def test_trial_attempts_of_the_staff_have_no_limits(
         (await session.get_one(Membership, submission.membership_id)).role = MemberRole.ASSISTANT
     again, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"y"), owner)
     assert again.attempt == 2
-    async with database.read() as session:
-        of_trial = await grades.grades_of(session, assignments, again)
+    of_trial = await read_by(database, grades.grades_of, assignments, again)
     assert of_trial.counted.points is None
-
-
-@on_both_thoroughly
-async def test_newest_adjustment_still_made_applies(database: Database, assignments: Mapping[str, Assignment]) -> None:
-    (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
-    async with database.write() as session:
-        values = {"membership_id": member.id, "course_assignment_id": use.id, "reason": "x", "made_by": "t"}
-        session.add_all(
-            Adjustment(id=new_id(), value=value, ended_at=ended, **values)
-            for value, ended in ((1.0, None), (2.0, None), (3.0, DUE))
-        )
-    async with database.read() as session:
-        one = await grades.counted_grade(session, assignments, member, use)
-        counted = await grades.counted_grades(session, assignments, [member], [use])
-    assert one == counted[member.id, use.id]
-    assert one.points == 2
 
 
 @on_both

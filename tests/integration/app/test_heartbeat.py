@@ -10,7 +10,7 @@ from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
 from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker
 from tests.integration.app.kinds import on_postgresql
-from tests.integration.app.rows import add, finish, job_status, next_claim
+from tests.integration.app.rows import add, finish, job_status, next_claim, read_by
 from tests.waiting import Clock
 
 pytestmark = on_postgresql
@@ -89,8 +89,7 @@ async def test_workers_that_live_are_counted(database: Database, clock: Clock) -
     hearts = [Heartbeat(database, list, clock) for _ in range(2)]
     for heart in hearts:
         await heart.beat()
-    async with database.read() as session:
-        assert len(await claims.live_workers(session, STALLED_SECONDS)) == 2
+    assert len(await read_by(database, claims.live_workers, STALLED_SECONDS)) == 2
     await hearts[0].leave()
     async with database.write() as session:
         assert len(await claims.live_workers(session, STALLED_SECONDS)) == 1

@@ -17,7 +17,7 @@ from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import waits
+from tests.integration.app.rows import all_of, row_of, waits, write_by
 from tests.waiting import until
 
 ISSUER = "https://id.example.edu/realms/main"
@@ -61,13 +61,11 @@ async def entry(database: Database, **values: Any) -> Membership:
 
 
 async def signed_in(database: Database, claims: Claims = IVAN) -> str:
-    async with database.write() as session:
-        return (await sign_in(session, claims, DOMAINS)).id
+    return (await write_by(database, sign_in, claims, DOMAINS)).id
 
 
 async def owner_of(database: Database, member: Membership) -> str:
-    async with database.read() as session:
-        return (await session.get_one(Membership, member.id)).person_id
+    return (await row_of(database, Membership, member.id)).person_id
 
 
 async def count(database: Database, table: type[Any]) -> int:
@@ -131,8 +129,7 @@ async def test_letters_that_a_database_folds_to_others_are_others(database: Data
 @on_both_thoroughly
 async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database: Database) -> None:
     member = await entry(database)
-    async with database.write() as session:
-        other = await add_entry(session, member.course_id, "IVANOV@example.edu", role=MemberRole.ASSISTANT)
+    other = await write_by(database, add_entry, member.course_id, "IVANOV@example.edu", role=MemberRole.ASSISTANT)
     person = await signed_in(database)
     assert person not in (await owner_of(database, member), await owner_of(database, other))
 
@@ -145,8 +142,7 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
 )
 async def test_other_entry_does_not_hide_the_one_of_the_roster(database: Database, values: dict[str, Any]) -> None:
     member = await entry(database)
-    async with database.write() as session:
-        await add_entry(session, member.course_id, **values)
+    await write_by(database, add_entry, member.course_id, **values)
     assert await signed_in(database) == await owner_of(database, member)
 
 
@@ -172,8 +168,7 @@ async def test_entries_of_several_courses_become_one_person(database: Database) 
     members = [await entry(database) for _ in range(3)]
     person = await signed_in(database)
     assert {await owner_of(database, member) for member in members} == {person}
-    async with database.read() as session:
-        merges = (await session.scalars(select(Merge))).all()
+    merges = await all_of(database, select(Merge))
     assert {merge.kept_person_id for merge in merges} == {person}
     assert {merge.merged_person_id for merge in merges} == {member.person_id for member in members} - {person}
     assert sorted(id for merge in merges for id in merge.moved["memberships"]) == sorted(
@@ -257,8 +252,7 @@ async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_
 async def test_person_becomes_no_second_member_of_a_course(database: Database) -> None:
     mine = await entry(database)
     person = await signed_in(database)
-    async with database.write() as session:
-        other = await add_entry(session, mine.course_id, "another@example.edu")
+    other = await write_by(database, add_entry, mine.course_id, "another@example.edu")
     with pytest.raises(PersonInCourse):
         await claimed(database, other, person)
 

@@ -25,6 +25,7 @@ from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import all_of, write_by
 
 
 class Jobs(jobs.Jobs):
@@ -46,8 +47,7 @@ async def databases(anyio_backend: str, kind: str, url: str) -> AsyncIterator[li
 
 @pytest.fixture
 async def owner(databases: list[Database]) -> Principal:
-    async with databases[0].write() as session:
-        return Principal.of(await tokens.set_owner_token(session, "0" * 64))
+    return Principal.of(await write_by(databases[0], tokens.set_owner_token, "0" * 64))
 
 
 @pytest.fixture
@@ -77,8 +77,7 @@ async def hand_in(
 
 
 async def stored(database: Database) -> list[Submission]:
-    async with database.read() as session:
-        return list(await session.scalars(select(Submission)))
+    return await all_of(database, select(Submission))
 
 
 @on_both

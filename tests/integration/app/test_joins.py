@@ -49,7 +49,7 @@ from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import add, claim, finish, next_claim
+from tests.integration.app.rows import add, all_of, claim, execute, finish, next_claim, read_by, write_by
 
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
@@ -67,19 +67,16 @@ async def snapshot(database: Database) -> dict[str, list[Any]]:
 
 
 async def id_of(database: Database, external_id: str) -> str:
-    async with database.read() as session:
-        by_name = await members.find(session, [(DEFAULT_COURSE, external_id)])
+    by_name = await read_by(database, members.find, [(DEFAULT_COURSE, external_id)])
     return by_name[DEFAULT_COURSE, external_id].id
 
 
 async def join(database: Database, kept: str, other: str) -> str:
-    async with database.write() as session:
-        return (await joins.join(session, DEFAULT_COURSE, kept, other, "teacher")).id
+    return (await write_by(database, joins.join, DEFAULT_COURSE, kept, other, "teacher")).id
 
 
 async def undo(database: Database, merge: str) -> None:
-    async with database.write() as session:
-        await joins.undo(session, DEFAULT_COURSE, merge, "teacher")
+    await write_by(database, joins.undo, DEFAULT_COURSE, merge, "teacher")
 
 
 async def attempts(database: Database, member: str) -> list[tuple[str, int, str]]:
@@ -166,8 +163,7 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
     merge = await join(database, kept, other)
     since = await add(database, "ivanov")
     assert since.attempt == 5
-    async with database.write() as session:
-        await session.execute(update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
+    await execute(database, update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
     await undo(database, merge)
     first, second, third, fourth = handed_in
     assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (second.id, 2), (since.id, 3)]
@@ -230,8 +226,7 @@ async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(d
     while again := await claim(database):
         assert await finish(database, again)
     await undo(database, merge)
-    async with database.read() as session:
-        assert set(await session.scalars(select(Submission.job_status))) == {"done"}
+    assert set(await all_of(database, select(Submission.job_status))) == {"done"}
 
 
 @on_both
@@ -274,15 +269,12 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
         await undo(database, first)
     assert followed.value.params == {"join": second}
     await undo(database, second)
-    async with database.write() as session:
-        await session.execute(update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
+    await execute(database, update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
     rights: dict[str, Any] = {"manages": set(MemberRole), "may_change_shared": True, "made_by": "teacher"}
     with pytest.raises(MemberJoined) as joined:
-        async with database.write() as session:
-            await membership.change(session, DEFAULT_COURSE, other, {"removed": False}, **rights)
+        await write_by(database, membership.change, DEFAULT_COURSE, other, {"removed": False}, **rights)
     assert joined.value.params == {"member": kept, "join": first}
-    async with database.write() as session:
-        await session.execute(update(Membership).where(Membership.id == other).values(removed_at=None))
+    await execute(database, update(Membership).where(Membership.id == other).values(removed_at=None))
     with pytest.raises(JoinOutdated) as outdated:
         await undo(database, first)
     assert outdated.value.params == {"changed": ["member", "extension"]}
@@ -292,12 +284,10 @@ async def test_undoing_is_refused_while_a_third_member_has_the_address(database:
     kept, other, _ = await two_students(database)
     rights: dict[str, Any] = {"manages": set(MemberRole), "made_by": "teacher"}
     confirmed = {"confirmed": True, "email": "ivanov@example.org"}
-    async with database.write() as session:
-        await membership.change(session, DEFAULT_COURSE, other, confirmed, may_change_shared=True, **rights)
+    await write_by(database, membership.change, DEFAULT_COURSE, other, confirmed, may_change_shared=True, **rights)
     merge = await join(database, kept, other)
     values: dict[str, Any] = {"role": MemberRole.STUDENT, "name": None, "email": "Ivanov@example.org", "group": None}
-    async with database.write() as session:
-        third = (await membership.add(session, DEFAULT_COURSE, external_id="third", **values, **rights)).id
+    third = (await write_by(database, membership.add, DEFAULT_COURSE, external_id="third", **values, **rights)).id
     with pytest.raises(EmailTaken) as taken:
         await undo(database, merge)
     assert taken.value.params == {"member": third}

@@ -16,6 +16,7 @@ from app.teaching.grade_list import used_assignments
 from app.teaching.letters import LONGEST, LetterSender, Recipient
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
+from tests.integration.app.rows import write_by
 from tests.mailbox import Mailbox
 
 pytestmark = [pytest.mark.anyio, on_both]
@@ -85,8 +86,7 @@ async def test_letter_that_waits_for_a_connection_until_another_process_has_clai
             await mailer.connections.acquire()
         await sender._send_due()
         clock[0] += LEASE
-        async with database.write() as session:
-            assert len(await letters._claim_due(session, 1)) == 1
+        assert len(await write_by(database, letters._claim_due, 1)) == 1
         for _ in range(CONNECTIONS):
             mailer.connections.release()
         await asyncio.gather(*sender._sending)

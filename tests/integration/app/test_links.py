@@ -36,6 +36,7 @@ from app.storage.models import (
 )
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add_rows, read_by, write_by
 
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
@@ -62,8 +63,7 @@ async def come_in(database: Database, link: NewLink) -> None:
 
 
 async def is_valid(database: Database, link: NewLink) -> bool:
-    async with database.read() as session:
-        return await tokens.find_token(session, hash_secret(link.secret)) is not None
+    return await read_by(database, tokens.find_token, hash_secret(link.secret)) is not None
 
 
 async def count_sessions(database: Database) -> int:
@@ -120,8 +120,7 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
 @on_both_thoroughly
 async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: Database, owner: Principal) -> None:
     other = new_id()
-    async with database.write() as session:
-        session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))
+    await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     boss = await add(database, "boss", role=MemberRole.TEACHER)
     removed = await add(database, "removed", removed_at=utc_now())
     stranger = await add(database, "stranger", course=other)
@@ -149,13 +148,11 @@ async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: 
 
 
 async def make_join(database: Database, limit: int | None = None) -> str:
-    async with database.write() as session:
-        return (await joining.make(session, TEACHER, group=None, limit=limit, expires_at=None))[1]
+    return (await write_by(database, joining.make, TEACHER, group=None, limit=limit, expires_at=None))[1]
 
 
 async def join(database: Database, secret: str, key: str = "") -> NewLink:
-    async with database.write() as session:
-        return await joining.join(session, secret, key or new_id(), Newcomer("Анна"))
+    return await write_by(database, joining.join, secret, key or new_id(), Newcomer("Анна"))
 
 
 @on_both
@@ -169,8 +166,7 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database: Data
         assert await session.scalar(select(func.count()).select_from(Membership)) == 2
         assert await session.scalar(select(JoinLink.uses)) == 2
         join_link = (await session.scalars(select(JoinLink))).one()
-    async with database.write() as session:
-        await joining.revoke(session, DEFAULT_COURSE, join_link.id)
+    await write_by(database, joining.revoke, DEFAULT_COURSE, join_link.id)
     # A connection may have swallowed the link of somebody who has joined.
     assert (await join(database, secret, "key")).secret == answers[0].secret
 
@@ -208,8 +204,7 @@ async def test_person_who_is_signed_in_joins_once_as_themselves(database: Databa
         session.add(person)
 
     async def join_as() -> Membership:
-        async with database.write() as session:
-            return await joining.join_as(session, secret, person, "claimed")
+        return await write_by(database, joining.join_as, secret, person, "claimed")
 
     joined = await asyncio.gather(*(join_as() for _ in range(4)))
     assert {member.id for member in joined} == {joined[0].id}

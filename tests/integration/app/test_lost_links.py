@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
 from tests.integration.app.kinds import on_both
+from tests.integration.app.rows import execute, write_by
 from tests.mailbox import Mailbox, link_in
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
@@ -77,8 +78,7 @@ async def enter(client: httpx.AsyncClient, secret: str) -> int:
 
 async def test_link_that_a_member_gets_opens_the_course_and_ends_the_old(service: Service, mailbox: Mailbox) -> None:
     member = await add_member(service.services.database)
-    async with service.services.database.write() as session:
-        old = (await links.make(session, [member], None))[0].secret
+    old = (await write_by(service.services.database, links.make, [member], None))[0].secret
     # The link begins with the address of the settings, not with that of the request.
     async with service.client(None, Accept="text/html", Host="evil.example.org") as client:
         assert 'href="/link"' in (await client.get("/enter")).text
@@ -200,8 +200,7 @@ async def test_member_gets_few_links_in_an_hour_however_many_ask_at_once(databas
             other.ask("Ivanov@example.edu")
         await settled()
         assert len(mailbox.to(IVAN)) == PER_HOUR
-        async with database.write() as session:
-            await session.execute(update(Token).values(created_at=utc_now() - HOUR))
+        await execute(database, update(Token).values(created_at=utc_now() - HOUR))
         one.ask(IVAN)
         await settled()
     assert len(mailbox.to(IVAN)) == PER_HOUR + 1

@@ -18,7 +18,7 @@ from app.teaching.joins import joins
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, add_course
+from tests.integration.app.rows import add, add_course, execute, write_by
 from tests.mailbox import Mailbox
 
 pytestmark = on_both
@@ -62,8 +62,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     begin = clock[0]
     anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
     await comment(database, begin, BORIS, course, "Well done.")
-    async with database.write() as session:
-        await session.execute(update(Person).where(Person.email == BORIS).values(language="ru"))
+    await execute(database, update(Person).where(Person.email == BORIS).values(language="ru"))
     clock[0] = begin + WAIT - timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
@@ -87,8 +86,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     assert [each.get_content().count("/submissions/") for each in mailbox.to(ANNA)] == [1, 2]
     # News that was seen on the page is not mailed.
     await comment(database, begin + timedelta(hours=30), ANNA, course, "Seen.")
-    async with database.write() as session:
-        await news.see(session, {anna: begin + timedelta(hours=30)})
+    await write_by(database, news.see, {anna: begin + timedelta(hours=30)})
     clock[0] = begin + timedelta(hours=60)
     await send(database, mailbox)
     assert len(mailbox.to(ANNA)) == 2
@@ -158,8 +156,7 @@ async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_see
     clock[0] += WAIT + timedelta(minutes=1)
     async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
         sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
-        async with database.write() as session:
-            (letter,) = await sender._claim(session, {})
+        (letter,) = await write_by(database, sender._claim, {})
         async with database.write() as session:
             if meanwhile == "off":
                 await news_mail.switch(session, letter.person_id, off=True)

@@ -26,15 +26,14 @@ from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import add, claim, graded
+from tests.integration.app.rows import add, claim, execute, graded, read_by
 from tests.ports import free_port
 from tests.postgresql import PostgreSQL
 from tests.waiting import until
 
 
 async def names(database: Database, owner: Principal) -> list[str]:
-    async with database.read() as session:
-        return [row[0].student for row in await list_submissions(session, owner, Selection(), Paging(100))]
+    return [row[0].student for row in await read_by(database, list_submissions, owner, Selection(), Paging(100))]
 
 
 @on_both
@@ -47,8 +46,7 @@ async def test_more_is_deleted_than_fits_in_one_transaction(
     await add(database, "runs")
     await claim(database)
     await add(database, "waits")
-    async with database.write() as session:
-        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=2)))
+    await execute(database, update(Submission).values(created_at=utc_now() - timedelta(days=2)))
     assert await retention.delete_older(database, days=1) == 5
     assert await names(database, owner) == ["waits", "runs"]
 
@@ -58,10 +56,8 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
     await add(database, "a")
     await add(database, "b")
     await claim(database)
-    async with database.write() as session:
-        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
-    async with database.read() as session:
-        state = await positions.queue_state(session)
+    await execute(database, update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+    state = await read_by(database, positions.queue_state)
     assert (state.queued, state.running) == (1, 1)
     assert 100 <= state.oldest_seconds < 200
     async with database.write() as session:

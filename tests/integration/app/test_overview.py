@@ -1,14 +1,17 @@
-"""A course of three hundred as its staff see it: right numbers, and few statements."""
+"""A course of three hundred as its staff and its students see it: right numbers, and few statements."""
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, update
 
+from app.access.tokens import Principal
 from app.courses import extensions
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
+    Artefact,
     Comment,
     HoldDecision,
     JobStatus,
@@ -17,20 +20,30 @@ from app.storage.models import (
     Person,
     ReportDiagnosis,
     ReviewRequest,
+    Role,
     StoredReport,
     Submission,
     new_id,
     utc_now,
 )
+from app.storage.paging import Paging
 from app.submissions import grades
+from app.submissions.sources import ChangedLines
 from app.teaching.causes import causes_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.joins import joins
+from app.teaching.outdated import OutdatedReports, outdated_of
 from app.teaching.overview import activity, attention, table, work
 from app.teaching.overview.table import Filter, State, TableView
+from app.teaching.own.attempts import AttemptsFilter, ListedAttempt, list_attempts, source_changes
+from app.teaching.own.courses import own_courses, own_task
+from app.teaching.own.reasons import reasons_of
 from app.teaching.statistics import statistics_of
 from grader import Assignment
+from grader.report.model import AssignmentRef
+from grader.report.source import Cell, Line, pack
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import REPORT, execute, graded, read_by, row_of
 from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
 
 __all__ = ["assignments"]
@@ -74,8 +87,7 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
     points = sorted(counted[member.id, use.id].points for member in them for use in uses if use.assignment_id == "a1")
     assert [row.cells["a1"].counted.points for row in shown.rows] == points[::-1][50:100]
     first = shown.rows[0]
-    async with database.read() as session:
-        submission = await session.get_one(Submission, first.cells["a1"].submission_id)
+    submission = await row_of(database, Submission, first.cells["a1"].submission_id)
     assert (submission.membership_id, submission.attempt) == (first.member.id, first.cells["a1"].counted.attempt)
 
 
@@ -284,3 +296,88 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
 def test_states_are_said_the_most_urgent_first() -> None:
     assert list(State)[:4] == [State.FAILED, State.HELD, State.REVIEW, State.STALE]
     assert set(list(State)[:4]) == table.NEEDS_LOOK
+
+
+ATTEMPTS, USED = 40, 20
+
+
+@pytest.fixture
+def many(assignments: Mapping[str, Assignment]) -> dict[str, Assignment]:
+    plain = assignments["a0"]
+    return {f"b{n:02}": plain.model_copy(update={"id": f"b{n:02}"}) for n in range(USED)}
+
+
+def student_of(member: Membership) -> Principal:
+    return Principal(
+        new_id(), Role.SUBMITTER, course_id=DEFAULT_COURSE, membership_id=member.id, external_id=member.external_id
+    )
+
+
+def source(lines: list[str]) -> tuple[str, bytes]:
+    return pack([Cell(index=0, lines=[Line(text=each, runs=[("", len(each))]) for each in lines])])
+
+
+async def keep_sources(database: Database, shown: list[ListedAttempt]) -> None:
+    async with database.write() as session:
+        for each in shown:
+            assert each.report is not None
+            number = each.submission.attempt
+            name, content = source(["first", *(f"line {line}" for line in range(number)), f"only in {number}"])
+            session.add(Artefact(report_id=each.report.id, name=name, content=content))
+
+
+@on_both
+async def test_home_takes_seven_statements_for_assignments(database: Database, many: dict[str, Assignment]) -> None:
+    (ivanov, _), _ = await add_course(database, 2, ATTEMPTS // USED, list(many))
+    queries = statements(database)
+    (course,) = await read_by(database, own_courses, many, student_of(ivanov), None)
+    assert selects(queries) == 7
+    assert len(course.tasks) == USED
+    for task in course.tasks:
+        assert task.last[0].membership_id == ivanov.id
+        assert task.last[0].attempt == len(task.basis.attempts)
+
+
+@on_both
+async def test_forty_attempts_take_eight_statements(database: Database, many: dict[str, Assignment]) -> None:
+    (ivanov, _), _ = await add_course(database, 2, ATTEMPTS, ["b00", "b01"])
+    place, viewer = AttemptsFilter(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)
+    every = list(await read_by(database, list_attempts, many["b00"], viewer, place, Paging(ATTEMPTS)))
+    await keep_sources(database, every)
+    queries = statements(database)
+    async with database.read() as session:
+        task = await own_task(session, many, viewer, "b00")
+        page = Paging(20)
+        listed = await list_attempts(session, task.assignment, viewer, place, page)
+        shown, _ = page.cut(listed, lambda each: each.submission.id)
+    changed = await source_changes(database, shown)
+    assert selects(queries) == 8
+    assert task.basis is not None
+    numbers = list(range(ATTEMPTS, 0, -1))[:20]
+    assert [each.submission.attempt for each in shown] == numbers
+    assert {each.submission.membership_id for each in shown} == {ivanov.id}
+    assert [changed.get(each.submission.id) for each in shown] == [
+        ChangedLines(new=2, gone=1) if number > 1 else None for number in numbers
+    ]
+    await execute(database, update(Artefact).values(content=source([f"{n:0900}" for n in range(600)])[1]))
+    assert await source_changes(database, shown) == {}
+    (counts,) = [number for number, reason in reasons_of(task.basis).items() if reason.counts]
+    assert counts == task.basis.counted.attempt
+
+
+@on_both
+async def test_reports_of_another_file_or_grader_are_counted_once(
+    database: Database, assignments: Mapping[str, Assignment]
+) -> None:
+    today = assignments["lstm-layer"].digest
+    for number, (digest, version) in enumerate([(today, "2"), (today, "1"), ("before", "1"), ("before", "2")]):
+        receipt = REPORT.receipt.model_copy(update={"grader_version": version})
+        report = REPORT.model_copy(
+            update={"assignment": AssignmentRef(id="lstm-layer", digest=digest), "receipt": receipt}
+        )
+        await graded(database, f"student-{number}", report)
+    async with database.read() as session:
+        outdated = await outdated_of(session, assignments, DEFAULT_COURSE, "2")
+        elsewhere = await outdated_of(session, assignments, "1" * 26, "2")
+    assert outdated == [OutdatedReports("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
+    assert (outdated[0].count, elsewhere) == (3, [])

@@ -25,19 +25,17 @@ from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import waits
+from tests.integration.app.rows import read_by, waits, write_by
 from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
 from tests.waiting import until
 
 
 async def merge(database: Database, kept: str, other: str) -> Merge:
-    async with database.write() as session:
-        return await persons.merge(session, kept, other, "owner")
+    return await write_by(database, persons.merge, kept, other, "owner")
 
 
 async def undo(database: Database, merge: Merge) -> Merge:
-    async with database.write() as session:
-        return await persons.undo(session, merge.id, "owner")
+    return await write_by(database, persons.undo, merge.id, "owner")
 
 
 async def owners(database: Database) -> Mapping[str, str]:
@@ -124,8 +122,7 @@ async def test_later_merge_is_undone_first(database: Database) -> None:
 async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_again(database: Database) -> None:
     members = [await entry(database) for _ in range(2)]
     person = await signed_in(database)
-    async with database.read() as session:
-        newest = (await persons.list_merges(session, Paging(10)))[0]
+    newest = (await read_by(database, persons.list_merges, Paging(10)))[0]
     await undo(database, newest)
     assert await signed_in(database) == person
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
@@ -145,18 +142,15 @@ async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(da
 @on_both_thoroughly
 async def test_address_of_a_third_member_keeps_members_from_getting_it(database: Database) -> None:
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
-    async with database.write() as session:
-        await add_entry(session, theirs.course_id, "Ivanov@example.edu", confirmed_at=None)
+    await write_by(database, add_entry, theirs.course_id, "Ivanov@example.edu", confirmed_at=None)
     done = await merge(database, mine.person_id, theirs.person_id)
-    async with database.write() as session:
-        await add_entry(session, theirs.course_id, "other@example.edu")
+    await write_by(database, add_entry, theirs.course_id, "other@example.edu")
     with pytest.raises(EmailTaken):
         await undo(database, done)
     assert await owner_of(database, theirs) == mine.person_id
 
     elsewhere = await entry(database, email="another@example.edu")
-    async with database.write() as session:
-        third = await add_entry(session, elsewhere.course_id)
+    third = await write_by(database, add_entry, elsewhere.course_id)
     with pytest.raises(EmailTaken) as caught:
         await merge(database, mine.person_id, elsewhere.person_id)
     assert caught.value.params == {"member": third.id}
@@ -183,8 +177,7 @@ async def test_merges_at_once_lose_nothing(database: Database) -> None:
     pairs = [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2), (1, 0)]
     await asyncio.gather(*(merge(database, people[kept], people[other]) for kept, other in pairs))
     assert set((await owners(database)).values()) <= set(people)
-    async with database.read() as session:
-        merges = await persons.list_merges(session, Paging(20))
+    merges = await read_by(database, persons.list_merges, Paging(20))
     for each in merges:
         await undo(database, each)
     assert await owners(database) == before

@@ -57,7 +57,7 @@ from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import BY, REPORT, add, claim, finish, graded
+from tests.integration.app.rows import BY, REPORT, add, add_rows, all_of, claim, finish, graded, row_of
 from tests.tiers import sampled
 
 ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
@@ -80,8 +80,7 @@ async def add_course(database: Database, person_id: str, external_id: str = "p")
 
 async def fill(database: Database, owner: Principal) -> Membership:
     """Put rows into every table that refers to a person, and mentions of them in those that do not."""
-    async with database.write() as session:
-        session.add(Webhook(url="https://lms.example.org", secret="whsec_x", created_by=owner.id))
+    await add_rows(database, Webhook(url="https://lms.example.org", secret="whsec_x", created_by=owner.id))
     submission = await graded(database, ID, FOUND)
     other = await graded(database, "somebody else")
     async with database.write() as session:
@@ -300,8 +299,7 @@ async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Datab
 async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, owner: Principal, how: str) -> None:
     member = await fill(database, owner)
     assert len(await traces(database)) > 10
-    async with database.read() as session:
-        seeds = await session.scalars(select(Submission.seed).where(Submission.membership_id == member.id))
+    seeds = await all_of(database, select(Submission.seed).where(Submission.membership_id == member.id))
     if how == "person":
         deleted = await deletion.delete_person(database, member.person_id)
         assert (deleted.submissions, deleted.reports, deleted.tokens) == (1, 3, 1)
@@ -362,11 +360,9 @@ async def test_name_of_a_teacher_stays_where_they_have_made_something(database: 
         await session.flush()
         changes.log(session, member, "Anna Teacher", {}, {"group": "7"})
     await deletion.delete_member(database, teacher.id, DEFAULT_COURSE)
-    async with database.read() as session:
-        assert "Anna Teacher" in set(await session.scalars(select(Change.made_by)))
+    assert "Anna Teacher" in set(await all_of(database, select(Change.made_by)))
     await deletion.delete_course(database, DEFAULT_COURSE)
-    async with database.read() as session:
-        assert list(await session.scalars(select(Change.made_by))) == []
+    assert await all_of(database, select(Change.made_by)) == []
 
 
 @on_both
@@ -383,8 +379,7 @@ async def test_course_is_deleted_while_it_is_graded(database: Database) -> None:
 @on_both
 async def test_each_course_keeps_things_as_long_as_it_says(database: Database) -> None:
     here, there = [await graded(database, ID) for _ in range(2)]
-    async with database.read() as session:
-        member = await session.get_one(Membership, here.membership_id)
+    member = await row_of(database, Membership, here.membership_id)
     other = await add_course(database, member.person_id)
     old = utc_now() - timedelta(days=11)
     async with database.write() as session:
@@ -481,8 +476,7 @@ async def test_file_that_can_be_nobody_elses_is_deleted(
     member = await add_member(database, "4711", name)
     await add_file(database, file, platform=platform, platform_id=platform_id)
     await deletion.delete_member(database, member.id)
-    async with database.read() as session:
-        assert list(await session.scalars(select(BatchFile.id))) == []
+    assert await all_of(database, select(BatchFile.id)) == []
 
 
 @on_both_thoroughly
@@ -550,8 +544,7 @@ async def test_id_that_another_course_gave_to_somebody_else_stays_there(database
     async with database.write() as session:
         changes.log(session, anna, "owner", {"external_id": "former-id"}, {"external_id": "anna"})
     await deletion.delete_person(database, here.person_id)
-    async with database.read() as session:
-        (change,) = (await session.scalars(select(Change))).all()
+    (change,) = await all_of(database, select(Change))
     assert (change.before, change.after) == ({"external_id": "former-id"}, {"external_id": "anna"})
 
 

@@ -24,6 +24,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add_rows, all_of, write_by
 
 STUDENTS = frozenset({MemberRole.STUDENT})
 ROSTER = """id;name;email;group
@@ -64,8 +65,7 @@ def outcomes(plan: Plan) -> list[Outcome]:
 async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database: Database) -> None:
     planned = await run(database, ROSTER, dry=True)
     assert outcomes(planned) == [Outcome.NEW, Outcome.NEW]
-    async with database.read() as session:
-        assert (await session.scalars(select(Membership))).all() == []
+    assert await all_of(database, select(Membership)) == []
     done = await run(database, ROSTER)
     assert done.digest == planned.digest
     ivanov = await member(database, "ivanov")
@@ -73,8 +73,7 @@ async def test_import_adds_confirmed_students_and_the_second_time_changes_nothin
     assert (ivanov.person.name, ivanov.person.email) == ("Иван Иванов", "ivanov@edu.hse.ru")
     again = await run(database, ROSTER)
     assert outcomes(again) == [Outcome.UNCHANGED, Outcome.UNCHANGED]
-    async with database.read() as session:
-        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    logged = await all_of(database, select(Change).order_by(Change.id))
     assert [(change.made_by, change.before, change.membership_id) for change in logged[:1]] == [
         ("teacher", {}, ivanov.id)
     ]
@@ -96,8 +95,7 @@ async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(data
 
 @on_both_thoroughly
 async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database: Database) -> None:
-    async with database.write() as session:
-        await members.enrol(session, [(DEFAULT_COURSE, "ivanov")])
+    await write_by(database, members.enrol, [(DEFAULT_COURSE, "ivanov")])
     await add(database, "petrova", removed_at=utc_now(), confirmed_at=utc_now())
     plan = await run(database, "id\nivanov\npetrova\n")
     assert outcomes(plan) == [Outcome.CHANGED, Outcome.RESTORED]
@@ -137,8 +135,7 @@ async def test_staff_are_never_touched(database: Database) -> None:
     assert plan.missing == ()
     boss = await member(database, "boss")
     assert (boss.role, boss.person.name, boss.person.email) == (MemberRole.TEACHER, "Boss", "boss@hse.ru")
-    async with database.read() as session:
-        assert len((await session.scalars(select(Membership))).all()) == 2
+    assert len(await all_of(database, select(Membership))) == 2
 
 
 @on_both_thoroughly
@@ -176,8 +173,7 @@ async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed
 @on_both_thoroughly
 async def test_person_of_another_course_keeps_name_and_address(database: Database) -> None:
     other = new_id()
-    async with database.write() as session:
-        session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))
+    await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     await run(database, "id;name;email\nivanov;Иван;ivanov@hse.ru\n", course=other)
     there = await member(database, "ivanov", other)
     async with database.write() as session:
@@ -218,10 +214,8 @@ async def test_import_and_uploads_of_the_same_students_do_not_meet(database: Dat
     ids = [f"s{number}" for number in range(50)]
 
     async def enrol(id: str) -> None:
-        async with database.write() as session:
-            await members.enrol(session, [(DEFAULT_COURSE, id)])
+        await write_by(database, members.enrol, [(DEFAULT_COURSE, id)])
 
     await asyncio.gather(*map(enrol, ids[:25]), run(database, "\n".join(["id", *ids])), *map(enrol, ids[25:]))
-    async with database.read() as session:
-        added = (await session.scalars(select(Membership.external_id))).all()
+    added = await all_of(database, select(Membership.external_id))
     assert sorted(filter(None, added)) == sorted(ids)

@@ -18,6 +18,7 @@ from app.teaching import adjustments, previews, regrades
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add_rows, execute, write_by
 from tests.platforms import ISSUER
 from tests.tiers import sampled
 
@@ -37,8 +38,7 @@ async def expect_without_an_attempt(world: World) -> str:
     """Let the platform wait for the grade of a member whose attempts are gone; return the member's id."""
     submission = await rows.add(world.database, "s1")
     await world.expect(submission.membership_id, "s1")
-    async with world.database.write() as session:
-        await delete_rows(session, Submission, Submission.id == submission.id)
+    await write_by(world.database, delete_rows, Submission, Submission.id == submission.id)
     return submission.membership_id
 
 
@@ -67,8 +67,7 @@ async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_a
     world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503, json={"message": "down for repairs"})
     await world.send()
     for _ in range(2):
-        async with world.database.write() as session:
-            await passback.members_changed(session, [submission.membership_id])
+        await write_by(world.database, passback.members_changed, [submission.membership_id])
         score = await world.score()
         assert (score.last_status, score.last_error) == (503, "down for repairs")
     world.fake.answers.clear()
@@ -110,14 +109,12 @@ async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_
 ) -> None:
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(404)
-    async with world.database.write() as session:
-        await session.execute(update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
+    await execute(world.database, update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
     await world.send()
     score = await world.score()
     assert (score.failed_at is not None, score.last_status, score.token_refused) == (True, 404, True)
     del world.fake.answers["/token"]
-    async with world.database.write() as session:
-        await passback.key_changed(session)
+    await write_by(world.database, passback.key_changed)
     await world.send(0)
     assert world.given() == 100
 
@@ -174,8 +171,7 @@ async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
 @on_both
 async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world: World) -> None:
     await world.attempt()
-    async with world.database.write() as session:
-        await session.execute(update(Submission).values(created_at=NOW))
+    await execute(world.database, update(Submission).values(created_at=NOW))
 
     def take_and_end() -> None:
         world.fake.book.take("/items/4", world.scores[-1])
@@ -231,8 +227,7 @@ async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(worl
         assert (world.given(), (await world.score()).next_at) == (None, None)
     # A grade that somebody writes there afterwards stays.
     posts = world.posts
-    async with world.database.write() as session:
-        await passback.members_changed(session, [member_id])
+    await write_by(world.database, passback.members_changed, [member_id])
     await world.send()
     assert world.posts == posts
 
@@ -243,8 +238,7 @@ async def test_lateness_and_an_extension_arrive(world: World) -> None:
     await world.send()
     late = submission.created_at - timedelta(hours=30)
     rules = {"due": late.isoformat(), "late_percent_per_day": 10}
-    async with world.database.write() as session:
-        await uses.change(session, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"rules": rules}, "t")
+    await write_by(world.database, uses.change, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"rules": rules}, "t")
     await world.send()
     assert world.given() == 80
     async with world.database.write() as session:
@@ -277,8 +271,7 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) ->
         await world.finish(await rows.claim(world.database), points)
         await world.send()
         assert world.given() == before
-    async with world.database.write() as session:
-        await previews.apply(session, regrade.id)
+    await write_by(world.database, previews.apply, regrade.id)
     await world.send()
     assert world.given() == 80
 
@@ -297,8 +290,7 @@ async def test_removed_member_keeps_what_is_there(world: World) -> None:
 @on_both_thoroughly
 async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: World) -> None:
     await world.attempt(points=90)
-    async with world.database.write() as session:
-        await session.execute(update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
     await world.attempt(points=20)
     await world.send()
     assert world.given() == 90
@@ -322,11 +314,9 @@ async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world:
     await world.send()
     assert (world.given(), (await world.score()).points) == (90, None)
     world.fake.answers.clear()
-    async with world.database.write() as session:
-        await session.execute(update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
     assert await retention.delete_older(world.database, 1000) == 1
-    async with world.database.write() as session:
-        await passback.members_changed(session, [submission.membership_id])
+    await write_by(world.database, passback.members_changed, [submission.membership_id])
     await world.send(60)
     assert world.given() == 90
 
@@ -334,8 +324,7 @@ async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world:
 @on_both_thoroughly
 @pytest.mark.parametrize("issuer", ["https://canvas.instructure.com", ISSUER])
 async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world: World, issuer: str) -> None:
-    async with world.database.write() as session:
-        await session.execute(update(LtiPlatform).values(issuer=issuer))
+    await execute(world.database, update(LtiPlatform).values(issuer=issuer))
     await world.attempt(points=50)
     await world.send()
     async with world.database.write() as session:
@@ -345,8 +334,7 @@ async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world:
     await world.send()
     await world.attempt(points=100)
     await world.send()
-    async with world.database.write() as session:
-        await passback.column_changed(session, world.link.id)
+    await write_by(world.database, passback.column_changed, world.link.id)
     await world.send()
     comments = ["comment" in score for score in world.scores]
     new = [score.get(CANVAS_SUBMISSION, {}).get("new_submission") for score in world.scores]
@@ -385,8 +373,7 @@ async def test_many_grades_reach_a_slow_platform_while_others_write(world: World
     async def upload() -> None:
         """Store something while every place at the platform is taken, and waits."""
         if await places.wait() == 0:
-            async with world.database.write() as session:
-                session.add(Person())
+            await add_rows(world.database, Person())
             in_flight.append(world.in_flight[0])
         await places.wait()
 

@@ -11,14 +11,13 @@ from app.storage.paging import Paging
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import graded
+from tests.integration.app.rows import graded, read_by, write_by
 from tests.receiver import Receiver
 from tests.waiting import until
 
 
 async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
-    async with database.write() as session:
-        return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.id)).id
+    return (await write_by(database, outbox.add_webhook, url=receiver.url, created_by=owner.id)).id
 
 
 @on_both
@@ -32,8 +31,7 @@ async def test_every_result_arrives_once(
     async with WebhookSender(database, private=True), WebhookSender(database, private=True):
 
         async def all_delivered() -> list[Delivery] | None:
-            async with database.read() as session:
-                deliveries = await outbox.list_deliveries(session, webhook, Paging(10))
+            deliveries = await read_by(database, outbox.list_deliveries, webhook, Paging(10))
             return deliveries if all(delivery.delivered_at for delivery in deliveries) else None
 
         deliveries = await until(all_delivered)
@@ -48,14 +46,12 @@ async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
 ) -> None:
     webhook = await leave(database, owner, receiver)
     await graded(database)
-    async with database.write() as session:
-        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
     async with database.write() as session:
         assert await outbox.claim_due(session, timedelta(seconds=60)) == []
         delivery = await session.get_one(Delivery, taken.delivery.id)
         delivery.next_at = utc_now()  # A minute later.
-    async with database.write() as session:
-        (again,) = await outbox.claim_due(session, timedelta(seconds=60), only=webhook)
+    (again,) = await write_by(database, outbox.claim_due, timedelta(seconds=60), only=webhook)
     assert (again.delivery.id, again.delivery.attempts) == (taken.delivery.id, 2)
     assert receiver.came == []
 
@@ -90,13 +86,11 @@ async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
 ) -> None:
     await leave(database, owner, receiver)
     await graded(database)
-    async with database.write() as session:
-        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
     async with database.write() as session:
         delivery = await session.get_one(Delivery, taken.delivery.id)
         delivery.waits_since = utc_now() + timedelta(seconds=5)
-    async with database.write() as session:
-        assert not await outbox.is_something_due(session)
+    assert not await write_by(database, outbox.is_something_due)
 
 
 @on_postgresql
@@ -107,5 +101,4 @@ async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
     with monkeypatch.context() as clock:
         clock.setattr(outbox, "utc_now", lambda: utc_now() + timedelta(days=2))
         await graded(database)
-    async with database.write() as session:
-        assert len(await outbox.claim_due(session, timedelta(seconds=60))) == 1
+    assert len(await write_by(database, outbox.claim_due, timedelta(seconds=60))) == 1

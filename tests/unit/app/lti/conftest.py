@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -146,6 +147,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
     monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "IN_A_MOMENT", timedelta(seconds=0.02))
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ from tests.waiting import until
 MOODLE = "/mod/lti/token.php"
 EVIL = "https://evil.example/x"
 OURS = {"resourceLinkId": "link-9", "scoreMaximum": 100}
+COURSE_OF_MOODLE = "https://m.edu/mod/lti/services.php/2/lineitems"
+COURSE_OF_CANVAS = "https://c.edu/api/lti/courses/3348/line_items"
 
 
 @pytest.fixture(autouse=True)
@@ -84,23 +86,10 @@ def test_line_item_lies_below_its_list(address: str, is_one: bool) -> None:
     assert is_below(address, f"{ISSUER}/items?type=7") is is_one
 
 
-LISTS_AND_ITEMS = {
-    "Moodle": (
-        "https://m.edu/mod/lti/services.php/2/lineitems?type_id=1",
-        "https://m.edu/mod/lti/services.php/2/lineitems/4/lineitem?type_id=1",
-    ),
-    "Canvas": ("https://c.edu/api/lti/courses/3348/line_items", "https://c.edu/api/lti/courses/3348/line_items/5"),
-}
-
-
-@pytest.mark.parametrize(("list_url", "item"), LISTS_AND_ITEMS.values(), ids=LISTS_AND_ITEMS)
-def test_real_platforms_line_items_lie_below_their_lists(list_url: str, item: str) -> None:
-    assert is_below(item, list_url)
-
-
-def test_column_of_another_course_of_moodle_does_not_lie_below() -> None:
-    list_url, item = LISTS_AND_ITEMS["Moodle"]
-    assert not is_below(item, list_url.replace("/2/", "/3/"))
+def test_line_items_of_a_course_at_real_platforms_lie_below_its_list() -> None:
+    assert is_below(f"{COURSE_OF_MOODLE}/4/lineitem?type_id=1", f"{COURSE_OF_MOODLE}?type_id=1")
+    assert not is_below(f"{COURSE_OF_MOODLE}/4/lineitem?type_id=1", COURSE_OF_MOODLE.replace("/2/", "/3/"))
+    assert is_below(f"{COURSE_OF_CANVAS}/5", COURSE_OF_CANVAS)
 
 
 @pytest.mark.parametrize("kind", ["lineitems?type_id=1", "lineitems/4/lineitem"])
@@ -207,18 +196,23 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(
     assert with_token(fake) == {ISSUER}
 
 
-@pytest.mark.parametrize("column", ["lineitem_url", "lineitems_url"])
-async def test_address_of_before_at_another_site_gets_no_token(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, column: str
+async def test_address_of_before_at_another_site_or_inside_gets_no_token(
+    service: Service, platform: LtiPlatform, fake: FakePlatform
 ) -> None:
     await open_course(service, **claims())
     score = await deliver(service, **claims())
-    async with service.services.database.write() as session:
-        await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: EVIL}))
-        await scores_changed(session, [score.id])
-    said = "the address is refused: https://evil.example is none of the platform's sites"
-    assert (await failure_of(service)).last_error == said
-    assert with_token(fake) == {ISSUER}
+    for column, address, words in (
+        ("lineitem_url", "https://10.0.0.5/items/4", "10.0.0.5 is in a private network"),
+        ("lineitems_url", "https://[abc/items", "'https://[abc/items' is no address"),
+        ("lineitem_url", EVIL, "https://evil.example is none of the platform's sites"),
+        ("lineitems_url", EVIL, "https://evil.example is none of the platform's sites"),
+    ):
+        async with service.services.database.write() as session:
+            await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: address}))
+            await scores_changed(session, [score.id])
+        refused = await failure_of(service)
+        assert (refused.last_status, refused.last_error) == (None, f"the address is refused: {words}")
+        assert (refused.next_at, with_token(fake)) == (None, {ISSUER})
     # An admin who enters the site need not send each grade again.
     async with service.services.database.write() as session:
         await set_origins(session, platform.id, ["https://evil.example"])

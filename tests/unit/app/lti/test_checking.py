@@ -37,11 +37,7 @@ async def check(
     public_url: str | None = "https://grader.test",
     asked_at: str = "https://grader.test",
 ) -> str:
-    """Press the button of the platform's page; return what it shows.
-
-    Args:
-        seen: the address as the request comes to the service.
-    """
+    """Press the button of the platform's page at this address of the service; return what it shows."""
     page = f"/platforms/{platform.id}"
     service.services.settings.__dict__["public_url"] = public_url
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as admin:

@@ -176,21 +176,6 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
     assert ">55<" in shown
 
 
-async def test_results_are_read_to_the_last_page(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
-    for number in range(4):
-        await come_and_hand_in(service, sub=f"student-{number}", **GRANT)
-    await until(lambda: len(fake.grades) == 5)
-    fake.people += [person(f"student-{number}") for number in range(4)]
-    await idle(service)
-    fake.grades["student-3"] |= {"scoreGiven": 1}
-    await night(service, nightly)
-    await until(lambda: fake.grades["student-3"]["scoreGiven"] == 100)
-    assert fake.asked.count("/items/4/results") == 3
-    assert fake.asked.count(SCORES) == 6
-
-
 async def test_new_grade_here_goes_over_a_change_there(
     service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
 ) -> None:
