@@ -1,15 +1,20 @@
-"""A report in a real browser: without scripts, as a document of its own, and after a wait over a restart."""
+"""Reports and archives of files in a real browser: as documents, after a restart, and over a bad line."""
 
+import io
+import re
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Student, StudentFile
 from grader.batch.overview import overview
 from grader.batch.run import Row
 from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
-from tests.acceptance.installation import lasting
+from tests.acceptance.installation import NO_CLASS, lasting
 from tests.ports import free_port
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 
@@ -104,3 +109,39 @@ def _expect_few_bytes_until_the_first_picture(browser: Browser, shown: Page) -> 
         expect(page.locator("figure.curve polyline").first).to_be_attached()
     assert len(addresses) <= PAGE_REQUESTS, addresses
     assert sum(lengths) <= PAGE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [({"status": 413, "body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413"), (None, "The connection was lost.")],
+    ids=["a proxy's own page", "a lost connection"],
+)
+def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(
+    browser: Browser, server: Server, answer: dict[str, Any] | None, reason: str
+) -> None:
+    addresses: list[str] = []
+
+    def refuse(route: Route) -> None:
+        addresses.append(route.request.url)
+        if answer:
+            route.fulfill(**answer)
+        else:
+            route.abort()
+
+    archive, address = io.BytesIO(), f"{server.url}/courses/{DEFAULT_COURSE}/batch"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("Somebody Else_1_assignsubmission_file_/LSTM.py", NO_CLASS)
+    with browser.new_context(locale="en-GB") as context:
+        assert context.request.post(f"{server.url}/enter", form={"token": server.token}).ok
+        page = context.new_page()
+        page.goto(address)
+        page.set_input_files("#file", {"name": "all.zip", "mimeType": "application/zip", "buffer": archive.getvalue()})
+        page.route("**/batch", refuse)
+        page.locator("main form button.primary").click()
+        expect(page.locator("main [data-error]")).to_contain_text(reason)
+        expect(page.locator("main [data-error]")).to_be_focused()
+        expect(page.locator("[data-progress]")).to_be_hidden()
+        page.unroute("**/batch")
+        assert addresses == [address]
+        page.locator("main form button.primary").click()
+        page.wait_for_url(re.compile(r"/batch/\w+"))

@@ -74,13 +74,6 @@ def grade_over_outages(
 
 
 @pytest.mark.thorough
-def test_grades_are_kept_over_an_outage_of_postgresql(tmp_path: Path, cache_dir: Path, postgresql: PostgreSQL) -> None:
-    results = grade_over_outages((0, 5), 7, tmp_path, cache_dir, postgresql)
-    assert [result[1:] for result in results] == [("passed", 100.0, 0)] * 2
-    assert max(tries for tries, *_ in results) <= 2
-
-
-@pytest.mark.thorough
 def test_outages_of_many_lengths_lose_no_grade(tmp_path: Path, cache_dir: Path) -> None:
     """Side by side, each with a server, a service and a worker of its own."""
     with ExitStack() as stack, ThreadPoolExecutor(len(MANY_OUTAGES)) as threads:
