@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,7 +56,7 @@ def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> It
     context.close()
 
 
-def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page: Page) -> None:
+def test_dropped_file_and_pasted_code_are_refused_before_they_are_sent_and_a_good_file_is_taken(page: Page) -> None:
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     for name, size, said in (("LSTM.pdf", 10, ".ipynb"), ("LSTM.py", 20_000_001, "20"), ("LSTM.py", 0, "empty")):
@@ -64,14 +65,7 @@ def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page:
         expect(page.locator("#file")).to_be_focused()
         page.get_by_role("button", name="Hand in", exact=True).click()
         expect(page.locator("#file")).to_have_attribute("aria-invalid", "true")
-    assert "POST" not in sent
-    page.evaluate(DROP, ["LSTM.py", 10, "[data-drop]"])
-    expect(page.locator("#file-error")).to_be_hidden()
-    page.get_by_role("button", name="Hand in", exact=True).click()
-    page.wait_for_url("**/submissions/*")
-
-
-def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) -> None:
+    page.reload()
     # Line ends travel as two characters.
     text = f"{'#' * 999}\n" * (PASTE_BYTES // 1000)
     page.locator("#code").evaluate("(code, text) => { code.value = text; }", text)
@@ -80,6 +74,12 @@ def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) ->
     expect(page.locator("#code")).to_be_focused()
     expect(page.locator("#code")).to_have_accessible_description(re.compile("Hand it in as a file"))
     expect(page.locator("#file-error")).to_be_hidden()
+    assert "POST" not in sent
+    page.locator("#code").fill("")
+    page.evaluate(DROP, ["LSTM.py", 10, "[data-drop]"])
+    expect(page.locator("#file-error")).to_be_hidden()
+    page.get_by_role("button", name="Hand in", exact=True).click()
+    page.wait_for_url("**/submissions/*")
 
 
 def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Server) -> None:
@@ -199,23 +199,29 @@ def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser:
 EXPIRED = {"type": "urn:lstm-grader:problem:form-expired", "title": "This page is too old", "detail": ""}
 
 
-@pytest.mark.parametrize(
-    ("status", "answer", "said"),
-    [(403, {"json": EXPIRED}, EXPIRED["title"]), (413, {"body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413")],
-    ids=["by the service", "by a proxy"],
-)
-def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, answer: dict[str, Any], said: str) -> None:
-    """A refusal of the service is a problem document, that of a proxy is its own page. It is seen on a phone, too."""
+#: The service says it in a problem document, a proxy on its own page.
+REFUSALS: list[tuple[dict[str, Any], str]] = [
+    ({"status": 403, "json": EXPIRED}, EXPIRED["title"]),
+    ({"status": 413, "body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413"),
+]
+
+
+def fulfil(answer: dict[str, Any], route: Route) -> None:
+    route.fulfill(**answer)
+
+
+def test_pasted_code_stays_when_it_is_refused_which_is_seen_on_a_phone_too(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 480})
     page.locator("#code").fill("x = 1\n")
-    page.route(f"**{PAGE}", lambda route: route.fulfill(status=status, **answer))
-    page.get_by_role("button", name="Hand in", exact=True).click()
-    expect(page.locator("[data-error=form]")).to_contain_text(said)
-    expect(page.locator("[data-error=form]")).to_be_focused()
-    expect(page.locator("[data-error=form]")).to_be_in_viewport(ratio=1)
-    page.unroute(f"**{PAGE}")
-    page.reload()
-    expect(page.locator("#code")).to_have_value("x = 1\n")
+    for answer, said in REFUSALS:
+        page.route(f"**{PAGE}", partial(fulfil, answer))
+        page.get_by_role("button", name="Hand in", exact=True).click()
+        expect(page.locator("[data-error=form]")).to_contain_text(said)
+        expect(page.locator("[data-error=form]")).to_be_focused()
+        expect(page.locator("[data-error=form]")).to_be_in_viewport(ratio=1)
+        page.unroute(f"**{PAGE}")
+        page.reload()
+        expect(page.locator("#code")).to_have_value("x = 1\n")
 
 
 @pytest.mark.parametrize("reader", sampled([("Europe/Berlin", "ru"), ("America/New_York", "en")], every=2), ids=str)

@@ -222,14 +222,11 @@ def test_doctor_sees_tables_of_another_version(run: Run, url: str) -> None:
     assert not is_usable
 
 
-def test_doctor_makes_no_database(tmp_path: Path) -> None:
+def test_doctor_says_why_a_database_cannot_be_used_not_the_password_and_makes_none(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     (line,), is_usable = inspected(f"sqlite:///{folder / 'db'}")
     assert (is_usable, line.endswith("not there yet; a service makes it when it starts")) == (True, True)
     assert not folder.exists()
-
-
-def test_doctor_says_why_a_database_cannot_be_used_and_not_the_password(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 1000)
     (_, reason), is_usable = inspected(f"sqlite:///{tmp_path / 'text'}")
     assert (is_usable, reason) == (False, "it cannot be used: file is not a database")

@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,25 +11,26 @@ from app.operations.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
 from tests.processes import children, command_line
 
 
-@pytest.fixture
-async def charts(anyio_backend: str) -> AsyncIterator[ChartProcess]:
-    async with ChartProcess() as charts:
-        yield charts
-
-
 def drawing_processes() -> list[int]:
     return [pid for pid in children(os.getpid(), recursive=True) if "drawing.py" in command_line(pid)]
 
 
-async def test_nobody_else_waits_while_it_draws(charts: ChartProcess) -> None:
+async def test_nobody_waits_while_it_draws_nor_meets_a_chart_that_is_none_or_whose_reader_left() -> None:
     """In this process the interpreter's lock would be held for more than a second."""
-    waiting = asyncio.create_task(charts.javascript())
-    turns = 0
-    while not waiting.done():
-        await asyncio.sleep(0.01)  # Sleeps: the turns of the event loop meanwhile are counted.
-        turns += 1
-    assert turns > 3
-    assert b"window.vegaEmbed" in gzip.decompress(await waiting)
+    async with ChartProcess() as charts:
+        waiting = asyncio.create_task(charts.javascript())
+        turns = 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)  # Sleeps: the turns of the event loop meanwhile are counted.
+            turns += 1
+        assert turns > 3
+        assert b"window.vegaEmbed" in gzip.decompress(await waiting)
+        with pytest.raises(ChartNotDrawn):
+            await charts.svg({"mark": 5})
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await charts.svg({**SMALL_CHART, "title": "nobody waits for this one"})
+        assert "nobody" not in await charts.svg(SMALL_CHART)
 
 
 async def test_process_that_died_is_started_again_and_ends_with_the_service(anyio_backend: str) -> None:
@@ -47,12 +47,3 @@ async def test_process_that_died_is_started_again_and_ends_with_the_service(anyi
         assert len(drawing_processes()) == 1
         assert drawing_processes() != [pid]
     assert drawing_processes() == []
-
-
-async def test_chart_that_is_none_and_a_reader_who_leaves_disturb_nobody(charts: ChartProcess) -> None:
-    with pytest.raises(ChartNotDrawn):
-        await charts.svg({"mark": 5})
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.001):
-            await charts.svg({**SMALL_CHART, "title": "nobody waits for this one"})
-    assert "nobody" not in await charts.svg(SMALL_CHART)

@@ -1,7 +1,9 @@
-"""Connections that begin a request and do not end it, on a real server."""
+"""Connections that begin a request and do not end it, on a real server; and a stop that hangs."""
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from fastapi import FastAPI, Request
 from app.http import serving as limits
 from app.http.serving import Server, UnfinishedConnections, listen
 from app.settings import Settings
+from app.stopping import connection_seconds, grading_seconds
 from tests.waiting import SECONDS, until
 
 HALF = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nX-Slow: "
@@ -180,3 +183,27 @@ def test_a_proxy_ends_idle_connections_before_the_service_does(tmp_path: Path) -
     """A request that meets a connection just being closed is answered 502 by the proxy."""
     config = Server(FastAPI(), Settings(data_dir=tmp_path, behind_proxy=True)).config
     assert config.timeout_keep_alive > 60  # nginx' own `keepalive_timeout`
+
+
+HANGING = """
+import logging, threading
+from app import stopping
+logging.basicConfig()
+stopping.LEAST_SECONDS = 0
+threading.Thread(target=threading.Event().wait).start()
+stopping.end_in_time(0.2)
+"""
+
+
+def test_a_process_that_does_not_end_by_itself_is_ended() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (ended.returncode, "stop_cut_short" in ended.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("stop_seconds", [0.5, 4, 60])
+def test_open_requests_end_before_the_stop_does(stop_seconds: float) -> None:
+    assert (
+        0 < connection_seconds(stop_seconds) <= grading_seconds(stop_seconds) <= stop_seconds - min(2, stop_seconds / 2)
+    )

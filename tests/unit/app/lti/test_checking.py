@@ -98,12 +98,11 @@ async def test_misconfiguration_is_named(healthy: Service, fake: FakePlatform, p
     assert FINE in await check(healthy, platform)
 
 
-async def test_address_that_is_not_set_or_not_https_is_named(healthy: Service, platform: LtiPlatform) -> None:
+async def test_address_that_is_not_set_or_not_https_and_a_proxy_that_hides_how_it_was_asked_are_named(
+    healthy: Service, platform: LtiPlatform
+) -> None:
     assert "http://grader.test, is not https" in await check(healthy, platform, "http://grader.test")
     assert "LSTM_GRADER_PUBLIC_URL" in await check(healthy, platform, None)
-
-
-async def test_proxy_that_does_not_say_how_it_was_asked_is_named(healthy: Service, platform: LtiPlatform) -> None:
     for public_url, asked_at in [
         ("https://grader.test", "http://grader.test"),
         ("https://grader.example.edu", "https://grader.test"),

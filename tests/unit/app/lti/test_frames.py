@@ -85,14 +85,13 @@ async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame
         assert answer.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(frame: Browser) -> None:
+async def test_launch_by_storage_needs_the_secret_that_only_the_platforms_origin_gets(
+    frame: Browser, fake: FakePlatform
+) -> None:
     put = await begin_by_storage(frame)
     assert (put["storage"], put["origin"], len(put["value"])) == (TARGET, ISSUER, 43)
     assert put["value"] not in put["key"] + put["next"]
-
-
-async def test_launch_by_storage_needs_the_value_from_there(frame: Browser, fake: FakePlatform) -> None:
-    for value in ("", "x" * 43, (await begin_by_storage(frame))["value"]):
+    for value in ("", "x" * 43, put["value"]):
         fields = fake.message((await begin_by_storage(frame))["next"], **TEACHER)
         refused = await frame.post(LAUNCH, data={**fields, "stored": value})
         assert (refused.status_code, 'target="_blank"' in refused.text) == (403, True)

@@ -46,19 +46,17 @@ async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new
     assert [each.language for each in await everything(service, Course) if each.title == "Another"] == ["ru"]
 
 
-async def test_choice_is_kept_before_what_the_platform_says(service: Service) -> None:
-    async with browser(service) as student:
-        page = await student.land(**RUSSIAN)
-        assert language((await student.get(f"{page}?lang=en")).text) == "en"
-        await student.launch(**RUSSIAN)
-        assert language((await student.get(page)).text) == "en"
-
-
-async def test_language_of_the_platform_is_kept_no_longer_than_the_session(service: Service) -> None:
+async def test_choice_is_kept_before_what_the_platform_says_which_lasts_as_long_as_the_session(
+    service: Service,
+) -> None:
     async with browser(service) as student:
         answer = await student.launch(**RUSSIAN)
         (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{PLATFORM_COOKIE}=ru")]
         assert "Max-Age=43200" in cookie
+        page = answer.headers["location"]
+        assert language((await student.get(f"{page}?lang=en")).text) == "en"
+        await student.launch(**RUSSIAN)
+        assert language((await student.get(page)).text) == "en"
 
 
 @pytest.mark.parametrize("claims", [{}, RUSSIAN], ids=["chosen", "of the platform"])

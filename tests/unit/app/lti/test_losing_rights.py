@@ -97,23 +97,18 @@ async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(servic
             assert (await client.get(f"{course}/copy")).status_code == left, name
 
 
-async def test_archived_course_gives_nobody_more(service: Service) -> None:
-    async with browser(service) as teacher, browser(service) as student:
-        course = await teacher.land(**TEACHER)
-        await student.launch()
-        await archive(service, course)
-        assert (await student.launch(role="Instructor")).status_code == 303
-        assert (await student.get(f"{course}/settings")).status_code == 403
-        assert (await student.launch(sub="new")).status_code == 403
-    assert len(await everything(service, Membership)) == 2
-
-
-async def test_list_takes_rights_in_an_archived_course_and_gives_none(service: Service, fake: FakePlatform) -> None:
+async def test_archived_course_takes_rights_and_gives_none_by_launches_and_lists(
+    service: Service, fake: FakePlatform
+) -> None:
     async with browser(service) as teacher, browser(service) as student, browser(service) as other:
         course = await teacher.land(**TEACHER, **MEMBERS)
         page = await student.land(**MEMBERS)
         await other.launch(sub="other", role="Instructor", **MEMBERS)
         await archive(service, course)
+        assert (await student.launch(role="Instructor")).status_code == 303
+        assert (await student.get(f"{course}/settings")).status_code == 403
+        assert (await student.launch(sub="new")).status_code == 403
+        await student.launch(**MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("new"), entry("other")])
         shown = await read_list(teacher, service, f"{course}/lms")
         assert "Added: 0; changed: 1; removed: 1" in shown.text

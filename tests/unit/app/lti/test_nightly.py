@@ -79,8 +79,9 @@ async def score(service: Service, fake: FakePlatform, course: str) -> LtiScore:
     return await deliver(service, **GRANT)
 
 
-async def test_equal_grades_are_left(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
-    """In whatever scale the platform shows them."""
+async def test_equal_grades_are_left_in_any_scale_and_lost_ones_sent_again(
+    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
+) -> None:
     for points, most in [(100, 100), (10, 10), (1, 1), (99.995, 100)]:
         fake.grades["user-5"] |= {"scoreGiven": points, "scoreMaximum": most}
         context = await night(service, nightly)
@@ -92,6 +93,13 @@ async def test_equal_grades_are_left(service: Service, fake: FakePlatform, score
     assert "compared with those here" in shown
     assert "Last done" in shown
     assert 'id="differences"' not in shown
+    fake.book.forget()
+    await night(service, nightly)
+    await until(lambda: fake.grades)
+    assert (await idle(service)).differs_since is not None
+    await night(service, nightly)
+    assert (await idle(service)).differs_since is None
+    assert fake.asked.count(SCORES) == 2
 
 
 @pytest.mark.parametrize("kind", [MoodleGradeBook, CanvasGradeBook])
@@ -128,16 +136,6 @@ def granted(*scopes: str) -> dict[str, Any]:
     return {**GRANT, AGS: {**GRANT[AGS], "scope": scopes}}
 
 
-async def test_lost_grade_is_resent(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
-    fake.book.forget()
-    await night(service, nightly)
-    await until(lambda: fake.grades)
-    assert (await idle(service)).differs_since is not None
-    await night(service, nightly)
-    assert (await idle(service)).differs_since is None
-    assert fake.asked.count(SCORES) == 2
-
-
 async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_about_it(
     service: Service, fake: FakePlatform, course: str, nightly: Nightly
 ) -> None:
@@ -158,7 +156,7 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
     assert list(fake.items) == [f"{ISSUER}/items/1"]
 
 
-async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
+async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_until_there_is_a_new_one_here(
     service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
 ) -> None:
     for points in (55, 55, 100, 55):  # It agrees for one night.
@@ -172,22 +170,12 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
     async with browser(service) as student:
         page = await student.land(**GRANT)
         assert "shows another grade than this one" in (await student.get(page)).text
-    assert 'id="differences"' in shown
-    assert ">55<" in shown
-
-
-async def test_new_grade_here_goes_over_a_change_there(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
-    fake.grades["user-5"] |= {"scoreGiven": 55}
-    await night(service, nightly)
-    await idle(service)
-    fake.grades["user-5"] |= {"scoreGiven": 55}
-    await store(service, LtiScore, points=10.0)
-    async with browser(service) as student:
-        await student.hand_in(await student.land(**GRANT))
-    await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
-    assert (await idle(service)).differs_since is None
+        assert 'id="differences"' in shown
+        assert ">55<" in shown
+        await store(service, LtiScore, points=10.0)
+        await student.hand_in(page)
+        await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
+        assert (await idle(service)).differs_since is None
 
 
 async def test_members_who_left_lose_their_rights_and_new_ones_come(
@@ -237,6 +225,8 @@ async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, scor
         assert context.next_at is not None, answer
         assert context.next_at <= next_night(datetime.now(UTC), "UTC", context.id), answer
         assert (await idle(service)).differs_since is None, answer
+    await store(service, LtiLink, lineitem_url="https://[x")
+    assert (await night(service, nightly)).check_error == "the address is refused: 'https://[x' is no address"
 
 
 async def test_endless_lists_are_given_up(
@@ -253,12 +243,6 @@ async def test_endless_lists_are_given_up(
         "the list of members did not come within 0.05 seconds; the list has more than 3 results"
     )
     assert fake.asked.count("/items/4/results") == 4
-
-
-async def test_line_item_without_a_usable_address_is_noted(service: Service, score: LtiScore, nightly: Nightly) -> None:
-    await store(service, LtiLink, lineitem_url="https://[x")
-    context = await night(service, nightly)
-    assert context.check_error == "the address is refused: 'https://[x' is no address"
 
 
 async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_job(

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from app.lti import platforms
-from app.storage.models import Course, LtiContext, Membership, Person
+from app.storage.models import Course, LtiContext, LtiLogin, Membership, Person, utc_now
 from tests.platforms import ISSUER, LTI, OTHER_KEY, REGISTRATION, FakePlatform, login_parameters, signed
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, register
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, register, store
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -160,6 +160,9 @@ async def test_launch_that_nobody_began(service: Service, platform: Any, fake: F
         await checked("no message", refused("token_form"), post({"state": (await fields())["state"]}))
         doubled = {"state": [(await fields())["state"], "x" * 43], "id_token": "a.b.c"}
         await checked("field twice", refused("field_twice"), post(doubled))
+        late = await fields()
+        await store(service, LtiLogin, expires_at=utc_now())
+        await checked("after ten minutes", outdated("state"), post(late))
         error = {"error": "login_required<script>", "error_description": "x", "state": "y"}
         await checked("platform says no", refused("platform_login_requiredscript"), post(error))
         late = await fields()

@@ -127,17 +127,9 @@ async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service: Se
             assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-async def test_address_opened_outside_a_platform_says_where_it_belongs(service: Service) -> None:
-    path = await invite(service)
-    async with browser(service) as person:
-        shown = await person.get(path)
-        assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
-        assert (await person.post(path)).status_code == 200
-    (invitation,) = await everything(service, LtiInvitation)
-    assert invitation.used_at is None
-
-
-async def test_invitation_is_used_once_however_many_come_at_once(service: Service, fake: FakePlatform) -> None:
+async def test_invitation_is_used_once_however_many_come_at_once_and_a_platform_registers_once(
+    service: Service, fake: FakePlatform
+) -> None:
     fake.registrar = REGISTRARS["brightspace"]()
     path = await invite(service)
     async with browser(service) as admin:
@@ -145,10 +137,21 @@ async def test_invitation_is_used_once_however_many_come_at_once(service: Servic
     assert Counter(answer.status_code for answer in answers) == {200: 1, 410: 4}
     assert "This invitation has been used" in next(each.text for each in answers if each.status_code == 410)
     assert len(fake.registrar.registered) == 1
+    again = await register(service, await invite(service), **fake.registrar.parameters)
+    assert (again.status_code, "registered already" in again.text) == (409, True)
+    assert len(await everything(service, LtiPlatform)) == 1
 
 
-async def test_expired_and_unknown_invitations_have_their_pages(service: Service, fake: FakePlatform) -> None:
+async def test_unknown_invitations_and_those_that_are_expired_or_opened_elsewhere_have_their_pages(
+    service: Service, fake: FakePlatform
+) -> None:
     path = await invite(service)
+    async with browser(service) as person:
+        shown = await person.get(path)
+        assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
+        assert (await person.post(path)).status_code == 200
+    (invitation,) = await everything(service, LtiInvitation)
+    assert invitation.used_at is None
     await store(service, LtiInvitation, expires_at=utc_now() - timedelta(seconds=1))
     expired = await register(service, path, **fake.registrar.parameters)
     assert (expired.status_code, "This invitation has expired" in expired.text) == (410, True)
@@ -247,14 +250,6 @@ async def test_name_of_a_platform_is_words_and_nothing_else(service: Service, fa
         assert "<script>alert" not in answer.text
         (platform,) = [each for each in await everything(service, LtiPlatform) if each.client_id == f"client-{number}"]
         assert platform.name == name
-
-
-async def test_platform_that_is_registered_already_is_said_to_be(service: Service, fake: FakePlatform) -> None:
-    fake.registrar = REGISTRARS["brightspace"]()
-    assert (await register(service, await invite(service), **fake.registrar.parameters)).status_code == 200
-    again = await register(service, await invite(service), **fake.registrar.parameters)
-    assert (again.status_code, "registered already" in again.text) == (409, True)
-    assert len(await everything(service, LtiPlatform)) == 1
 
 
 async def test_client_id_of_another_one_is_refused(service: Service, fake: FakePlatform, platform: LtiPlatform) -> None:
