@@ -30,7 +30,7 @@ from app.submissions import positions
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add, add_rows, all_of, read_by, write_by
+from tests.integration.app.rows import add, add_rows, all_of, read_by, row_of, write_by
 from tests.integration.app.test_inbox import Jobs
 
 ASSIGNMENTS = load_assignments()
@@ -153,10 +153,9 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
         again = await session.get_one(BatchFile, file.id)
         again.state, again.content, again.submission_id = BatchFileState.WAITING, file.content, None
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, goes_on(owner), batch.id)
-    async with database.read() as session:
-        attempts = (await session.scalars(select(Submission.id).where(Submission.student == student))).all()
-        assert len(attempts) == 1
-        again = await session.get_one(BatchFile, file.id)
+    attempts = await all_of(database, select(Submission.id).where(Submission.student == student))
+    assert len(attempts) == 1
+    again = await row_of(database, BatchFile, file.id)
     assert (again.state, again.submission_id) == (BatchFileState.HANDED_IN, attempts[0])
 
 

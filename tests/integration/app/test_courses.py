@@ -48,10 +48,9 @@ async def change(database: Database, member_id: str, **given: Any) -> None:
 async def test_rules_set_at_once_are_all_there_in_one_row(database: Database) -> None:
     given = [{"limit": 5}, {"cooldown_seconds": 60}, {"counts": "last"}, {"due": "2030-01-01T00:00:00Z"}]
     await asyncio.gather(*(set_rules(database, **each) for each in given))
-    async with database.read() as session:
-        (use,) = (await session.scalars(select(CourseAssignment))).all()
-        assert use.rules == {name: value for each in given for name, value in each.items()}
-        assert len((await session.scalars(select(Change))).all()) == len(given)
+    (use,) = await all_of(database, select(CourseAssignment))
+    assert use.rules == {name: value for each in given for name, value in each.items()}
+    assert len(await all_of(database, select(Change))) == len(given)
 
 
 async def test_changes_of_a_course_at_once_are_all_there(database: Database) -> None:

@@ -283,9 +283,8 @@ async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(data
     other = Database(database.url.render_as_string(hide_password=False))
     taken = await asyncio.gather(*(claim(worker) for _ in range(20) for worker in (database, other)))
     await other.close()
-    async with database.read() as session:
-        running = select(Submission.student).where(Submission.job_status == JobStatus.RUNNING)
-        students = (await session.scalars(running)).all()
+    running = select(Submission.student).where(Submission.job_status == JobStatus.RUNNING)
+    students = await all_of(database, running)
     assert len({each.submission_id for each in taken if each}) == len(students) == len(set(students)) == 30
 
 
@@ -408,9 +407,8 @@ async def regrade(database: Database, *ids: str) -> str:
 
 
 async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
-    async with database.read() as session:
-        rows = await session.scalars(select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
-        return [(item.submission_id, item.old_report_id, item.new_report_id) for item in rows]
+    rows = await all_of(database, select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
+    return [(item.submission_id, item.old_report_id, item.new_report_id) for item in rows]
 
 
 @on_both
@@ -424,10 +422,9 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
         assert taken.submission_id == expected
         await finish(database, taken)
     ((_, _, new),) = await items(database, regrade_id)
-    async with database.read() as session:
-        counting = await reports.newest_report(session, done.id)
-        listed = await list_submissions(session, owner, Selection(), Paging(10))
-        ids = list(await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == done.id)))
+    counting = await read_by(database, reports.newest_report, done.id)
+    listed = await read_by(database, list_submissions, owner, Selection(), Paging(10))
+    ids = await all_of(database, select(StoredReport.id).where(StoredReport.submission_id == done.id))
     assert sorted(ids) == [old, new]
     assert counting.id == new
     assert [report and report.id for submission, report in listed if submission.id == done.id] == [new]
@@ -463,21 +460,19 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
     async with database.write() as session:
         # The same row: what was left with it, such as webhooks, stays the owner's.
         assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.id
-    async with database.read() as session:
-        assert (await tokens.find_token(session, "0" * 64) is not None) is (sha256 == "0" * 64)
-        assert (await sessions.find_holder(session, "a" * 64) is not None) is signed_in
-        assert await tokens.find_token(session, "1" * 64) is not None
-        assert await tokens.find_token(session, sha256) is not None
+    assert (await read_by(database, tokens.find_token, "0" * 64) is not None) is (sha256 == "0" * 64)
+    assert (await read_by(database, sessions.find_holder, "a" * 64) is not None) is signed_in
+    assert await read_by(database, tokens.find_token, "1" * 64) is not None
+    assert await read_by(database, tokens.find_token, sha256) is not None
 
 
 @on_both_thoroughly
 async def test_a_token_that_is_set_as_the_owners_is_the_only_one(database: Database, owner: Principal) -> None:
     await write_by(database, tokens.add_token, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     await write_by(database, tokens.set_owner_token, "1" * 64, chosen=True)
-    async with database.read() as session:
-        assert await tokens.find_token(session, "0" * 64) is None
-        token = await tokens.find_token(session, "1" * 64)
-        assert token.role == Role.ADMIN
+    assert await read_by(database, tokens.find_token, "0" * 64) is None
+    token = await read_by(database, tokens.find_token, "1" * 64)
+    assert token.role == Role.ADMIN
 
 
 @on_both
@@ -488,13 +483,11 @@ async def test_session_ends_in_time_and_with_its_token(database: Database, monke
         await sessions.add(session, sha256="b" * 64, of=token, lifetime=timedelta(days=1))
         lasting = await tokens.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
         await sessions.add(session, sha256="c" * 64, of=lasting, lifetime=timedelta(hours=1))
-    async with database.read() as session:
-        assert await sessions.find_holder(session, "b" * 64) is not None
-        assert await sessions.find_holder(session, "c" * 64) is not None
+    assert await read_by(database, sessions.find_holder, "b" * 64) is not None
+    assert await read_by(database, sessions.find_holder, "c" * 64) is not None
     monkeypatch.setattr(sessions, "utc_now", lambda: utc_now() + timedelta(hours=2))
-    async with database.read() as session:
-        assert await sessions.find_holder(session, "b" * 64) is None
-        assert await sessions.find_holder(session, "c" * 64) is None
+    assert await read_by(database, sessions.find_holder, "b" * 64) is None
+    assert await read_by(database, sessions.find_holder, "c" * 64) is None
     async with database.write() as session:
         await sessions.add(session, sha256="d" * 64, of=lasting, lifetime=timedelta(hours=1))
         assert (await session.scalars(select(Session.sha256))).all() == ["d" * 64]

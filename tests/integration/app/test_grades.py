@@ -38,7 +38,7 @@ from app.teaching.student_work import take_student_work
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import read_by, waits
+from tests.integration.app.rows import all_of, read_by, waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
@@ -208,10 +208,9 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
 
     upload = inbox.accept(Upload("s000", "lstm-layer", "LSTM.py", b"x"), owner)
     await asyncio.gather(*(adjust(number) for number in range(1, 11)), upload)
-    async with database.read() as session:
-        history = (await session.scalars(select(Adjustment).order_by(Adjustment.id))).all()
-        counted = await grades.counted_grade(session, assignments, member, use)
-        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    history = await all_of(database, select(Adjustment).order_by(Adjustment.id))
+    counted = await read_by(database, grades.counted_grade, assignments, member, use)
+    logged = await all_of(database, select(Change).order_by(Change.id))
     (applies,) = [each for each in history if each.ended_at is None]
     assert sorted(each.delta for each in history) == list(range(1, 11))
     assert (counted.points, counted.is_stale) == (counted.points_below + applies.delta, False)

@@ -17,7 +17,7 @@ from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import all_of, row_of, waits, write_by
+from tests.integration.app.rows import all_of, read_by, row_of, waits, write_by
 from tests.waiting import until
 
 ISSUER = "https://id.example.edu/realms/main"
@@ -80,10 +80,9 @@ async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_pers
     assert await owner_of(database, member) == person == member.person_id
     assert await signed_in(database) == person
     assert await count(database, Identity) == 1
-    async with database.read() as session:
-        logged = (await session.scalars(select(Change))).all()
-        assert [(line.made_by, line.subject_id) for line in logged] == [(identities.MADE_BY, member.id)]
-        assert (await session.get_one(Person, person)).name == "Roster"
+    logged = await all_of(database, select(Change))
+    assert [(line.made_by, line.subject_id) for line in logged] == [(identities.MADE_BY, member.id)]
+    assert (await row_of(database, Person, person)).name == "Roster"
 
 
 @pytest.mark.parametrize(
@@ -184,10 +183,9 @@ async def test_address_that_the_issuer_changes_later_finds_nothing(database: Dat
     assert await signed_in(database, replace(IVAN, email="petrov@example.edu", name="Petrov")) == person
     owners = [await owner_of(database, member) for member in (mine, theirs, later)]
     assert owners == [person, theirs.person_id, later.person_id]
-    async with database.read() as session:
-        identity = await identities.find(session, IVAN.issuer, IVAN.subject)
-        assert identity.email == "ivanov@example.edu"
-        assert (await session.get_one(Person, person)).email == "ivanov@example.edu"
+    identity = await read_by(database, identities.find, IVAN.issuer, IVAN.subject)
+    assert identity.email == "ivanov@example.edu"
+    assert (await row_of(database, Person, person)).email == "ivanov@example.edu"
     assert await signed_in(database) == person
     assert await owner_of(database, later) == person
 

@@ -49,7 +49,7 @@ from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import add, all_of, claim, execute, finish, next_claim, read_by, write_by
+from tests.integration.app.rows import add, all_of, claim, execute, finish, next_claim, read_by, row_of, write_by
 
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
@@ -206,11 +206,10 @@ async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_e
         await session.execute(delete(Extension).where(Extension.membership_id == other))
         await session.execute(update(Adjustment).where(Adjustment.membership_id == other).values(ended_at=utc_now()))
     await undo(database, merge)
-    async with database.read() as session:
-        reasons = select(Extension.reason).where(Extension.membership_id == other)
-        assert (await session.scalars(reasons)).all() == ["r1"]
-        applying = select(Adjustment.reason).where(Adjustment.membership_id == other, Adjustment.ended_at.is_(None))
-        assert (await session.scalars(applying)).all() == ["r1"]
+    reasons = select(Extension.reason).where(Extension.membership_id == other)
+    assert await all_of(database, reasons) == ["r1"]
+    applying = select(Adjustment.reason).where(Adjustment.membership_id == other, Adjustment.ended_at.is_(None))
+    assert await all_of(database, applying) == ["r1"]
 
 
 @on_both
@@ -326,9 +325,8 @@ async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database
         (await session.get_one(Person, roster)).name = "Иван Иванов"
     before = await snapshot(database)
     merge = await join(database, kept, other)
-    async with database.read() as session:
-        assert (await session.get_one(Membership, kept)).person_id == person
-        assert (await session.get_one(Person, person)).name == "Иван Иванов"
+    assert (await row_of(database, Membership, kept)).person_id == person
+    assert (await row_of(database, Person, person)).name == "Иван Иванов"
     await undo(database, merge)
     assert await snapshot(database) == before
 

@@ -36,7 +36,7 @@ from app.storage.models import (
 )
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, read_by, write_by
+from tests.integration.app.rows import add_rows, all_of, read_by, write_by
 
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
@@ -181,9 +181,8 @@ async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: 
         lambda: ways_in.make_join_link(actor, MakeJoinLink(expires_at=None), form_key="key"),
     ]
     await asyncio.gather(*(make() for make in kinds for _ in range(3)))
-    async with database.read() as session:
-        assert sorted(await session.scalars(select(Token.name))) == ["owner", "x", "Иван"]
-        assert len((await session.scalars(select(JoinLink))).all()) == 1
+    assert sorted(await all_of(database, select(Token.name))) == ["owner", "x", "Иван"]
+    assert len(await all_of(database, select(JoinLink))) == 1
 
 
 @on_both

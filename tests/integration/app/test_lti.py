@@ -70,10 +70,9 @@ async def test_people_who_come_many_times_at_once_are_one_each(database: Databas
     assert len({each.course.id for each in arrivals}) == 1
     subjects = ["student-1", "student-2", "student-3"] * 4
     await asyncio.gather(*(arrive(database, platform, sub=sub) for sub in subjects))
-    async with database.read() as session:
-        assert len((await session.scalars(select(Identity))).all()) == 7
-        assert len((await session.scalars(select(Membership))).all()) == 7
-        assert len((await session.scalars(select(LtiScore))).all()) == 3
+    assert len(await all_of(database, select(Identity))) == 7
+    assert len(await all_of(database, select(Membership))) == 7
+    assert len(await all_of(database, select(LtiScore))) == 3
 
 
 @on_both_thoroughly

@@ -13,6 +13,7 @@ from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Identity, MemberRole, Membership, Person, new_id, utc_now
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both
+from tests.integration.app.rows import read_by
 
 pytestmark = on_both
 
@@ -53,10 +54,9 @@ async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(
         "new-5": {"claimed_id": "ivanov", "removed_at": utc_now()},
     }.items():
         await enter(database, id, **values)
-    async with database.read() as session:
-        member = await membership.find(session, DEFAULT_COURSE, listed.id)
-        candidates = await membership.perhaps_the_same(session, member)
-        assert [each.external_id for each in candidates] == ["new-1", "new-2", "new-3"]
+    member = await read_by(database, membership.find, DEFAULT_COURSE, listed.id)
+    candidates = await read_by(database, membership.perhaps_the_same, member)
+    assert [each.external_id for each in candidates] == ["new-1", "new-2", "new-3"]
 
 
 async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: Database) -> None:

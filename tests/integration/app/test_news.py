@@ -18,7 +18,7 @@ from app.teaching.joins import joins
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, add_course, execute, write_by
+from tests.integration.app.rows import add, add_course, all_of, execute, read_by, write_by
 from tests.mailbox import Mailbox
 
 pytestmark = on_both
@@ -214,9 +214,8 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
     async with database.write() as session:
         await news.see(session, {kept: begin + timedelta(seconds=9)})
         await joins.join(session, course, kept, other, "t")
-    async with database.read() as session:
-        assert [each.is_new for each in await news.list_news(session, [kept])] == [True, True]
-        assert await news.count_unseen(session, [other]) == 0
+    assert [each.is_new for each in await read_by(database, news.list_news, [kept])] == [True, True]
+    assert await read_by(database, news.count_unseen, [other]) == 0
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     assert [each["To"] for each in mailbox.messages] == [ANNA]
@@ -226,9 +225,8 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
     assert row["mailed_until"]
     assert "secret" not in row
     await deletion.delete_member(database, kept, course)
-    async with database.read() as session:
-        assert (await session.scalars(select(NewsMail))).all() == []
-        assert await news.count_unseen(session, [kept, other]) == 0
+    assert await all_of(database, select(NewsMail)) == []
+    assert await read_by(database, news.count_unseen, [kept, other]) == 0
 
 
 async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(

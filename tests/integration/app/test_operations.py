@@ -105,9 +105,8 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
     try:
         await restored.check_revision()
         assert await names(restored, owner) == ["waits", "graded"]
-        async with restored.read() as session:
-            report = await reports.newest_report(session, done.id)
-            assert report.points == 100
+        report = await read_by(restored, reports.newest_report, done.id)
+        assert report.points == 100
         next_claim = await claim(restored)
         assert (next_claim.submission_id, next_claim.content) == (waiting.id, waiting.content)
         await graded(restored, "new")

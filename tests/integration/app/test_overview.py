@@ -43,7 +43,7 @@ from grader import Assignment
 from grader.report.model import AssignmentRef
 from grader.report.source import Cell, Line, pack
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import REPORT, execute, graded, read_by, row_of
+from tests.integration.app.rows import REPORT, all_of, execute, graded, read_by, row_of
 from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
 
 __all__ = ["assignments"]
@@ -129,9 +129,8 @@ async def test_rows_are_searched_filtered_and_sorted(database: Database, assignm
         session.add(ReviewRequest(submission_id=submission.id, text="Why?"))
     used = {id: assignments[id] for id in ("lstm-layer", "a0")}
     for view, expected in VIEWS:
-        async with database.read() as session:
-            uses = await used_assignments(session, used, DEFAULT_COURSE)
-            shown = await table.grade_table(session, used, uses, DEFAULT_COURSE, view)
+        uses = await read_by(database, used_assignments, used, DEFAULT_COURSE)
+        shown = await read_by(database, table.grade_table, used, uses, DEFAULT_COURSE, view)
         assert [row.member.external_id for row in shown.rows] == expected, view
         # The assignments are over all students, whomever the filter leaves.
         assert [column.handed_in for column in shown.columns] == [12, 12]
@@ -195,10 +194,9 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
             )
     used = {id: assignments[id] for id in FOUR}
     queries = statements(database)
-    async with database.read() as session:
-        member = await session.get_one(Membership, ivanov.id)
-        queries.clear()
-        works = {each.use.assignment_id: each for each in await work.work_of(session, used, member)}
+    member = await row_of(database, Membership, ivanov.id)
+    queries.clear()
+    works = {each.use.assignment_id: each for each in await read_by(database, work.work_of, used, member)}
     assert selects(queries) <= 12
     assert list(works) == sorted(FOUR)
     assert [each.text for each in works["lstm-layer"].comments] == [f"to {ivanov.id}"]
@@ -213,9 +211,8 @@ async def test_activity_is_of_students_of_the_course(database: Database, assignm
     them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
     async with database.write() as session:
         (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
-    async with database.read() as session:
-        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
-        elsewhere = await activity.moments_of(session, new_id(), "lstm-layer")
+    moments = await read_by(database, activity.moments_of, DEFAULT_COURSE, "lstm-layer")
+    elsewhere = await read_by(database, activity.moments_of, new_id(), "lstm-layer")
     assert len(moments) == 18
     assert moments == sorted(moments)
     assert elsewhere == []
@@ -241,10 +238,9 @@ async def test_numbers_are_of_the_same_attempts(database: Database, assignments:
             else:  # It would be in "have all".
                 report.points = 100.0
     used = {"lstm-layer": assignments["lstm-layer"]}
-    async with database.read() as session:
-        shown = await table.grade_table(session, used, [use], DEFAULT_COURSE, TableView(state=Filter.HANDED_IN))
-        statistics = await statistics_of(session, "lstm-layer", course=DEFAULT_COURSE)
-        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
+    shown = await read_by(database, table.grade_table, used, [use], DEFAULT_COURSE, TableView(state=Filter.HANDED_IN))
+    statistics = await read_by(database, statistics_of, "lstm-layer", course=DEFAULT_COURSE)
+    moments = await read_by(database, activity.moments_of, DEFAULT_COURSE, "lstm-layer")
     (column,) = shown.columns
     assert (shown.students, column.handed_in, len(shown.rows)) == (5, 4, 4)
     assert statistics.statuses == {"passed": 2}
@@ -288,9 +284,8 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
     (cause,) = found.misconceptions
     assert (cause.students, cause.attempts, list(cause.by_attempt)) == (2, 3, [2, 1, 1, 1])
     assert everybody.students.count == 3
-    async with database.read() as session:
-        ids = (await session.scalars(select(StoredReport.id))).all()
-        assert await causes_of(session, ids) == {id: [{"code": "scaled"}] for id in ids}
+    ids = await all_of(database, select(StoredReport.id))
+    assert await read_by(database, causes_of, ids) == {id: [{"code": "scaled"}] for id in ids}
 
 
 def test_states_are_said_the_most_urgent_first() -> None:
@@ -376,8 +371,7 @@ async def test_reports_of_another_file_or_grader_are_counted_once(
             update={"assignment": AssignmentRef(id="lstm-layer", digest=digest), "receipt": receipt}
         )
         await graded(database, f"student-{number}", report)
-    async with database.read() as session:
-        outdated = await outdated_of(session, assignments, DEFAULT_COURSE, "2")
-        elsewhere = await outdated_of(session, assignments, "1" * 26, "2")
+    outdated = await read_by(database, outdated_of, assignments, DEFAULT_COURSE, "2")
+    elsewhere = await read_by(database, outdated_of, assignments, "1" * 26, "2")
     assert outdated == [OutdatedReports("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
     assert (outdated[0].count, elsewhere) == (3, [])

@@ -25,7 +25,7 @@ from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import read_by, waits, write_by
+from tests.integration.app.rows import all_of, read_by, waits, write_by
 from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
 from tests.waiting import until
 
@@ -59,11 +59,10 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     assert done.moved["memberships"] == [theirs.id]
     assert await signed_in(database, replace(IVAN, subject="other")) == kept
     assert (await merge(database, kept, other)).id == done.id
-    async with database.read() as session:
-        assert (await session.scalars(select(Session))).all() == []
-        logged = (await session.scalars(select(Change).where(Change.membership_id == theirs.id))).all()
-        assert logged[-1].made_by == "owner"
-        assert (logged[-1].before, logged[-1].after) == ({"person_id": other}, {"person_id": kept})
+    assert await all_of(database, select(Session)) == []
+    logged = await all_of(database, select(Change).where(Change.membership_id == theirs.id))
+    assert logged[-1].made_by == "owner"
+    assert (logged[-1].before, logged[-1].after) == ({"person_id": other}, {"person_id": kept})
     assert (await undo(database, done)).undone_at is not None
     assert await owners(database) == before
     assert await owner_of(database, mine) == kept

@@ -114,9 +114,8 @@ async def add_webhook(database: Database, owner: Principal) -> None:
 
 
 async def sent(database: Database) -> list[float | None]:
-    async with database.read() as session:
-        points = select(StoredReport.points).join(Delivery, Delivery.report_id == StoredReport.id)
-        return list(await session.scalars(points.order_by(Delivery.id)))
+    points = select(StoredReport.points).join(Delivery, Delivery.report_id == StoredReport.id)
+    return await all_of(database, points.order_by(Delivery.id))
 
 
 @on_both
@@ -137,10 +136,9 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
 
     await apply(database, regrade)
     assert await counting(database, submission) == 100.0
-    async with database.read() as session:
-        row = await session.get_one(Submission, submission.id)
-        events = await session.scalars(select(SubmissionEvent).order_by(SubmissionEvent.id))
-        last = events.all()[-1]
+    row = await row_of(database, Submission, submission.id)
+    events = await all_of(database, select(SubmissionEvent).order_by(SubmissionEvent.id))
+    last = events.all()[-1]
     assert (last.event, last.data["points"]) == ("done", 100.0)
     # It is held now, so it is sent when a teacher has decided.
     assert row.held_at is not None
@@ -155,9 +153,8 @@ async def test_preview_that_holds_an_attempt_changes_something_before_it_is_appl
     assert await store(database, await claim(database), same)
 
     async def changes() -> tuple[ChangeCounts, int]:
-        async with database.read() as session:
-            listed = await list_changes(session, regrade.id, only_changed=True, limit=9)
-            return await count_changes(session, regrade.id), len(listed)
+        listed = await read_by(database, list_changes, regrade.id, only_changed=True, limit=9)
+        return (await read_by(database, count_changes, regrade.id), len(listed))
 
     async def held_at() -> datetime | None:
         return (await row_of(database, Submission, submission.id)).held_at
@@ -187,9 +184,8 @@ async def test_applied_reports_are_sent_once(database: Database, owner: Principa
     assert await sent(database) == [10.0, 10.0, 30.0, 40.0]
     with pytest.raises(PreviewApplied):
         await drop(database, regrade)
-    async with database.read() as session:
-        progress = await regrades.find_regrade(session, regrade.id)
-        items = await regrades.list_items(session, regrade.id, Paging(5), only_changed=True)
+    progress = await read_by(database, regrades.find_regrade, regrade.id)
+    items = await read_by(database, regrades.list_items, regrade.id, Paging(5), only_changed=True)
     assert (progress.total, progress.done, progress.changed, progress.superseded) == (2, 2, 2, 0)
     assert [item.is_applied for item in items] == [True, True]
 
@@ -238,9 +234,8 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(dat
     # An older report takes nothing from a newer one.
     await apply(database, first)
     assert await counting(database, submission) == 40.0
-    async with database.read() as session:
-        (item,) = await regrades.list_items(session, first.id, Paging(5), only_changed=False)
-        progress = await regrades.find_regrade(session, first.id)
+    (item,) = await read_by(database, regrades.list_items, first.id, Paging(5), only_changed=False)
+    progress = await read_by(database, regrades.find_regrade, first.id)
     assert (item.is_applied, progress.superseded) == (False, 1)
 
 

@@ -233,10 +233,9 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
     here = f"submissions/{submission}"
     for name in ("events", "reviews", "regrades", "deliveries", "submission"):
         assert json.loads(content[f"{here}/{name}.json"]), name
-    async with database.read() as session:
-        reports = await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == submission))
-        assert {f"{here}/reports/{id}.json" for id in reports} <= set(names)
-        stored = (await session.scalars(select(Submission.content).where(Submission.id == submission))).one()
+    reports = await all_of(database, select(StoredReport.id).where(StoredReport.submission_id == submission))
+    assert {f"{here}/reports/{id}.json" for id in reports} <= set(names)
+    stored = (await all_of(database, select(Submission.content).where(Submission.id == submission))).one()
     assert archive.read(f"{here}/file.py") == stored
     assert [archive.read(name) for name in names if name.endswith(".safetensors")] == [b"arrays"]
 
@@ -340,10 +339,9 @@ async def test_member_of_two_courses_is_deleted_from_one(database: Database, own
     member = await fill(database, owner)
     await add_course(database, member.person_id)
     await deletion.delete_student(database, ID)
-    async with database.read() as session:
-        person = await session.get_one(Person, member.person_id)
-        assert person.name == NAME
-        assert [each.course_id for each in await session.scalars(select(Membership))].count(OTHER) == 1
+    person = await row_of(database, Person, member.person_id)
+    assert person.name == NAME
+    assert [each.course_id for each in await all_of(database, select(Membership))].count(OTHER) == 1
     await deletion.delete_course(database, OTHER)
     assert await traces(database) == {}
     assert_no_byte_is_left(database)

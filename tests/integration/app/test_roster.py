@@ -24,7 +24,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, all_of, write_by
+from tests.integration.app.rows import add_rows, all_of, row_of, write_by
 
 STUDENTS = frozenset({MemberRole.STUDENT})
 ROSTER = """id;name;email;group
@@ -42,9 +42,8 @@ async def run(database: Database, text: str, *, dry: bool = False, course: str =
 
 
 async def member(database: Database, id: str, course: str = DEFAULT_COURSE) -> Membership:
-    async with database.read() as session:
-        of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
-        return (await session.scalars(of.options(joinedload(Membership.person)))).one()
+    of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
+    return (await all_of(database, of.options(joinedload(Membership.person)))).one()
 
 
 async def add(database: Database, id: str, **values: Any) -> Membership:
@@ -183,9 +182,8 @@ async def test_person_of_another_course_keeps_name_and_address(database: Databas
     plan = await run(database, "id;name;email;group\nivanov;Х;evil@x.ru;201\n")
     assert plan.steps[0].kept == ("name", "email")
     assert plan.steps[0].changes == {"group": (None, "201"), "confirmed": (False, True)}
-    async with database.read() as session:
-        person = await session.get_one(Person, there.person_id)
-        assert (person.name, person.email) == ("Иван", "ivanov@hse.ru")
+    person = await row_of(database, Person, there.person_id)
+    assert (person.name, person.email) == ("Иван", "ivanov@hse.ru")
     assert (await member(database, "ivanov", other)).group is None
 
 
