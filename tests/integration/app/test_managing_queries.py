@@ -1,19 +1,23 @@
 """Queries of the pages that manage a course, on both databases: the pages' own tests run on SQLite."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from app.access import persons
-from app.courses import course, members, membership, people
+from app.access import joining, links, persons
+from app.access.tokens import Principal
+from app.courses import changes, course, members, membership, people
 from app.courses.course import Size
 from app.courses.membership import Members
 from app.errors.members import PersonNotFound
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Identity, MemberRole, Membership, Person, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Identity, JoinLink, MemberRole, Membership, Person, new_id, utc_now
 from app.storage.paging import Paging
+from app.teaching.joins import joins
+from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import read_by
+from tests.integration.app.rows import add, read_by
 
 pytestmark = on_both
 
@@ -80,6 +84,38 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: D
             assert [each.external_id for each in candidates] == others
 
 
+async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
+    await add(database, "other")
+    kept = await enter(database, "kept")
+    async with database.write() as session:
+        other = (await members.find(session, [(DEFAULT_COURSE, "other")]))[DEFAULT_COURSE, "other"]
+        await links.make(session, [await membership.find(session, DEFAULT_COURSE, other.id)], owner.id)
+        assert await joins.would_move(session, other) == Moving(1, 0, 0, 0, 1)
+        merge = await joins.join(session, DEFAULT_COURSE, kept.id, other.id, "owner")
+        assert await joins.would_move(session, other) == Moving(0, 0, 0, 0, 0)
+        assert await membership.join_of(session, other) is merge
+        assert set(await membership.by_ids(session, DEFAULT_COURSE, [kept.id, other.id, new_id()])) == {
+            kept.id,
+            other.id,
+        }
+        assert not await membership.by_ids(session, new_id(), [kept.id]), "a member of another course"
+
+
+async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
+    later = utc_now() + timedelta(days=1)
+    async with database.write() as session:
+        (first, secret), again, (other, _) = [
+            await joining.make(session, owner, group=None, limit=limit, expires_at=later, form_key="key")
+            for limit in (5, 5, 6)
+        ]
+        assert (first.id, secret) == (again[0].id, again[1])
+        assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 2
+        await joining.revoke(session, DEFAULT_COURSE, first.id)
+        (await session.get_one(JoinLink, other.id)).expires_at = utc_now()
+        await session.flush()
+        assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 0
+
+
 async def test_people_are_found_by_parts_of_name_address_and_id(database: Database) -> None:
     one = await enter(database, "st-100", "Анна Петрова", email="anna@example.org")
     await enter(database, "st-200", "Борис", email="b%_@example.org")
@@ -97,3 +133,24 @@ async def test_people_are_found_by_parts_of_name_address_and_id(database: Databa
         assert [each.id for each, _ in await course.list_of_person(session, one.person_id)] == [DEFAULT_COURSE]
         with pytest.raises(PersonNotFound):
             await people.find(session, new_id())
+
+
+async def test_changes_are_chosen_by_subject_member_and_maker(database: Database) -> None:
+    member = await enter(database, "ivanov", "Ivan")
+    async with database.write() as session:
+        ivanov = await membership.find(session, DEFAULT_COURSE, member.id)
+        changes.log(session, ivanov, "anna", {"group": None}, {"group": "1"})
+        changes.log(session, ivanov, "boris", {}, {"joined": member.id})
+        changes.log(session, await course.existing(session, DEFAULT_COURSE), "anna", {"title": "a"}, {"title": "b"})
+    async with database.read() as session:
+        for chosen, expected in (
+            ({}, 3),
+            ({"subject": "member"}, 2),
+            ({"member_id": member.id, "made_by": "anna"}, 1),
+            ({"subject": "assignment"}, 0),
+        ):
+            listed = await changes.list_changes(session, DEFAULT_COURSE, Paging(10), **chosen)
+            assert len(listed) == expected, chosen
+        assert await changes.makers(session, DEFAULT_COURSE) == ["anna", "boris"]
+        listed = await changes.list_changes(session, DEFAULT_COURSE, Paging(10))
+        assert set((await changes.subjects_of(session, DEFAULT_COURSE, listed)).members) == {member.id}
