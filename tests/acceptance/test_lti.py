@@ -141,7 +141,7 @@ class Platform(FakePlatform):
     async def serve(self, request: Request) -> Response:
         """Answer the service."""
         content = await request.body()
-        answer = self._answer(
+        answer = self.answer(
             httpx.Request(request.method, str(request.url), headers=request.headers.raw, content=content)
         )
         kind = answer.headers.get("content-type", "application/json")

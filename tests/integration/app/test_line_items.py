@@ -35,7 +35,7 @@ class SlowPlatform(FakePlatform):
         return httpx.MockTransport(self._slowly)
 
     async def _slowly(self, request: httpx.Request) -> httpx.Response:
-        answer = self._answer(request)
+        answer = self.answer(request)
         if request.url.path == "/items" and request.method == "GET":
             await self.released.wait()
         return answer
