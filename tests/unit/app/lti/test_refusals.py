@@ -162,7 +162,7 @@ async def test_launch_that_nobody_began(service: Service, platform: Any, fake: F
         await checked("field twice", refused("field_twice"), post(doubled))
         late = await fields()
         await store(service, LtiLogin, expires_at=utc_now())
-        await checked("after ten minutes", outdated("state"), post(late))
+        await checked("after ten minutes", outdated("state_expired"), post(late))
         error = {"error": "login_required<script>", "error_description": "x", "state": "y"}
         await checked("platform says no", refused("platform_login_requiredscript"), post(error))
         late = await fields()
