@@ -69,10 +69,9 @@ class Student:
         assert NAME not in json.dumps(answer)
         return answer
 
-    def run_last(self, *typed: str, check_only: bool = False) -> tuple[list[str], str]:
+    def run_last(self, *typed: str) -> tuple[list[str], str]:
         """Run the cell that hands in. Returns: what it asked, and what its output says at last."""
-        cell = self.cells()[-1].replace("check_only=False", f"check_only={check_only}")
-        answer = self.run(cell, *typed)
+        answer = self.run(self.cells()[-1], *typed)
         assert {each["kind"] for each in answer["shown"]} <= {"display_data", "update_display_data"}, answer["shown"]
         # One output, which is written over.
         assert [each["kind"] for each in answer["shown"]].count("display_data") == 1
@@ -138,26 +137,6 @@ def test_change_that_is_not_saved_is_not_handed_in(student: Student) -> None:
     assert (asked, student.attempts()) == ([], before)
     student.fill_in(changed)
     assert "100 of 100" in student.run_last(student.code())[1]
-
-
-def test_check_beforehand_uses_no_attempt(student: Student) -> None:
-    student.open_template(WRONG)
-    before = student.attempts()
-    shown = student.run_last(student.code(), check_only=True)[1]
-    assert "it used no attempt" in shown
-    assert "i*c + f*ch" in shown
-    assert student.attempts() == before
-
-
-def test_notebook_that_is_ended_on_the_page_needs_a_new_code(student: Student) -> None:
-    student.open_template(RIGHT)
-    student.run_last(student.code())
-    page = student.browser.get(student.page).text
-    for address in re.findall(r'action="([^"]*/notebooks/\w+/end)"', page):
-        student.browser.post(address, data={"form_secret": form_secret(page)})
-    asked, shown = student.run_last(student.code(), "yes")
-    assert len(asked) == 2, shown  # The code, and whether the same attempt is wanted once more.
-    assert "100 of 100" in shown
 
 
 def test_whole_notebook_is_handed_in_where_it_is_graded(student: Student) -> None:
