@@ -16,7 +16,7 @@ from app.access import links
 from app.access.limits import RateLimit
 from app.access.lost_links import HOUR, PER_HOUR, LostLinks
 from app.access.tokens import hash_secret
-from app.mail.mailer import Mailer, MailServer
+from app.mail.mailer import Mailer
 from app.services import LINKS_OF_ADDRESS_PER_MINUTE, LINKS_PER_MINUTE
 from app.settings import Settings
 from app.storage.database import Database
@@ -182,13 +182,12 @@ async def test_service_without_mail_says_to_ask_the_teacher(tmp_path: Path) -> N
 @on_both
 async def test_member_gets_few_links_in_an_hour_however_many_ask_at_once(database: Database, mailbox: Mailbox) -> None:
     member = await add_member(database)
-    server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
 
     async def settled() -> None:
         await until(lambda: not [task for task in asyncio.all_tasks() if task.get_name() in ("lost_links", "mail")])
 
     async with (
-        Mailer(server) as mailer,
+        Mailer(mailbox.server) as mailer,
         LostLinks(database, mailer, SERVICE) as one,
         LostLinks(database, mailer, SERVICE) as other,
     ):

@@ -1,20 +1,28 @@
-"""Mail about news: each person once a day at most, by one of several processes, until it has arrived."""
+"""Mail about news, and letters of a teacher: each is sent once by one of several processes, in time or never."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
+from app.access.tokens import Principal
 from app.actions.mail import end_news_mail
-from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
+from app.courses import members
+from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer
+from app.outgoing.sender import Sender
 from app.privacy import deletion, export
 from app.storage.database import Database
-from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
-from app.teaching import news, news_mail
+from app.storage.models import DEFAULT_COURSE, Comment, Letter, Membership, NewsMail, Person, utc_now
+from app.teaching import letters, news, news_mail
+from app.teaching.grade_list import used_assignments
 from app.teaching.joins import joins
+from app.teaching.letters import LetterSender, Recipient
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
@@ -24,6 +32,8 @@ from tests.mailbox import Mailbox
 pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
+NewSender = Callable[[Database, Mailer], Sender[Any]]
+
 SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"
 
 
@@ -46,13 +56,34 @@ async def comment(database: Database, at: datetime, email: str, course: str, tex
     return member.id
 
 
-async def send(database: Database, mailbox: Mailbox, processes: int = 1) -> None:
+def of_news(database: Database, mailer: Mailer) -> NewsSender:
+    return NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
+
+
+def of_letters(database: Database, mailer: Mailer) -> LetterSender:
+    return LetterSender(database, mailer, SERVICE)
+
+
+async def send(database: Database, mailbox: Mailbox, processes: int = 1, sender: NewSender = of_news) -> None:
     """Let processes look for mail at the same moment, and wait until each has sent its own."""
-    server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
-    async with Mailer(server) as mailer:
-        senders = [NewsSender(database, ASSIGNMENTS, mailer, SERVICE) for _ in range(processes)]
+    async with Mailer(mailbox.server) as mailer:
+        senders = [sender(database, mailer) for _ in range(processes)]
         await asyncio.gather(*(each._send_due() for each in senders))
         await asyncio.gather(*(task for each in senders for task in each._sending))
+
+
+@contextlib.asynccontextmanager
+async def a_process_waits(database: Database, mailbox: Mailbox, sender: NewSender) -> AsyncIterator[None]:
+    """A process has claimed what is due, and waits for a connection until the block ends; then it sends."""
+    async with Mailer(mailbox.server) as mailer:
+        waiting = sender(database, mailer)
+        for _ in range(CONNECTIONS):
+            await mailer.connections.acquire()
+        await waiting._send_due()
+        yield
+        for _ in range(CONNECTIONS):
+            mailer.connections.release()
+        await asyncio.gather(*waiting._sending)
 
 
 async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
@@ -118,16 +149,9 @@ async def test_mail_that_waits_for_a_connection_until_another_process_has_sent_i
 ) -> None:
     await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
-    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
-        sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
-        for _ in range(CONNECTIONS):
-            await mailer.connections.acquire()
-        await sender._send_due()
+    async with a_process_waits(database, mailbox, of_news):
         clock[0] += LEASE
         await send(database, mailbox)
-        for _ in range(CONNECTIONS):
-            mailer.connections.release()
-        await asyncio.gather(*sender._sending)
     assert mailbox.tries == len(mailbox.to(ANNA)) == 1
 
 
@@ -154,7 +178,7 @@ async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_see
     anna = await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
     begin = clock[0]
     clock[0] += WAIT + timedelta(minutes=1)
-    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
+    async with Mailer(mailbox.server) as mailer:
         sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
         (letter,) = await write_by(database, sender._claim, {})
         async with database.write() as session:
@@ -241,3 +265,75 @@ async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
+
+
+async def write(database: Database, count: int, due: datetime | None = None) -> None:
+    """Store a letter to so many students."""
+    async with database.write() as session:
+        (use,) = await used_assignments(session, load_assignments(), DEFAULT_COURSE, "lstm-layer")
+        enrolled = await members.enrol(session, [(DEFAULT_COURSE, f"s{number}") for number in range(count)])
+        for member in enrolled.values():
+            member.person = await session.get_one(Person, member.person_id)
+            member.person.email = f"{member.external_id}@example.edu"
+            to = Recipient(member, None, due, is_extended=False)
+            await letters.add(session, use, to, subject="Still missing", text="Dear all,\n\nhand in.", language="en")
+
+
+async def waiting(database: Database) -> int:
+    async with database.read() as session:
+        return await session.scalar(select(func.count()).select_from(Letter)) or 0
+
+
+async def test_each_letter_is_sent_once_by_one_of_several_processes(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    await write(database, 8)
+    await send(database, mailbox, 3, of_letters)
+    assert sorted(each["To"] for each in mailbox.messages) == [f"s{number}@example.edu" for number in range(8)]
+    assert {each["Subject"] for each in mailbox.messages} == {"Default: Still missing"}
+    assert await waiting(database) == 0
+
+
+async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    await write(database, 1)
+    mailbox.answers = ["451 later"]
+    await send(database, mailbox, sender=of_letters)
+    await send(database, mailbox, sender=of_letters)
+    assert (mailbox.tries, mailbox.messages) == (1, [])
+    clock[0] += timedelta(seconds=STORED_RETRY_SECONDS[0])
+    async with database.write() as session:  # A process claims it, and dies.
+        assert len(await letters._claim_due(session, 1)) == 1
+    await send(database, mailbox, sender=of_letters)
+    assert mailbox.messages == []
+    clock[0] += LEASE
+    await send(database, mailbox, sender=of_letters)
+    assert len(mailbox.to("s0@example.edu")) == 1
+    assert await waiting(database) == 0
+
+
+async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
+    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
+) -> None:
+    await write(database, 1)
+    async with a_process_waits(database, mailbox, of_letters):
+        clock[0] += LEASE
+        assert len(await write_by(database, letters._claim_due, 1)) == 1
+    assert mailbox.tries == 0
+
+
+@pytest.mark.parametrize("due_hours", [None, 3])
+async def test_letter_is_given_up_after_a_day_or_when_the_students_deadline_is_over(
+    database: Database,
+    owner: Principal,
+    mailbox: Mailbox,
+    clock: list[datetime],
+    caplog: pytest.LogCaptureFixture,
+    due_hours: int | None,
+) -> None:
+    await write(database, 1, clock[0] + timedelta(hours=due_hours) if due_hours else None)
+    clock[0] += timedelta(hours=due_hours, seconds=1) if due_hours else letters.LONGEST + timedelta(seconds=1)
+    await send(database, mailbox, sender=of_letters)
+    assert (mailbox.tries, await waiting(database)) == (0, 0)
+    assert "letter_given_up" in caplog.messages
