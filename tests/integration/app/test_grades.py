@@ -73,6 +73,10 @@ def statements(database: Database) -> list[str]:
     return log
 
 
+def selects(statements: list[str]) -> int:
+    return len([each for each in statements if each.lstrip().startswith("SELECT")])
+
+
 async def add_course(
     database: Database, students: int, attempts: int, used: list[str]
 ) -> tuple[list[Membership], list[CourseAssignment]]:
@@ -123,8 +127,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
     log = statements(database)
     async with database.read() as session:
         counted = await grades.counted_grades(session, assignments, them, uses)
-        selects = [each for each in log if each.lstrip().startswith("SELECT")]
-        assert len(selects) == 3
+        assert selects(log) == 3
         assert len(counted) == 120
         for member in them:
             for use in uses:
@@ -143,13 +146,13 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
         students = await grade_list.list_grades(
             session, assignments, shown, DEFAULT_COURSE, GradeFilter(), Paging(1000)
         )
-        listed = len([each for each in log if each.lstrip().startswith("SELECT")])
+        listed = selects(log)
         lines = await grade_book.grade_book(
             session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True
         )
     # One for the assignments, and four for each two hundred students.
     assert listed == 9
-    assert len([each for each in log if each.lstrip().startswith("SELECT")]) == 2 * listed
+    assert selects(log) == 2 * listed
     assert (len(students), len(students[0].grades)) == (201, len(assignments))
     assert len(lines) == 203
     for line, student in zip(lines[2:], students, strict=True):

@@ -44,15 +44,11 @@ from grader.report.model import AssignmentRef
 from grader.report.source import Cell, Line, pack
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import REPORT, all_of, execute, graded, read_by, row_of
-from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
+from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, selects, statements
 
 __all__ = ["assignments"]
 
 FOUR = ["lstm-layer", "a0", "a1", "a2"]
-
-
-def selects(statements: list[str]) -> int:
-    return len([each for each in statements if each.lstrip().startswith("SELECT")])
 
 
 async def name_them(database: Database, them: list[Membership]) -> None:
