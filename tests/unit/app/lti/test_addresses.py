@@ -212,7 +212,7 @@ async def test_address_of_before_at_another_site_or_inside_gets_no_token(
             await scores_changed(session, [score.id])
         refused = await failure_of(service)
         assert (refused.last_status, refused.last_error) == (None, f"the address is refused: {words}")
-        assert (refused.next_at, with_token(fake)) == (None, {ISSUER})
+        assert (refused.attempts, refused.next_at, with_token(fake)) == (1, None, {ISSUER})
     # An admin who enters the site need not send each grade again.
     async with service.services.database.write() as session:
         await set_origins(session, platform.id, ["https://evil.example"])
