@@ -87,23 +87,18 @@ async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     await asyncio.gather(sending, return_exceptions=True)
 
 
-@pytest.mark.parametrize("sent", [b"", HALF], ids=["nothing", "half a header"])
+@pytest.mark.parametrize(
+    ("sent", "drips"), [(b"", False), (HALF, False), (HALF, True)], ids=["nothing", "half a header", "byte by byte"]
+)
 async def test_a_header_that_does_not_end_in_time_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, drips: bool
 ) -> None:
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
-        reader, _ = await begin(port, sent)
-        assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
-        assert len(unfinished) == 0
-
-
-async def test_headers_that_come_byte_by_byte_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
-    async with serving(Settings(data_dir=tmp_path)) as (port, _):
-        reader, writer = await begin(port)
-        async with dripping(reader, writer):
+        reader, writer = await begin(port, sent)
+        async with dripping(reader, writer) if drips else contextlib.nullcontext():
             assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
+        assert len(unfinished) == 0
 
 
 async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(

@@ -247,22 +247,17 @@ async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_
         assert merge.moved == {"person": member.person_id, "memberships": [member.id], "identities": []}
 
 
-async def test_person_becomes_no_second_member_of_a_course(database: Database) -> None:
+@on_both_thoroughly
+async def test_person_or_address_that_a_course_has_does_not_come_a_second_time_by_a_sign_in_or_a_claim(
+    database: Database,
+) -> None:
     mine = await entry(database)
     person = await signed_in(database)
     other = await write_by(database, add_entry, mine.course_id, "another@example.edu")
     with pytest.raises(PersonInCourse):
         await claimed(database, other, person)
-
-
-@on_both_thoroughly
-async def test_address_that_another_member_has_keeps_a_sign_in_and_a_claim_from_bringing_it_a_second_time(
-    database: Database,
-) -> None:
-    person = await signed_in(database)
     async with database.write() as session:
-        mine = await session.get_one(Person, person)
-        mine.email = "changed@example.edu"  # By an admin.
+        (await session.get_one(Person, person)).email = "changed@example.edu"  # By an admin.
         course_id = await add_course(session)
         member = await add_entry(session, course_id)
         await add_entry(session, course_id, "changed@example.edu")

@@ -72,8 +72,14 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
 
 
 @on_both_thoroughly
-async def test_members_of_one_course_are_joined_first(database: Database) -> None:
+async def test_members_of_one_course_are_joined_first_and_nobody_is_merged_with_nobody(database: Database) -> None:
     mine = await entry(database)
+    with pytest.raises(SameMember):
+        await merge(database, mine.person_id, mine.person_id)
+    with pytest.raises(PersonNotFound):
+        await merge(database, mine.person_id, new_id())
+    with pytest.raises(JoinNotFound):
+        await undo(database, Merge(id=new_id()))
     async with database.write() as session:
         theirs = await add_entry(session, mine.course_id, "other@example.edu")
         elsewhere = await add_entry(
@@ -91,16 +97,6 @@ async def test_members_of_one_course_are_joined_first(database: Database) -> Non
     assert done.merged_person_id is None
     await undo(database, done)
     assert await owner_of(database, elsewhere) == theirs.person_id
-
-
-async def test_nobody_is_merged_with_themselves_or_with_nobody(database: Database) -> None:
-    mine = await entry(database)
-    with pytest.raises(SameMember):
-        await merge(database, mine.person_id, mine.person_id)
-    with pytest.raises(PersonNotFound):
-        await merge(database, mine.person_id, new_id())
-    with pytest.raises(JoinNotFound):
-        await undo(database, Merge(id=new_id()))
 
 
 @on_both_thoroughly

@@ -233,7 +233,7 @@ async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(worl
 
 
 @on_both
-async def test_lateness_and_an_extension_arrive(world: World) -> None:
+async def test_lateness_an_extension_and_another_scale_arrive(world: World) -> None:
     submission = await world.attempt()
     await world.send()
     late = submission.created_at - timedelta(hours=30)
@@ -249,15 +249,10 @@ async def test_lateness_and_an_extension_arrive(world: World) -> None:
         )
     await world.send()
     assert world.given() == 100
-
-
-async def test_grade_book_scale_arrives(world: World) -> None:
-    await world.attempt(points=50)
+    given = {"grade_book_points": 5.0}
+    await write_by(world.database, uses.change, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, given, "t")
     await world.send()
-    async with world.database.write() as session:
-        await uses.change(session, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"grade_book_points": 5.0}, "t")
-    await world.send()
-    assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (2.5, 5)
+    assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (5, 5)
 
 
 async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) -> None:
