@@ -42,12 +42,9 @@ from app.storage.paging import Paging
 from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.teaching import regrades
-from grader import Report
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import (
     BY,
-    CONTENT,
-    REPORT,
     add,
     add_course,
     all_of,
@@ -55,7 +52,6 @@ from tests.integration.app.rows import (
     execute,
     finish,
     graded,
-    job_status,
     next_claim,
     read_by,
     waits,
@@ -315,17 +311,6 @@ async def test_an_overtaken_worker_looks_again(database: Database) -> None:
     await execute(database, update(Submission).where(Submission.id == second.id).values(job_status="done"))
     taken = await next_claim(database)
     assert taken.submission_id == first.id
-
-
-@on_both
-async def test_report_and_end_of_the_job_come_together_and_once(database: Database) -> None:
-    submission = await add(database)
-    taken = await next_claim(database)
-    assert taken.content == CONTENT
-    assert [await finish(database, taken), await finish(database, taken)] == [True, False]
-    assert await job_status(database, submission.id) == (JobStatus.DONE, 1)
-    (stored,) = await all_of(database, select(StoredReport))
-    assert Report.model_validate(stored.body) == REPORT
 
 
 @on_both

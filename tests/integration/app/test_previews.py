@@ -138,7 +138,7 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
     assert await counting(database, submission) == 100.0
     row = await row_of(database, Submission, submission.id)
     events = await all_of(database, select(SubmissionEvent).order_by(SubmissionEvent.id))
-    last = events.all()[-1]
+    last = events[-1]
     assert (last.event, last.data["points"]) == ("done", 100.0)
     # It is held now, so it is sent when a teacher has decided.
     assert row.held_at is not None

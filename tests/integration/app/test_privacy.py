@@ -235,7 +235,7 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
         assert json.loads(content[f"{here}/{name}.json"]), name
     reports = await all_of(database, select(StoredReport.id).where(StoredReport.submission_id == submission))
     assert {f"{here}/reports/{id}.json" for id in reports} <= set(names)
-    stored = (await all_of(database, select(Submission.content).where(Submission.id == submission))).one()
+    (stored,) = await all_of(database, select(Submission.content).where(Submission.id == submission))
     assert archive.read(f"{here}/file.py") == stored
     assert [archive.read(name) for name in names if name.endswith(".safetensors")] == [b"arrays"]
 
