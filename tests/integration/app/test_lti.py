@@ -213,7 +213,7 @@ SECTIONS = ("section-1", "section-2")
 
 
 @pytest.fixture
-async def of_sections(database: Database, platform: LtiPlatform) -> LtiPlatform:
+async def two_sections(database: Database, platform: LtiPlatform) -> LtiPlatform:
     """A platform whose two sections are one course."""
     for section in SECTIONS:
         await launch(database, platform, section, "teacher", "Instructor")
@@ -254,15 +254,15 @@ async def joined(database: Database, platform: LtiPlatform) -> str:
 
 
 @on_both
-async def test_lists_of_two_sections_are_read_at_once(database: Database, of_sections: LtiPlatform) -> None:
+async def test_lists_of_two_sections_are_read_at_once(database: Database, two_sections: LtiPlatform) -> None:
     """Each has people of its own, before and behind those whom both have: neither waits for the other for ever."""
     staff = {f"m-{number}": Part.TEACHER for number in range(4)} | {"teacher": Part.TEACHER}
     new = [{f"{letter}-{number}": Part.STUDENT for number in range(4)} for letter in "az"]
     for _ in range(2):  # New ones first, and then others who have left.
         lists = [
-            read_list(database, of_sections, section, staff | of) for section, of in zip(SECTIONS, new, strict=True)
+            read_list(database, two_sections, section, staff | of) for section, of in zip(SECTIONS, new, strict=True)
         ]
-        launches = [launch(database, of_sections, section, "m-3", "Instructor") for section in SECTIONS]
+        launches = [launch(database, two_sections, section, "m-3", "Instructor") for section in SECTIONS]
         await asyncio.gather(*lists, *launches)
         async with database.read() as session:
             there = select(func.count()).select_from(Membership).where(Membership.removed_at.is_(None))
@@ -272,14 +272,14 @@ async def test_lists_of_two_sections_are_read_at_once(database: Database, of_sec
 
 @on_both
 async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_once(
-    database: Database, of_sections: LtiPlatform
+    database: Database, two_sections: LtiPlatform
 ) -> None:
-    kept = await joined(database, of_sections)
+    kept = await joined(database, two_sections)
     both = zip(SECTIONS, ("s1", "s2"), strict=True)
     async with database.write() as first:
         if not database.is_sqlite:  # There one transaction writes at a time.
             await first.execute(select(Membership.id).where(Membership.id == kept).with_for_update())
-            launches = [asyncio.create_task(launch(database, of_sections, *each, "Instructor")) for each in both]
+            launches = [asyncio.create_task(launch(database, two_sections, *each, "Instructor")) for each in both]
 
             async def both_wait() -> bool:
                 async with database.read() as session:
@@ -288,7 +288,7 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
 
             await until(both_wait)
     if database.is_sqlite:
-        launches = [asyncio.create_task(launch(database, of_sections, *each, "Instructor")) for each in both]
+        launches = [asyncio.create_task(launch(database, two_sections, *each, "Instructor")) for each in both]
     assert {each.member.id for each in await asyncio.gather(*launches)} == {kept}
     changes = await all_of(database, select(Change).where(Change.subject_id == kept))
     assert [change.after["role"] for change in changes if change.before.get("role")] == ["teacher"]
@@ -296,12 +296,12 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
 
 @on_both_thoroughly
 async def test_member_whom_a_list_has_twice_has_one_part_each_night(
-    database: Database, of_sections: LtiPlatform
+    database: Database, two_sections: LtiPlatform
 ) -> None:
-    kept = await joined(database, of_sections)
+    kept = await joined(database, two_sections)
     roles = []
     for _ in range(3):
         parts = {"teacher": Part.TEACHER, "s1": Part.STUDENT, "s2": Part.ASSISTANT}
-        await read_list(database, of_sections, SECTIONS[0], parts)
+        await read_list(database, two_sections, SECTIONS[0], parts)
         roles.append((await row_of(database, Membership, kept)).role)
     assert roles == ["assistant"] * 3

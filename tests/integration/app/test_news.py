@@ -76,14 +76,14 @@ async def send(database: Database, mailbox: Mailbox, processes: int = 1, sender:
 async def a_process_waits(database: Database, mailbox: Mailbox, sender: NewSender) -> AsyncIterator[None]:
     """A process has claimed what is due, and waits for a connection until the block ends; then it sends."""
     async with Mailer(mailbox.server) as mailer:
-        waiting = sender(database, mailer)
+        process = sender(database, mailer)
         for _ in range(CONNECTIONS):
             await mailer.connections.acquire()
-        await waiting._send_due()
+        await process._send_due()
         yield
         for _ in range(CONNECTIONS):
             mailer.connections.release()
-        await asyncio.gather(*waiting._sending)
+        await asyncio.gather(*process._sending)
 
 
 async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(

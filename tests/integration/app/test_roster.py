@@ -43,8 +43,8 @@ async def run(database: Database, text: str, *, dry: bool = False, course: str =
 
 async def member(database: Database, id: str, course: str = DEFAULT_COURSE) -> Membership:
     of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
-    (found,) = await all_of(database, of.options(joinedload(Membership.person)))
-    return found
+    (entry,) = await all_of(database, of.options(joinedload(Membership.person)))
+    return entry
 
 
 async def add(database: Database, id: str, **values: Any) -> Membership:
