@@ -3,8 +3,6 @@
 import io
 import re
 import zipfile
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -13,7 +11,7 @@ from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Student, StudentFile
 from grader.batch.overview import overview
 from grader.batch.run import Row
-from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
+from tests.acceptance.conftest import CORPUS, hand_in, serving
 from tests.acceptance.installation import NO_CLASS, lasting
 from tests.ports import free_port
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
@@ -39,7 +37,7 @@ PAGE_REQUESTS = 7  # One of them is the style of the staff's tools.
 PAGE_BYTES = 60_000
 
 
-def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, server: Server) -> None:
+def test_report_and_overview_as_documents_fit_the_screen(browser, server):
     """With names that have no place to break, a file that cannot be read, and texts of a student's."""
     with server.client() as client:
         submission = hand_in(client, WRONG.read_bytes(), f"{LONG} Anna")
@@ -68,7 +66,7 @@ def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, serve
 
 
 @pytest.mark.alone
-def test_waiting_page_follows_the_queue_over_a_restart(browser: Browser, tmp_path: Path, cache_dir: Path) -> None:
+def test_waiting_page_follows_the_queue_over_a_restart(browser, tmp_path, cache_dir):
     settings = {
         "LSTM_GRADER_PORT": str(free_port()),
         "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",
@@ -116,9 +114,7 @@ def _expect_few_bytes_until_the_first_picture(browser: Browser, shown: Page) -> 
     [({"status": 413, "body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413"), (None, "The connection was lost.")],
     ids=["a proxy's own page", "a lost connection"],
 )
-def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(
-    browser: Browser, server: Server, answer: dict[str, Any] | None, reason: str
-) -> None:
+def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(browser, server, answer, reason):
     addresses: list[str] = []
 
     def refuse(route: Route) -> None:

@@ -15,7 +15,6 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import CORPUS, Server, serving
-from tests.receiver import Receiver
 from tests.waiting import SECONDS, wait_until
 
 pytestmark = pytest.mark.thorough
@@ -85,7 +84,7 @@ def client(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         sys.path.remove(str(folder))
 
 
-def test_answers_bodies_and_refusals_have_their_types(client: Client) -> None:
+def test_answers_bodies_and_refusals_have_their_types(client):
     models = client.models
     submission = client.upload(RIGHT, "ivanov", assignment="lstm-layer")
     assert isinstance(submission, models.SubmissionBody)
@@ -124,7 +123,7 @@ def test_answers_bodies_and_refusals_have_their_types(client: Client) -> None:
     assert client("regrades.create_regrade", body=models.BeginRegrade()).status == 422
 
 
-def test_messages_to_a_webhook_have_a_type(client: Client, receiver: Receiver) -> None:
+def test_messages_to_a_webhook_have_a_type(client, receiver):
     models = client.models
     webhook = client("webhooks.create_webhook", body=models.MakeWebhook(url=receiver.url))
     client("webhooks.ping_webhook", webhook.id)

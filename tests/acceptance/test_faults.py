@@ -5,7 +5,6 @@ receiver was told of it.
 """
 
 import contextlib
-import random
 import subprocess
 import time
 from collections import Counter
@@ -44,9 +43,7 @@ def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest
 
 
 @pytest.mark.thorough
-def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
-    install: Install, receiver: Receiver, postgresql: PostgreSQL, chance: random.Random
-) -> None:
+def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(install, receiver, postgresql, chance):
     """Whatever there is dies, alone or with others, and is started again as by a supervisor. The service dies last,
     while it tells of a result.
     """
@@ -85,7 +82,7 @@ def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
     wait_until(lambda: max(Counter(message.id for message in receiver.came).values()) > 1)
 
 
-def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: Install, chance: random.Random) -> None:
+def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install, chance):
     installation = install("sqlite")
     installation.start_web()
     installation.grade(CORRECT)
@@ -113,7 +110,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.thorough
-def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: Install, small_disk: Path) -> None:
+def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install, small_disk):
     (small_disk / "ballast").write_bytes(bytes(10_000_000))
     installation = install("sqlite", small_disk)
     installation.start_web()

@@ -104,7 +104,7 @@ def student(service: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             yield Student(browser, address.strip(), folder)
 
 
-def test_student_hands_in_ten_times_without_leaving_jupyter(student: Student) -> None:
+def test_student_hands_in_ten_times_without_leaving_jupyter(student):
     student.open_template(WRONG)
     student.run(WRONG)
     asked, shown = student.run_last(student.code())
@@ -124,7 +124,7 @@ def test_student_hands_in_ten_times_without_leaving_jupyter(student: Student) ->
     assert student.attempts() == 10
 
 
-def test_change_that_is_not_saved_is_not_handed_in(student: Student) -> None:
+def test_change_that_is_not_saved_is_not_handed_in(student):
     student.open_template(WRONG)
     before = student.attempts()
     changed = f"{RIGHT}\n# It was changed.\n"
@@ -136,7 +136,7 @@ def test_change_that_is_not_saved_is_not_handed_in(student: Student) -> None:
     assert "100 of 100" in student.run_last(student.code())[1]
 
 
-def test_whole_notebook_is_handed_in_where_it_is_graded(student: Student) -> None:
+def test_whole_notebook_is_handed_in_where_it_is_graded(student):
     student.open_template(RIGHT, "lstm-notebook")
     shown = student.run_last(student.code())[1]
     assert shown.startswith("100 of 100 points\nAttempt 1\n")

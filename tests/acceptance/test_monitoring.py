@@ -89,7 +89,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
             installation.close()
 
 
-def test_every_panel_has_its_numbers_and_names_its_lines_by_labels_that_they_have(prometheus: Prometheus) -> None:
+def test_every_panel_has_its_numbers_and_names_its_lines_by_labels_that_they_have(prometheus):
     for panel in PANELS:
         for target in panel["targets"]:
             lines = prometheus.samples(target["expr"].replace("$__rate_interval", "1m"))

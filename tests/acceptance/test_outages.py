@@ -70,7 +70,7 @@ def grade_over_outages(
 
 
 @pytest.mark.thorough
-def test_outages_of_many_lengths_lose_no_grade(tmp_path: Path, cache_dir: Path) -> None:
+def test_outages_of_many_lengths_lose_no_grade(tmp_path, cache_dir):
     """Side by side, each with a server, a service and a worker of its own."""
     with ExitStack() as stack, ThreadPoolExecutor(len(MANY_OUTAGES)) as threads:
         servers = [stack.enter_context(running_postgresql()) for _ in MANY_OUTAGES]

@@ -1,7 +1,7 @@
 """The pages of a student in a real browser: handing in, the wait and the report, with and without scripts."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -56,7 +56,7 @@ def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> It
     context.close()
 
 
-def test_dropped_file_and_pasted_code_are_refused_before_they_are_sent_and_a_good_file_is_taken(page: Page) -> None:
+def test_dropped_file_and_pasted_code_are_refused_before_they_are_sent_and_a_good_file_is_taken(page):
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     for name, size, said in (("LSTM.pdf", 10, ".ipynb"), ("LSTM.py", 20_000_001, "20"), ("LSTM.py", 0, "empty")):
@@ -82,7 +82,7 @@ def test_dropped_file_and_pasted_code_are_refused_before_they_are_sent_and_a_goo
     page.wait_for_url("**/submissions/*")
 
 
-def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Server) -> None:
+def test_pasted_code_becomes_one_attempt_and_its_report(page, server):
     page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
     page.get_by_role("button", name="Hand in", exact=True).dblclick()
     page.wait_for_url("**/submissions/*")
@@ -91,7 +91,7 @@ def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Serv
     assert page.locator(".attempts > li").count() == 1
 
 
-def test_same_bytes_are_an_attempt_once_the_student_says_so(page: Page, server: Server) -> None:
+def test_same_bytes_are_an_attempt_once_the_student_says_so(page, server):
     def hand_in() -> None:
         page.goto(f"{server.url}{PAGE}")
         page.set_input_files("#file", {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": NO_CLASS})
@@ -113,7 +113,7 @@ def request_to(page: Page, asked: list[Route], number: int) -> Route:
     return asked[number]
 
 
-def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
+def test_waiting_page_turns_into_the_report_without_loading_again(page, server):
     # Longer than the service waits for a report before it shows the wait, far shorter than a run may take.
     page.locator("#code").fill(lasting(2, SOURCE.read_bytes()).decode())
     asked: list[Route] = []
@@ -132,7 +132,7 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     expect(page.locator("time[data-own-zone]")).to_have_count(0)
 
 
-def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, server: Server) -> None:
+def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page, server):
     with server.client() as client:
         hand_in(client, NO_CLASS, "measured")
     page.clock.install()
@@ -157,9 +157,7 @@ def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, s
     [lambda route: route.fulfill(status=502), pytest.param(lambda route: route.abort(), marks=pytest.mark.thorough)],
     ids=["a proxy answers", "nobody answers"],
 )
-def test_waiting_page_follows_without_loading_again_where_no_events_come(
-    page: Page, server: Server, break_off: Callable[[Route], None]
-) -> None:
+def test_waiting_page_follows_without_loading_again_where_no_events_come(page, server, break_off):
     with server.client() as client:
         student = client.get("/api/v1/tokens").json()["items"][0]["student"]
         # One attempt of a student is graded at a time, so the next one waits.
@@ -174,7 +172,7 @@ def test_waiting_page_follows_without_loading_again_where_no_events_come(
     assert page.evaluate("window.still")
 
 
-def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser: Browser, server: Server) -> None:
+def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser, server):
     context = _signed_in(browser, server, "pastes")
     page = context.pages[0]
     page.goto(f"{server.url}{PAGE}")
@@ -210,7 +208,7 @@ def fulfil(answer: dict[str, Any], route: Route) -> None:
     route.fulfill(**answer)
 
 
-def test_pasted_code_stays_when_it_is_refused_which_is_seen_on_a_phone_too(page: Page) -> None:
+def test_pasted_code_stays_when_it_is_refused_which_is_seen_on_a_phone_too(page):
     page.set_viewport_size({"width": 360, "height": 480})
     page.locator("#code").fill("x = 1\n")
     for answer, said in REFUSALS:
@@ -225,9 +223,7 @@ def test_pasted_code_stays_when_it_is_refused_which_is_seen_on_a_phone_too(page:
 
 
 @pytest.mark.parametrize("reader", sampled([("Europe/Berlin", "ru"), ("America/New_York", "en")], every=2), ids=str)
-def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
-    browser: Browser, server: Server, reader: tuple[str, str]
-) -> None:
+def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(browser, server, reader):
     """The course has the clock of Moscow, which has no summer time."""
     zone, language = reader
     year = datetime.now(UTC).year + 1
@@ -251,7 +247,7 @@ def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
     context.close()
 
 
-def test_phone_has_a_menu_that_works_by_keyboard_and_without_scripts(browser: Browser, server: Server) -> None:
+def test_phone_has_a_menu_that_works_by_keyboard_and_without_scripts(browser, server):
     context = _signed_in(browser, server, "phone", java_script_enabled=False)
     page = context.pages[0]
     page.set_viewport_size({"width": 320, "height": 844})
@@ -281,7 +277,7 @@ def report(browser: Browser, server: Server) -> Iterator[Page]:
     context.close()
 
 
-def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report: Page) -> None:
+def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report):
     report.reload()
     points = {id: report.locator(f"polyline.{id}").get_attribute("points") for id in ("keras", "yours", "named")}
     assert points["yours"] == points["named"] != points["keras"]
@@ -303,7 +299,7 @@ def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report: Page)
     expect(cell).to_contain_text("Timestep 0, unit 0")
 
 
-def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_infinite(report: Page) -> None:
+def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_infinite(report):
     asked: list[Route] = []
     report.route("**/numbers/*.csv", lambda route: asked.append(route))
     report.reload()
@@ -323,7 +319,7 @@ def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_i
     report.unroute("**/numbers/*.csv")
 
 
-def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails(report: Page) -> None:
+def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails(report):
     """They are drawn under the rules of the page, which allow no code made of strings."""
     asked: list[Route] = []
     report.route("**/static/vega.js", lambda route: asked.append(route))

@@ -5,7 +5,6 @@ import io
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from string import ascii_lowercase
@@ -17,7 +16,6 @@ from sqlalchemy import select
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.matching import MatchedBy
-from app.errors import AppError
 from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
 from app.errors.requests import TooManyRequests
 from app.queue.backlog import Backlog
@@ -104,7 +102,7 @@ async def states(database: Database, batch: Batch) -> Counter[str]:
 
 
 @on_both
-async def test_thirty_files_become_attempts_of_their_owners(database: Database, owner: Principal, inbox: Inbox) -> None:
+async def test_thirty_files_become_attempts_of_their_owners(database, owner, inbox):
     batch = await batch_of(database, owner, course_of_thirty())
     assert await states(database, batch) == {"waiting": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
@@ -128,9 +126,7 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
 
 
 @on_both
-async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have(
-    database: Database, owner: Principal
-) -> None:
+async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have(database, owner):
     """The roster lacks one of them, and nobody notices a grade in the wrong row."""
     own = {moodle("Student Numbera", 1, file): CODE for file in ("LSTM.py", "more.py")}
     files = own | {moodle("Student Numberb", 2): CODE, moodle("numberb, student", 3): CODE}
@@ -140,9 +136,7 @@ async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have
 
 @on_both_thoroughly
 @pytest.mark.parametrize("goes_on", [lambda owner: owner, other_than], ids=["the same", "somebody else"])
-async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
-    database: Database, owner: Principal, inbox: Inbox, goes_on: Callable[[Principal], Principal]
-) -> None:
+async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(database, owner, inbox, goes_on):
     batch = await batch_of(database, owner, course_of_thirty())
     ending = asyncio.create_task(taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id))
     waiting = await read_by(database, taking_in._waiting, batch.id)
@@ -161,9 +155,7 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
 
 @on_both
 @pytest.mark.parametrize("rules", [{}, {"limit": 1}], ids=["any number of attempts", "one attempt"])
-async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
-    database: Database, owner: Principal, rules: dict[str, int]
-) -> None:
+async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(database, owner, rules):
     await add_rows(database, CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     batch = await batch_of(database, owner, course_of_thirty())
     teachers = owner, other_than(owner)
@@ -176,7 +168,7 @@ async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
 
 
 @on_both
-async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: Database, owner: Principal) -> None:
+async def test_stored_attempt_goes_before_the_refusal_of_another_one(database, owner):
     comes, refused = asyncio.Event(), asyncio.Event()
 
     class Slow(Inbox):
@@ -205,7 +197,7 @@ async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: D
 
 
 @on_both
-async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, owner: Principal) -> None:
+async def test_same_archive_twice_at_once_is_handed_in_once(database, owner):
     batches = [await batch_of(database, owner, course_of_thirty()) for _ in range(2)]
     await asyncio.gather(
         *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, owner, each.id) for each in batches)
@@ -222,9 +214,7 @@ async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, 
     [({"due": DAY, "closes": DAY + timedelta(days=1)}, DAY), ({"closes": DAY}, DAY - timedelta(seconds=1))],
     ids=["due", "closed"],
 )
-async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
-    database: Database, owner: Principal, inbox: Inbox, dates: dict[str, datetime], handed_in_at: datetime
-) -> None:
+async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(database, owner, inbox, dates, handed_in_at):
     rules = {"cooldown_seconds": 3600, **{name: date.isoformat() for name, date in dates.items()}}
     await add_rows(database, CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     files = {moodle("Student Numbera", 1, name): CODE + name.encode() for name in ("a.py", "b.py")}
@@ -235,7 +225,7 @@ async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
 
 
 @on_both_thoroughly
-async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, owner: Principal, inbox: Inbox) -> None:
+async def test_teacher_gives_a_file_to_a_student_or_to_none(database, owner, inbox):
     files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
     batch = await batch_of(database, owner, packed(files))
     first, second = await read_by(database, lines.list_files, batch.id, [BatchFileState.UNMATCHED], Paging(10))
@@ -264,9 +254,7 @@ async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, 
     ],
     ids=["no archive", "nothing to grade", "too many files", "a bomb"],
 )
-async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(
-    database: Database, owner: Principal, content: Callable[[], io.BytesIO], error: type[AppError]
-) -> None:
+async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(database, owner, content, error):
     batch = await begin(database, owner)
     with pytest.raises(error):
         await taking_in.store_files(database, batch, content(), LIMIT, LIMIT)

@@ -58,7 +58,7 @@ def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
 
 
 @on_both
-async def test_archive_has_the_whole_course_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_archive_has_the_whole_course_as_it_was(database, monkeypatch):
     monkeypatch.setattr(course_archives, "ROWS", 3)
     monkeypatch.setattr(course_archives, "AT_ONCE", 3)
     for number, name in enumerate(NAMES):
@@ -141,12 +141,12 @@ def expect_safe(names: list[str]) -> None:
 
 @given(st.lists(st.text(max_size=90), max_size=6))
 @example(["CON", "con.tar.gz", "LPT¹", " aux ", "..", "a.", "a", "A", "ｃｏｎ", "é", "e\u0301", "x\u200fy", "Ⅷ" * 90])
-def test_names_are_safe_and_different_whatever_people_are_called(texts: list[str]) -> None:
+def test_names_are_safe_and_different_whatever_people_are_called(texts):
     taken: set[str] = set()
     expect_safe([unique(safe_name(each), taken) for each in texts])
 
 
-def test_folder_is_called_like_the_student() -> None:
+def test_folder_is_called_like_the_student():
     person = Person(name="Ёлкина Анна")
     anna = Membership(id="1", person=person, external_id="007")
     same = Membership(id="2", person=Person(name="ёлкина анна"), external_id="007")
@@ -154,7 +154,7 @@ def test_folder_is_called_like_the_student() -> None:
 
 
 @pytest.mark.thorough
-async def test_archive_of_large_files_takes_little_memory_and_no_long_transaction(database: Database) -> None:
+async def test_archive_of_large_files_takes_little_memory_and_no_long_transaction(database):
     large = bytes(2 * 1024 * 1024)
     for number in range(20):
         submission = await rows.add(database, f"s{number}")

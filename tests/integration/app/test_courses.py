@@ -45,7 +45,7 @@ async def change(database: Database, member_id: str, **given: Any) -> None:
         )
 
 
-async def test_rules_set_at_once_are_all_there_in_one_row(database: Database) -> None:
+async def test_rules_set_at_once_are_all_there_in_one_row(database):
     given = [{"limit": 5}, {"cooldown_seconds": 60}, {"counts": "last"}, {"due": "2030-01-01T00:00:00Z"}]
     await asyncio.gather(*(set_rules(database, **each) for each in given))
     (use,) = await all_of(database, select(CourseAssignment))
@@ -53,7 +53,7 @@ async def test_rules_set_at_once_are_all_there_in_one_row(database: Database) ->
     assert len(await all_of(database, select(Change))) == len(given)
 
 
-async def test_changes_of_a_course_at_once_are_all_there(database: Database) -> None:
+async def test_changes_of_a_course_at_once_are_all_there(database):
     async def set_to(**given: Any) -> None:
         await write_by(database, course.change, DEFAULT_COURSE, given, "owner")
 
@@ -70,7 +70,7 @@ async def test_changes_of_a_course_at_once_are_all_there(database: Database) -> 
     assert sorted([*logged, *refused]) == ["archived", "language", "title"]
 
 
-async def test_member_who_is_added_twice_at_once_is_one(database: Database) -> None:
+async def test_member_who_is_added_twice_at_once_is_one(database):
     done = await asyncio.gather(*(new_member(database, "ivanov") for _ in range(4)), return_exceptions=True)
     added = [each for each in done if isinstance(each, str)]
     assert len(added) == 1
@@ -78,14 +78,14 @@ async def test_member_who_is_added_twice_at_once_is_one(database: Database) -> N
     assert [each.params for each in refused] == [{"member": added[0]}] * 3
 
 
-async def test_address_given_to_two_members_at_once_is_that_of_one(database: Database) -> None:
+async def test_address_given_to_two_members_at_once_is_that_of_one(database):
     ids = [await new_member(database, name) for name in ("a", "b", "c")]
     given = (change(database, id, email="x@example.org") for id in ids)
     done = await asyncio.gather(*given, return_exceptions=True)
     assert [type(each) for each in done].count(EmailTaken) == 2
 
 
-async def test_upload_beside_a_new_id_is_of_a_member_with_the_id_that_it_names(database: Database) -> None:
+async def test_upload_beside_a_new_id_is_of_a_member_with_the_id_that_it_names(database):
     await add(database, "ivanov")
     (member,) = await all_of(database, select(Membership.id))
     await asyncio.gather(

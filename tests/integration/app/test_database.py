@@ -6,7 +6,6 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from sqlalchemy.schema import CreateIndex
 
 from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
-from app.access.tokens import Principal
 from app.errors.requests import TooManyRequests
 from app.queue import claims, order
 from app.queue.order import Overtaken
@@ -63,7 +61,7 @@ from tests.waiting import SECONDS, until
 
 
 @on_both
-async def test_migrations_make_the_tables_of_the_models(database: Database) -> None:
+async def test_migrations_make_the_tables_of_the_models(database):
     # Alembic cannot compare an index that goes down on SQLite.
     by_text = {"ix_submissions_queue"} if database.is_sqlite else set()
 
@@ -80,7 +78,7 @@ async def test_migrations_make_the_tables_of_the_models(database: Database) -> N
             assert statement == str(CreateIndex(index).compile(dialect=connection.dialect))
 
 
-async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
+async def test_sqlite_is_set_to_lose_nothing(database):
     async with database.read() as session:
         values = {
             name: await session.scalar(text(f"PRAGMA {name}"))
@@ -89,7 +87,7 @@ async def test_sqlite_is_set_to_lose_nothing(database: Database) -> None:
     assert values == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
 
 
-def test_deleted_rows_are_overwritten_whatever_sqlite_does_by_itself(tmp_path: Path) -> None:
+def test_deleted_rows_are_overwritten_whatever_sqlite_does_by_itself(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "db")) as connection:
         connection.execute("PRAGMA secure_delete = OFF")
         _prepare_sqlite(connection, None)
@@ -97,7 +95,7 @@ def test_deleted_rows_are_overwritten_whatever_sqlite_does_by_itself(tmp_path: P
 
 
 @on_both
-async def test_row_of_no_course_is_refused_and_the_message_holds_no_parameters(database: Database) -> None:
+async def test_row_of_no_course_is_refused_and_the_message_holds_no_parameters(database):
     student = "Секретарёв"
     with pytest.raises(IntegrityError) as caught:
         async with database.write() as session:
@@ -106,16 +104,14 @@ async def test_row_of_no_course_is_refused_and_the_message_holds_no_parameters(d
 
 
 @on_both
-async def test_readers_are_not_kept_waiting_by_a_writer(database: Database, owner: Principal) -> None:
+async def test_readers_are_not_kept_waiting_by_a_writer(database, owner):
     async with database.write() as session:
         await session.execute(text("UPDATE tokens SET name = 'changed'"))
         async with database.read() as other:
             assert await asyncio.wait_for(other.scalar(select(Token.name)), SECONDS) == "owner"
 
 
-async def test_a_statement_crosses_into_the_thread_of_sqlite_once(
-    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_statement_crosses_into_the_thread_of_sqlite_once(database, owner, monkeypatch):
     crossings: list[object] = []
     cross = sqlite_connection.Connection._execute
 
@@ -134,7 +130,7 @@ async def test_a_statement_crosses_into_the_thread_of_sqlite_once(
     assert len(crossings) == 4
 
 
-async def test_a_connection_that_the_server_has_closed_is_not_used_again(url_on_postgresql: str) -> None:
+async def test_a_connection_that_the_server_has_closed_is_not_used_again(url_on_postgresql):
     database, other = (Database(url_on_postgresql) for _ in range(2))
     async with database.read() as session, database.read() as second:
         pids = [await each.scalar(select(func.pg_backend_pid())) for each in (session, second)]
@@ -149,9 +145,7 @@ async def test_a_connection_that_the_server_has_closed_is_not_used_again(url_on_
     await other.close()
 
 
-async def test_connection_whose_opener_is_cancelled_is_closed(
-    database: Database, monkeypatch: pytest.MonkeyPatch, path: Path
-) -> None:
+async def test_connection_whose_opener_is_cancelled_is_closed(database, monkeypatch, path):
     connections: list[Recorded] = []
     connect = sqlite3.connect
 
@@ -177,9 +171,7 @@ async def test_connection_whose_opener_is_cancelled_is_closed(
     assert [connection for connection in connections if not connection.is_closed] == []
 
 
-async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(
-    url_on_postgresql: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_keeps_no_connection_whose_opener_was_cancelled(url_on_postgresql, monkeypatch):
     connections: list[postgresql.Connection] = []
     init, wait = postgresql.Connection.__init__, postgresql.Connection.wait
     # Counts down to the question at which the opener is cancelled.
@@ -228,7 +220,7 @@ class Recorded(sqlite3.Connection):
 
 
 @on_both
-async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database: Database) -> None:
+async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database):
     ivanov = (await add(database, "ivanov")).membership_id
     await asyncio.gather(add(database, "ivanov"), add(database, "ivanov"))
     petrov = (await add(database, "petrov")).membership_id
@@ -257,7 +249,7 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
 
 
 @on_both
-async def test_claims_come_in_order_whatever_the_clock_says(database: Database, owner: Principal) -> None:
+async def test_claims_come_in_order_whatever_the_clock_says(database, owner):
     order = [await add(database, f"s{number}") for number in range(3)]
     async with database.write() as session:
         for hours, submission in zip((0, -2, -1), order, strict=True):
@@ -272,7 +264,7 @@ async def test_claims_come_in_order_whatever_the_clock_says(database: Database, 
 
 
 @on_both
-async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(database: Database) -> None:
+async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(database):
     for number in range(60):
         await add(database, f"s{number % 30}")
     # Another process would have a connection and a lock of its own, as this one has.
@@ -285,7 +277,7 @@ async def test_workers_never_claim_the_same_submission_nor_two_of_a_student(data
 
 
 @on_postgresql
-async def test_workers_claim_side_by_side(database: Database) -> None:
+async def test_workers_claim_side_by_side(database):
     first, second, _ = [await add(database, student) for student in ("a", "b", "a")]
     async with database.write() as session:
         taken = await order.claim_next(session)
@@ -298,7 +290,7 @@ async def test_workers_claim_side_by_side(database: Database) -> None:
 
 
 @on_postgresql
-async def test_an_overtaken_worker_looks_again(database: Database) -> None:
+async def test_an_overtaken_worker_looks_again(database):
     first, second = [await add(database) for _ in range(2)]
     async with database.write() as session:
         # In no order that a worker would choose.
@@ -314,7 +306,7 @@ async def test_an_overtaken_worker_looks_again(database: Database) -> None:
 
 
 @on_both
-async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_lost(database: Database) -> None:
+async def test_crash_between_claim_and_result_queues_again_and_the_late_result_is_lost(database):
     submission, other = await add(database), await add(database, "petrov")
     lost = await next_claim(database)
     assert await write_by(database, claims.requeue_running) == 1
@@ -338,7 +330,7 @@ async def test_crash_between_claim_and_result_queues_again_and_the_late_result_i
 
 @on_both_thoroughly
 @pytest.mark.parametrize("slots", [1, 2, 3])
-async def test_a_crowd_in_one_course_holds_no_slot_that_another_waits_for(database: Database, slots: int) -> None:
+async def test_a_crowd_in_one_course_holds_no_slot_that_another_waits_for(database, slots):
     crowd = [await add(database, f"s{number}") for number in range(12)]
     running = [await next_claim(database) for _ in range(slots)]
     assert [claim.submission_id for claim in running] == [each.id for each in crowd[:slots]]
@@ -356,7 +348,7 @@ async def test_a_crowd_in_one_course_holds_no_slot_that_another_waits_for(databa
 
 
 @on_both
-async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database: Database) -> None:
+async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database):
     other = await add_course(database)
     crowd = [await add(database, f"s{number}") for number in range(3)]
     few = [await add(database, student, other) for student in ("a", "b")]
@@ -373,7 +365,7 @@ async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database:
 
 
 @on_both
-async def test_regrades_of_a_course_wait_for_uploads_of_all(database: Database) -> None:
+async def test_regrades_of_a_course_wait_for_uploads_of_all(database):
     other = await add_course(database)
     old = await graded(database, "old")
     await regrade(database, old.id)
@@ -397,7 +389,7 @@ async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int
 
 
 @on_both
-async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, owner: Principal) -> None:
+async def test_regrade_adds_a_report_and_keeps_the_old_one(database, owner):
     done, waiting = await graded(database), await add(database, "petrov")
     regrade_id = await regrade(database, done.id, waiting.id, "unknown")
     ((id, old, new),) = await items(database, regrade_id)
@@ -416,7 +408,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database: Database, o
 
 
 @on_both_thoroughly
-async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(database: Database) -> None:
+async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(database):
     submission = await graded(database)
     first, second = [await regrade(database, submission.id) for _ in range(2)]
     taken = await next_claim(database)
@@ -435,9 +427,7 @@ async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(datab
     [("2" * 64, True, False), ("2" * 64, False, True), ("0" * 64, True, True)],
     ids=["another is set", "another is made", "the same is set"],
 )
-async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
-    database: Database, owner: Principal, sha256: str, chosen: bool, signed_in: bool
-) -> None:
+async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(database, owner, sha256, chosen, signed_in):
     async with database.write() as session:
         old = await tokens.find_token(session, "0" * 64)
         await sessions.add(session, sha256="a" * 64, of=old, lifetime=timedelta(days=1))
@@ -452,7 +442,7 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(
 
 
 @on_both_thoroughly
-async def test_a_token_that_is_set_as_the_owners_is_the_only_one(database: Database, owner: Principal) -> None:
+async def test_a_token_that_is_set_as_the_owners_is_the_only_one(database, owner):
     await write_by(database, tokens.add_token, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
     await write_by(database, tokens.set_owner_token, "1" * 64, chosen=True)
     assert await read_by(database, tokens.find_token, "0" * 64) is None
@@ -461,7 +451,7 @@ async def test_a_token_that_is_set_as_the_owners_is_the_only_one(database: Datab
 
 
 @on_both
-async def test_session_ends_in_time_and_with_its_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_session_ends_in_time_and_with_its_token(database, monkeypatch):
     async with database.write() as session:
         soon = utc_now() + timedelta(hours=1)
         token = await tokens.add_token(session, name="a", role=Role.TEACHER, sha256="3" * 64, expires_at=soon)

@@ -63,7 +63,7 @@ def score(seconds: int, **changed: Any) -> dict[str, Any]:
     return {"userId": "s1", "timestamp": stamp, **fields, **changed}
 
 
-async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, book: GradeBook) -> None:
+async def test_grade_is_never_blanked_by_what_happens_to_attempts(world, book):
     """Each of these would be pending, or without a grade, in a sender that tells what becomes of an attempt."""
     held = {"advisories": [Advisory(code=HELD)]}
     await world.attempt(points=50)
@@ -83,7 +83,7 @@ async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, 
     assert {(each["gradingProgress"], "scoreGiven" in each) for each in world.scores} == {("FullyGraded", True)}
 
 
-async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, book: GradeBook) -> None:
+async def test_grade_that_was_rejected_is_cleared_and_comes_back(world, book):
     held = await world.attempt(points=50, advisories=[Advisory(code=HELD)])
     await world.send()
     assert world.posts == 0
@@ -98,7 +98,7 @@ async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, b
     assert book.shown(PATH, "s1") == 80
 
 
-async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(world: World, book: GradeBook) -> None:
+async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(world, book):
     await world.attempt(points=50)
     await world.send()
     assert book.shown(PATH, "s1") == 50
@@ -110,7 +110,7 @@ async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(wor
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
-async def test_grades_follow_one_another_by_a_wrong_clock_there(world: World, book: GradeBook, ahead: float) -> None:
+async def test_grades_follow_one_another_by_a_wrong_clock_there(world, book, ahead):
     """Moodle dates the grades of an activity by its own clock."""
     world.ahead = ahead
     for points in (50, 60, 70):
@@ -120,7 +120,7 @@ async def test_grades_follow_one_another_by_a_wrong_clock_there(world: World, bo
     assert (world.posts, (await world.score()).last_status) == (3, None)
 
 
-async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world: World) -> None:
+async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world):
     """A teacher there has overridden the earlier one. Where Moodle does not answer, the night asks."""
     book = await _in_book(world, MoodleGradeBook, is_of_activity=True)
     world.fake.token_path = "/mod/lti/token.php"
@@ -146,7 +146,7 @@ async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world
     assert (book.shown(PATH, "s1"), arrived.points, arrived.differs_since, arrived.last_error) == (95, 95, None, None)
 
 
-async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, canvas: GradeBook) -> None:
+async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world, canvas):
     canvas.column(PATH).attempts_allowed = 1
     for points in (50, 90):
         await world.attempt(points=points)
@@ -158,7 +158,7 @@ async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, 
 
 
 @pytest.mark.parametrize("by_link", [True, False], ids=["of the link", "of the resource"])
-async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(world: World, by_link: bool) -> None:
+async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(world, by_link):
     await world.attempt("s1", points=50)
     book = world.fake.book
     ids = {"resourceLinkId": "9"} if by_link else {"resourceId": (await _use(world)), "tag": TAG}
@@ -239,7 +239,7 @@ async def find(database: Database, link: LtiLink, fake: SlowPlatform) -> AsyncIt
 
 
 @on_both
-async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform) -> None:
+async def test_two_processes_make_one_line_item(find, fake):
     first = find()
     await until(lambda: "/items" in fake.asked)
     assert await find() is None
@@ -252,7 +252,7 @@ async def test_two_processes_make_one_line_item(find: Found, fake: SlowPlatform)
 
 
 @on_both
-async def test_turn_of_a_dead_process_ends(database: Database, link: LtiLink, find: Found, fake: SlowPlatform) -> None:
+async def test_turn_of_a_dead_process_ends(database, link, find, fake):
     fake.released.set()
     async with database.write() as session:
         stored = await session.get_one(LtiLink, link.id)
@@ -264,7 +264,7 @@ async def test_turn_of_a_dead_process_ends(database: Database, link: LtiLink, fi
     assert await find() == f"{ISSUER}/items/1"
 
 
-async def test_refusal_and_interruption_end_the_turn_at_once(find: Found, fake: SlowPlatform) -> None:
+async def test_refusal_and_interruption_end_the_turn_at_once(find, fake):
     interrupted = find()
     await until(lambda: "/items" in fake.asked)
     interrupted.cancel()
@@ -277,11 +277,11 @@ async def test_refusal_and_interruption_end_the_turn_at_once(find: Found, fake: 
     assert await find() == f"{ISSUER}/items/1"
 
 
-def test_try_ends_before_its_lease_and_its_turn() -> None:
+def test_try_ends_before_its_lease_and_its_turn():
     assert sender.TRY_SECONDS < lineitems.TURN.total_seconds() <= sender.LEASE.total_seconds()
 
 
-async def test_endless_list_makes_no_line_item(find: Found, fake: SlowPlatform) -> None:
+async def test_endless_list_makes_no_line_item(find, fake):
     fake.released.set()
     more = {"Link": f'<{ISSUER}/items?page=2>; rel="next"'}
     fake.answers["/items"] = lambda: httpx.Response(200, json=[], headers=more)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from app.access.tokens import Principal
 from app.courses import extensions, members
 from app.errors.teaching import AdjustmentReplaced, ReviewOpen
 from app.errors.uploads import AttemptsUsedUp
@@ -113,9 +112,7 @@ async def add_course(
 
 
 @on_both
-async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_each_one(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_each_one(database, assignments):
     them, uses = await add_course(database, 30, 2, ["lstm-layer", "a0", "a1", "a2"])
     async with database.write() as session:
         for member in them[:10]:
@@ -136,9 +133,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
 
 
 @on_both_thoroughly
-async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(database, assignments):
     await add_course(database, 201, 1, ["lstm-layer", "a0"])
     log = statements(database)
     async with database.read() as session:
@@ -162,9 +157,7 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
 
 
 @on_both
-async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
-    database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
-) -> None:
+async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(database, owner, assignments, inbox):
     first, _ = await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"x"), owner)
 
     async with database.write() as session:
@@ -184,9 +177,7 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
         await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"z"), owner)
 
 
-async def test_trial_attempts_of_the_staff_have_no_limits(
-    database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
-) -> None:
+async def test_trial_attempts_of_the_staff_have_no_limits(database, owner, assignments, inbox):
     submission, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"x"), owner)
     async with database.write() as session:
         (await session.get_one(Membership, submission.membership_id)).role = MemberRole.ASSISTANT
@@ -197,9 +188,7 @@ async def test_trial_attempts_of_the_staff_have_no_limits(
 
 
 @on_both
-async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
-    database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
-) -> None:
+async def test_adjustments_at_the_same_time_are_made_one_after_the_other(database, owner, assignments, inbox):
     """Ten teachers at once, and an upload: each adjustment is in the history, one applies, and it knows its grade."""
     (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
 
@@ -226,7 +215,7 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
 
 
 @on_both
-async def test_review_is_asked_for_once_at_a_time(database: Database) -> None:
+async def test_review_is_asked_for_once_at_a_time(database):
     await add_course(database, 1, 1, ["lstm-layer"])
 
     async def ask(number: int) -> str:

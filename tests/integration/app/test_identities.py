@@ -74,7 +74,7 @@ async def count(database: Database, table: type[Any]) -> int:
 
 
 @on_both
-async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_person(database: Database) -> None:
+async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_person(database):
     member = await entry(database, email="Ivanov@Example.EDU")
     person = await signed_in(database)
     assert await owner_of(database, member) == person == member.person_id
@@ -94,7 +94,7 @@ async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_pers
     ],
     ids=["unverified", "none", "of a domain that the issuer does not give out"],
 )
-async def test_address_that_does_not_count_finds_nothing(database: Database, claims: Claims) -> None:
+async def test_address_that_does_not_count_finds_nothing(database, claims):
     member = await entry(database, email=claims.email or IVAN.email)
     person = await signed_in(database, claims)
     assert await owner_of(database, member) != person
@@ -114,19 +114,19 @@ async def test_address_that_does_not_count_finds_nothing(database: Database, cla
     ],
     ids=["assistant", "unconfirmed", "removed", "taken", "archived", "by_link", "no_address"],
 )
-async def test_entry_that_is_not_a_free_student_is_left_alone(database: Database, values: dict[str, Any]) -> None:
+async def test_entry_that_is_not_a_free_student_is_left_alone(database, values):
     member = await entry(database, **values)
     assert await signed_in(database) != await owner_of(database, member)
 
 
 @on_both
-async def test_letters_that_a_database_folds_to_others_are_others(database: Database) -> None:
+async def test_letters_that_a_database_folds_to_others_are_others(database):
     member = await entry(database, email="\u212airill@example.edu")  # The sign for kelvin.
     assert await signed_in(database, replace(IVAN, email="kirill@example.edu")) != await owner_of(database, member)
 
 
 @on_both_thoroughly
-async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database: Database) -> None:
+async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database):
     member = await entry(database)
     other = await write_by(database, add_entry, member.course_id, "IVANOV@example.edu", role=MemberRole.ASSISTANT)
     person = await signed_in(database)
@@ -139,14 +139,14 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
     [{"removed_at": utc_now()}, {"confirmed_at": None}, {"join_link_id": new_id()}],
     ids=["removed", "unconfirmed", "by_link"],
 )
-async def test_other_entry_does_not_hide_the_one_of_the_roster(database: Database, values: dict[str, Any]) -> None:
+async def test_other_entry_does_not_hide_the_one_of_the_roster(database, values):
     member = await entry(database)
     await write_by(database, add_entry, member.course_id, **values)
     assert await signed_in(database) == await owner_of(database, member)
 
 
 @on_both_thoroughly
-async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Database) -> None:
+async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database):
     member = await entry(database)
     async with database.write() as session:
         person = await session.get_one(Person, member.person_id)
@@ -154,7 +154,7 @@ async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Data
     assert await signed_in(database) != member.person_id
 
 
-async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Database) -> None:
+async def test_entry_is_taken_once_even_when_its_identity_is_gone(database):
     member = await entry(database)
     await signed_in(database)
     async with database.write() as session:
@@ -163,7 +163,7 @@ async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Data
 
 
 @on_both
-async def test_entries_of_several_courses_become_one_person(database: Database) -> None:
+async def test_entries_of_several_courses_become_one_person(database):
     members = [await entry(database) for _ in range(3)]
     person = await signed_in(database)
     assert {await owner_of(database, member) for member in members} == {person}
@@ -176,7 +176,7 @@ async def test_entries_of_several_courses_become_one_person(database: Database) 
 
 
 @on_both_thoroughly
-async def test_address_that_the_issuer_changes_later_finds_nothing(database: Database) -> None:
+async def test_address_that_the_issuer_changes_later_finds_nothing(database):
     mine, theirs = await entry(database), await entry(database, email="petrov@example.edu")
     person = await signed_in(database)
     later = await entry(database)
@@ -191,7 +191,7 @@ async def test_address_that_the_issuer_changes_later_finds_nothing(database: Dat
 
 
 @on_both_thoroughly
-async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database: Database) -> None:
+async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database):
     person = await signed_in(database)
     member = await entry(database)
     async with database.write() as session:
@@ -202,7 +202,7 @@ async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database
 
 
 @on_both
-async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
+async def test_sign_ins_at_once_make_one_person(database):
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database) for _ in range(8)))
     assert set(people) == {member.person_id}
@@ -214,7 +214,7 @@ async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
 
 
 @on_both
-async def test_one_of_several_identities_at_once_takes_the_entry(database: Database) -> None:
+async def test_one_of_several_identities_at_once_takes_the_entry(database):
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(6)))
     assert Counter(people)[member.person_id] == 1
@@ -229,9 +229,7 @@ async def claimed(database: Database, member: Membership, person_id: str) -> Mem
 
 
 @on_both_thoroughly
-async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_else_of_its_person(
-    database: Database,
-) -> None:
+async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_else_of_its_person(database):
     member = await entry(database, email="another@example.edu", role=MemberRole.ASSISTANT)
     async with database.write() as session:
         owner = await session.get_one(Person, member.person_id)
@@ -248,9 +246,7 @@ async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_
 
 
 @on_both_thoroughly
-async def test_person_or_address_that_a_course_has_does_not_come_a_second_time_by_a_sign_in_or_a_claim(
-    database: Database,
-) -> None:
+async def test_person_or_address_that_a_course_has_does_not_come_a_second_time_by_a_sign_in_or_a_claim(database):
     mine = await entry(database)
     person = await signed_in(database)
     other = await write_by(database, add_entry, mine.course_id, "another@example.edu")
@@ -270,7 +266,7 @@ async def test_person_or_address_that_a_course_has_does_not_come_a_second_time_b
 
 
 @on_both
-async def test_claim_waits_for_a_member_who_is_getting_the_address(database: Database) -> None:
+async def test_claim_waits_for_a_member_who_is_getting_the_address(database):
     member = await entry(database, email="another@example.edu")
     person = await signed_in(database)
     async with database.write() as session:
@@ -283,7 +279,7 @@ async def test_claim_waits_for_a_member_who_is_getting_the_address(database: Dat
 
 
 @on_both
-async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database: Database) -> None:
+async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database):
     member = await entry(database, email="another@example.edu")
     people = [await signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(4)]
     outcomes = await asyncio.gather(*(claimed(database, member, person) for person in people), return_exceptions=True)

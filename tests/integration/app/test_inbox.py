@@ -82,9 +82,7 @@ async def stored(database: Database) -> list[Submission]:
 
 
 @on_both
-async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_each_of_many_gets_a_number_and_a_place_of_its_own(databases, inboxes, owner):
     sizes = [len(b"x = 1"), TOGETHER_BYTES + 1]
     uploads = [upload(f"s{n % 20}", content=b"x" * sizes[n % 7 == 0]) for n in range(60)]
     results = await hand_in(inboxes, owner, uploads)
@@ -108,9 +106,7 @@ async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
 
 
 @on_both
-async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(databases, inboxes, owner):
     uploads = [upload("ivanov", "limited") for _ in range(5)] + [upload("petrov") for _ in range(8)]
     uploads += [upload(f"s{n}") for n in range(10)]
     results = await hand_in(inboxes, owner, uploads)
@@ -121,9 +117,7 @@ async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
 
 
 @on_both
-async def test_several_uploads_at_once_under_one_key_are_one_attempt(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_several_uploads_at_once_under_one_key_are_one_attempt(databases, inboxes, owner):
     same = [upload("ivanov", "limited") for _ in range(6)]
     others = [upload(f"s{n}") for n in range(6)]
     results, _ = await asyncio.gather(hand_in(inboxes, owner, same, "k"), hand_in(inboxes, owner, others))
@@ -136,9 +130,7 @@ async def test_several_uploads_at_once_under_one_key_are_one_attempt(
 
 
 @on_both
-async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing(databases, inboxes, owner):
     others = [upload(f"s{n}") for n in range(6)]
     results, _ = await asyncio.gather(
         hand_in(inboxes, owner, [upload("ivanov"), upload("petrov")], "k"), hand_in(inboxes, owner, others)
@@ -150,9 +142,7 @@ async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing
 
 
 @on_both_thoroughly
-async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(databases, inboxes, owner, monkeypatch):
     add = repository.add_submissions
 
     async def failing(session: AsyncSession, submissions: Sequence[Submission]) -> None:
@@ -168,9 +158,7 @@ async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
     assert sorted(each.student for each in await stored(databases[0])) == ["s0", "s2", "s3"]
 
 
-async def test_uploads_that_come_together_share_transactions(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_uploads_that_come_together_share_transactions(databases, inboxes, owner):
     commits = 0
 
     def count(*_: Any) -> None:
@@ -207,9 +195,7 @@ async def backlog(database: Database, clock: list[float]) -> Backlog:
 
 
 @on_both
-async def test_estimate_runs_down_at_the_same_place_and_begins_anew_at_the_next(
-    database: Database, backlog: Backlog, clock: list[float]
-) -> None:
+async def test_estimate_runs_down_at_the_same_place_and_begins_anew_at_the_next(database, backlog, clock):
     # For a submission that is done the queue is not read, so the next question finds it as it is now.
     assert await backlog.seconds_left(Submission(job_status=JobStatus.DONE)) is None
     waiting = [await add(database, f"student-{number}") for number in range(9)]
@@ -225,9 +211,7 @@ async def test_estimate_runs_down_at_the_same_place_and_begins_anew_at_the_next(
 
 
 @on_both
-async def test_running_grade_is_expected_after_the_usual_time_and_nobody_knows_without_workers(
-    database: Database, backlog: Backlog
-) -> None:
+async def test_running_grade_is_expected_after_the_usual_time_and_nobody_knows_without_workers(database, backlog):
     waiting = await add(database, "waits")
     running = Submission(job_status=JobStatus.RUNNING, started_at=utc_now() - timedelta(seconds=60))
     assert await backlog.seconds_left(running) == pytest.approx(-20, abs=5)

@@ -118,7 +118,7 @@ async def two_students(database: Database) -> tuple[str, str, list[Submission]]:
 
 
 @on_both
-async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Database) -> None:
+async def test_kept_member_has_everything_and_undoing_gives_it_back(database):
     kept, other, handed_in = await two_students(database)
     async with database.write() as session:
         course_assignment = CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={})
@@ -158,7 +158,7 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
 
 
 @on_both
-async def test_attempts_that_come_between_stay_with_the_kept_member(database: Database) -> None:
+async def test_attempts_that_come_between_stay_with_the_kept_member(database):
     kept, other, handed_in = await two_students(database)
     merge = await join(database, kept, other)
     since = await add(database, "ivanov")
@@ -172,7 +172,7 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
 
 @on_both_thoroughly
 @pytest.mark.parametrize("newer", ["kept", "other"])
-async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database: Database, newer: str) -> None:
+async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database, newer):
     handed_in = [await add(database, student) for student in ("ivanov", "newcomer")]
     kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
     use_id = handed_in[0].course_assignment_id
@@ -193,7 +193,7 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database: 
 
 
 @on_both_thoroughly
-async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(database: Database) -> None:
+async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(database):
     kept, other = [(await add(database, student)).membership_id for student in ("ivanov", "newcomer")]
     handed_in = await add(database, "newcomer")
     await decide_on(database, other, handed_in, 1)
@@ -213,7 +213,7 @@ async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_e
 
 
 @on_both
-async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(database: Database) -> None:
+async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(database):
     kept, other, _ = await two_students(database)
     first, second = await next_claim(database), await next_claim(database)
     with pytest.raises(AttemptsRunning):
@@ -229,7 +229,7 @@ async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(d
 
 
 @on_both
-async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(database: Database) -> None:
+async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(database):
     kept, other, _ = await two_students(database)
 
     async def claim_one() -> None:
@@ -247,7 +247,7 @@ async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(d
 
 
 @on_postgresql
-async def test_join_that_is_undone_twice_at_once_is_undone_once(database: Database) -> None:
+async def test_join_that_is_undone_twice_at_once_is_undone_once(database):
     kept, other, _ = await two_students(database)
     merge = await join(database, kept, other)
     outcomes = await asyncio.gather(*(undo(database, merge) for _ in range(3)), return_exceptions=True)
@@ -255,7 +255,7 @@ async def test_join_that_is_undone_twice_at_once_is_undone_once(database: Databa
 
 
 @on_both_thoroughly
-async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database: Database) -> None:
+async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database):
     kept, other, _ = await two_students(database)
     await add(database, "third")
     third = await id_of(database, "third")
@@ -279,7 +279,7 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
     assert outdated.value.params == {"changed": ["member", "extension"]}
 
 
-async def test_undoing_is_refused_while_a_third_member_has_the_address(database: Database) -> None:
+async def test_undoing_is_refused_while_a_third_member_has_the_address(database):
     kept, other, _ = await two_students(database)
     rights: dict[str, Any] = {"manages": set(MemberRole), "made_by": "teacher"}
     confirmed = {"confirmed": True, "email": "ivanov@example.org"}
@@ -297,9 +297,7 @@ async def test_undoing_is_refused_while_a_third_member_has_the_address(database:
 
 @on_both_thoroughly
 @pytest.mark.parametrize("which", range(3))
-async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_deletion(
-    database: Database, which: int
-) -> None:
+async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_deletion(database, which):
     kept, other, _ = await two_students(database)
     third = (await add(database, "third")).membership_id
     await join(database, kept, other)
@@ -315,7 +313,7 @@ async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_de
 
 
 @on_both_thoroughly
-async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database: Database) -> None:
+async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database):
     kept, other, _ = await two_students(database)
     async with database.write() as session:
         person = (await session.get_one(Membership, other)).person_id
@@ -331,7 +329,7 @@ async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database
     assert await snapshot(database) == before
 
 
-async def test_teacher_gives_nobody_a_part_in_another_course(database: Database) -> None:
+async def test_teacher_gives_nobody_a_part_in_another_course(database):
     """The kept member's person is in another course, so the other one's identity does not become theirs."""
     kept, other, _ = await two_students(database)
     async with database.write() as session:

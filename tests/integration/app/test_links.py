@@ -72,7 +72,7 @@ async def count_sessions(database: Database) -> int:
 
 
 @on_both_thoroughly
-async def test_older_links_end_when_the_new_one_is_used_and_not_before(database: Database) -> None:
+async def test_older_links_end_when_the_new_one_is_used_and_not_before(database):
     member = await add(database)
     first, second = await new_link(database, member), await new_link(database, member)
     await come_in(database, first)
@@ -90,7 +90,7 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database:
 
 
 @on_both
-async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
+async def test_links_used_at_once_leave_the_newest(database):
     member = await add(database)
     series = [await new_link(database, member) for _ in range(6)]
     await asyncio.gather(*(come_in(database, link) for link in series), return_exceptions=True)
@@ -99,7 +99,7 @@ async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
 
 
 @on_both_thoroughly
-async def test_links_of_others_and_other_tokens_stay(database: Database) -> None:
+async def test_links_of_others_and_other_tokens_stay(database):
     member, other = await add(database), await add(database, "petrov")
     async with database.write() as session:
         own = await tokens.add_token(session, name="own", role=Role.SUBMITTER, sha256="0" * 64, student="ivanov")
@@ -118,7 +118,7 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
 
 
 @on_both_thoroughly
-async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: Database, owner: Principal) -> None:
+async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database, owner):
     other = new_id()
     await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     boss = await add(database, "boss", role=MemberRole.TEACHER)
@@ -156,7 +156,7 @@ async def join(database: Database, secret: str, key: str = "") -> NewLink:
 
 
 @on_both
-async def test_same_form_sent_again_and_at_once_makes_one_student(database: Database) -> None:
+async def test_same_form_sent_again_and_at_once_makes_one_student(database):
     secret = await make_join(database, limit=2)
     answers = await asyncio.gather(*(join(database, secret, "key") for _ in range(5)))
     assert len({link.secret for link in answers}) == 1
@@ -172,7 +172,7 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database: Data
 
 
 @on_both
-async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: Database, owner: Principal) -> None:
+async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database, owner):
     await add(database)
     actor = Actor(owner, database, {})
     kinds: list[Callable[[], Awaitable[object]]] = [
@@ -186,7 +186,7 @@ async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: 
 
 
 @on_both
-async def test_last_place_is_taken_once(database: Database) -> None:
+async def test_last_place_is_taken_once(database):
     secret = await make_join(database, limit=3)
     answers = await asyncio.gather(*(join(database, secret) for _ in range(8)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
@@ -196,7 +196,7 @@ async def test_last_place_is_taken_once(database: Database) -> None:
 
 
 @on_both
-async def test_person_who_is_signed_in_joins_once_as_themselves(database: Database) -> None:
+async def test_person_who_is_signed_in_joins_once_as_themselves(database):
     secret = await make_join(database)
     async with database.write() as session:
         person = Person(name="Анна", email="anna@hse.ru")

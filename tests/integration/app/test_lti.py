@@ -50,7 +50,7 @@ async def arrive(database: Database, platform: LtiPlatform, **claims: str) -> Ar
 
 
 @on_both
-async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Database, platform: LtiPlatform) -> None:
+async def test_launch_that_comes_many_times_at_once_is_taken_once(database, platform):
     asked = LoginRequest.of(list(login_parameters().items()))
     begun = await write_by(database, login.begin, platform, asked, browser="b", redirect_uri="https://x/launch")
 
@@ -65,7 +65,7 @@ async def test_launch_that_comes_many_times_at_once_is_taken_once(database: Data
 
 
 @on_both
-async def test_people_who_come_many_times_at_once_are_one_each(database: Database, platform: LtiPlatform) -> None:
+async def test_people_who_come_many_times_at_once_are_one_each(database, platform):
     arrivals = await asyncio.gather(*(arrive(database, platform, role="Instructor", sub=f"t{n}") for n in range(4)))
     assert len({each.course.id for each in arrivals}) == 1
     subjects = ["student-1", "student-2", "student-3"] * 4
@@ -77,9 +77,7 @@ async def test_people_who_come_many_times_at_once_are_one_each(database: Databas
 
 @on_both_thoroughly
 @pytest.mark.parametrize("kept_one", ["launched", "signed on"])
-async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_on(
-    database: Database, platform: LtiPlatform, kept_one: str
-) -> None:
+async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_on(database, platform, kept_one):
     course = (await arrive(database, platform, **TEACHER)).course
     launched = (await arrive(database, platform)).member.id
     async with database.write() as session:
@@ -100,9 +98,7 @@ async def test_student_who_is_joined_still_comes_by_launches_and_by_single_sign_
 
 
 @on_both_thoroughly
-async def test_both_users_of_a_platform_have_the_grade_of_the_student_who_they_are(
-    database: Database, platform: LtiPlatform
-) -> None:
+async def test_both_users_of_a_platform_have_the_grade_of_the_student_who_they_are(database, platform):
     course = (await arrive(database, platform, **TEACHER)).course
 
     async def come() -> dict[str, str]:
@@ -121,7 +117,7 @@ async def test_both_users_of_a_platform_have_the_grade_of_the_student_who_they_a
 
 
 @on_both
-async def test_score_is_claimed_by_one_process(database: Database, platform: LtiPlatform) -> None:
+async def test_score_is_claimed_by_one_process(database, platform):
     await arrive(database, platform, **TEACHER)
     for number in range(6):
         await arrive(database, platform, sub=f"student-{number}")
@@ -139,7 +135,7 @@ async def test_score_is_claimed_by_one_process(database: Database, platform: Lti
 
 
 @on_both_thoroughly
-async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform: LtiPlatform) -> None:
+async def test_stamps_only_grow_and_are_never_ahead(database, platform):
     await arrive(database, platform, **TEACHER)
     await arrive(database, platform)
     (due,) = await write_by(database, outbox.claim_due, LEASE, {}, 4)
@@ -152,7 +148,7 @@ async def test_stamps_only_grow_and_are_never_ahead(database: Database, platform
 
 
 @on_both
-async def test_change_between_claim_and_delivery_makes_it_due_again(database: Database, platform: LtiPlatform) -> None:
+async def test_change_between_claim_and_delivery_makes_it_due_again(database, platform):
     await arrive(database, platform, **TEACHER)
     student = await arrive(database, platform)
     (due,) = await write_by(database, outbox.claim_due, LEASE, {}, 4)
@@ -168,7 +164,7 @@ async def test_change_between_claim_and_delivery_makes_it_due_again(database: Da
 
 
 @on_postgresql
-async def test_scores_are_marked_in_one_order(database: Database, platform: LtiPlatform) -> None:
+async def test_scores_are_marked_in_one_order(database, platform):
     """Two transactions that mark the same scores never wait for one another: the one locks none beyond the first."""
     teacher = await arrive(database, platform, **TEACHER)
     student = await arrive(database, platform)
@@ -193,7 +189,7 @@ async def test_scores_are_marked_in_one_order(database: Database, platform: LtiP
 
 
 @on_both_thoroughly
-async def test_platform_takes_its_logins_and_identities_along(database: Database, platform: LtiPlatform) -> None:
+async def test_platform_takes_its_logins_and_identities_along(database, platform):
     asked = LoginRequest.of(list(login_parameters().items()))
     issuer = platforms.issuer_of_people(platform.id)
     async with database.write() as session:
@@ -254,7 +250,7 @@ async def joined(database: Database, platform: LtiPlatform) -> str:
 
 
 @on_both
-async def test_lists_of_two_sections_are_read_at_once(database: Database, two_sections: LtiPlatform) -> None:
+async def test_lists_of_two_sections_are_read_at_once(database, two_sections):
     """Each has people of its own, before and behind those whom both have: neither waits for the other for ever."""
     staff = {f"m-{number}": Part.TEACHER for number in range(4)} | {"teacher": Part.TEACHER}
     new = [{f"{letter}-{number}": Part.STUDENT for number in range(4)} for letter in "az"]
@@ -271,9 +267,7 @@ async def test_lists_of_two_sections_are_read_at_once(database: Database, two_se
 
 
 @on_both
-async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_once(
-    database: Database, two_sections: LtiPlatform
-) -> None:
+async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_once(database, two_sections):
     kept = await joined(database, two_sections)
     both = zip(SECTIONS, ("s1", "s2"), strict=True)
     async with database.write() as first:
@@ -295,9 +289,7 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
 
 
 @on_both_thoroughly
-async def test_member_whom_a_list_has_twice_has_one_part_each_night(
-    database: Database, two_sections: LtiPlatform
-) -> None:
+async def test_member_whom_a_list_has_twice_has_one_part_each_night(database, two_sections):
     kept = await joined(database, two_sections)
     roles = []
     for _ in range(3):

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import func, select, update
 
-from app.access.tokens import Principal
 from app.actions.mail import end_news_mail
 from app.courses import members
 from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer
@@ -86,9 +85,7 @@ async def a_process_waits(database: Database, mailbox: Mailbox, sender: NewSende
         await asyncio.gather(*process._sending)
 
 
-async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(database, mailbox, clock):
     course = await add_course(database)
     begin = clock[0]
     anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
@@ -123,9 +120,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     assert len(mailbox.to(ANNA)) == 2
 
 
-async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(database, mailbox, clock):
     begin = clock[0]
     await comment(database, begin, ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
@@ -145,8 +140,8 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
 
 
 async def test_mail_that_waits_for_a_connection_until_another_process_has_sent_it_is_not_sent_again(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+    database, mailbox, clock
+):
     await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
     async with a_process_waits(database, mailbox, of_news):
@@ -155,9 +150,7 @@ async def test_mail_that_waits_for_a_connection_until_another_process_has_sent_i
     assert mailbox.tries == len(mailbox.to(ANNA)) == 1
 
 
-async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(database, mailbox, clock):
     course = await add_course(database)
     await comment(database, clock[0] - LONGEST, BORIS, course, "Long ago.")
     await comment(database, clock[0], ANNA, course, "First.")
@@ -173,8 +166,8 @@ async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(
 
 @pytest.mark.parametrize("meanwhile", ["off", "seen"])
 async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_seen_the_news_or_wants_none(
-    database: Database, mailbox: Mailbox, clock: list[datetime], meanwhile: str
-) -> None:
+    database, mailbox, clock, meanwhile
+):
     anna = await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
     begin = clock[0]
     clock[0] += WAIT + timedelta(minutes=1)
@@ -190,7 +183,7 @@ async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_see
     assert mailbox.messages == []
 
 
-async def test_seen_news_is_listed_for_a_while_and_not_new(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_seen_news_is_listed_for_a_while_and_not_new(database, monkeypatch):
     course, now = await add_course(database), utc_now()
     times = [now - news.SHOWN_FOR - timedelta(minutes=1), now - timedelta(days=1), now]
     for at in times:
@@ -205,9 +198,7 @@ async def test_seen_news_is_listed_for_a_while_and_not_new(database: Database, m
         assert len(await news.list_news(session, [anna])) == 1
 
 
-async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(database, mailbox, clock):
     begin = clock[0]
     course = await add_course(database)
     await comment(database, begin, ANNA, course, "Well done.")
@@ -228,9 +219,7 @@ async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_prog
     assert len(mailbox.messages) == 1
 
 
-async def test_news_of_joined_members_is_the_students_and_goes_with_them(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_news_of_joined_members_is_the_students_and_goes_with_them(database, mailbox, clock):
     course = await add_course(database)
     begin = clock[0]
     other = await comment(database, begin, BORIS, course, "On the other entry.")
@@ -253,9 +242,7 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
     assert await read_by(database, news.count_unseen, [kept, other]) == 0
 
 
-async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(database, mailbox, clock):
     course = await add_course(database)
     left = await comment(database, clock[0], ANNA, course, "Well done.")
     teaches = await comment(database, clock[0], BORIS, course, "A trial.")
@@ -284,9 +271,7 @@ async def waiting(database: Database) -> int:
         return await session.scalar(select(func.count()).select_from(Letter)) or 0
 
 
-async def test_each_letter_is_sent_once_by_one_of_several_processes(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_each_letter_is_sent_once_by_one_of_several_processes(database, owner, mailbox, clock):
     await write(database, 8)
     await send(database, mailbox, 3, of_letters)
     assert sorted(each["To"] for each in mailbox.messages) == [f"s{number}@example.edu" for number in range(8)]
@@ -294,9 +279,7 @@ async def test_each_letter_is_sent_once_by_one_of_several_processes(
     assert await waiting(database) == 0
 
 
-async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(database, owner, mailbox, clock):
     await write(database, 1)
     mailbox.answers = ["451 later"]
     await send(database, mailbox, sender=of_letters)
@@ -314,8 +297,8 @@ async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_anothe
 
 
 async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
-    database: Database, owner: Principal, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+    database, owner, mailbox, clock
+):
     await write(database, 1)
     async with a_process_waits(database, mailbox, of_letters):
         clock[0] += LEASE
@@ -325,13 +308,8 @@ async def test_letter_that_waits_for_a_connection_until_another_process_has_clai
 
 @pytest.mark.parametrize("due_hours", [None, 3])
 async def test_letter_is_given_up_after_a_day_or_when_the_students_deadline_is_over(
-    database: Database,
-    owner: Principal,
-    mailbox: Mailbox,
-    clock: list[datetime],
-    caplog: pytest.LogCaptureFixture,
-    due_hours: int | None,
-) -> None:
+    database, owner, mailbox, clock, caplog, due_hours
+):
     await write(database, 1, clock[0] + timedelta(hours=due_hours) if due_hours else None)
     clock[0] += timedelta(hours=due_hours, seconds=1) if due_hours else letters.LONGEST + timedelta(seconds=1)
     await send(database, mailbox, sender=of_letters)

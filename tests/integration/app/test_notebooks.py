@@ -63,7 +63,7 @@ async def count(database: Database, table: type[NotebookCode | Token | Check]) -
 
 
 @on_both
-async def test_of_many_at_once_one_gets_the_token(database: Database, ivanov: Principal) -> None:
+async def test_of_many_at_once_one_gets_the_token(database, ivanov):
     before = await count(database, Token)
     code = await make_code(database, ivanov)
     taken = await asyncio.gather(*(exchange(database, code) for _ in range(5)))
@@ -72,22 +72,20 @@ async def test_of_many_at_once_one_gets_the_token(database: Database, ivanov: Pr
 
 
 @on_both
-async def test_of_codes_made_at_once_one_is_left(database: Database, ivanov: Principal) -> None:
+async def test_of_codes_made_at_once_one_is_left(database, ivanov):
     codes = await asyncio.gather(*(make_code(database, ivanov) for _ in range(5)))
     assert await count(database, NotebookCode) == 1
     assert sum([await exchange(database, code) for code in codes]) == 1
 
 
 @on_both
-async def test_checks_sent_at_once_are_counted(database: Database, ivanov: Principal, allowing: Assignment) -> None:
+async def test_checks_sent_at_once_are_counted(database, ivanov, allowing):
     made = await asyncio.gather(*(check(database, ivanov, allowing) for _ in range(5)))
     assert sum(each is not None for each in made) == 1
 
 
 @on_postgresql
-async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
-    database: Database, ivanov: Principal, allowing: Assignment
-) -> None:
+async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(database, ivanov, allowing):
     stored = await check(database, ivanov, allowing)
     lost = await next_claim(database)
     assert (lost.submission_id, lost.is_check, lost.content) == (stored.id, True, UPLOAD.content)
@@ -107,7 +105,7 @@ async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
 
 
 @on_postgresql
-async def test_workers_take_different_checks_back(database: Database, ivanov: Principal, allowing: Assignment) -> None:
+async def test_workers_take_different_checks_back(database, ivanov, allowing):
     await check(database, ivanov, allowing)
     enrolled = await write_by(database, members.enrol, [(DEFAULT_COURSE, "petrov")])
     await check(database, Principal.of_member(enrolled[DEFAULT_COURSE, "petrov"]), allowing)

@@ -6,9 +6,7 @@ import gzip
 import os
 import signal
 import socket
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import psycopg
@@ -32,7 +30,6 @@ from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
 from tests.integration.app.rows import add, claim, execute, graded, read_by
 from tests.ports import free_port
-from tests.postgresql import PostgreSQL
 from tests.processes import children, command_line
 from tests.waiting import until
 
@@ -42,9 +39,7 @@ async def names(database: Database, owner: Principal) -> list[str]:
 
 
 @on_both
-async def test_more_is_deleted_than_fits_in_one_transaction(
-    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_more_is_deleted_than_fits_in_one_transaction(database, owner, monkeypatch):
     monkeypatch.setattr(deletion, "AT_ONCE", 2)
     for number in range(5):
         await graded(database, f"s{number}")
@@ -57,7 +52,7 @@ async def test_more_is_deleted_than_fits_in_one_transaction(
 
 
 @on_both
-async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Database) -> None:
+async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database):
     await add(database, "a")
     await add(database, "b")
     await claim(database)
@@ -72,7 +67,7 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
 
 
 @on_both
-async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
+async def test_a_worker_says_how_it_is(database, tmp_path):
     port = free_port()
     settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
     works = True
@@ -98,8 +93,8 @@ async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> No
 
 @on_postgresql
 async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queue(
-    database: Database, owner: Principal, postgresql: PostgreSQL, new_database: Callable[[], str]
-) -> None:
+    database, owner, postgresql, new_database
+):
     done = await graded(database, "graded")
     waiting = await add(database, "waits")
     url = new_database()
@@ -120,7 +115,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
 
 
 @on_postgresql
-async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Database, postgresql: PostgreSQL) -> None:
+async def test_a_postgresql_that_takes_nothing_passes_no_probe(database, postgresql):
     probe = WriteProbe(database, room_bytes=20_000_000, look=PostgreSQLJobs(database).has_workers)
     await probe.run()
     assert (probe.passed, probe.seen) == (True, False)
@@ -153,7 +148,7 @@ async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Databas
 
 
 @on_postgresql
-async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database: Database) -> None:
+async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database):
     probe = WriteProbe(database, room_bytes=1)
 
     async def watch() -> None:
@@ -174,7 +169,7 @@ def drawing_processes() -> list[int]:
     return [pid for pid in children(os.getpid(), recursive=True) if "drawing.py" in command_line(pid)]
 
 
-async def test_nobody_waits_while_it_draws_nor_meets_a_chart_that_is_none_or_whose_reader_left() -> None:
+async def test_nobody_waits_while_it_draws_nor_meets_a_chart_that_is_none_or_whose_reader_left():
     """In this process the interpreter's lock would be held for more than a second."""
     async with ChartProcess() as charts:
         waiting = asyncio.create_task(charts.javascript())
@@ -192,7 +187,7 @@ async def test_nobody_waits_while_it_draws_nor_meets_a_chart_that_is_none_or_who
         assert "nobody" not in await charts.svg(SMALL_CHART)
 
 
-async def test_process_that_died_is_started_again_and_ends_with_the_service(anyio_backend: str) -> None:
+async def test_process_that_died_is_started_again_and_ends_with_the_service(anyio_backend):
     async with ChartProcess() as charts:
         drawn = await charts.svg(SMALL_CHART)
         (pid,) = drawing_processes()

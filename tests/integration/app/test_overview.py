@@ -60,8 +60,8 @@ async def name_them(database: Database, them: list[Membership]) -> None:
 
 @on_both_thoroughly
 async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_the_counted_grades(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+    database, assignments
+):
     them, _ = await add_course(database, 300, 2, FOUR)
     await name_them(database, them)
     used = {id: assignments[id] for id in FOUR}
@@ -104,7 +104,7 @@ VIEWS = [
 ]
 
 
-async def test_rows_are_searched_filtered_and_sorted(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_rows_are_searched_filtered_and_sorted(database, assignments):
     them, (first, second) = await add_course(database, 12, 1, ["lstm-layer", "a0"])
     await name_them(database, them)
     async with database.write() as session:
@@ -145,9 +145,7 @@ async def hold(database: Database, member_id: str, use_id: str) -> str:
 
 
 @on_both
-async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(database, assignments):
     them, (use,) = await add_course(database, 20, 1, ["lstm-layer"])
     held = [await hold(database, member.id, use.id) for member in them[:7]]
     async with database.write() as session:
@@ -179,9 +177,7 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
 
 
 @on_both
-async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(database, assignments):
     (ivanov, petrov), uses = await add_course(database, 2, 3, FOUR)
     async with database.write() as session:
         for member in (ivanov, petrov):
@@ -203,7 +199,7 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
 
 
 @on_both
-async def test_activity_is_of_students_of_the_course(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_activity_is_of_students_of_the_course(database, assignments):
     them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
     async with database.write() as session:
         (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
@@ -216,7 +212,7 @@ async def test_activity_is_of_students_of_the_course(database: Database, assignm
 
 
 @on_both
-async def test_numbers_are_of_the_same_attempts(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_numbers_are_of_the_same_attempts(database, assignments):
     """Attempts of the students of the course count, without held, rejected and cancelled ones."""
     (removed, held, rejected, accepted, cancelled, honest), (use,) = await add_course(database, 6, 1, ["lstm-layer"])
     decisions = {held.id: None, rejected.id: HoldDecision.REJECTED, accepted.id: HoldDecision.ACCEPTED}
@@ -246,9 +242,7 @@ async def test_numbers_are_of_the_same_attempts(database: Database, assignments:
 
 
 @on_both
-async def test_joined_members_are_one_student_and_trials_and_other_groups_are_left_out(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_joined_members_are_one_student_and_trials_and_other_groups_are_left_out(database, assignments):
     (kept, other, third, teacher, elsewhere), _ = await add_course(database, 5, 2, ["lstm-layer"])
     async with database.write() as session:
         for member in (kept, other, third, teacher, elsewhere):
@@ -284,7 +278,7 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
     assert await read_by(database, causes_of, ids) == {id: [{"code": "scaled"}] for id in ids}
 
 
-def test_states_are_said_the_most_urgent_first() -> None:
+def test_states_are_said_the_most_urgent_first():
     assert list(State)[:4] == [State.FAILED, State.HELD, State.REVIEW, State.STALE]
     assert set(list(State)[:4]) == table.NEEDS_LOOK
 
@@ -318,7 +312,7 @@ async def keep_sources(database: Database, shown: list[ListedAttempt]) -> None:
 
 
 @on_both
-async def test_home_takes_seven_statements_for_assignments(database: Database, many: dict[str, Assignment]) -> None:
+async def test_home_takes_seven_statements_for_assignments(database, many):
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS // USED, list(many))
     queries = statements(database)
     (course,) = await read_by(database, own_courses, many, student_of(ivanov), None)
@@ -330,7 +324,7 @@ async def test_home_takes_seven_statements_for_assignments(database: Database, m
 
 
 @on_both
-async def test_forty_attempts_take_eight_statements(database: Database, many: dict[str, Assignment]) -> None:
+async def test_forty_attempts_take_eight_statements(database, many):
     (ivanov, _), _ = await add_course(database, 2, ATTEMPTS, ["b00", "b01"])
     place, viewer = AttemptsFilter(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)
     every = list(await read_by(database, list_attempts, many["b00"], viewer, place, Paging(ATTEMPTS)))
@@ -357,9 +351,7 @@ async def test_forty_attempts_take_eight_statements(database: Database, many: di
 
 
 @on_both
-async def test_reports_of_another_file_or_grader_are_counted_once(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_reports_of_another_file_or_grader_are_counted_once(database, assignments):
     today = assignments["lstm-layer"].digest
     for number, (digest, version) in enumerate([(today, "2"), (today, "1"), ("before", "1"), ("before", "2")]):
         receipt = REPORT.receipt.model_copy(update={"grader_version": version})

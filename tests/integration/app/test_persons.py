@@ -46,7 +46,7 @@ async def owners(database: Database) -> Mapping[str, str]:
 
 
 @on_both
-async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back(database: Database) -> None:
+async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back(database):
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
     kept = await signed_in(database)
     other = await signed_in(database, replace(IVAN, subject="other", email="other@example.edu"))
@@ -72,7 +72,7 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
 
 
 @on_both_thoroughly
-async def test_members_of_one_course_are_joined_first_and_nobody_is_merged_with_nobody(database: Database) -> None:
+async def test_members_of_one_course_are_joined_first_and_nobody_is_merged_with_nobody(database):
     mine = await entry(database)
     with pytest.raises(SameMember):
         await merge(database, mine.person_id, mine.person_id)
@@ -100,7 +100,7 @@ async def test_members_of_one_course_are_joined_first_and_nobody_is_merged_with_
 
 
 @on_both_thoroughly
-async def test_later_merge_is_undone_first(database: Database) -> None:
+async def test_later_merge_is_undone_first(database):
     first, second, third = [(await entry(database)).person_id for _ in range(3)]
     before = await owners(database)
     inner = await merge(database, second, third)
@@ -114,7 +114,7 @@ async def test_later_merge_is_undone_first(database: Database) -> None:
 
 
 @on_both_thoroughly
-async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_again(database: Database) -> None:
+async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_again(database):
     members = [await entry(database) for _ in range(2)]
     person = await signed_in(database)
     newest = (await read_by(database, persons.list_merges, Paging(10)))[0]
@@ -124,7 +124,7 @@ async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_agai
 
 
 @on_both_thoroughly
-async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(database: Database) -> None:
+async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(database):
     mine, theirs = await entry(database), await entry(database)
     done = await merge(database, mine.person_id, theirs.person_id)
     async with database.write() as session:
@@ -135,7 +135,7 @@ async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(da
 
 
 @on_both_thoroughly
-async def test_address_of_a_third_member_keeps_members_from_getting_it(database: Database) -> None:
+async def test_address_of_a_third_member_keeps_members_from_getting_it(database):
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
     await write_by(database, add_entry, theirs.course_id, "Ivanov@example.edu", confirmed_at=None)
     done = await merge(database, mine.person_id, theirs.person_id)
@@ -153,7 +153,7 @@ async def test_address_of_a_third_member_keeps_members_from_getting_it(database:
 
 
 @on_both
-async def test_merge_waits_for_a_member_who_is_getting_the_address(database: Database) -> None:
+async def test_merge_waits_for_a_member_who_is_getting_the_address(database):
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
     async with database.write() as session:
         await members.take_course(session, theirs.course_id)
@@ -165,7 +165,7 @@ async def test_merge_waits_for_a_member_who_is_getting_the_address(database: Dat
 
 
 @on_both
-async def test_merges_at_once_lose_nothing(database: Database) -> None:
+async def test_merges_at_once_lose_nothing(database):
     """Every member is one of the persons', whoever wins, and undoing from the last to the first gives all back."""
     people = [(await entry(database)).person_id for _ in range(4)]
     before = await owners(database)

@@ -119,7 +119,7 @@ async def sent(database: Database) -> list[float | None]:
 
 
 @on_both
-async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database, owner: Principal) -> None:
+async def test_preview_is_seen_by_nobody_until_it_is_applied(database, owner):
     await add_webhook(database, owner)
     submission = await graded(database)
     before = await seen(database, submission)
@@ -146,7 +146,7 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database: Database,
 
 
 @on_both_thoroughly
-async def test_preview_that_holds_an_attempt_changes_something_before_it_is_applied(database: Database) -> None:
+async def test_preview_that_holds_an_attempt_changes_something_before_it_is_applied(database):
     submission = await graded(database, 100.0)
     regrade = await begin(database, submission.id)
     same = HELD_REPORT.model_copy(update={"points": 100.0, "status": Status.FAILED})
@@ -170,7 +170,7 @@ async def test_preview_that_holds_an_attempt_changes_something_before_it_is_appl
 
 
 @on_both
-async def test_applied_reports_are_sent_once(database: Database, owner: Principal) -> None:
+async def test_applied_reports_are_sent_once(database, owner):
     await add_webhook(database, owner)
     submissions = [await graded(database, student=name) for name in ("ivanov", "petrov")]
     regrade = await begin(database, *(each.id for each in submissions))
@@ -191,7 +191,7 @@ async def test_applied_reports_are_sent_once(database: Database, owner: Principa
 
 
 @on_both
-async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Database) -> None:
+async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database):
     submissions = [await graded(database, student=name) for name in ("ivanov", "petrov", "sidorov")]
     regrade = await begin(database, *(each.id for each in submissions))
     assert await store(database, await claim(database), report_of(30.0))
@@ -214,7 +214,7 @@ async def test_dropped_preview_leaves_nothing_and_is_graded_no_more(database: Da
 
 
 @on_both
-async def test_regrade_and_previews_of_one_submission_each_have_their_report(database: Database) -> None:
+async def test_regrade_and_previews_of_one_submission_each_have_their_report(database):
     submission = await graded(database)
     first, second = [await begin(database, submission.id) for _ in range(2)]
     normal = await begin(database, submission.id, preview=False)
@@ -239,7 +239,7 @@ async def test_regrade_and_previews_of_one_submission_each_have_their_report(dat
     assert (item.is_applied, progress.superseded) == (False, 1)
 
 
-async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go_on(database: Database) -> None:
+async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go_on(database):
     submission = await graded(database)
     await begin(database, submission.id, preview=False)
     running = await claim(database)
@@ -253,7 +253,7 @@ async def test_regrade_leaves_out_what_has_no_report_and_lets_a_running_grade_go
 
 
 @on_both
-async def test_uploads_and_regrades_go_before_previews(database: Database) -> None:
+async def test_uploads_and_regrades_go_before_previews(database):
     first, second = [await graded(database, student=name) for name in ("ivanov", "petrov")]
     await begin(database, first.id)
     await begin(database, second.id, preview=False)
@@ -268,7 +268,7 @@ async def test_uploads_and_regrades_go_before_previews(database: Database) -> No
 
 
 @on_both
-async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(database: Database) -> None:
+async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(database):
     submissions = [await graded(database, student=name) for name in ("ivanov", "petrov")]
     regrade = await begin(database, *(each.id for each in submissions))
     lost = await claim(database)
@@ -289,7 +289,7 @@ async def test_preview_of_a_dead_worker_is_graded_again_behind_the_others(databa
 
 
 @on_postgresql
-async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database: Database) -> None:
+async def test_silent_claim_on_a_preview_is_found_by_its_heartbeat(database):
     submission = await graded(database)
     regrade = await begin(database, submission.id)
     taken = await claim(database)
@@ -313,7 +313,7 @@ async def outcome(done: Awaitable[object]) -> type[Exception] | None:
 
 @on_both
 @pytest.mark.parametrize("ends", [(apply, drop), (drop, apply)], ids=["apply first", "drop first"])
-async def test_either_apply_or_drop_at_the_same_time_wins(database: Database, ends: tuple[End, End]) -> None:
+async def test_either_apply_or_drop_at_the_same_time_wins(database, ends):
     submission = await graded(database)
     regrade = await begin(database, submission.id)
     assert await store(database, await claim(database), report_of(30.0))
@@ -325,7 +325,7 @@ async def test_either_apply_or_drop_at_the_same_time_wins(database: Database, en
 
 @on_postgresql
 @pytest.mark.parametrize("end", [apply, drop, lambda database, _: deletion.delete_student(database, "ivanov")])
-async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(database: Database, end: End) -> None:
+async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(database, end):
     """PostgreSQL would end one of two transactions that wait for one another."""
     submissions = [await graded(database, student="ivanov") for _ in range(8)]
     regrade = await begin(database, *(each.id for each in submissions))
@@ -349,7 +349,7 @@ async def test_end_of_a_preview_while_its_reports_are_stored_stops_nobody(databa
 @pytest.mark.parametrize(
     "report", [report_of(40.0), report_of(None), HELD_REPORT], ids=["more points", "our failure", "held"]
 )
-async def test_grade_that_a_preview_foretells_is_the_one_that_comes_with_it(database: Database, report: Report) -> None:
+async def test_grade_that_a_preview_foretells_is_the_one_that_comes_with_it(database, report):
     await graded(database, 10.0)
     second = await graded(database, 30.0)
 
@@ -386,7 +386,7 @@ async def decide(session: AsyncSession, owner: Principal, submission: Submission
 
 
 @on_both
-async def test_later_of_two_decisions_at_the_same_time_replaces_the_other(database: Database, owner: Principal) -> None:
+async def test_later_of_two_decisions_at_the_same_time_replaces_the_other(database, owner):
     submission = await held(database, owner)
 
     async def of_another() -> None:
@@ -405,9 +405,7 @@ async def test_later_of_two_decisions_at_the_same_time_replaces_the_other(databa
 
 @on_both
 @pytest.mark.parametrize(("first", "expected"), [("decision", [40.0, 100.0]), ("preview", [100.0])])
-async def test_preview_that_is_applied_beside_a_decision_is_sent(
-    database: Database, owner: Principal, first: str, expected: list[float]
-) -> None:
+async def test_preview_that_is_applied_beside_a_decision_is_sent(database, owner, first, expected):
     submission = await held(database, owner)
     regrade = await begin(database, submission.id)
     assert await store(database, await claim(database), HELD_REPORT)

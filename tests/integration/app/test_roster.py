@@ -62,7 +62,7 @@ def outcomes(plan: Plan) -> list[Outcome]:
 
 
 @on_both
-async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database: Database) -> None:
+async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database):
     planned = await run(database, ROSTER, dry=True)
     assert outcomes(planned) == [Outcome.NEW, Outcome.NEW]
     assert await all_of(database, select(Membership)) == []
@@ -81,7 +81,7 @@ async def test_import_adds_confirmed_students_and_the_second_time_changes_nothin
     assert len(logged) == 2
 
 
-async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(database: Database) -> None:
+async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(database):
     await run(database, ROSTER)
     confirmed_at = (await member(database, "ivanov")).confirmed_at
     plan = await run(database, "id;name;email;group\nivanov;Иван И. Иванов;;202\n")
@@ -94,7 +94,7 @@ async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(data
 
 
 @on_both_thoroughly
-async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database: Database) -> None:
+async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database):
     await write_by(database, members.enrol, [(DEFAULT_COURSE, "ivanov")])
     await add(database, "petrova", removed_at=utc_now(), confirmed_at=utc_now())
     plan = await run(database, "id\nivanov\npetrova\n")
@@ -106,7 +106,7 @@ async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(data
     assert outcomes(await run(database, "id\nivanov\npetrova\n")) == [Outcome.UNCHANGED] * 2
 
 
-async def test_member_who_was_joined_with_another_does_not_come_back(database: Database) -> None:
+async def test_member_who_was_joined_with_another_does_not_come_back(database):
     kept = await add(database, "new-1", confirmed_at=utc_now())
     other = await add(database, "ivanov", confirmed_at=utc_now(), removed_at=utc_now())
     async with database.write() as session:
@@ -121,7 +121,7 @@ async def test_member_who_was_joined_with_another_does_not_come_back(database: D
     assert outcomes(await run(database, "id\nivanov\n")) == [Outcome.RESTORED]
 
 
-async def test_staff_are_never_touched(database: Database) -> None:
+async def test_staff_are_never_touched(database):
     await add(database, "boss", role=MemberRole.TEACHER, confirmed_at=utc_now(), name="Boss", email="boss@hse.ru")
     await add(database, "helper", role=MemberRole.ASSISTANT, confirmed_at=utc_now())
     text = "id;name;email;role\nboss;Me;x@hse.ru;\nhelper;Me;;assistant\nnew;Me;;teacher\nother;;BOSS@hse.ru;\n"
@@ -139,7 +139,7 @@ async def test_staff_are_never_touched(database: Database) -> None:
 
 
 @on_both_thoroughly
-async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(database: Database) -> None:
+async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(database):
     await run(database, "id;email\na;a@e.ru\nb;b@e.ru\nc;c@e.ru\n")
     swapped = await run(database, "id;email\na;b@e.ru\nb;a@e.ru\n", dry=True)
     assert outcomes(swapped) == [Outcome.CHANGED, Outcome.CHANGED]
@@ -152,7 +152,7 @@ async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(
     assert (await member(database, "a")).person.email == "a@e.ru"
 
 
-async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: Database) -> None:
+async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database):
     squatter = await add(database, "new-1", email="Ivanov@edu.hse.ru")
     claimant = await add(database, "new-2", claimed_id="petrova")
     plan = await run(database, ROSTER)
@@ -162,7 +162,7 @@ async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: 
     assert (await member(database, "ivanov")).person_id != squatter.person_id
 
 
-async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed_with_it(database: Database) -> None:
+async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed_with_it(database):
     await add(database, "c", email="c@e.ru")
     await run(database, "id;email\nb;c@e.ru\n")
     plan = await run(database, "id\nc\n")
@@ -171,7 +171,7 @@ async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed
 
 
 @on_both_thoroughly
-async def test_person_of_another_course_keeps_name_and_address(database: Database) -> None:
+async def test_person_of_another_course_keeps_name_and_address(database):
     other = new_id()
     await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     await run(database, "id;name;email\nivanov;Иван;ivanov@hse.ru\n", course=other)
@@ -189,7 +189,7 @@ async def test_person_of_another_course_keeps_name_and_address(database: Databas
 
 
 @on_both
-async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: Database) -> None:
+async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database):
     anna = await add(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
     async with database.write() as session:
         session.add(Identity(person_id=anna.person_id, issuer="https://sso", subject="7", email="Anna@HSE.ru"))
@@ -201,7 +201,7 @@ async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: 
 
 
 @on_both
-async def test_two_imports_at_once_add_everybody_once(database: Database) -> None:
+async def test_two_imports_at_once_add_everybody_once(database):
     text = "id\n" + "\n".join(f"s{number}" for number in range(300))
     plans = await asyncio.gather(run(database, text), run(database, text), run(database, text))
     counted = sorted(plan.counts()[Outcome.NEW] for plan in plans)
@@ -209,7 +209,7 @@ async def test_two_imports_at_once_add_everybody_once(database: Database) -> Non
 
 
 @on_both
-async def test_import_and_uploads_of_the_same_students_do_not_meet(database: Database) -> None:
+async def test_import_and_uploads_of_the_same_students_do_not_meet(database):
     ids = [f"s{number}" for number in range(50)]
 
     async def enrol(id: str) -> None:

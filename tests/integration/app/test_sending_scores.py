@@ -43,7 +43,7 @@ async def expect_without_an_attempt(world: World) -> str:
 
 
 @on_both_thoroughly
-async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -> None:
+async def test_platform_that_is_down_for_an_hour_gets_all_grades(world):
     for number in range(3):
         await world.attempt(f"s{number}")
     world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503)
@@ -62,7 +62,7 @@ async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -
     assert ((await world.score("s0")).next_at, (await world.score("s0")).last_error) == (None, None)
 
 
-async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_arrived(world: World) -> None:
+async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_arrived(world):
     submission = await world.attempt()
     world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503, json={"message": "down for repairs"})
     await world.send()
@@ -77,7 +77,7 @@ async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_a
 
 
 @pytest.mark.parametrize(("address", "posts"), [("/items/4/scores", 1), ("/token", 0)])
-async def test_platform_that_asks_for_a_pause_gets_it(world: World, address: str, posts: int) -> None:
+async def test_platform_that_asks_for_a_pause_gets_it(world, address, posts):
     await world.attempt()
     world.fake.answers[address] = lambda: httpx.Response(429, headers={"Retry-After": "600"})
     await world.send()
@@ -89,7 +89,7 @@ async def test_platform_that_asks_for_a_pause_gets_it(world: World, address: str
 
 
 @pytest.mark.parametrize("status", sampled([400, 500], every=2))
-async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: World, status: int) -> None:
+async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world, status):
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(status, json={"error": "no keys"})
     for _ in range(24):
@@ -104,9 +104,7 @@ async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: Worl
 
 
 @on_both_thoroughly
-async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(
-    world: World,
-) -> None:
+async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(world):
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(404)
     await execute(world.database, update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
@@ -120,7 +118,7 @@ async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 0.0, 90.0])
-async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_says(world: World, ahead: float) -> None:
+async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_says(world, ahead):
     world.ahead = ahead
     await world.attempt()
     await world.send()
@@ -130,7 +128,7 @@ async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_s
     assert datetime.fromisoformat(world.fake.grades["s1"]["submission"]["submittedAt"]) == stamp
 
 
-async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_behind_its_own(world: World) -> None:
+async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_behind_its_own(world):
     """Somebody grades by hand there, and Moodle stamps that by its own clock."""
     world.ahead = 3600.0
     await world.attempt()
@@ -142,7 +140,7 @@ async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_b
 
 
 @on_both
-async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
+async def test_two_grades_of_one_second_have_two_stamps(world):
     await world.attempt(points=10)
     await world.send()
     await world.attempt(points=20)
@@ -154,7 +152,7 @@ async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
 
 
 @on_both_thoroughly
-async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
+async def test_newer_stamp_there_is_passed_by_a_later_one(world):
     await world.attempt()
     later = world.now() + timedelta(seconds=13)
     there = {"timestamp": later.strftime("%Y-%m-%dT%H:%M:%SZ"), "scoreGiven": 7, "scoreMaximum": 100}
@@ -169,7 +167,7 @@ async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
 
 
 @on_both
-async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world: World) -> None:
+async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world):
     await world.attempt()
     await execute(world.database, update(Submission).values(created_at=NOW))
 
@@ -193,7 +191,7 @@ async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world: 
 
 
 @on_both_thoroughly
-async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: World) -> None:
+async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world):
     await expect_without_an_attempt(world)
     adjustment = await adjust(world, 80)
     await world.send()
@@ -214,7 +212,7 @@ async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: Worl
     assert world.posts == 2
 
 
-async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(world: World) -> None:
+async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(world):
     member_id = await expect_without_an_attempt(world)
     for points in (80, 90):  # The second one comes after a grade that was cleared.
         world.lose_answers()
@@ -233,7 +231,7 @@ async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(worl
 
 
 @on_both
-async def test_lateness_an_extension_and_another_scale_arrive(world: World) -> None:
+async def test_lateness_an_extension_and_another_scale_arrive(world):
     submission = await world.attempt()
     await world.send()
     late = submission.created_at - timedelta(hours=30)
@@ -255,7 +253,7 @@ async def test_lateness_an_extension_and_another_scale_arrive(world: World) -> N
     assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (5, 5)
 
 
-async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) -> None:
+async def test_regrade_arrives_and_a_preview_when_it_is_applied(world):
     submission = await world.attempt(points=50)
     await world.send()
     for is_preview, points, before in ((False, 70, 70), (True, 80, 70)):
@@ -271,7 +269,7 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) ->
     assert world.given() == 80
 
 
-async def test_removed_member_keeps_what_is_there(world: World) -> None:
+async def test_removed_member_keeps_what_is_there(world):
     await world.attempt(points=90)
     await world.send()
     async with world.database.write() as session:
@@ -283,7 +281,7 @@ async def test_removed_member_keeps_what_is_there(world: World) -> None:
 
 
 @on_both_thoroughly
-async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: World) -> None:
+async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world):
     await world.attempt(points=90)
     await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
     await world.attempt(points=20)
@@ -303,7 +301,7 @@ async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: Worl
     assert world.given() == 90
 
 
-async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world: World) -> None:
+async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world):
     world.lose_answers()
     submission = await world.attempt(points=90)
     await world.send()
@@ -318,7 +316,7 @@ async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world:
 
 @on_both_thoroughly
 @pytest.mark.parametrize("issuer", ["https://canvas.instructure.com", ISSUER])
-async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world: World, issuer: str) -> None:
+async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world, issuer):
     await execute(world.database, update(LtiPlatform).values(issuer=issuer))
     await world.attempt(points=50)
     await world.send()
@@ -341,7 +339,7 @@ async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world:
 
 
 @on_both
-async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world: World) -> None:
+async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world):
     for number, points in enumerate((100.0, 40.0)):
         await world.attempt(f"s{number}", points)
     await world.send()
@@ -357,7 +355,7 @@ async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(wo
 
 
 @on_both_thoroughly
-async def test_many_grades_reach_a_slow_platform_while_others_write(world: World) -> None:
+async def test_many_grades_reach_a_slow_platform_while_others_write(world):
     """No transaction is open while the platform is waited for, and it is asked a few things at a time."""
     rounds = 3
     for number in range(rounds * sender.SIDE_BY_SIDE):

@@ -21,9 +21,7 @@ async def leave(database: Database, owner: Principal, receiver: Receiver) -> str
 
 
 @on_both
-async def test_every_result_arrives_once(
-    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_result_arrives_once(database, owner, receiver, monkeypatch):
     monkeypatch.setattr(sender.WebhookSender, "LOOK_SECONDS", 0.05)
     webhook = await leave(database, owner, receiver)
     for _ in range(5):
@@ -41,9 +39,7 @@ async def test_every_result_arrives_once(
 
 
 @on_both
-async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
-    database: Database, owner: Principal, receiver: Receiver
-) -> None:
+async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(database, owner, receiver):
     webhook = await leave(database, owner, receiver)
     await graded(database)
     (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
@@ -58,9 +54,7 @@ async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
 
 @on_both
 @pytest.mark.parametrize("hours", [2, -2])
-async def test_clock_that_is_set_keeps_no_delivery_waiting(
-    database: Database, owner: Principal, receiver: Receiver, hours: int
-) -> None:
+async def test_clock_that_is_set_keeps_no_delivery_waiting(database, owner, receiver, hours):
     await leave(database, owner, receiver)
     await graded(database)
     wait = timedelta(seconds=60)
@@ -81,9 +75,7 @@ async def test_clock_that_is_set_keeps_no_delivery_waiting(
 
 
 @on_both
-async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
-    database: Database, owner: Principal, receiver: Receiver
-) -> None:
+async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(database, owner, receiver):
     await leave(database, owner, receiver)
     await graded(database)
     (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
@@ -94,9 +86,7 @@ async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
 
 
 @on_postgresql
-async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
-    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(database, owner, receiver, monkeypatch):
     await leave(database, owner, receiver)
     with monkeypatch.context() as clock:
         clock.setattr(outbox, "utc_now", lambda: utc_now() + timedelta(days=2))

@@ -13,7 +13,6 @@ from app.storage.models import LtiPlatform
 from tests.platforms import CLIENT_ID, DEPLOYMENT, REGISTRATION, FakePlatform
 from tests.platforms.registrar import SCOPES
 from tests.unit.app.calls import send
-from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import LAUNCH, TEACHER, browser, everything, register
 
 MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
@@ -39,11 +38,11 @@ MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "
     ],
     ids=ascii,
 )
-def test_site_of_an_address_is_its_origin(address: str, site: str | None) -> None:
+def test_site_of_an_address_is_its_origin(address, site):
     assert site_of(address) == site
 
 
-async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(service: Service) -> None:
+async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(service):
     await register(service, replace(REGISTRATION, login_url="https://школа.рф/auth", origins=("https://урок.рф",)))
     await service.services.frame_sites.read()
     async with service.browser() as admin:
@@ -60,7 +59,7 @@ async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(s
     ],
     ids=ascii,
 )
-async def test_admin_registers_moodle_by_its_address(service: Service, site: str, issuer: str) -> None:
+async def test_admin_registers_moodle_by_its_address(service, site, issuer):
     async with service.browser() as admin:
         shown = await admin.get("/platforms")
         for path in ("open", "login", "launch", "keys"):
@@ -78,7 +77,7 @@ async def test_admin_registers_moodle_by_its_address(service: Service, site: str
     )
 
 
-async def test_hosts_that_look_alike_are_told_apart(service: Service) -> None:
+async def test_hosts_that_look_alike_are_told_apart(service):
     """The first letter is Cyrillic."""
     platform = await register(service, replace(REGISTRATION, issuer="https://\u043eoodle.example.edu"))
     async with service.browser() as admin:
@@ -100,7 +99,7 @@ WRONG: list[tuple[dict[str, str], str | None]] = [
 ]
 
 
-async def test_wrong_registration_says_where(service: Service) -> None:
+async def test_wrong_registration_says_where(service):
     async with service.browser() as admin:
         for changed, field in WRONG:
             answer = await send(admin, "/platforms", "/platforms", **{**MOODLE, **changed})
@@ -109,7 +108,7 @@ async def test_wrong_registration_says_where(service: Service) -> None:
     assert await everything(service, LtiPlatform) == []
 
 
-async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service: Service) -> None:
+async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service):
     async with service.browser() as admin:
         before = await admin.get("/courses")
         assert before.headers["content-security-policy"].endswith("frame-ancestors 'none'")
@@ -129,7 +128,7 @@ async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(servic
         assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
-async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service: Service) -> None:
+async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service):
     async with service.browser() as admin:
         canvas = {**MOODLE, "kind": "canvas", "site": "https://school.instructure.com/courses/3"}
         added = await send(admin, "/platforms", "/platforms", **canvas)
@@ -143,7 +142,7 @@ async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_is
         assert "https://school.instructure.com " not in f"{policy} "
 
 
-async def test_site_that_is_none_is_refused(service: Service) -> None:
+async def test_site_that_is_none_is_refused(service):
     async with service.browser() as admin:
         address = (await send(admin, "/platforms", "/platforms", **MOODLE)).headers["location"].partition("?")[0]
         for sites in ("school.example.edu", "https://a.org; script-src", "https://*", "javascript:1", "*"):
@@ -165,7 +164,7 @@ def registration(kind: str, fake: FakePlatform, **changed: str | None) -> Regist
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_each_kind_launches_and_gives_tokens(service: Service, fake: FakePlatform, kind: str) -> None:
+async def test_each_kind_launches_and_gives_tokens(service, fake, kind):
     registered = registration(kind, fake)
     platform = await register(service, registered)
     async with browser(service) as teacher:
@@ -178,7 +177,7 @@ async def test_each_kind_launches_and_gives_tokens(service: Service, fake: FakeP
     assert hosts == [urlsplit(registered.keys_url).netloc, urlsplit(registered.token_url).netloc]
 
 
-async def test_one_issuer_of_two_schools_is_told_apart_by_the_client_id(service: Service, fake: FakePlatform) -> None:
+async def test_one_issuer_of_two_schools_is_told_apart_by_the_client_id(service, fake):
     registered = registration("canvas", fake)
     first = await register(service, registered)
     second = await register(service, registration("canvas", fake, client_id="client-of-another-school"))
@@ -194,7 +193,7 @@ async def test_one_issuer_of_two_schools_is_told_apart_by_the_client_id(service:
 ROOT = Path(__file__).parents[4]
 
 
-async def test_canvas_can_read_its_json(service: Service) -> None:
+async def test_canvas_can_read_its_json(service):
     """Source: Canvas, doc/api/lti_dev_key_config.md and lib/schemas/lti_configuration.rb."""
     async with browser(service) as canvas:
         answer = await canvas.get("/lti/canvas.json")
@@ -218,7 +217,7 @@ async def test_canvas_can_read_its_json(service: Service) -> None:
     assert placements == ["assignment_selection", "link_selection"]
 
 
-async def test_admin_copies_each_platforms_own_fields(service: Service) -> None:
+async def test_admin_copies_each_platforms_own_fields(service):
     async with service.browser() as admin:
         shown = (await admin.get("/platforms")).text
     for platform, form in FORMS.items():
@@ -238,6 +237,6 @@ async def test_admin_copies_each_platforms_own_fields(service: Service) -> None:
     assert shown.count("data-copy=") == sum(len(form.fields) for form in FORMS.values())
 
 
-async def test_tool_opened_without_a_platform_says_so(service: Service) -> None:
+async def test_tool_opened_without_a_platform_says_so(service):
     async with browser(service) as client:
         assert "from your course" in (await client.get("/lti/open")).text

@@ -2,20 +2,16 @@
 
 from base64 import urlsafe_b64decode
 
-import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from app.lti import keys
 from app.storage.models import LtiKey, utc_now
 from tests.platforms import CLIENT_ID
-from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import browser
 
 
-async def test_our_keys_are_published_without_their_private_parts_which_are_read_once(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_our_keys_are_published_without_their_private_parts_which_are_read_once(service, monkeypatch):
     """Reading one takes 60 ms of a core, and anybody may ask for our keys."""
     async with browser(service) as client:
         published_keys = (await client.get("/lti/keys")).json()["keys"]
@@ -26,13 +22,13 @@ async def test_our_keys_are_published_without_their_private_parts_which_are_read
     assert {frozenset(key) for key in published_keys} == {frozenset({"kty", "n", "e", "kid", "alg", "use"})}
 
 
-def test_key_of_ours_is_new_and_of_2048_bits() -> None:
+def test_key_of_ours_is_new_and_of_2048_bits():
     new = [RSAKey.import_key(keys._new(signs=True).private_key) for _ in range(2)]
     assert [len(urlsafe_b64decode(f"{key.as_dict()['n']}==")) * 8 for key in new] == [2048] * 2
     assert new[0].as_dict()["n"] != new[1].as_dict()["n"]
 
 
-async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week(service: Service) -> None:
+async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week(service):
     """Platforms keep what they have read for hours, so they know the key that signs before it does."""
     database = service.services.database
 

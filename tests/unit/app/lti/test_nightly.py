@@ -22,14 +22,13 @@ from app.storage.models import (
     LtiInvitation,
     LtiLink,
     LtiLogin,
-    LtiPlatform,
     LtiQuestion,
     LtiScore,
     LtiSelection,
     Membership,
 )
 from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
-from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
+from tests.platforms.gradebooks import CanvasGradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import SCORES, TEACHER, browser, come_and_hand_in, deliver, everything, idle, store
 from tests.waiting import until
@@ -79,9 +78,7 @@ async def score(service: Service, fake: FakePlatform, course: str) -> LtiScore:
     return await deliver(service, **GRANT)
 
 
-async def test_equal_grades_are_left_in_any_scale_and_lost_ones_sent_again(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_equal_grades_are_left_in_any_scale_and_lost_ones_sent_again(service, fake, score, nightly):
     for points, most in [(100, 100), (10, 10), (1, 1), (99.995, 100)]:
         fake.grades["user-5"] |= {"scoreGiven": points, "scoreMaximum": most}
         context = await night(service, nightly)
@@ -103,9 +100,7 @@ async def test_equal_grades_are_left_in_any_scale_and_lost_ones_sent_again(
 
 
 @pytest.mark.parametrize("kind", [MoodleGradeBook, CanvasGradeBook])
-async def test_grades_of_a_column_with_another_scale_are_sent_again_once(
-    service: Service, fake: FakePlatform, course: str, nightly: Nightly, kind: type[GradeBook]
-) -> None:
+async def test_grades_of_a_column_with_another_scale_are_sent_again_once(service, fake, course, nightly, kind):
     """Canvas leaves the points as they are; Moodle rescales them, and shows the results in the scale of before."""
     book = fake.book = kind(ISSUER)
     column = book.column("/items/4")
@@ -136,9 +131,7 @@ def granted(*scopes: str) -> dict[str, Any]:
     return {**GRANT, AGS: {**GRANT[AGS], "scope": scopes}}
 
 
-async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_about_it(
-    service: Service, fake: FakePlatform, course: str, nightly: Nightly
-) -> None:
+async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_about_it(service, fake, course, nightly):
     fake.people = [person("teacher-1", "Instructor"), person("user-5")]
     before = await deliver(service, **granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE))
     fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Moodle</title>")
@@ -157,8 +150,8 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
 
 
 async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_until_there_is_a_new_one_here(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+    service, fake, score, nightly
+):
     for points in (55, 55, 100, 55):  # It agrees for one night.
         fake.grades["user-5"] |= {"scoreGiven": points}
         await night(service, nightly)
@@ -178,9 +171,7 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_u
         assert (await idle(service)).differs_since is None
 
 
-async def test_members_who_left_lose_their_rights_and_new_ones_come(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_members_who_left_lose_their_rights_and_new_ones_come(service, fake, score, nightly):
     fake.people = [person("teacher-1", "Instructor"), *(person(f"new-{number}") for number in range(4))]
     context = await night(service, nightly)
     assert context.check_error is None
@@ -191,9 +182,7 @@ async def test_members_who_left_lose_their_rights_and_new_ones_come(
     assert fake.grades["user-5"]["scoreGiven"] == 100
 
 
-async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(service, fake, score, nightly):
     def refuse() -> httpx.Response:
         return httpx.Response(403, json={"message": "not for you"})
 
@@ -211,7 +200,7 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_sa
     assert shown.index("Last done") < shown.index("Since then it has failed: <bdi>403 not for you")
 
 
-async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
+async def test_failure_is_noted_alone(service, fake, score, nightly):
     """Other answers of a wrong form stand in test_services."""
     answers = [
         httpx.Response(200, text='[{"userId": "user-5", "resultScore": NaN}]'),
@@ -229,9 +218,7 @@ async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, scor
     assert (await night(service, nightly)).check_error == "the address is refused: 'https://[x' is no address"
 
 
-async def test_endless_lists_are_given_up(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_endless_lists_are_given_up(service, fake, score, nightly, monkeypatch):
     monkeypatch.setattr("app.lti.pages.MOST_ENTRIES", 3)
     monkeypatch.setattr(memberships, "READ_SECONDS", 0.05)
     more = {"Link": '</items/4/results?again>; rel="next"'}
@@ -246,13 +233,8 @@ async def test_endless_lists_are_given_up(
 
 
 async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_job(
-    service: Service,
-    fake: FakePlatform,
-    score: LtiScore,
-    nightly: Nightly,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    service, fake, score, nightly, monkeypatch, caplog
+):
     """A value that the database does not take is no outage, which would end the look at every course."""
 
     async def refuses(*_: object) -> None:
@@ -273,7 +255,7 @@ async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_
 
 
 @pytest.mark.parametrize(("hour", "is_soon"), [(0, False), (1, True), (3, True), (6, True), (7, False), (15, False)])
-def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour: int, is_soon: bool) -> None:
+def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour, is_soon):
     now = datetime(2026, 5, 4, hour, 59, 59, tzinfo=UTC)
     night = next_night(now, "UTC", "course")
     assert next_look(now, "UTC", "course", soon=False) == night
@@ -290,7 +272,7 @@ def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour: int, 
         ("", None),
     ],
 )
-def test_next_page_is_of_the_same_site(link: str, address: str | None) -> None:
+def test_next_page_is_of_the_same_site(link, address):
     assert next_page(Answer(200, httpx.Headers({"Link": link}), b""), f"{ISSUER}/members") == address
 
 
@@ -298,15 +280,13 @@ def test_next_page_is_of_the_same_site(link: str, address: str | None) -> None:
     "address",
     ["http://[x", f"{ISSUER.replace('https', 'http')}/x", f"{ISSUER}:444/x", "https://lms.example.org/x", "//other/x"],
 )
-def test_next_page_elsewhere_is_refused(address: str) -> None:
+def test_next_page_elsewhere_is_refused(address):
     answer = Answer(200, httpx.Headers({"Link": f"<{address}>; rel=next"}), b"")
     with pytest.raises(AnswerUnusable):
         next_page(answer, f"{ISSUER}/members")
 
 
-async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
-    service: Service, platform: LtiPlatform, course: str, nightly: Nightly
-) -> None:
+async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(service, platform, course, nightly):
     """A question holds the whole message of a launch, with name and address."""
     tables = LtiLogin, LtiQuestion, LtiSelection, LtiCode, LtiInvitation
     (context,), (member,) = await everything(service, LtiContext), await everything(service, Membership)
@@ -330,9 +310,7 @@ async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
         await until(only_new_ones)
 
 
-async def test_process_that_died_leaves_the_course_to_others(
-    service: Service, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_process_that_died_leaves_the_course_to_others(service, score, nightly, monkeypatch):
     async def dies(*_: object) -> list[Any]:
         raise OperationalError("update", {}, Exception("killed"))
 
@@ -348,7 +326,7 @@ async def test_process_that_died_leaves_the_course_to_others(
 
 @pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "UTC", "Asia/Kathmandu"])
 @pytest.mark.parametrize("now", [datetime(2026, 3, 8, 6, 30, tzinfo=UTC), datetime(2026, 11, 1, 5, 30, tzinfo=UTC)])
-def test_night_is_the_next_one_of_the_course(zone: str, now: datetime) -> None:
+def test_night_is_the_next_one_of_the_course(zone, now):
     nights = {next_night(now, zone, f"course {number}") for number in range(200)}
     assert len(nights) > 50
     for each in nights:

@@ -15,8 +15,7 @@ import pytest
 
 from app.lti import platforms
 from app.storage.models import Course, LtiContext, LtiLogin, Membership, Person, utc_now
-from tests.platforms import ISSUER, LTI, OTHER_KEY, REGISTRATION, FakePlatform, login_parameters, signed
-from tests.unit.app.conftest import Service
+from tests.platforms import ISSUER, LTI, OTHER_KEY, REGISTRATION, login_parameters, signed
 from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, register, store
 
 pytestmark = pytest.mark.usefixtures("platform")
@@ -117,7 +116,7 @@ def checked(caplog: pytest.LogCaptureFixture) -> Checked:
     return Checked(caplog)
 
 
-async def test_wrong_logins(service: Service, checked: Checked) -> None:
+async def test_wrong_logins(service, checked):
     async with browser(service) as client:
         for name, (changed, expected) in LOGINS.items():
             await checked(name, expected, partial(client.post, LOGIN, data=login_parameters(**changed)))
@@ -129,7 +128,7 @@ async def test_wrong_logins(service: Service, checked: Checked) -> None:
     assert checked.wrong == {}
 
 
-async def test_wrong_claims(service: Service, checked: Checked) -> None:
+async def test_wrong_claims(service, checked):
     async with browser(service) as client:
         for name, (claims, expected) in CLAIMS.items():
             await checked(name, expected, partial(client.launch, **claims))
@@ -137,7 +136,7 @@ async def test_wrong_claims(service: Service, checked: Checked) -> None:
     assert await everything(service, Membership) == []
 
 
-async def test_launch_that_nobody_began(service: Service, platform: Any, fake: FakePlatform, checked: Checked) -> None:
+async def test_launch_that_nobody_began(service, platform, fake, checked):
     async with browser(service) as client:
 
         async def fields() -> dict[str, str]:
@@ -174,7 +173,7 @@ async def test_launch_that_nobody_began(service: Service, platform: Any, fake: F
     assert checked.wrong == {}
 
 
-async def test_one_platform_does_not_speak_for_another(service: Service, fake: FakePlatform, checked: Checked) -> None:
+async def test_one_platform_does_not_speak_for_another(service, fake, checked):
     """Both know a course and a person by the same ids."""
     second = replace(REGISTRATION, issuer="https://other.example", client_id="other", keys_url=f"{ISSUER}/other")
     await register(service, second)
