@@ -45,7 +45,7 @@ class Mailbox:
 
     @property
     def server(self) -> MailServer:
-        """What a service that sends here is told."""
+        """This server, as the settings of a service name it."""
         return MailServer("127.0.0.1", self.port, "none", "grader@example.org")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
