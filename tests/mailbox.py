@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from app.mail.mailer import MailServer
 from tests.waiting import SECONDS
 
 LINK = re.compile(r"https?://\S+")
@@ -41,6 +42,11 @@ class Mailbox:
         self.encrypted: list[bool] = []
         self.answers: list[str] = []
         self.tries = 0
+
+    @property
+    def server(self) -> MailServer:
+        """This server, as the settings of a service name it."""
+        return MailServer("127.0.0.1", self.port, "none", "grader@example.org")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.tries += 1

@@ -1,18 +1,16 @@
 """A worker as `lstm-grader worker` is one, but that a grade takes as many seconds as the submission's only line says.
 
-The point is its work on the queue; the box would cost a gigabyte for each. With `STALLED_SECONDS` in its
-environment it takes others for dead after that time.
+The point is its work on the queue; the box would cost a gigabyte for each.
 """
 
 import contextlib
-import os
 import time
 from collections.abc import Iterator
 
 from app import worker
 from app.commands.shell import start_logging
 from app.operations import engine as real_engine
-from app.queue import Engine, heartbeat
+from app.queue import Engine
 from app.settings import Settings
 from grader import Report, Status, Submission
 from grader.assignment import Assignment
@@ -32,8 +30,6 @@ def engine(*_: object, **__: object) -> Iterator[Engine]:
 
 
 real_engine.warm_engine = engine
-heartbeat.STALLED_SECONDS = float(os.environ.get("STALLED_SECONDS", heartbeat.STALLED_SECONDS))
-heartbeat.BEAT_SECONDS = heartbeat.STALLED_SECONDS / 5
 settings = Settings()
 start_logging(settings)
 worker.run(settings)

@@ -1,15 +1,18 @@
-"""A report in a real browser: without scripts, as a document of its own, and after a wait over a restart."""
+"""Reports and archives of files in a real browser: as documents, after a restart, and over a bad line."""
 
-from pathlib import Path
+import io
+import re
+import zipfile
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
+from app.storage.models import DEFAULT_COURSE
 from grader.batch.collect import Student, StudentFile
 from grader.batch.overview import overview
 from grader.batch.run import Row
-from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
-from tests.acceptance.installation import lasting
+from tests.acceptance.conftest import CORPUS, hand_in, serving
+from tests.acceptance.installation import NO_CLASS, lasting
 from tests.ports import free_port
 from tests.unit.grader.make_reports import ASSIGNMENT, hostile, internal_error, make_report
 
@@ -34,7 +37,7 @@ PAGE_REQUESTS = 7  # One of them is the style of the staff's tools.
 PAGE_BYTES = 60_000
 
 
-def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, server: Server) -> None:
+def test_report_and_overview_as_documents_fit_the_screen(browser, server):
     """With names that have no place to break, a file that cannot be read, and texts of a student's."""
     with server.client() as client:
         submission = hand_in(client, WRONG.read_bytes(), f"{LONG} Anna")
@@ -63,7 +66,7 @@ def test_report_and_overview_as_documents_fit_the_screen(browser: Browser, serve
 
 
 @pytest.mark.alone
-def test_waiting_page_follows_the_queue_over_a_restart(browser: Browser, tmp_path: Path, cache_dir: Path) -> None:
+def test_waiting_page_follows_the_queue_over_a_restart(browser, tmp_path, cache_dir):
     settings = {
         "LSTM_GRADER_PORT": str(free_port()),
         "LSTM_GRADER_OWNER_TOKEN": "of-the-owner-0123456789",
@@ -104,3 +107,37 @@ def _expect_few_bytes_until_the_first_picture(browser: Browser, shown: Page) -> 
         expect(page.locator("figure.curve polyline").first).to_be_attached()
     assert len(addresses) <= PAGE_REQUESTS, addresses
     assert sum(lengths) <= PAGE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [({"status": 413, "body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413"), (None, "The connection was lost.")],
+    ids=["a proxy's own page", "a lost connection"],
+)
+def test_archive_that_does_not_arrive_is_sent_again_by_its_teacher_alone(browser, server, answer, reason):
+    addresses: list[str] = []
+
+    def refuse(route: Route) -> None:
+        addresses.append(route.request.url)
+        if answer:
+            route.fulfill(**answer)
+        else:
+            route.abort()
+
+    archive, address = io.BytesIO(), f"{server.url}/courses/{DEFAULT_COURSE}/batch"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("Somebody Else_1_assignsubmission_file_/LSTM.py", NO_CLASS)
+    with browser.new_context(locale="en-GB") as context:
+        assert context.request.post(f"{server.url}/enter", form={"token": server.token}).ok
+        page = context.new_page()
+        page.goto(address)
+        page.set_input_files("#file", {"name": "all.zip", "mimeType": "application/zip", "buffer": archive.getvalue()})
+        page.route("**/batch", refuse)
+        page.locator("main form button.primary").click()
+        expect(page.locator("main [data-error]")).to_contain_text(reason)
+        expect(page.locator("main [data-error]")).to_be_focused()
+        expect(page.locator("[data-progress]")).to_be_hidden()
+        page.unroute("**/batch")
+        assert addresses == [address]
+        page.locator("main form button.primary").click()
+        page.wait_for_url(re.compile(r"/batch/\w+"))

@@ -24,7 +24,7 @@ def run(*arguments: object, cache_dir: Path, code: int) -> subprocess.CompletedP
     return result
 
 
-def test_a_course_is_graded_and_the_same_file_gets_the_same_points(tmp_path: Path, cache_dir: Path) -> None:
+def test_a_course_is_graded_and_the_same_file_gets_the_same_points(tmp_path, cache_dir):
     right, wrong = (CORPUS / name / "submission.py" for name in ("correct_cell_kwargs", "wrong_swap_if"))
     archive = tmp_path / "course.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
@@ -56,7 +56,7 @@ def test_a_course_is_graded_and_the_same_file_gets_the_same_points(tmp_path: Pat
     assert (diff.only_questions, diff.changes) == (True, ())
 
 
-def test_the_report_in_the_readme_is_the_one_that_its_command_prints(cache_dir: Path) -> None:
+def test_the_report_in_the_readme_is_the_one_that_its_command_prints(cache_dir):
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     shown = readme.split("## What comes out")[1].split("```text\n")[1]
     submission = CORPUS / "wrong_swap_if" / "submission.py"

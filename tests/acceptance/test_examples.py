@@ -177,7 +177,7 @@ def make_course(shell: Shell) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("example", RUN, ids=str)
-def test_a_shell_example_runs_as_it_stands(shell: Shell, example: Example) -> None:
+def test_a_shell_example_runs_as_it_stands(shell, example):
     assert programs(example.code) <= PROGRAMS, "add a reason before it: <!-- not run: ... -->"
     cwd = ROOT if example.page in OF_DEVELOPERS else shell.folder
     shell.run(shell.adapted(example.code), cwd)

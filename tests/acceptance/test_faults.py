@@ -5,12 +5,10 @@ receiver was told of it.
 """
 
 import contextlib
-import random
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -45,9 +43,7 @@ def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest
 
 
 @pytest.mark.thorough
-def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
-    install: Install, receiver: Receiver, postgresql: PostgreSQL, chance: random.Random
-) -> None:
+def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(install, receiver, postgresql, chance):
     """Whatever there is dies, alone or with others, and is started again as by a supervisor. The service dies last,
     while it tells of a result.
     """
@@ -86,7 +82,7 @@ def test_kills_at_random_moments_under_load_lose_nothing_that_was_accepted(
     wait_until(lambda: max(Counter(message.id for message in receiver.came).values()) > 1)
 
 
-def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install: Install, chance: random.Random) -> None:
+def test_warm_processes_killed_during_a_grade_cost_the_student_nothing(install, chance):
     installation = install("sqlite")
     installation.start_web()
     installation.grade(CORRECT)
@@ -114,7 +110,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.thorough
-def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install: Install, small_disk: Path) -> None:
+def test_full_disk_refuses_and_is_forgotten_when_there_is_room_again(install, small_disk):
     (small_disk / "ballast").write_bytes(bytes(10_000_000))
     installation = install("sqlite", small_disk)
     installation.start_web()
@@ -164,41 +160,3 @@ def _expect_people_to_get_in_and_read_what_is_wrong(installation: Installation, 
             )
             assert browser.post("/leave", data=fields).status_code == 303
             assert browser.get(page).status_code == 401
-
-
-CLOCK = '''
-"""Read by every Python process that finds it: the wall clock is off by as many seconds as the file says."""
-import datetime, os, time
-
-def offset(file=os.environ.get("TEST_CLOCK_OFFSET"), time_ns=time.time_ns):
-    return float(open(file).read() or 0) if file and os.path.exists(file) else 0.0
-
-class datetime_(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None, now=datetime.datetime.now):
-        return now(tz) + datetime.timedelta(seconds=offset())
-
-datetime.datetime = datetime_
-time_, time_ns_ = time.time, time.time_ns
-time.time = lambda: time_() + offset()
-time.time_ns = lambda: time_ns_() + int(offset() * 1e9)
-'''
-
-
-@pytest.mark.thorough
-def test_clocks_that_jump_and_disagree_lose_nothing(install: Install, tmp_path: Path) -> None:
-    """The web process's clock jumps by a day, forward and back; the worker's by two days, and the other way."""
-    (tmp_path / "python").mkdir()
-    (tmp_path / "python" / "sitecustomize.py").write_text(CLOCK)
-    web_clock, worker_clock = tmp_path / "web-clock", tmp_path / "worker-clock"
-    installation = install("postgresql", PYTHONPATH=str(tmp_path / "python"), TEST_CLOCK_OFFSET=str(web_clock))
-    installation.start_web()
-    installation.start_worker(TEST_CLOCK_OFFSET=str(worker_clock))
-    day = 24 * 3600
-    for jump in (0, day, -day, 0):
-        web_clock.write_text(str(jump))
-        worker_clock.write_text(str(-2 * jump))
-        body = installation.grade(student="ivanov")
-        ahead = datetime.fromisoformat(body["created_at"]) - datetime.now(UTC)
-        assert abs(ahead.total_seconds() - jump) < day / 2  # It did jump.
-    installation.expect_one_result_each()

@@ -4,14 +4,12 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.installation import CORRECT, UNHURRIED, Installation, kill
 from tests.postgresql import PostgreSQL, running_postgresql
 from tests.programs import program
-from tests.receiver import Receiver
 
 pytestmark = pytest.mark.thorough
 
@@ -75,8 +73,8 @@ def shared_postgresql() -> Iterator[PostgreSQL]:
 
 
 def test_worker_that_is_cut_off_is_replaced_and_works_again_when_it_is_back(
-    hosts: list[Host], shared_postgresql: PostgreSQL, receiver: Receiver, tmp_path: Path, cache_dir: Path
-) -> None:
+    hosts, shared_postgresql, receiver, tmp_path, cache_dir
+):
     installation = Installation(tmp_path, cache_dir, shared_postgresql, receiver, LSTM_GRADER_SLOTS="1")
     try:
         installation.start_web()

@@ -86,7 +86,7 @@ def asking(server: Server, location: str) -> Iterator[Future[httpx.Response]]:
         yield future
 
 
-def test_service_has_every_series_of_the_alerts_before_anything_has_happened(server: Server) -> None:
+def test_service_has_every_series_of_the_alerts_before_anything_has_happened(server):
     """`alerts_test.yml` shows that the alerts work on its series; here is that a service has these very series."""
     with server.client() as client:
         families = text_string_to_metric_families(client.get("/metrics").text)
@@ -104,7 +104,7 @@ def test_service_has_every_series_of_the_alerts_before_anything_has_happened(ser
 
 
 @pytest.mark.thorough
-def test_service_that_warms_up_answers_and_ends_without_waiting_and_in_silence(tmp_path: Path) -> None:
+def test_service_that_warms_up_answers_and_ends_without_waiting_and_in_silence(tmp_path):
     """Without any cache, so that the first answers of Keras are being made."""
     with serving(tmp_path, tmp_path / "cache") as server, server.client() as client:
         wait_until(lambda: any("keras_layer" in command_line(pid) for pid in server.children()), pause=0.2)
@@ -120,14 +120,14 @@ def test_service_that_warms_up_answers_and_ends_without_waiting_and_in_silence(t
 
 
 @pytest.mark.thorough
-def test_service_that_is_stopped_as_soon_as_it_says_where_it_is_ends_in_order(tmp_path: Path, cache_dir: Path) -> None:
+def test_service_that_is_stopped_as_soon_as_it_says_where_it_is_ends_in_order(tmp_path, cache_dir):
     command = [sys.executable, "-c", SERVICE_STOPPED_AT_ITS_GREETING]
     with serving(tmp_path, cache_dir, command=command) as server:
         assert server.process.wait(SECONDS) == 0
         assert "stopping" in server.log.read_text()
 
 
-def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server: Server) -> None:
+def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server):
     def is_ready() -> bool:
         answer = httpx.get(f"{server.url}/readyz", timeout=SECONDS)
         assert answer.json()["checks"]["database"] == answer.json()["checks"]["queue"] == "ok"
@@ -142,7 +142,7 @@ def test_service_is_ready_when_a_known_answer_has_gone_through_the_box(server: S
     assert 'lstm_grader_grades_total{status="memory_limit"} 1.0' in metrics
 
 
-def test_printed_curl_line_works_as_it_stands(server: Server, tmp_path: Path) -> None:
+def test_printed_curl_line_works_as_it_stands(server, tmp_path):
     """Read as curl would; curl itself need not be installed. It waits for the grade, for a minute."""
     server.wait_until_ready()
     words = shlex.split(server.curl_line)
@@ -157,7 +157,7 @@ def test_printed_curl_line_works_as_it_stands(server: Server, tmp_path: Path) ->
     assert response.json()["report"]["points"] == 100
 
 
-def test_stages_of_a_grade_arrive_as_they_begin(server: Server) -> None:
+def test_stages_of_a_grade_arrive_as_they_begin(server):
     with server.client() as client:
         location = f"{SUBMISSIONS}/{submit(client, 'wrong_swap_if')}"
         events = []
@@ -172,7 +172,7 @@ def test_stages_of_a_grade_arrive_as_they_begin(server: Server) -> None:
     assert stages[-2:] == ["checking", "done"]
 
 
-def test_a_regrade_gives_the_same_report_and_another_attempt_is_asked_other_numbers(server: Server) -> None:
+def test_a_regrade_gives_the_same_report_and_another_attempt_is_asked_other_numbers(server):
     with server.client() as client:
         ids = [submit(client, "wrong_swap_if") for _ in range(2)]
         first, other = (graded(client, id)["report"] for id in ids)
@@ -187,7 +187,7 @@ def test_a_regrade_gives_the_same_report_and_another_attempt_is_asked_other_numb
 
 
 @pytest.mark.thorough
-def test_copied_code_is_pointed_out_to_the_teacher_under_other_names_too(server: Server) -> None:
+def test_copied_code_is_pointed_out_to_the_teacher_under_other_names_too(server):
     original = (CORPUS / "correct_activation_layers" / "submission.py").read_text(encoding="utf-8")
     renamed = re.sub(r"#.*", "# mine", original)
     for name, other in (("h_all", "states"), ("lstm_cell", "step"), ("LSTMCell", "Step"), ("fcX", "gate"), ("ch", "g")):
@@ -204,7 +204,7 @@ def test_copied_code_is_pointed_out_to_the_teacher_under_other_names_too(server:
     assert (group["word_for_word"], group["says_little"]) == (2, False)
 
 
-def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_dir: Path) -> None:
+def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path, cache_dir):
     """An upload answered 202 before a stop or a kill in the middle of a grade is graded after the next start."""
     settings = {
         "LSTM_GRADER_SLOTS": "1",
@@ -237,7 +237,7 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path: Path, cache_d
 
 
 @pytest.mark.thorough
-def test_new_start_ends_the_printed_token_and_keeps_the_browser_signed_in(tmp_path: Path, cache_dir: Path) -> None:
+def test_new_start_ends_the_printed_token_and_keeps_the_browser_signed_in(tmp_path, cache_dir):
     printed = []
     with httpx.Client(timeout=SECONDS) as browser:
         for _ in range(2):
@@ -269,7 +269,7 @@ def start(tmp_path: Path, cache_dir: Path, **environment: str) -> subprocess.Com
     )
 
 
-def test_port_that_is_taken_is_named(tmp_path: Path, cache_dir: Path) -> None:
+def test_port_that_is_taken_is_named(tmp_path, cache_dir):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         answer = start(tmp_path, cache_dir, LSTM_GRADER_PORT=port)
@@ -279,7 +279,7 @@ def test_port_that_is_taken_is_named(tmp_path: Path, cache_dir: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-def test_data_that_another_service_uses_is_named(server: Server, cache_dir: Path) -> None:
+def test_data_that_another_service_uses_is_named(server, cache_dir):
     answer = start(server.log.parent, cache_dir)
     assert answer.returncode == 2
     assert str(server.log.parent) in answer.stderr

@@ -141,7 +141,7 @@ class Platform(FakePlatform):
     async def serve(self, request: Request) -> Response:
         """Answer the service."""
         content = await request.body()
-        answer = self._answer(
+        answer = self.answer(
             httpx.Request(request.method, str(request.url), headers=request.headers.raw, content=content)
         )
         kind = answer.headers.get("content-type", "application/json")
@@ -266,7 +266,7 @@ def open_course(frame: FrameLocator | Page) -> None:
     expect(course).to_be_visible()
 
 
-def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser: Browser, tool: Tool) -> None:
+def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser, tool):
     teacher, frame = _opened(browser, tool, "teacher")
     open_course(frame)
     teacher.context.close()
@@ -308,7 +308,7 @@ def without_cookies(
     context.close()
 
 
-def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: BrowserContext, tool: Tool) -> None:
+def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies, tool):
     teacher, frame = _shown(without_cookies, tool, "teacher&storage=1")
     open_course(frame)
     teacher.close()
@@ -343,7 +343,7 @@ def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies: B
     window.close()
 
 
-def test_address_of_a_frame_lets_nobody_in_from_another_page(without_cookies: BrowserContext, tool: Tool) -> None:
+def test_address_of_a_frame_lets_nobody_in_from_another_page(without_cookies, tool):
     """Somebody who puts the address of their own frame into a page would get what others hand in there."""
     page, frame = _shown(without_cookies, tool, "teacher&storage=1")
     open_course(frame)
@@ -367,7 +367,7 @@ def test_address_of_a_frame_lets_nobody_in_from_another_page(without_cookies: Br
 
 
 @pytest.mark.thorough
-def test_frame_without_cookies_and_storage_opens_a_window(without_cookies: BrowserContext, tool: Tool) -> None:
+def test_frame_without_cookies_and_storage_opens_a_window(without_cookies, tool):
     """The platform's hint, which is good for one launch, is still unused then."""
     page, frame = _shown(without_cookies, tool, "teacher")
     with without_cookies.expect_page() as opened:
@@ -380,9 +380,7 @@ def test_frame_without_cookies_and_storage_opens_a_window(without_cookies: Brows
 
 
 @pytest.mark.thorough
-def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
-    without_cookies: BrowserContext, tool: Tool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_storage_that_answers_after_a_window_was_offered_is_still_heard(without_cookies, tool, monkeypatch):
     """The page of a platform takes long to load on a slow line."""
     monkeypatch.setattr(tool.platform, "stores", False)
     page, frame = _shown(without_cookies, tool, "teacher&storage=1")
@@ -396,7 +394,7 @@ def test_storage_that_answers_after_a_window_was_offered_is_still_heard(
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("where", ["frame", "tab"])
-def test_platform_registers_itself_and_is_told_that_it_is_done(browser: Browser, tool: Tool, where: str) -> None:
+def test_platform_registers_itself_and_is_told_that_it_is_done(browser, tool, where):
     """Moodle and Canvas show the page in a frame, Brightspace in a tab; nobody knows the platform yet."""
     number = len(tool.admin.get("/platforms").text)
     registrar = tool.platform.registrar = Registrar(tool.platform.services, client_id=f"client-{number}")

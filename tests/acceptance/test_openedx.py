@@ -90,7 +90,7 @@ def _hand_in(page: Page, file: Path, expected: str) -> None:
 
 
 @pytest.mark.parametrize("link", ["declarative", "programmatic"])
-def test_best_grade_arrives_in_the_column_of_the_course(browser: Browser, openedx: OpenEdX, link: str) -> None:
+def test_best_grade_arrives_in_the_column_of_the_course(browser, openedx, link):
     """The column is the platform's (declarative), or one that we make there (programmatic)."""
     _opened(browser, openedx, "teacher", role="staff", link=link).context.close()
     who = f"student-{link}"
@@ -112,7 +112,7 @@ def test_best_grade_arrives_in_the_column_of_the_course(browser: Browser, opened
     assert [(each["score_given"], each["score_maximum"]) for each in scores] == [(100, 100)]
 
 
-def test_list_of_members_brings_those_who_have_not_come(browser: Browser, openedx: OpenEdX) -> None:
+def test_list_of_members_brings_those_who_have_not_come(browser, openedx):
     page = _opened(browser, openedx, "teacher", role="staff")
     page.goto(f"{page.url}/lms")
     page.get_by_role("button", name="Read the list of members").first.click()
@@ -122,7 +122,7 @@ def test_list_of_members_brings_those_who_have_not_come(browser: Browser, opened
     page.context.close()
 
 
-def test_author_chooses_in_studio_where_a_link_leads_to(browser: Browser, openedx: OpenEdX) -> None:
+def test_author_chooses_in_studio_where_a_link_leads_to(browser, openedx):
     page = browser.new_context(locale="en-GB").new_page()
     page.goto(f"{openedx.site}/author?who=teacher&link=chosen")
     open_course(page)
@@ -136,7 +136,7 @@ def test_author_chooses_in_studio_where_a_link_leads_to(browser: Browser, opened
     student.context.close()
 
 
-def test_check_of_the_connection_finds_only_that_nothing_is_https(openedx: OpenEdX) -> None:
+def test_check_of_the_connection_finds_only_that_nothing_is_https(openedx):
     secret = form_secret(openedx.admin.get(openedx.page).text)
     checked = openedx.admin.post(f"{openedx.page}/check", data={"form_secret": secret})
     assert "1 thing is wrong" in checked.text

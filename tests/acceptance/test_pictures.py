@@ -82,9 +82,7 @@ def words(page: Page) -> str:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_a_picture_shows_the_page_as_it_is(
-    request: pytest.FixtureRequest, page: Page, addresses: tuple[Server, dict[str, str]], name: str
-) -> None:
+def test_a_picture_shows_the_page_as_it_is(request, page, addresses, name):
     server, paths = addresses
     width, height = SIZES[name]
     page.set_viewport_size({"width": width, "height": height})

@@ -91,7 +91,7 @@ def bearer(server: Server) -> dict[str, str]:
     return {"Authorization": f"Bearer {server.token}"}
 
 
-def test_browser_signs_in_and_its_cookie_is_for_https_alone(proxy: httpx.Client, server: Server) -> None:
+def test_browser_signs_in_and_its_cookie_is_for_https_alone(proxy, server):
     assert proxy.get("/enter", params={"token": server.token}).status_code == 200
     origin = {"Origin": f"https://{proxy.headers['host']}", "Sec-Fetch-Site": "same-origin"}
     answer = proxy.post("/enter", data={"token": server.token}, headers=origin)
@@ -107,9 +107,7 @@ def test_browser_signs_in_and_its_cookie_is_for_https_alone(proxy: httpx.Client,
     proxy.cookies.clear()
 
 
-def test_largest_file_gets_through_and_a_larger_one_is_refused_by_the_service(
-    proxy: httpx.Client, bearer: dict[str, str]
-) -> None:
+def test_largest_file_gets_through_and_a_larger_one_is_refused_by_the_service(proxy, bearer):
     largest = b"#" * 20_000_000
     for content, status in ((largest, 202), (largest + b"#", 413)):
         parts = {"files": {"file": ("LSTM.py", content)}, "data": {"student": "petrov"}}
@@ -118,7 +116,7 @@ def test_largest_file_gets_through_and_a_larger_one_is_refused_by_the_service(
     assert answer.json()["type"] == "urn:lstm-grader:problem:file-too-large"
 
 
-def test_events_arrive_as_they_happen(proxy: httpx.Client, bearer: dict[str, str]) -> None:
+def test_events_arrive_as_they_happen(proxy, bearer):
     sent = proxy.post(SUBMISSIONS, headers=bearer, files={"file": ("LSTM.py", b"x")}, data={"student": "sidorov"})
     address = sent.json()["links"]["self"]
     with proxy.stream("GET", f"{address}/events", headers=bearer) as stream:

@@ -68,9 +68,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
     ],
     ids=["examples", "edges", "nonsense and chains"],
 )
-def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_says(
-    server: Server, tmp_path: Path, request: pytest.FixtureRequest, options: list[str]
-) -> None:
+def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_says(server, tmp_path, request, options):
     """Requests made by schemathesis out of the document. The same seed asks the same, however busy the machine is."""
     seed = request.config.option.seed
     document = tmp_path / "openapi.json"

@@ -1,8 +1,9 @@
 """The pages of a student in a real browser: handing in, the wait and the report, with and without scripts."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -55,7 +56,7 @@ def page(browser: Browser, server: Server, request: pytest.FixtureRequest) -> It
     context.close()
 
 
-def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page: Page) -> None:
+def test_dropped_file_and_pasted_code_are_refused_before_they_are_sent_and_a_good_file_is_taken(page):
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     for name, size, said in (("LSTM.pdf", 10, ".ipynb"), ("LSTM.py", 20_000_001, "20"), ("LSTM.py", 0, "empty")):
@@ -64,14 +65,7 @@ def test_dropped_file_is_refused_before_it_is_sent_and_a_good_one_is_taken(page:
         expect(page.locator("#file")).to_be_focused()
         page.get_by_role("button", name="Hand in", exact=True).click()
         expect(page.locator("#file")).to_have_attribute("aria-invalid", "true")
-    assert "POST" not in sent
-    page.evaluate(DROP, ["LSTM.py", 10, "[data-drop]"])
-    expect(page.locator("#file-error")).to_be_hidden()
-    page.get_by_role("button", name="Hand in", exact=True).click()
-    page.wait_for_url("**/submissions/*")
-
-
-def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) -> None:
+    page.reload()
     # Line ends travel as two characters.
     text = f"{'#' * 999}\n" * (PASTE_BYTES // 1000)
     page.locator("#code").evaluate("(code, text) => { code.value = text; }", text)
@@ -80,9 +74,15 @@ def test_pasted_code_that_is_too_long_is_refused_at_its_own_field(page: Page) ->
     expect(page.locator("#code")).to_be_focused()
     expect(page.locator("#code")).to_have_accessible_description(re.compile("Hand it in as a file"))
     expect(page.locator("#file-error")).to_be_hidden()
+    assert "POST" not in sent
+    page.locator("#code").fill("")
+    page.evaluate(DROP, ["LSTM.py", 10, "[data-drop]"])
+    expect(page.locator("#file-error")).to_be_hidden()
+    page.get_by_role("button", name="Hand in", exact=True).click()
+    page.wait_for_url("**/submissions/*")
 
 
-def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Server) -> None:
+def test_pasted_code_becomes_one_attempt_and_its_report(page, server):
     page.locator("#code").fill(SOURCE.read_text(encoding="utf-8"))
     page.get_by_role("button", name="Hand in", exact=True).dblclick()
     page.wait_for_url("**/submissions/*")
@@ -91,7 +91,7 @@ def test_pasted_code_becomes_one_attempt_and_its_report(page: Page, server: Serv
     assert page.locator(".attempts > li").count() == 1
 
 
-def test_same_bytes_are_an_attempt_once_the_student_says_so(page: Page, server: Server) -> None:
+def test_same_bytes_are_an_attempt_once_the_student_says_so(page, server):
     def hand_in() -> None:
         page.goto(f"{server.url}{PAGE}")
         page.set_input_files("#file", {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": NO_CLASS})
@@ -113,7 +113,7 @@ def request_to(page: Page, asked: list[Route], number: int) -> Route:
     return asked[number]
 
 
-def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, server: Server) -> None:
+def test_waiting_page_turns_into_the_report_without_loading_again(page, server):
     # Longer than the service waits for a report before it shows the wait, far shorter than a run may take.
     page.locator("#code").fill(lasting(2, SOURCE.read_bytes()).decode())
     asked: list[Route] = []
@@ -132,7 +132,7 @@ def test_waiting_page_turns_into_the_report_without_loading_again(page: Page, se
     expect(page.locator("time[data-own-zone]")).to_have_count(0)
 
 
-def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, server: Server) -> None:
+def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page, server):
     with server.client() as client:
         hand_in(client, NO_CLASS, "measured")
     page.clock.install()
@@ -157,9 +157,7 @@ def test_estimate_of_the_wait_runs_down_and_says_when_it_was_wrong(page: Page, s
     [lambda route: route.fulfill(status=502), pytest.param(lambda route: route.abort(), marks=pytest.mark.thorough)],
     ids=["a proxy answers", "nobody answers"],
 )
-def test_waiting_page_follows_without_loading_again_where_no_events_come(
-    page: Page, server: Server, break_off: Callable[[Route], None]
-) -> None:
+def test_waiting_page_follows_without_loading_again_where_no_events_come(page, server, break_off):
     with server.client() as client:
         student = client.get("/api/v1/tokens").json()["items"][0]["student"]
         # One attempt of a student is graded at a time, so the next one waits.
@@ -174,7 +172,7 @@ def test_waiting_page_follows_without_loading_again_where_no_events_come(
     assert page.evaluate("window.still")
 
 
-def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser: Browser, server: Server) -> None:
+def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser, server):
     context = _signed_in(browser, server, "pastes")
     page = context.pages[0]
     page.goto(f"{server.url}{PAGE}")
@@ -199,29 +197,33 @@ def test_pasted_code_outlives_the_session_and_goes_when_it_is_handed_in(browser:
 EXPIRED = {"type": "urn:lstm-grader:problem:form-expired", "title": "This page is too old", "detail": ""}
 
 
-@pytest.mark.parametrize(
-    ("status", "answer", "said"),
-    [(403, {"json": EXPIRED}, EXPIRED["title"]), (413, {"body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413")],
-    ids=["by the service", "by a proxy"],
-)
-def test_pasted_code_stays_when_it_is_refused(page: Page, status: int, answer: dict[str, Any], said: str) -> None:
-    """A refusal of the service is a problem document, that of a proxy is its own page. It is seen on a phone, too."""
+#: The service says it in a problem document, a proxy on its own page.
+REFUSALS: list[tuple[dict[str, Any], str]] = [
+    ({"status": 403, "json": EXPIRED}, EXPIRED["title"]),
+    ({"status": 413, "body": "<h1>Request Entity Too Large</h1>"}, "HTTP 413"),
+]
+
+
+def fulfil(answer: dict[str, Any], route: Route) -> None:
+    route.fulfill(**answer)
+
+
+def test_pasted_code_stays_when_it_is_refused_which_is_seen_on_a_phone_too(page):
     page.set_viewport_size({"width": 360, "height": 480})
     page.locator("#code").fill("x = 1\n")
-    page.route(f"**{PAGE}", lambda route: route.fulfill(status=status, **answer))
-    page.get_by_role("button", name="Hand in", exact=True).click()
-    expect(page.locator("[data-error=form]")).to_contain_text(said)
-    expect(page.locator("[data-error=form]")).to_be_focused()
-    expect(page.locator("[data-error=form]")).to_be_in_viewport(ratio=1)
-    page.unroute(f"**{PAGE}")
-    page.reload()
-    expect(page.locator("#code")).to_have_value("x = 1\n")
+    for answer, said in REFUSALS:
+        page.route(f"**{PAGE}", partial(fulfil, answer))
+        page.get_by_role("button", name="Hand in", exact=True).click()
+        expect(page.locator("[data-error=form]")).to_contain_text(said)
+        expect(page.locator("[data-error=form]")).to_be_focused()
+        expect(page.locator("[data-error=form]")).to_be_in_viewport(ratio=1)
+        page.unroute(f"**{PAGE}")
+        page.reload()
+        expect(page.locator("#code")).to_have_value("x = 1\n")
 
 
 @pytest.mark.parametrize("reader", sampled([("Europe/Berlin", "ru"), ("America/New_York", "en")], every=2), ids=str)
-def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
-    browser: Browser, server: Server, reader: tuple[str, str]
-) -> None:
+def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(browser, server, reader):
     """The course has the clock of Moscow, which has no summer time."""
     zone, language = reader
     year = datetime.now(UTC).year + 1
@@ -245,7 +247,7 @@ def test_due_date_is_told_by_the_readers_clock_on_both_sides_of_summer_time(
     context.close()
 
 
-def test_phone_has_a_menu_that_works_by_keyboard_and_without_scripts(browser: Browser, server: Server) -> None:
+def test_phone_has_a_menu_that_works_by_keyboard_and_without_scripts(browser, server):
     context = _signed_in(browser, server, "phone", java_script_enabled=False)
     page = context.pages[0]
     page.set_viewport_size({"width": 320, "height": 844})
@@ -275,7 +277,7 @@ def report(browser: Browser, server: Server) -> Iterator[Page]:
     context.close()
 
 
-def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report: Page) -> None:
+def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report):
     report.reload()
     points = {id: report.locator(f"polyline.{id}").get_attribute("points") for id in ("keras", "yours", "named")}
     assert points["yours"] == points["named"] != points["keras"]
@@ -297,7 +299,7 @@ def test_curve_and_map_of_a_report_are_read_by_keyboard_and_by_tap(report: Page)
     expect(cell).to_contain_text("Timestep 0, unit 0")
 
 
-def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_infinite(report: Page) -> None:
+def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_infinite(report):
     asked: list[Route] = []
     report.route("**/numbers/*.csv", lambda route: asked.append(route))
     report.reload()
@@ -317,7 +319,7 @@ def test_numbers_of_the_map_that_did_not_arrive_are_asked_for_again_and_may_be_i
     report.unroute("**/numbers/*.csv")
 
 
-def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails(report: Page) -> None:
+def test_pictures_are_drawn_when_they_are_opened_and_are_images_where_that_fails(report):
     """They are drawn under the rules of the page, which allow no code made of strings."""
     asked: list[Route] = []
     report.route("**/static/vega.js", lambda route: asked.append(route))

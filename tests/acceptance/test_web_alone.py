@@ -9,7 +9,6 @@ import pytest
 from tests.acceptance.conftest import CORPUS, hand_in, service_environment, serving
 from tests.acceptance.installation import CORRECT, TOKEN, Installation
 from tests.locked import make_environment, unpack
-from tests.postgresql import PostgreSQL
 from tests.waiting import SECONDS
 
 pytestmark = pytest.mark.thorough
@@ -29,9 +28,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
     return [folder / "bin" / "python", "-c", "from app.cli import main; main()"]
 
 
-def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(
-    command: list[str | Path], postgresql: PostgreSQL, tmp_path: Path, cache_dir: Path
-) -> None:
+def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(command, postgresql, tmp_path, cache_dir):
     installation = Installation(tmp_path, cache_dir, postgresql)
     settings = {"LSTM_GRADER_DATABASE_URL": installation.database_url, "LSTM_GRADER_OWNER_TOKEN": TOKEN}
     with serving(tmp_path, cache_dir, command=command, **settings) as server, server.client() as client:
@@ -52,9 +49,7 @@ def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(
 
 
 @pytest.mark.parametrize("arguments", [["serve"], ["grade", str(CORPUS / "wrong_swap_if" / "submission.py")]])
-def test_commands_that_grade_name_the_missing_tensorflow(
-    command: list[str | Path], arguments: list[str], tmp_path: Path, cache_dir: Path
-) -> None:
+def test_commands_that_grade_name_the_missing_tensorflow(command, arguments, tmp_path, cache_dir):
     environment = service_environment(tmp_path, cache_dir)
     ended = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 3

@@ -47,13 +47,13 @@ def server(installed: Path, tmp_path_factory: pytest.TempPathFactory, cache_dir:
         yield running
 
 
-def test_the_wheel_brings_what_is_needed_besides_code(installed: Path) -> None:
+def test_the_wheel_brings_what_is_needed_besides_code(installed):
     for package in PACKAGES:
         ours = [path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         assert [path for path in ours if not (installed / path.relative_to(ROOT)).exists()] == []
 
 
-def test_the_service_grades_what_looks_for_it_in_vain_among_the_packages(server: Server, installed: Path) -> None:
+def test_the_service_grades_what_looks_for_it_in_vain_among_the_packages(server, installed):
     looks = "".join(
         f"        try:\n            __import__('os').listdir({str(installed / name)!r})\n"
         "        except PermissionError:\n            pass\n"

@@ -57,7 +57,7 @@ def evaluate(folder: Path, who: str) -> tuple[str, str]:
     return printed.stdout + printed.stderr, left
 
 
-def test_vpl_gives_the_points_and_the_same_file_is_one_attempt(folder: Path, server: Server) -> None:
+def test_vpl_gives_the_points_and_the_same_file_is_one_attempt(folder, server):
     (folder / "LSTM by hand.py").write_text(WRONG, encoding="utf-8")
     for _ in range(2):
         printed, left = evaluate(folder, "moodle-7")
@@ -68,7 +68,7 @@ def test_vpl_gives_the_points_and_the_same_file_is_one_attempt(folder: Path, ser
     assert len(listed["items"]) == 1
 
 
-def test_vpl_gives_no_grade_and_says_why(folder: Path, server: Server) -> None:
+def test_vpl_gives_no_grade_and_says_why(folder, server):
     (folder / "LSTM by hand.py").write_text("", encoding="utf-8")
     printed, left = evaluate(folder, "moodle-7")
     assert (left, "0 bytes" in printed) == ("", True)
@@ -78,7 +78,7 @@ def test_vpl_gives_no_grade_and_says_why(folder: Path, server: Server) -> None:
     assert (left, "cannot be reached" in printed) == ("", True)
 
 
-def test_coderunner_gets_the_json_of_a_combinator(folder: Path) -> None:
+def test_coderunner_gets_the_json_of_a_combinator(folder):
     template = (DEPLOY / "lms" / "coderunner.py").read_text(encoding="utf-8")
     # Twig's escaper for Python doubles backslashes and escapes quotes.
     answer = WRONG.replace("\\", "\\\\").replace('"', '\\"')
@@ -89,7 +89,7 @@ def test_coderunner_gets_the_json_of_a_combinator(folder: Path) -> None:
     assert (ended.returncode, results["fraction"], conforms(results, "coderunner")) == (0, 0.45, True)
 
 
-def test_prairielearn_grades_what_lies_in_its_folder(tmp_path: Path, cache_dir: Path) -> None:
+def test_prairielearn_grades_what_lies_in_its_folder(tmp_path, cache_dir):
     question = json.loads((DEPLOY / "prairielearn" / "info.json").read_text(encoding="utf-8"))
     assert conforms(question, "prairielearn_question")
     shutil.copytree(DEPLOY / "prairielearn" / "tests", tmp_path / "tests")

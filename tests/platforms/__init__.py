@@ -82,9 +82,9 @@ class FakePlatform:
         return self.book.items
 
     def transport(self) -> httpx.MockTransport:
-        return httpx.MockTransport(self._answer)
+        return httpx.MockTransport(self.answer)
 
-    def _answer(self, request: httpx.Request) -> Any:
+    def answer(self, request: httpx.Request) -> Any:
         path = request.url.path
         self.asked.append(path)
         self.sent.append(request)

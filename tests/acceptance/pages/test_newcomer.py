@@ -41,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
         yield server
 
 
-def test_link_for_everybody_lets_students_hand_in_after_five_clicks(browser: Browser, server: Server) -> None:
+def test_link_for_everybody_lets_students_hand_in_after_five_clicks(browser, server):
     teacher = Hand(browser, server.link)
     teacher.click("Sign in")
     teacher.click("New course")

@@ -73,12 +73,12 @@ def expect_a_good_page(looking: Looking, address: str, status: int, looks: Seque
 
 
 @pytest.mark.parametrize("status", sampled(RAISED, every=8))
-def test_page_of_a_refusal_is_as_good_as_others(looking: Looking, url: str, status: int) -> None:
+def test_page_of_a_refusal_is_as_good_as_others(looking, url, status):
     expect_a_good_page(looking, f"{url}/raise/{status}", status, one_of_the_looks(list(RAISED).index(status)))
 
 
 @pytest.mark.parametrize("sent", sampled(SENT, every=len(SENT)), ids=lambda sent: str(sent[2]))
-def test_page_that_answers_a_form_is_as_good_as_others(looking: Looking, url: str, sent: tuple[str, str, int]) -> None:
+def test_page_that_answers_a_form_is_as_good_as_others(looking, url, sent):
     path, body, status = sent
     address = f"{url}{path}"
     with sending(looking.page, address, body.encode(), "application/x-www-form-urlencoded"):
@@ -122,9 +122,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("trouble", sampled(TROUBLES, every=len(TROUBLES)))
-def test_status_page_of_a_service_in_trouble_is_as_good_as_others(
-    looking: Looking, url: str, monkeypatch: pytest.MonkeyPatch, trouble: str
-) -> None:
+def test_status_page_of_a_service_in_trouble_is_as_good_as_others(looking, url, monkeypatch, trouble):
     async def read(*_: object, **__: object) -> ServiceState:
         return TROUBLES[trouble]
 
@@ -134,13 +132,13 @@ def test_status_page_of_a_service_in_trouble_is_as_good_as_others(
     looking.page.context.clear_cookies()
 
 
-def test_troubles_are_all_that_the_status_page_can_name() -> None:
+def test_troubles_are_all_that_the_status_page_can_name():
     named = {need.code for state in TROUBLES.values() for need in state.needs}
     assert named == set(status.NEEDS)
 
 
 @pytest.mark.thorough
-def test_operation_and_dialog_of_the_token_are_readable_when_they_are_opened(looking: Looking, url: str) -> None:
+def test_operation_and_dialog_of_the_token_are_readable_when_they_are_opened(looking, url):
     """The documentation of the API shows one operation here: all others are as this one, and take minutes."""
     page, seen = looking.page, Seen(HTTPStatus.OK)
     document = page.request.get(f"{url}/openapi.json").json()

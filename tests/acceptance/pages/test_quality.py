@@ -90,19 +90,19 @@ def expect_a_good_page(seen: Seen, state: State) -> None:
 
 
 @pytest.mark.parametrize(("state", "looks"), list(states_and_looks()))
-def test_page_is_good_for_its_reader(see: See, state: State, looks: tuple[Look, ...]) -> None:
+def test_page_is_good_for_its_reader(see, state, looks):
     expect_a_good_page(see(state, looks), state)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("state", list(dict.fromkeys([*PAGES[::4], *WIDE, *sorted(DEAR, key=str)])), ids=str)
-def test_page_is_good_everywhere(see: See, state: State) -> None:
+def test_page_is_good_everywhere(see, state):
     expect_a_good_page(see(state, EVERYWHERE), state)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("address", ["/people", "/courses/{courses[main]}/members"])
-def test_page_that_arrives_slowly_moves_nothing(browser: Browser, served: Serving, address: str) -> None:
+def test_page_that_arrives_slowly_moves_nothing(browser, served, address):
     """Rows of a table, and what stands in a line, come one after the other: nobody sees them find their places."""
     with browser.new_context(extra_http_headers={"Accept-Encoding": "identity"}) as context:
         assert context.request.post(f"{served.url}/enter", form={"token": served.filled.tokens["admin"]}).ok
@@ -116,7 +116,7 @@ def test_page_that_arrives_slowly_moves_nothing(browser: Browser, served: Servin
 
 
 @pytest.mark.parametrize("state", sampled((each for each in PAGES if each not in DEAR), every=6), ids=str)
-def test_script_that_comes_late_moves_nothing(reader: Callable[[str], Looking], served: Serving, state: State) -> None:
+def test_script_that_comes_late_moves_nothing(reader, served, state):
     """Whatever a script shows has its place before it comes."""
     page, held, is_painted = reader(state.who).page, list[Route](), threading.Event()
     page.route(LATE_SCRIPTS, lambda route: route.continue_() if is_painted.is_set() else held.append(route))
@@ -133,7 +133,7 @@ def test_script_that_comes_late_moves_nothing(reader: Callable[[str], Looking], 
 
 
 @pytest.mark.parametrize("state", sampled((each for each in STATES if "?" in each.address), every=6), ids=str)
-def test_page_reads_the_query_of_its_address(reader: Callable[[str], Looking], served: Serving, state: State) -> None:
+def test_page_reads_the_query_of_its_address(reader, served, state):
     page, words = reader(state.who).page, []
     for path in (served.address(state), served.address(state).partition("?")[0]):
         page.goto(path)

@@ -5,16 +5,14 @@ from collections.abc import Callable
 from functools import partial
 
 import httpx
-import pytest
 from jinja2 import FileSystemLoader, Template
 
 from app.http import pages
 from app.http.pages import WEB
-from app.settings import Settings
 from tests.acceptance.pages.conftest import REAL
 from tests.acceptance.pages.filling import Filled, fill
 from tests.acceptance.pages.states import all_states
-from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, anyio_backend, grader, running, settings
+from tests.unit.app.conftest import OWNER_TOKEN, Service, anyio_backend, grader, running, settings
 
 __all__ = ["anyio_backend", "grader", "settings"]
 
@@ -28,9 +26,7 @@ OF_OTHERS = {
 }
 
 
-async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(
-    settings: Settings, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_page_answers_on_sqlite_as_it_does_on_postgresql(settings, grader, monkeypatch):
     environment, rendered = pages._environment, set[str]()
 
     def load(get: Callable[..., Template], name: str, *args: object) -> Template:

@@ -63,7 +63,7 @@ class World:
         try:
             if self.wait is not None and request.url.path.endswith("/scores"):
                 await self.wait()
-            answer = self.fake._answer(request)
+            answer = self.fake.answer(request)
         finally:
             self.in_flight[0] -= 1
         answer.headers["Date"] = datetime.fromtimestamp(self.there(), UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -1,20 +1,23 @@
 """Rows that tests of the database put in, and what they ask of them."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import Executable, Select, text
 
 from app.queue import claims, order
 from app.queue.claims import Claim
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Course, CourseAssignment, JobStatus, Submission
+from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, JobStatus, Submission
 from app.submissions import repository
 from grader import Report
 from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
+
+Answer = TypeVar("Answer")
 
 CONTENT = bytes(range(256)) * 40
 #: What a report has beside it.
@@ -43,6 +46,39 @@ async def opened(url: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+async def read_by(database: Database, ask: Callable[..., Awaitable[Answer]], *arguments: Any, **named: Any) -> Answer:
+    """Ask a query of ours, which takes a session, in a transaction of its own."""
+    async with database.read() as session:
+        return await ask(session, *arguments, **named)
+
+
+async def write_by(database: Database, do: Callable[..., Awaitable[Answer]], *arguments: Any, **named: Any) -> Answer:
+    """Do what takes a session in a transaction of its own."""
+    async with database.write() as session:
+        return await do(session, *arguments, **named)
+
+
+async def all_of(database: Database, chosen: Select[Any]) -> list[Any]:
+    """Return the first value of every row."""
+    async with database.read() as session:
+        return list(await session.scalars(chosen))
+
+
+async def row_of(database: Database, table: type[Answer], id: object) -> Answer:
+    async with database.read() as session:
+        return await session.get_one(table, id)
+
+
+async def add_rows(database: Database, *rows: Base) -> None:
+    async with database.write() as session:
+        session.add_all(rows)
+
+
+async def execute(database: Database, statement: Executable) -> None:
+    async with database.write() as session:
+        await session.execute(statement)
 
 
 async def add_course(database: Database) -> str:

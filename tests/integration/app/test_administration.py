@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,10 +19,9 @@ from app.courses import people
 from app.courses.people import PersonRecord
 from app.operations.inspection import inspect_database
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Person, Role, Submission, Token, utc_now
+from app.storage.models import DEFAULT_COURSE, Person, Role, Submission, Token
 from app.storage.paging import Paging
 from grader.report.model import Report, Status
-from tests.integration.app.conftest import Run
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import REPORT, add, claim, finish, graded, next_claim, opened
 from tests.ports import free_port
@@ -36,7 +34,7 @@ async def valid_token(url: str, secret: str) -> Token | None:
 
 
 @on_both
-def test_token_is_made_listed_and_ended(run: Run, url: str) -> None:
+def test_token_is_made_listed_and_ended(run, url):
     creation = run("tokens", "create", "For Ivanov", "--student", " ivanov ", "--days", "30")
     assert creation.exit_code == 0
     secret, link = creation.stdout.split()
@@ -58,24 +56,6 @@ async def change(url: str, statement: Update) -> None:
         await session.execute(statement)
 
 
-ARCHIVE = update(Course).values(archived_at=utc_now())
-
-
-def test_no_token_is_made_in_an_archived_course_or_for_one_who_is_no_student_there(run: Run, url: str) -> None:
-    secret = run("tokens", "create", "For Ivanov", "--student", "ivanov").stdout.split()[0]
-    asyncio.run(change(url, update(Membership).values(removed_at=utc_now())))
-    assert asyncio.run(valid_token(url, secret)) is None
-    refused = run("tokens", "create", "Again", "--student", "ivanov")
-    assert (refused.exit_code, "The student is no longer in the course" in refused.stderr) == (2, True)
-    asyncio.run(change(url, update(Membership).values(removed_at=None, role=MemberRole.ASSISTANT)))
-    refused = run("tokens", "create", "For an assistant", "--student", "ivanov")
-    assert (refused.exit_code, "This member is not a student" in refused.stderr) == (2, True)
-    asyncio.run(change(url, ARCHIVE))
-    refused = run("tokens", "create", "For a script")
-    assert (refused.exit_code, "archived" in refused.stderr) == (2, True)
-    assert len(run("tokens", "list").stdout.splitlines()) == 2  # The owner's, and Ivanov's first.
-
-
 async def grade(url: str, **reports: Report) -> None:
     """Hand in for each of these students, and store the report."""
     async with opened(url) as database:
@@ -90,7 +70,7 @@ async def grade_next(url: str) -> None:
 
 
 @on_both_thoroughly
-def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
+def test_submissions_are_queued_to_be_graded_again(run, url):
     async def queued() -> list[str]:
         async with opened(url) as database, database.read() as session:
             return list(await session.scalars(select(Submission.student).where(Submission.job_status == "queued")))
@@ -103,7 +83,7 @@ def test_submissions_are_queued_to_be_graded_again(run: Run, url: str) -> None:
 
 
 @on_both_thoroughly
-def test_preview_is_begun_and_applied_or_dropped(run: Run, url: str) -> None:
+def test_preview_is_begun_and_applied_or_dropped(run, url):
     asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED, "points": 10.0})))
 
     first = run("regrade", "--all", "--preview").stdout.split(":")[0]
@@ -117,7 +97,7 @@ def test_preview_is_begun_and_applied_or_dropped(run: Run, url: str) -> None:
     assert (refused.exit_code, "The preview was applied" in refused.stderr) == (2, True)
 
 
-def test_regrade_that_is_waited_for_prints_the_changes(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regrade_that_is_waited_for_prints_the_changes(run, url, monkeypatch):
     asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED, "points": 10.0})))
     monkeypatch.setattr("app.commands.regrades.asyncio", SimpleNamespace(sleep=lambda _: grade_next(url)))
     progress, changed = run("regrade", "--all", "--wait").stdout.splitlines()
@@ -131,7 +111,7 @@ async def known(url: str) -> list[PersonRecord]:
 
 
 @on_both
-def test_person_is_exported_and_deleted_by_whatever_an_operator_has_in_hand(run: Run, url: str, tmp_path: Path) -> None:
+def test_person_is_exported_and_deleted_by_whatever_an_operator_has_in_hand(run, url, tmp_path):
     asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
     asyncio.run(change(url, update(Person).values(name="Иван Иванов", email="Ivan@example.org")))
     sidorov, ivanov = asyncio.run(known(url))
@@ -156,7 +136,7 @@ def test_person_is_exported_and_deleted_by_whatever_an_operator_has_in_hand(run:
     assert [each.person.id for each in asyncio.run(known(url))] == [sidorov.person.id]
 
 
-def test_person_is_deleted_from_one_course_and_a_course_with_everything(run: Run, url: str) -> None:
+def test_person_is_deleted_from_one_course_and_a_course_with_everything(run, url):
     asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
     other = run("courses", "create", "Other").stdout.strip()
     assert "nobody is 'ivanov'" in run("people", "delete", "ivanov", "--course", other, "--yes").stderr
@@ -166,7 +146,7 @@ def test_person_is_deleted_from_one_course_and_a_course_with_everything(run: Run
 
 
 @pytest.mark.thorough
-def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:
+def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet():
     with running_postgresql() as server:
         environment = {"LSTM_GRADER_DATABASE_URL": server.new_database()}
         server.stop()
@@ -179,7 +159,7 @@ def test_upgrade_waits_for_a_postgresql_that_does_not_answer_yet() -> None:
         assert upgrade.returncode == 0
 
 
-def test_database_without_tables_is_named(new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_without_tables_is_named(new_database, monkeypatch):
     monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", new_database())
     ended = CliRunner().invoke(cli, ["tokens", "list"])
     assert ended.exit_code == 2
@@ -193,7 +173,7 @@ def inspected(url: str) -> tuple[list[str], bool]:
 
 
 @on_both
-def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, path: Path) -> None:
+def test_doctor_sees_what_waits_and_changes_nothing(run, url, path):
     async def queue_two_take_one() -> None:
         async with opened(url) as database:
             for student in ("ivanov", "petrov"):
@@ -211,7 +191,7 @@ def test_doctor_sees_what_waits_and_changes_nothing(run: Run, url: str, path: Pa
     assert {file.name: file.stat().st_mtime_ns for file in path.parent.glob("*")} == before
 
 
-def test_doctor_sees_what_a_running_service_has_just_written(tmp_path: Path) -> None:
+def test_doctor_sees_what_a_running_service_has_just_written(tmp_path):
     """On SQLite that stands beside the file."""
     url = f"sqlite:///{tmp_path / 'db'}"
 
@@ -225,7 +205,7 @@ def test_doctor_sees_what_a_running_service_has_just_written(tmp_path: Path) -> 
 
 
 @on_both
-def test_doctor_sees_tables_of_another_version(run: Run, url: str) -> None:
+def test_doctor_sees_tables_of_another_version(run, url):
     def set_revision(revision: str) -> None:
         versions = table("alembic_version", column("version_num"))
         asyncio.run(change(url, update(versions).values(version_num=revision)))
@@ -240,14 +220,11 @@ def test_doctor_sees_tables_of_another_version(run: Run, url: str) -> None:
     assert not is_usable
 
 
-def test_doctor_makes_no_database(tmp_path: Path) -> None:
+def test_doctor_says_why_a_database_cannot_be_used_not_the_password_and_makes_none(tmp_path):
     folder = tmp_path / "data"
     (line,), is_usable = inspected(f"sqlite:///{folder / 'db'}")
     assert (is_usable, line.endswith("not there yet; a service makes it when it starts")) == (True, True)
     assert not folder.exists()
-
-
-def test_doctor_says_why_a_database_cannot_be_used_and_not_the_password(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database " * 1000)
     (_, reason), is_usable = inspected(f"sqlite:///{tmp_path / 'text'}")
     assert (is_usable, reason) == (False, "it cannot be used: file is not a database")

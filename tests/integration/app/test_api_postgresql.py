@@ -59,7 +59,7 @@ def events(response: httpx.Response) -> list[str]:
     return [event for event in names if event != "position"]
 
 
-async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.AsyncClient, grader: FakeGrader) -> None:
+async def test_a_workers_grades_are_seen_regraded_and_counted(client, grader):
     grader.statuses = [Status.FAILED, Status.PASSED]
     scaled = [Diagnosis(code="scaled", confidence="exact")] * 2
     grader.change = lambda report: report.model_copy(
@@ -87,7 +87,7 @@ async def test_a_workers_grades_are_seen_regraded_and_counted(client: httpx.Asyn
     assert listed == [later["id"], submission["id"]]
 
 
-async def test_stream_follows_a_worker_to_a_cancelled_submission(client: httpx.AsyncClient, grader: FakeGrader) -> None:
+async def test_stream_follows_a_worker_to_a_cancelled_submission(client, grader):
     grader.released.clear()
     # The second waits: only one of a student is graded at a time.
     first, second = [(await submit(client, "ivanov", wait=0)).json() for _ in range(2)]

@@ -5,7 +5,6 @@ import io
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from string import ascii_lowercase
@@ -17,7 +16,6 @@ from sqlalchemy import select
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.matching import MatchedBy
-from app.errors import AppError
 from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
 from app.errors.requests import TooManyRequests
 from app.queue.backlog import Backlog
@@ -30,7 +28,7 @@ from app.submissions import positions
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add
+from tests.integration.app.rows import add, add_rows, all_of, read_by, row_of, write_by
 from tests.integration.app.test_inbox import Jobs
 
 ASSIGNMENTS = load_assignments()
@@ -99,13 +97,12 @@ async def batch_of(database: Database, holder: Principal, archive: io.BytesIO) -
 
 
 async def states(database: Database, batch: Batch) -> Counter[str]:
-    async with database.read() as session:
-        (progress,) = await lines.progress_of(session, [batch])
+    (progress,) = await read_by(database, lines.progress_of, [batch])
     return Counter({state.value: count for state, count in progress.states.items() if count})
 
 
 @on_both
-async def test_thirty_files_become_attempts_of_their_owners(database: Database, owner: Principal, inbox: Inbox) -> None:
+async def test_thirty_files_become_attempts_of_their_owners(database, owner, inbox):
     batch = await batch_of(database, owner, course_of_thirty())
     assert await states(database, batch) == {"waiting": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
@@ -125,14 +122,11 @@ async def test_thirty_files_become_attempts_of_their_owners(database: Database, 
     assert (listed[0].files, listed[0].handed_in, listed[0].graded) == (30, 26, 0)
     # Uploads of students are accepted as before, and go first.
     upload = await add(database, "student-w")
-    async with database.read() as session:
-        assert (await positions.queue_places(session))[upload.id] == 1
+    assert (await read_by(database, positions.queue_places))[upload.id] == 1
 
 
 @on_both
-async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have(
-    database: Database, owner: Principal
-) -> None:
+async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have(database, owner):
     """The roster lacks one of them, and nobody notices a grade in the wrong row."""
     own = {moodle("Student Numbera", 1, file): CODE for file in ("LSTM.py", "more.py")}
     files = own | {moodle("Student Numberb", 2): CODE, moodle("numberb, student", 3): CODE}
@@ -142,13 +136,10 @@ async def test_two_people_of_a_platform_are_not_one_student_whose_name_they_have
 
 @on_both_thoroughly
 @pytest.mark.parametrize("goes_on", [lambda owner: owner, other_than], ids=["the same", "somebody else"])
-async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
-    database: Database, owner: Principal, inbox: Inbox, goes_on: Callable[[Principal], Principal]
-) -> None:
+async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(database, owner, inbox, goes_on):
     batch = await batch_of(database, owner, course_of_thirty())
     ending = asyncio.create_task(taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id))
-    async with database.read() as session:
-        waiting = await taking_in._waiting(session, batch.id)
+    waiting = await read_by(database, taking_in._waiting, batch.id)
     # The attempt is stored, and the process ends before it is written down.
     file, student = waiting[0]
     await asyncio.wait([ending])
@@ -156,33 +147,28 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(
         again = await session.get_one(BatchFile, file.id)
         again.state, again.content, again.submission_id = BatchFileState.WAITING, file.content, None
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, goes_on(owner), batch.id)
-    async with database.read() as session:
-        attempts = (await session.scalars(select(Submission.id).where(Submission.student == student))).all()
-        assert len(attempts) == 1
-        again = await session.get_one(BatchFile, file.id)
+    attempts = await all_of(database, select(Submission.id).where(Submission.student == student))
+    assert len(attempts) == 1
+    again = await row_of(database, BatchFile, file.id)
     assert (again.state, again.submission_id) == (BatchFileState.HANDED_IN, attempts[0])
 
 
 @on_both
 @pytest.mark.parametrize("rules", [{}, {"limit": 1}], ids=["any number of attempts", "one attempt"])
-async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(
-    database: Database, owner: Principal, rules: dict[str, int]
-) -> None:
-    async with database.write() as session:
-        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
+async def test_batch_that_two_teachers_hand_in_at_once_is_handed_in_once(database, owner, rules):
+    await add_rows(database, CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     batch = await batch_of(database, owner, course_of_thirty())
     teachers = owner, other_than(owner)
     await asyncio.gather(
         *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, each, batch.id) for each in teachers)
     )
     assert await states(database, batch) == {"handed_in": 26, "unmatched": 1, "refused": 2, "unreadable": 1}
-    async with database.read() as session:
-        students = (await session.scalars(select(Submission.student))).all()
+    students = await all_of(database, select(Submission.student))
     assert len(students) == len(set(students)) == 26
 
 
 @on_both
-async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: Database, owner: Principal) -> None:
+async def test_stored_attempt_goes_before_the_refusal_of_another_one(database, owner):
     comes, refused = asyncio.Event(), asyncio.Event()
 
     class Slow(Inbox):
@@ -205,22 +191,20 @@ async def test_stored_attempt_goes_before_the_refusal_of_another_one(database: D
     refused.set()
     await slow
     assert await states(database, batch) == {"handed_in": 1}
-    async with database.read() as session:
-        (line,) = await lines.list_files(session, batch.id, [*BatchFileState], Paging(2))
+    (line,) = await read_by(database, lines.list_files, batch.id, [*BatchFileState], Paging(2))
     assert line.submission is not None
     assert line.file.reason == {}
 
 
 @on_both
-async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, owner: Principal) -> None:
+async def test_same_archive_twice_at_once_is_handed_in_once(database, owner):
     batches = [await batch_of(database, owner, course_of_thirty()) for _ in range(2)]
     await asyncio.gather(
         *(taking_in.hand_in(database, inbox_of(database), ASSIGNMENTS, owner, each.id) for each in batches)
     )
     of_both = await states(database, batches[0]) + await states(database, batches[1])
     assert (of_both["handed_in"], of_both["duplicate"], of_both["waiting"]) == (26, 26, 0)
-    async with database.read() as session:
-        students = (await session.scalars(select(Submission.student))).all()
+    students = await all_of(database, select(Submission.student))
     assert len(students) == len(set(students)) == 26
 
 
@@ -230,33 +214,27 @@ async def test_same_archive_twice_at_once_is_handed_in_once(database: Database, 
     [({"due": DAY, "closes": DAY + timedelta(days=1)}, DAY), ({"closes": DAY}, DAY - timedelta(seconds=1))],
     ids=["due", "closed"],
 )
-async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(
-    database: Database, owner: Principal, inbox: Inbox, dates: dict[str, datetime], handed_in_at: datetime
-) -> None:
+async def test_file_of_a_batch_is_not_late_and_is_taken_after_the_close(database, owner, inbox, dates, handed_in_at):
     rules = {"cooldown_seconds": 3600, **{name: date.isoformat() for name, date in dates.items()}}
-    async with database.write() as session:
-        session.add(CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
+    await add_rows(database, CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-layer", rules=rules))
     files = {moodle("Student Numbera", 1, name): CODE + name.encode() for name in ("a.py", "b.py")}
     batch = await batch_of(database, owner, packed(files))
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
     assert await states(database, batch) == {"handed_in": 2}
-    async with database.read() as session:
-        assert set(await session.scalars(select(Submission.created_at))) == {handed_in_at}
+    assert set(await all_of(database, select(Submission.created_at))) == {handed_in_at}
 
 
 @on_both_thoroughly
-async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, owner: Principal, inbox: Inbox) -> None:
+async def test_teacher_gives_a_file_to_a_student_or_to_none(database, owner, inbox):
     files = {moodle("Some Body", 1): CODE, moodle("Any Body", 2): CODE + b"#"}
     batch = await batch_of(database, owner, packed(files))
-    async with database.read() as session:
-        first, second = await lines.list_files(session, batch.id, [BatchFileState.UNMATCHED], Paging(10))
+    first, second = await read_by(database, lines.list_files, batch.id, [BatchFileState.UNMATCHED], Paging(10))
     async with database.write() as session:
         owners = {first.file.id: " student-a ", second.file.id: "nobody"}
         unknown = await taking_in.give_to(session, DEFAULT_COURSE, batch.id, owners)
     assert unknown == {second.file.id: "nobody"}
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, owner, batch.id)
-    async with database.write() as session:
-        await taking_in.leave_out(session, DEFAULT_COURSE, batch.id)
+    await write_by(database, taking_in.leave_out, DEFAULT_COURSE, batch.id)
     assert await states(database, batch) == {"handed_in": 1, "left_out": 1}
     async with database.read() as session:
         line, left = await lines.list_files(session, batch.id, [*BatchFileState], Paging(10))
@@ -276,9 +254,7 @@ async def test_teacher_gives_a_file_to_a_student_or_to_none(database: Database, 
     ],
     ids=["no archive", "nothing to grade", "too many files", "a bomb"],
 )
-async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(
-    database: Database, owner: Principal, content: Callable[[], io.BytesIO], error: type[AppError]
-) -> None:
+async def test_archive_that_is_none_or_too_much_is_refused_as_a_whole(database, owner, content, error):
     batch = await begin(database, owner)
     with pytest.raises(error):
         await taking_in.store_files(database, batch, content(), LIMIT, LIMIT)

@@ -1,9 +1,10 @@
-"""Connections that begin a request and do not end it, on a real server."""
+"""Connections that begin a request and do not end it, on a real server; and a stop that hangs."""
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from fastapi import FastAPI, Request
 from app.http import serving as limits
 from app.http.serving import Server, UnfinishedConnections, listen
 from app.settings import Settings
+from app.stopping import connection_seconds, grading_seconds
 from tests.waiting import SECONDS, until
 
 HALF = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nX-Slow: "
@@ -84,28 +86,19 @@ async def dripping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     await asyncio.gather(sending, return_exceptions=True)
 
 
-@pytest.mark.parametrize("sent", [b"", HALF], ids=["nothing", "half a header"])
-async def test_a_header_that_does_not_end_in_time_is_given_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
-) -> None:
+@pytest.mark.parametrize(
+    ("sent", "drips"), [(b"", False), (HALF, False), (HALF, True)], ids=["nothing", "half a header", "byte by byte"]
+)
+async def test_a_header_that_does_not_end_in_time_is_given_up(tmp_path, monkeypatch, sent, drips):
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
-        reader, _ = await begin(port, sent)
-        assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
+        reader, writer = await begin(port, sent)
+        async with dripping(reader, writer) if drips else contextlib.nullcontext():
+            assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
         assert len(unfinished) == 0
 
 
-async def test_headers_that_come_byte_by_byte_are_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "HEADER_SECONDS", 0.3)
-    async with serving(Settings(data_dir=tmp_path)) as (port, _):
-        reader, writer = await begin(port)
-        async with dripping(reader, writer):
-            assert (await asyncio.wait_for(reader.read(), SECONDS)).startswith(b"HTTP/1.1 408 ")
-
-
-async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "REST_SECONDS", 0.3)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
         reader, writer = await begin(port, HALF.replace(b"/ ", b"/refused ").replace(b"4", b"60000") + b"1\r\n\r\n")
@@ -114,7 +107,7 @@ async def test_the_rest_of_a_body_that_was_answered_has_a_deadline(
             await asyncio.wait_for(reader.read(), SECONDS)
 
 
-async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path) -> None:
+async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path):
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
         reader, writer = await begin(port)
         await until(lambda: len(unfinished) == 1)
@@ -129,7 +122,7 @@ async def test_a_body_and_the_time_between_requests_owe_no_header(tmp_path: Path
         assert len(unfinished) == 0
 
 
-async def test_oldest_of_too_many_connections_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_oldest_of_too_many_connections_is_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "MOST_UNFINISHED", 20)
     monkeypatch.setattr(limits, "YOUNG_SECONDS", 0)
     async with serving(Settings(data_dir=tmp_path)) as (port, unfinished):
@@ -142,7 +135,7 @@ async def test_oldest_of_too_many_connections_is_closed(tmp_path: Path, monkeypa
         assert (await finish(*half[-1], b"1\r\n\r\n1234")).endswith(b"4")
 
 
-async def test_many_that_come_at_once_are_not_too_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_that_come_at_once_are_not_too_many(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "MOST_UNFINISHED", 5)
     monkeypatch.setattr(limits, "YOUNG_SECONDS", SECONDS)
     async with serving(Settings(data_dir=tmp_path)) as (port, _):
@@ -151,7 +144,7 @@ async def test_many_that_come_at_once_are_not_too_many(tmp_path: Path, monkeypat
         assert {answer[-1:] for answer in answers} == {b"4"}
 
 
-async def test_behind_a_proxy_nothing_is_timed(tmp_path: Path) -> None:
+async def test_behind_a_proxy_nothing_is_timed(tmp_path):
     async with serving(Settings(data_dir=tmp_path, behind_proxy=True)) as (port, unfinished):
         assert unfinished is None
         assert (await finish(*(await begin(port)), b"1\r\n\r\n1234")).endswith(b"4")
@@ -160,7 +153,7 @@ async def test_behind_a_proxy_nothing_is_timed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("behind_proxy", "seen"), [(True, "https 203.0.113.7"), (False, "http 172.18.0.5")], ids=["proxy", "nobody"]
 )
-async def test_only_a_proxy_is_believed_from_another_address(tmp_path: Path, behind_proxy: bool, seen: str) -> None:
+async def test_only_a_proxy_is_believed_from_another_address(tmp_path, behind_proxy, seen):
     """A proxy in a container of its own does not come from 127.0.0.1."""
     app = FastAPI()
 
@@ -176,7 +169,31 @@ async def test_only_a_proxy_is_believed_from_another_address(tmp_path: Path, beh
     assert answer.json() == seen
 
 
-def test_a_proxy_ends_idle_connections_before_the_service_does(tmp_path: Path) -> None:
+def test_a_proxy_ends_idle_connections_before_the_service_does(tmp_path):
     """A request that meets a connection just being closed is answered 502 by the proxy."""
     config = Server(FastAPI(), Settings(data_dir=tmp_path, behind_proxy=True)).config
     assert config.timeout_keep_alive > 60  # nginx' own `keepalive_timeout`
+
+
+HANGING = """
+import logging, threading
+from app import stopping
+logging.basicConfig()
+stopping.LEAST_SECONDS = 0
+threading.Thread(target=threading.Event().wait).start()
+stopping.end_in_time(0.2)
+"""
+
+
+def test_a_process_that_does_not_end_by_itself_is_ended():
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (ended.returncode, "stop_cut_short" in ended.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("stop_seconds", [0.5, 4, 60])
+def test_open_requests_end_before_the_stop_does(stop_seconds):
+    assert (
+        0 < connection_seconds(stop_seconds) <= grading_seconds(stop_seconds) <= stop_seconds - min(2, stop_seconds / 2)
+    )

@@ -35,7 +35,7 @@ from app.teaching.course_archive import SECTIONS, course_archive, folders_of, sa
 from grader import load_assignments
 from tests.integration.app import rows
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import CONTENT, REPORT
+from tests.integration.app.rows import CONTENT, REPORT, add_rows, row_of
 
 # Python 3.11 lacks os.path.isreserved, which 3.13 asks for.
 pytestmark = pytest.mark.filterwarnings("ignore:pathlib.PurePath.is_reserved")
@@ -46,8 +46,7 @@ NAMES = ("../../etc/passwd", "C:\\boot.ini", "con", "Аня", "аня", "Аня\
 
 
 async def archive_of(database: Database) -> zipfile.ZipFile:
-    async with database.read() as session:
-        course = await session.get_one(Course, DEFAULT_COURSE)
+    course = await row_of(database, Course, DEFAULT_COURSE)
     pieces = [piece async for piece in course_archive(database, ASSIGNMENTS, course, "en")]
     archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
     assert archive.testzip() is None
@@ -59,7 +58,7 @@ def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
 
 
 @on_both
-async def test_archive_has_the_whole_course_as_it_was(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_archive_has_the_whole_course_as_it_was(database, monkeypatch):
     monkeypatch.setattr(course_archives, "ROWS", 3)
     monkeypatch.setattr(course_archives, "AT_ONCE", 3)
     for number, name in enumerate(NAMES):
@@ -142,12 +141,12 @@ def expect_safe(names: list[str]) -> None:
 
 @given(st.lists(st.text(max_size=90), max_size=6))
 @example(["CON", "con.tar.gz", "LPT¹", " aux ", "..", "a.", "a", "A", "ｃｏｎ", "é", "e\u0301", "x\u200fy", "Ⅷ" * 90])
-def test_names_are_safe_and_different_whatever_people_are_called(texts: list[str]) -> None:
+def test_names_are_safe_and_different_whatever_people_are_called(texts):
     taken: set[str] = set()
     expect_safe([unique(safe_name(each), taken) for each in texts])
 
 
-def test_folder_is_called_like_the_student() -> None:
+def test_folder_is_called_like_the_student():
     person = Person(name="Ёлкина Анна")
     anna = Membership(id="1", person=person, external_id="007")
     same = Membership(id="2", person=Person(name="ёлкина анна"), external_id="007")
@@ -155,14 +154,13 @@ def test_folder_is_called_like_the_student() -> None:
 
 
 @pytest.mark.thorough
-async def test_archive_of_large_files_takes_little_memory_and_no_long_transaction(database: Database) -> None:
+async def test_archive_of_large_files_takes_little_memory_and_no_long_transaction(database):
     large = bytes(2 * 1024 * 1024)
     for number in range(20):
         submission = await rows.add(database, f"s{number}")
         async with database.write() as session:
             (await session.get_one(Submission, submission.id)).content = large
-    async with database.read() as session:
-        course = await session.get_one(Course, DEFAULT_COURSE)
+    course = await row_of(database, Course, DEFAULT_COURSE)
 
     async def sizes() -> AsyncIterator[int]:
         number = 0
@@ -170,8 +168,7 @@ async def test_archive_of_large_files_takes_little_memory_and_no_long_transactio
             if (number := number + 1) == 12:  # The members are read by then, and no attempt is.
                 await rows.add(database, "came-later")
             # Everybody else goes on between two pieces.
-            async with database.write() as session:
-                session.add(Person(name="x"))
+            await add_rows(database, Person(name="x"))
             yield len(piece)
 
     tracemalloc.start()

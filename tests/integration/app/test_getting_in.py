@@ -44,7 +44,7 @@ async def add(url: str, row: Base) -> None:
 
 
 @on_both
-def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run: Run, url: str, tmp_path: Path) -> None:
+def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run, url, tmp_path):
     looked = run("roster", "import", "roster.csv", "--dry-run", "--links", "links.csv")
     assert looked.exit_code == 0
     assert re.search(r"^ +2  new +ivanov Иван Иванов$", looked.stdout, re.MULTILINE)
@@ -67,7 +67,7 @@ def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run: Run, url
 
 
 @on_both_thoroughly
-def test_roster_says_what_stays_as_it_is_and_why(run: Run, url: str, tmp_path: Path) -> None:
+def test_roster_says_what_stays_as_it_is_and_why(run, url, tmp_path):
     run("roster", "import", "roster.csv")
     (tmp_path / "other.csv").write_text("id,name,email\nivanov,Иван,petrova@hse.ru\n,x,\nsidorov,Сидор,x\n")
     lines = run("roster", "import", "other.csv").stdout.splitlines()
@@ -94,7 +94,7 @@ def test_roster_says_what_stays_as_it_is_and_why(run: Run, url: str, tmp_path: P
         ("roster import roster.csv --links no/x.csv", "there is no folder no"),
     ],
 )
-def test_wrong_usage_is_told_in_words(run: Run, arguments: str, said: str) -> None:
+def test_wrong_usage_is_told_in_words(run, arguments, said):
     ended = run(*arguments.split())
     assert ended.exit_code == 2
     assert said in ended.stderr
@@ -110,7 +110,7 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
         yield box
 
 
-def test_command_ends_when_the_mail_is_sent(run: Run, mailbox: Mailbox) -> None:
+def test_command_ends_when_the_mail_is_sent(run, mailbox):
     assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail").stdout
     assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail", "--all").stdout
     sent = sorted(str(message["To"]) for message in mailbox.messages)
@@ -122,7 +122,7 @@ def test_command_ends_when_the_mail_is_sent(run: Run, mailbox: Mailbox) -> None:
     ("option", "way"),
     [("", "make them new links on the course's page Ways in"), ("--links links.csv", "their links are in links.csv")],
 )
-def test_mail_that_was_given_up_is_told_with_a_way_on(run: Run, mailbox: Mailbox, option: str, way: str) -> None:
+def test_mail_that_was_given_up_is_told_with_a_way_on(run, mailbox, option, way):
     mailbox.answers = ["550 no such user"]
     ended = run("roster", "import", "roster.csv", "--mail", *option.split())
     assert ended.exit_code == 3

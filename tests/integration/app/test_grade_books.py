@@ -1,24 +1,36 @@
-"""Grades in the grade books of Moodle and Canvas, each of which has rules of its own."""
+"""Grades in the grade books of Moodle and Canvas, by their rules, in a column that one process finds or makes."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from app.errors.lti import PlatformRefused
+from app.errors.outgoing import AnswerUnusable
+from app.lti import pages
 from app.lti.arguments import TAG
+from app.lti.grades import lineitems, sender
 from app.lti.grades.connection import Numbers, connections_of
 from app.lti.grades.scores import CANVAS_SUBMISSION
-from app.lti.platform_services import LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE
+from app.lti.platform_services import LINEITEM_SCOPE, RESULT_SCOPE, SCORE_SCOPE, PlatformServices
+from app.outgoing.client import Outgoing
 from app.storage import passback
+from app.storage.database import Database
+from app.storage.due import database_now
 from app.storage.models import HoldDecision, LtiLink, LtiPlatform, LtiScore, MemberRole, Submission
 from app.teaching import holds
 from grader import Status
 from grader.report.model import HELD, Advisory
 from tests.integration.app.grade_world import NOW, World
-from tests.platforms import ISSUER
+from tests.integration.app.kinds import on_both
+from tests.integration.app.rows import execute, read_by
+from tests.platforms import ISSUER, FakePlatform
 from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
+from tests.waiting import until
 
 PATH = "/items/4"
 BOOKS = {"moodle": MoodleGradeBook, "moodle activity": MoodleGradeBook, "canvas": CanvasGradeBook}
@@ -42,8 +54,7 @@ async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool 
     column.is_of_activity = is_of_activity
     column.item["scoreMaximum"] = 100
     if kind is CanvasGradeBook:
-        async with world.database.write() as session:
-            await session.execute(update(LtiPlatform).values(issuer="https://canvas.instructure.com"))
+        await execute(world.database, update(LtiPlatform).values(issuer="https://canvas.instructure.com"))
     return book
 
 
@@ -53,7 +64,7 @@ def score(seconds: int, **changed: Any) -> dict[str, Any]:
     return {"userId": "s1", "timestamp": stamp, **fields, **changed}
 
 
-async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, book: GradeBook) -> None:
+async def test_grade_is_never_blanked_by_what_happens_to_attempts(world, book):
     """Each of these would be pending, or without a grade, in a sender that tells what becomes of an attempt."""
     held = {"advisories": [Advisory(code=HELD)]}
     await world.attempt(points=50)
@@ -73,7 +84,7 @@ async def test_grade_is_never_blanked_by_what_happens_to_attempts(world: World, 
     assert {(each["gradingProgress"], "scoreGiven" in each) for each in world.scores} == {("FullyGraded", True)}
 
 
-async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, book: GradeBook) -> None:
+async def test_grade_that_was_rejected_is_cleared_and_comes_back(world, book):
     held = await world.attempt(points=50, advisories=[Advisory(code=HELD)])
     await world.send()
     assert world.posts == 0
@@ -88,7 +99,7 @@ async def test_grade_that_was_rejected_is_cleared_and_comes_back(world: World, b
     assert book.shown(PATH, "s1") == 80
 
 
-async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(world: World, book: GradeBook) -> None:
+async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(world, book):
     await world.attempt(points=50)
     await world.send()
     assert book.shown(PATH, "s1") == 50
@@ -100,7 +111,7 @@ async def test_grade_is_the_same_in_a_column_with_another_scale_of_a_teacher(wor
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 3600.0])
-async def test_grades_follow_one_another_by_a_wrong_clock_there(world: World, book: GradeBook, ahead: float) -> None:
+async def test_grades_follow_one_another_by_a_wrong_clock_there(world, book, ahead):
     """Moodle dates the grades of an activity by its own clock."""
     world.ahead = ahead
     for points in (50, 60, 70):
@@ -110,7 +121,7 @@ async def test_grades_follow_one_another_by_a_wrong_clock_there(world: World, bo
     assert (world.posts, (await world.score()).last_status) == (3, None)
 
 
-async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world: World) -> None:
+async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world):
     """A teacher there has overridden the earlier one. Where Moodle does not answer, the night asks."""
     book = await _in_book(world, MoodleGradeBook, is_of_activity=True)
     world.fake.token_path = "/mod/lti/token.php"
@@ -151,7 +162,7 @@ async def _numbers_after_another_try(world: World, score: LtiScore) -> Numbers:
     return connection.links[0].numbers
 
 
-async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, canvas: GradeBook) -> None:
+async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world, canvas):
     canvas.column(PATH).attempts_allowed = 1
     for points in (50, 90):
         await world.attempt(points=points)
@@ -163,7 +174,7 @@ async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world: World, 
 
 
 @pytest.mark.parametrize("by_link", [True, False], ids=["of the link", "of the resource"])
-async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(world: World, by_link: bool) -> None:
+async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(world, by_link):
     await world.attempt("s1", points=50)
     book = world.fake.book
     ids = {"resourceLinkId": "9"} if by_link else {"resourceId": (await _use(world)), "tag": TAG}
@@ -184,9 +195,113 @@ async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(wo
 
 
 async def _use(world: World) -> str:
-    async with world.database.read() as session:
-        return (await world.use(session)).id
+    return (await read_by(world.database, world.use)).id
 
 
 def _points(column: Column) -> dict[str, float]:
     return {user: grade["scoreGiven"] for user, grade in column.grades.items()}
+
+
+Found = Callable[[], "asyncio.Task[str | None]"]
+
+
+class SlowPlatform(FakePlatform):
+    """Shows its line items only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._slowly)
+
+    async def _slowly(self, request: httpx.Request) -> httpx.Response:
+        answer = self.answer(request)
+        if request.url.path == "/items" and request.method == "GET":
+            await self.released.wait()
+        return answer
+
+
+@pytest.fixture
+async def fake() -> SlowPlatform:
+    return SlowPlatform()
+
+
+@pytest.fixture
+async def link(world: World) -> LtiLink:
+    """A link without a column, whose platform lets us make one."""
+    async with world.database.write() as session:
+        link = await session.get_one(LtiLink, world.link.id)
+        link.lineitem_url, link.lineitems_url = None, f"{ISSUER}/items"
+        link.scopes = {"granted": [LINEITEM_SCOPE]}
+    return link
+
+
+@pytest.fixture
+async def find(database: Database, link: LtiLink, fake: SlowPlatform) -> AsyncIterator[Found]:
+    """Each call is a process of its own that needs the column."""
+    async with Outgoing(private=False, transport=fake.transport()) as client, database.read() as session:
+        platform = (await session.scalars(select(LtiPlatform))).one()
+
+        def begin() -> asyncio.Task[str | None]:
+            services = PlatformServices(database, client)
+            return asyncio.create_task(
+                lineitems.of_link(
+                    database, services, platform, link, label="LSTM by hand. " * 15, max_points=9.5, resource="u1"
+                )
+            )
+
+        yield begin
+
+
+@on_both
+async def test_two_processes_make_one_line_item(find, fake):
+    first = find()
+    await until(lambda: "/items" in fake.asked)
+    assert await find() is None
+    fake.released.set()
+    address = await first
+    assert address == f"{ISSUER}/items/1"
+    assert fake.items[address]["scoreMaximum"] == 10
+    assert await find() == address
+    assert len(fake.items) == 1
+
+
+@on_both
+async def test_turn_of_a_dead_process_ends(database, link, find, fake):
+    fake.released.set()
+    async with database.write() as session:
+        stored = await session.get_one(LtiLink, link.id)
+        stored.lineitem_at = await database_now(session)
+    assert await find() is None
+    async with database.write() as session:
+        stored = await session.get_one(LtiLink, link.id)
+        stored.lineitem_at = await database_now(session) - lineitems.TURN
+    assert await find() == f"{ISSUER}/items/1"
+
+
+async def test_refusal_and_interruption_end_the_turn_at_once(find, fake):
+    interrupted = find()
+    await until(lambda: "/items" in fake.asked)
+    interrupted.cancel()
+    await asyncio.gather(interrupted, return_exceptions=True)
+    fake.released.set()
+    fake.answers["/items"] = lambda: httpx.Response(403)
+    with pytest.raises(PlatformRefused):
+        await find()
+    del fake.answers["/items"]
+    assert await find() == f"{ISSUER}/items/1"
+
+
+def test_try_ends_before_its_lease_and_its_turn():
+    assert sender.TRY_SECONDS < lineitems.TURN.total_seconds() <= sender.LEASE.total_seconds()
+
+
+async def test_endless_list_makes_no_line_item(find, fake):
+    fake.released.set()
+    more = {"Link": f'<{ISSUER}/items?page=2>; rel="next"'}
+    fake.answers["/items"] = lambda: httpx.Response(200, json=[], headers=more)
+    with pytest.raises(AnswerUnusable) as caught:
+        await find()
+    assert "pages" in caught.value.params["reason"]
+    assert fake.asked.count("/items") == pages.MOST_PAGES

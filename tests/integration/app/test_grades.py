@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from app.access.tokens import Principal
 from app.courses import extensions, members
 from app.errors.teaching import AdjustmentReplaced, ReviewOpen
 from app.errors.uploads import AttemptsUsedUp
@@ -20,18 +19,16 @@ from app.storage.models import (
     Adjustment,
     Change,
     CourseAssignment,
-    HoldDecision,
     JobStatus,
     MemberRole,
     Membership,
-    Regrade,
     StoredReport,
     Submission,
     new_id,
     utc_now,
 )
 from app.storage.paging import Paging
-from app.submissions import grades, reports
+from app.submissions import grades
 from app.submissions.uploads import Upload
 from app.teaching import adjustments, grade_book, grade_list, reviews
 from app.teaching.grade_book import GradeBookFormat
@@ -40,7 +37,7 @@ from app.teaching.student_work import take_student_work
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import waits
+from tests.integration.app.rows import all_of, read_by, waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
@@ -73,6 +70,10 @@ def statements(database: Database) -> list[str]:
 
     event.listen(database._engine.sync_engine, "before_cursor_execute", hear)
     return log
+
+
+def selects(statements: list[str]) -> int:
+    return len([each for each in statements if each.lstrip().startswith("SELECT")])
 
 
 async def add_course(
@@ -111,9 +112,7 @@ async def add_course(
 
 
 @on_both
-async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_each_one(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_each_one(database, assignments):
     them, uses = await add_course(database, 30, 2, ["lstm-layer", "a0", "a1", "a2"])
     async with database.write() as session:
         for member in them[:10]:
@@ -125,8 +124,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
     log = statements(database)
     async with database.read() as session:
         counted = await grades.counted_grades(session, assignments, them, uses)
-        selects = [each for each in log if each.lstrip().startswith("SELECT")]
-        assert len(selects) == 3
+        assert selects(log) == 3
         assert len(counted) == 120
         for member in them:
             for use in uses:
@@ -135,9 +133,7 @@ async def test_grades_of_a_whole_course_take_three_statements_and_are_those_of_e
 
 
 @on_both_thoroughly
-async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(database, assignments):
     await add_course(database, 201, 1, ["lstm-layer", "a0"])
     log = statements(database)
     async with database.read() as session:
@@ -145,13 +141,13 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
         students = await grade_list.list_grades(
             session, assignments, shown, DEFAULT_COURSE, GradeFilter(), Paging(1000)
         )
-        listed = len([each for each in log if each.lstrip().startswith("SELECT")])
+        listed = selects(log)
         lines = await grade_book.grade_book(
             session, assignments, DEFAULT_COURSE, GradeBookFormat.CANVAS, "en", unconfirmed=True
         )
     # One for the assignments, and four for each two hundred students.
     assert listed == 9
-    assert len([each for each in log if each.lstrip().startswith("SELECT")]) == 2 * listed
+    assert selects(log) == 2 * listed
     assert (len(students), len(students[0].grades)) == (201, len(assignments))
     assert len(lines) == 203
     for line, student in zip(lines[2:], students, strict=True):
@@ -160,33 +156,8 @@ async def test_lists_and_grade_books_of_a_course_take_a_handful_of_statements(
         assert points == [student.grades[use.assignment_id].grade_book for use in shown]
 
 
-@on_both_thoroughly
-async def test_attempts_without_a_grade_give_none(database: Database, assignments: Mapping[str, Assignment]) -> None:
-    """A preview, a held attempt, one of a teacher."""
-    (ivanov, petrov, teacher), (use,) = await add_course(database, 3, 2, ["lstm-layer"])
-    async with database.write() as session:
-        regrade = Regrade(id=new_id(), requested_by="owner", selection={}, is_preview=True)
-        session.add(regrade)
-        await session.flush()
-        submissions = (await session.scalars(select(Submission).where(Submission.membership_id == ivanov.id))).all()
-        report = {"status": "passed", "points": 100.0, "max_points": 100.0, "body": {}}
-        session.add_all(StoredReport(submission_id=each.id, preview_id=regrade.id, **report) for each in submissions)
-        for each in await session.scalars(select(Submission).where(Submission.membership_id == petrov.id)):
-            each.held_at, each.hold_decision = DUE, HoldDecision.REJECTED
-        (await session.get_one(Membership, teacher.id)).role = MemberRole.TEACHER
-    async with database.read() as session:
-        them = [await session.get_one(Membership, each.id) for each in (ivanov, petrov, teacher)]
-        counted = await grades.counted_grades(session, assignments, them, [use])
-        newest = await reports.newest_report(session, submissions[0].id)
-    assert newest.preview_id is None
-    assert [counted[each.id, use.id].points for each in them] == [26, None, None]
-    assert [counted[each.id, use.id].steps[0].code for each in them] == ["report", "withheld", "not_a_student"]
-
-
 @on_both
-async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
-    database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
-) -> None:
+async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(database, owner, assignments, inbox):
     first, _ = await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"x"), owner)
 
     async with database.write() as session:
@@ -206,39 +177,18 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(
         await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"z"), owner)
 
 
-async def test_trial_attempts_of_the_staff_have_no_limits(
-    database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
-) -> None:
+async def test_trial_attempts_of_the_staff_have_no_limits(database, owner, assignments, inbox):
     submission, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"x"), owner)
     async with database.write() as session:
         (await session.get_one(Membership, submission.membership_id)).role = MemberRole.ASSISTANT
     again, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"y"), owner)
     assert again.attempt == 2
-    async with database.read() as session:
-        of_trial = await grades.grades_of(session, assignments, again)
+    of_trial = await read_by(database, grades.grades_of, assignments, again)
     assert of_trial.counted.points is None
 
 
-@on_both_thoroughly
-async def test_newest_adjustment_still_made_applies(database: Database, assignments: Mapping[str, Assignment]) -> None:
-    (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
-    async with database.write() as session:
-        values = {"membership_id": member.id, "course_assignment_id": use.id, "reason": "x", "made_by": "t"}
-        session.add_all(
-            Adjustment(id=new_id(), value=value, ended_at=ended, **values)
-            for value, ended in ((1.0, None), (2.0, None), (3.0, DUE))
-        )
-    async with database.read() as session:
-        one = await grades.counted_grade(session, assignments, member, use)
-        counted = await grades.counted_grades(session, assignments, [member], [use])
-    assert one == counted[member.id, use.id]
-    assert one.points == 2
-
-
 @on_both
-async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
-    database: Database, owner: Principal, assignments: Mapping[str, Assignment], inbox: Inbox
-) -> None:
+async def test_adjustments_at_the_same_time_are_made_one_after_the_other(database, owner, assignments, inbox):
     """Ten teachers at once, and an upload: each adjustment is in the history, one applies, and it knows its grade."""
     (member,), (use,) = await add_course(database, 1, 1, ["lstm-layer"])
 
@@ -250,10 +200,9 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
 
     upload = inbox.accept(Upload("s000", "lstm-layer", "LSTM.py", b"x"), owner)
     await asyncio.gather(*(adjust(number) for number in range(1, 11)), upload)
-    async with database.read() as session:
-        history = (await session.scalars(select(Adjustment).order_by(Adjustment.id))).all()
-        counted = await grades.counted_grade(session, assignments, member, use)
-        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    history = await all_of(database, select(Adjustment).order_by(Adjustment.id))
+    counted = await read_by(database, grades.counted_grade, assignments, member, use)
+    logged = await all_of(database, select(Change).order_by(Change.id))
     (applies,) = [each for each in history if each.ended_at is None]
     assert sorted(each.delta for each in history) == list(range(1, 11))
     assert (counted.points, counted.is_stale) == (counted.points_below + applies.delta, False)
@@ -266,7 +215,7 @@ async def test_adjustments_at_the_same_time_are_made_one_after_the_other(
 
 
 @on_both
-async def test_review_is_asked_for_once_at_a_time(database: Database) -> None:
+async def test_review_is_asked_for_once_at_a_time(database):
     await add_course(database, 1, 1, ["lstm-layer"])
 
     async def ask(number: int) -> str:

@@ -10,7 +10,7 @@ from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
 from app.storage.database import Database
 from app.storage.models import JobStatus, LiveWorker
 from tests.integration.app.kinds import on_postgresql
-from tests.integration.app.rows import add, finish, job_status, next_claim
+from tests.integration.app.rows import add, finish, job_status, next_claim, read_by
 from tests.waiting import Clock
 
 pytestmark = on_postgresql
@@ -34,7 +34,7 @@ async def beat_for(seconds: float, clock: Clock, *hearts: Heartbeat) -> None:
         clock.now += BEAT_SECONDS
 
 
-async def test_claim_that_nobody_holds_is_queued_again(database: Database, clock: Clock) -> None:
+async def test_claim_that_nobody_holds_is_queued_again(database, clock):
     """Its worker has died; or this very worker took it and the answer was lost."""
     lost = await running(database)
     heart = Heartbeat(database, list, clock)
@@ -48,7 +48,7 @@ async def test_claim_that_nobody_holds_is_queued_again(database: Database, clock
     assert [await finish(database, lost), await finish(database, again)] == [False, True]
 
 
-async def test_claim_whose_worker_lives_is_left_alone(database: Database, clock: Clock) -> None:
+async def test_claim_whose_worker_lives_is_left_alone(database, clock):
     held = await running(database)
     await beat_for(
         5 * STALLED_SECONDS,
@@ -60,7 +60,7 @@ async def test_claim_whose_worker_lives_is_left_alone(database: Database, clock:
     assert await finish(database, held)
 
 
-async def test_only_time_that_was_spent_looking_counts(database: Database, clock: Clock) -> None:
+async def test_only_time_that_was_spent_looking_counts(database, clock):
     """PostgreSQL was away for all of them: whoever looks first afterwards does not take the others for dead."""
     held = await running(database)
     first, second = Heartbeat(database, lambda: [held.id], clock), Heartbeat(database, list, clock)
@@ -74,7 +74,7 @@ async def test_only_time_that_was_spent_looking_counts(database: Database, clock
     assert await job_status(database, held.submission_id) == (JobStatus.RUNNING, 1)
 
 
-async def test_heart_does_not_beat_where_nothing_can_be_written(database: Database, clock: Clock) -> None:
+async def test_heart_does_not_beat_where_nothing_can_be_written(database, clock):
     """As after a failover, when the old server is a copy that can only be read."""
     read_only = database.url.update_query_dict({"options": "-c default_transaction_read_only=on"})
     copy = Database(read_only.render_as_string(hide_password=False))
@@ -85,12 +85,11 @@ async def test_heart_does_not_beat_where_nothing_can_be_written(database: Databa
     await copy.close()
 
 
-async def test_workers_that_live_are_counted(database: Database, clock: Clock) -> None:
+async def test_workers_that_live_are_counted(database, clock):
     hearts = [Heartbeat(database, list, clock) for _ in range(2)]
     for heart in hearts:
         await heart.beat()
-    async with database.read() as session:
-        assert len(await claims.live_workers(session, STALLED_SECONDS)) == 2
+    assert len(await read_by(database, claims.live_workers, STALLED_SECONDS)) == 2
     await hearts[0].leave()
     async with database.write() as session:
         assert len(await claims.live_workers(session, STALLED_SECONDS)) == 1

@@ -17,7 +17,7 @@ from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import waits
+from tests.integration.app.rows import all_of, read_by, row_of, waits, write_by
 from tests.waiting import until
 
 ISSUER = "https://id.example.edu/realms/main"
@@ -61,13 +61,11 @@ async def entry(database: Database, **values: Any) -> Membership:
 
 
 async def signed_in(database: Database, claims: Claims = IVAN) -> str:
-    async with database.write() as session:
-        return (await sign_in(session, claims, DOMAINS)).id
+    return (await write_by(database, sign_in, claims, DOMAINS)).id
 
 
 async def owner_of(database: Database, member: Membership) -> str:
-    async with database.read() as session:
-        return (await session.get_one(Membership, member.id)).person_id
+    return (await row_of(database, Membership, member.id)).person_id
 
 
 async def count(database: Database, table: type[Any]) -> int:
@@ -76,16 +74,15 @@ async def count(database: Database, table: type[Any]) -> int:
 
 
 @on_both
-async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_person(database: Database) -> None:
+async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_person(database):
     member = await entry(database, email="Ivanov@Example.EDU")
     person = await signed_in(database)
     assert await owner_of(database, member) == person == member.person_id
     assert await signed_in(database) == person
     assert await count(database, Identity) == 1
-    async with database.read() as session:
-        logged = (await session.scalars(select(Change))).all()
-        assert [(line.made_by, line.subject_id) for line in logged] == [(identities.MADE_BY, member.id)]
-        assert (await session.get_one(Person, person)).name == "Roster"
+    logged = await all_of(database, select(Change))
+    assert [(line.made_by, line.subject_id) for line in logged] == [(identities.MADE_BY, member.id)]
+    assert (await row_of(database, Person, person)).name == "Roster"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +94,7 @@ async def test_identity_takes_the_entry_with_its_address_and_stays_the_same_pers
     ],
     ids=["unverified", "none", "of a domain that the issuer does not give out"],
 )
-async def test_address_that_does_not_count_finds_nothing(database: Database, claims: Claims) -> None:
+async def test_address_that_does_not_count_finds_nothing(database, claims):
     member = await entry(database, email=claims.email or IVAN.email)
     person = await signed_in(database, claims)
     assert await owner_of(database, member) != person
@@ -117,22 +114,21 @@ async def test_address_that_does_not_count_finds_nothing(database: Database, cla
     ],
     ids=["assistant", "unconfirmed", "removed", "taken", "archived", "by_link", "no_address"],
 )
-async def test_entry_that_is_not_a_free_student_is_left_alone(database: Database, values: dict[str, Any]) -> None:
+async def test_entry_that_is_not_a_free_student_is_left_alone(database, values):
     member = await entry(database, **values)
     assert await signed_in(database) != await owner_of(database, member)
 
 
 @on_both
-async def test_letters_that_a_database_folds_to_others_are_others(database: Database) -> None:
+async def test_letters_that_a_database_folds_to_others_are_others(database):
     member = await entry(database, email="\u212airill@example.edu")  # The sign for kelvin.
     assert await signed_in(database, replace(IVAN, email="kirill@example.edu")) != await owner_of(database, member)
 
 
 @on_both_thoroughly
-async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database: Database) -> None:
+async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(database):
     member = await entry(database)
-    async with database.write() as session:
-        other = await add_entry(session, member.course_id, "IVANOV@example.edu", role=MemberRole.ASSISTANT)
+    other = await write_by(database, add_entry, member.course_id, "IVANOV@example.edu", role=MemberRole.ASSISTANT)
     person = await signed_in(database)
     assert person not in (await owner_of(database, member), await owner_of(database, other))
 
@@ -143,15 +139,14 @@ async def test_two_entries_of_a_course_with_one_address_are_left_to_a_teacher(da
     [{"removed_at": utc_now()}, {"confirmed_at": None}, {"join_link_id": new_id()}],
     ids=["removed", "unconfirmed", "by_link"],
 )
-async def test_other_entry_does_not_hide_the_one_of_the_roster(database: Database, values: dict[str, Any]) -> None:
+async def test_other_entry_does_not_hide_the_one_of_the_roster(database, values):
     member = await entry(database)
-    async with database.write() as session:
-        await add_entry(session, member.course_id, **values)
+    await write_by(database, add_entry, member.course_id, **values)
     assert await signed_in(database) == await owner_of(database, member)
 
 
 @on_both_thoroughly
-async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Database) -> None:
+async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database):
     member = await entry(database)
     async with database.write() as session:
         person = await session.get_one(Person, member.person_id)
@@ -159,7 +154,7 @@ async def test_student_who_teaches_elsewhere_is_left_to_a_teacher(database: Data
     assert await signed_in(database) != member.person_id
 
 
-async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Database) -> None:
+async def test_entry_is_taken_once_even_when_its_identity_is_gone(database):
     member = await entry(database)
     await signed_in(database)
     async with database.write() as session:
@@ -168,12 +163,11 @@ async def test_entry_is_taken_once_even_when_its_identity_is_gone(database: Data
 
 
 @on_both
-async def test_entries_of_several_courses_become_one_person(database: Database) -> None:
+async def test_entries_of_several_courses_become_one_person(database):
     members = [await entry(database) for _ in range(3)]
     person = await signed_in(database)
     assert {await owner_of(database, member) for member in members} == {person}
-    async with database.read() as session:
-        merges = (await session.scalars(select(Merge))).all()
+    merges = await all_of(database, select(Merge))
     assert {merge.kept_person_id for merge in merges} == {person}
     assert {merge.merged_person_id for merge in merges} == {member.person_id for member in members} - {person}
     assert sorted(id for merge in merges for id in merge.moved["memberships"]) == sorted(
@@ -182,23 +176,22 @@ async def test_entries_of_several_courses_become_one_person(database: Database) 
 
 
 @on_both_thoroughly
-async def test_address_that_the_issuer_changes_later_finds_nothing(database: Database) -> None:
+async def test_address_that_the_issuer_changes_later_finds_nothing(database):
     mine, theirs = await entry(database), await entry(database, email="petrov@example.edu")
     person = await signed_in(database)
     later = await entry(database)
     assert await signed_in(database, replace(IVAN, email="petrov@example.edu", name="Petrov")) == person
     owners = [await owner_of(database, member) for member in (mine, theirs, later)]
     assert owners == [person, theirs.person_id, later.person_id]
-    async with database.read() as session:
-        identity = await identities.find(session, IVAN.issuer, IVAN.subject)
-        assert identity.email == "ivanov@example.edu"
-        assert (await session.get_one(Person, person)).email == "ivanov@example.edu"
+    identity = await read_by(database, identities.find, IVAN.issuer, IVAN.subject)
+    assert identity.email == "ivanov@example.edu"
+    assert (await row_of(database, Person, person)).email == "ivanov@example.edu"
     assert await signed_in(database) == person
     assert await owner_of(database, later) == person
 
 
 @on_both_thoroughly
-async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database: Database) -> None:
+async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database):
     person = await signed_in(database)
     member = await entry(database)
     async with database.write() as session:
@@ -209,7 +202,7 @@ async def test_person_who_is_in_the_course_already_is_left_to_a_teacher(database
 
 
 @on_both
-async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
+async def test_sign_ins_at_once_make_one_person(database):
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database) for _ in range(8)))
     assert set(people) == {member.person_id}
@@ -221,7 +214,7 @@ async def test_sign_ins_at_once_make_one_person(database: Database) -> None:
 
 
 @on_both
-async def test_one_of_several_identities_at_once_takes_the_entry(database: Database) -> None:
+async def test_one_of_several_identities_at_once_takes_the_entry(database):
     member = await entry(database)
     people = await asyncio.gather(*(signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(6)))
     assert Counter(people)[member.person_id] == 1
@@ -236,9 +229,7 @@ async def claimed(database: Database, member: Membership, person_id: str) -> Mem
 
 
 @on_both_thoroughly
-async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_else_of_its_person(
-    database: Database,
-) -> None:
+async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_else_of_its_person(database):
     member = await entry(database, email="another@example.edu", role=MemberRole.ASSISTANT)
     async with database.write() as session:
         owner = await session.get_one(Person, member.person_id)
@@ -254,23 +245,15 @@ async def test_member_is_given_to_a_person_who_is_signed_in_as_both_and_nothing_
         assert merge.moved == {"person": member.person_id, "memberships": [member.id], "identities": []}
 
 
-async def test_person_becomes_no_second_member_of_a_course(database: Database) -> None:
+@on_both_thoroughly
+async def test_person_or_address_that_a_course_has_does_not_come_a_second_time_by_a_sign_in_or_a_claim(database):
     mine = await entry(database)
     person = await signed_in(database)
-    async with database.write() as session:
-        other = await add_entry(session, mine.course_id, "another@example.edu")
+    other = await write_by(database, add_entry, mine.course_id, "another@example.edu")
     with pytest.raises(PersonInCourse):
         await claimed(database, other, person)
-
-
-@on_both_thoroughly
-async def test_address_that_another_member_has_keeps_a_sign_in_and_a_claim_from_bringing_it_a_second_time(
-    database: Database,
-) -> None:
-    person = await signed_in(database)
     async with database.write() as session:
-        mine = await session.get_one(Person, person)
-        mine.email = "changed@example.edu"  # By an admin.
+        (await session.get_one(Person, person)).email = "changed@example.edu"  # By an admin.
         course_id = await add_course(session)
         member = await add_entry(session, course_id)
         await add_entry(session, course_id, "changed@example.edu")
@@ -283,7 +266,7 @@ async def test_address_that_another_member_has_keeps_a_sign_in_and_a_claim_from_
 
 
 @on_both
-async def test_claim_waits_for_a_member_who_is_getting_the_address(database: Database) -> None:
+async def test_claim_waits_for_a_member_who_is_getting_the_address(database):
     member = await entry(database, email="another@example.edu")
     person = await signed_in(database)
     async with database.write() as session:
@@ -296,7 +279,7 @@ async def test_claim_waits_for_a_member_who_is_getting_the_address(database: Dat
 
 
 @on_both
-async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database: Database) -> None:
+async def test_member_whom_several_claim_at_once_goes_to_one_of_them(database):
     member = await entry(database, email="another@example.edu")
     people = [await signed_in(database, replace(IVAN, subject=f"s{number}")) for number in range(4)]
     outcomes = await asyncio.gather(*(claimed(database, member, person) for person in people), return_exceptions=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ async def rows_of(url: str) -> dict[str, list[Sequence[Any]]]:
 
 
 @pytest.mark.parametrize("batch", [1, pytest.param(backup.BATCH, marks=pytest.mark.thorough)])
-async def test_every_row_is_copied_and_numbers_go_on(
-    source: Path, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch, batch: int
-) -> None:
+async def test_every_row_is_copied_and_numbers_go_on(source, new_database, monkeypatch, batch):
     monkeypatch.setattr(backup, "BATCH", batch)
     url = new_database()
     async with opened(f"sqlite:///{source}") as database, database.write() as session:
@@ -84,9 +82,7 @@ async def test_every_row_is_copied_and_numbers_go_on(
             assert change.id > max(row[0] for row in before["changes"])
 
 
-async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
-    source: Path, new_database: Callable[..., str], tmp_path: Path
-) -> None:
+async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(source, new_database, tmp_path):
     copy = tmp_path / "copy.sqlite3"
     async with opened(f"sqlite:///{source}") as database:
         await database.back_up(copy)
@@ -99,9 +95,7 @@ async def test_copy_of_a_running_service_is_taken_and_its_file_is_not(
     assert await rows_of(url) == await rows_of(f"sqlite:///{source}")
 
 
-async def test_refused_copy_changes_nothing(
-    source: Path, new_database: Callable[..., str], empty_postgresql: str, tmp_path: Path
-) -> None:
+async def test_refused_copy_changes_nothing(source, new_database, empty_postgresql, tmp_path):
     filled_already = new_database()
     assert (await import_file(source, filled_already)).exit_code == 0
     there = await rows_of(filled_already)
@@ -122,7 +116,7 @@ async def test_refused_copy_changes_nothing(
     assert (elsewhere.exit_code, "set LSTM_GRADER_DATABASE_URL" in elsewhere.stderr) == (2, True)
 
 
-async def test_file_of_an_earlier_version_is_upgraded_first(path: Path, new_database: Callable[..., str]) -> None:
+async def test_file_of_an_earlier_version_is_upgraded_first(path, new_database):
     await fill_file(path, REVISIONS[-2])
     refused = await import_file(path, new_database())
     assert refused.exit_code == 2

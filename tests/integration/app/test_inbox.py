@@ -1,12 +1,13 @@
-"""Uploads that come at the same time, to one process and on PostgreSQL to two."""
+"""Uploads that come at the same time, to one process and on PostgreSQL to two; and the estimate of their wait."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,12 +20,13 @@ from app.queue import jobs
 from app.queue.backlog import Backlog
 from app.queue.inbox import TOGETHER_BYTES, Inbox
 from app.storage.database import Database
-from app.storage.models import JobStatus, Submission
+from app.storage.models import JobStatus, LiveWorker, Submission, utc_now
 from app.submissions import positions, repository
 from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add, all_of, execute, finish, next_claim, write_by
 
 
 class Jobs(jobs.Jobs):
@@ -46,8 +48,7 @@ async def databases(anyio_backend: str, kind: str, url: str) -> AsyncIterator[li
 
 @pytest.fixture
 async def owner(databases: list[Database]) -> Principal:
-    async with databases[0].write() as session:
-        return Principal.of(await tokens.set_owner_token(session, "0" * 64))
+    return Principal.of(await write_by(databases[0], tokens.set_owner_token, "0" * 64))
 
 
 @pytest.fixture
@@ -77,14 +78,11 @@ async def hand_in(
 
 
 async def stored(database: Database) -> list[Submission]:
-    async with database.read() as session:
-        return list(await session.scalars(select(Submission)))
+    return await all_of(database, select(Submission))
 
 
 @on_both
-async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_each_of_many_gets_a_number_and_a_place_of_its_own(databases, inboxes, owner):
     sizes = [len(b"x = 1"), TOGETHER_BYTES + 1]
     uploads = [upload(f"s{n % 20}", content=b"x" * sizes[n % 7 == 0]) for n in range(60)]
     results = await hand_in(inboxes, owner, uploads)
@@ -108,9 +106,7 @@ async def test_each_of_many_gets_a_number_and_a_place_of_its_own(
 
 
 @on_both
-async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(databases, inboxes, owner):
     uploads = [upload("ivanov", "limited") for _ in range(5)] + [upload("petrov") for _ in range(8)]
     uploads += [upload(f"s{n}") for n in range(10)]
     results = await hand_in(inboxes, owner, uploads)
@@ -121,9 +117,7 @@ async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(
 
 
 @on_both
-async def test_several_uploads_at_once_under_one_key_are_one_attempt(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_several_uploads_at_once_under_one_key_are_one_attempt(databases, inboxes, owner):
     same = [upload("ivanov", "limited") for _ in range(6)]
     others = [upload(f"s{n}") for n in range(6)]
     results, _ = await asyncio.gather(hand_in(inboxes, owner, same, "k"), hand_in(inboxes, owner, others))
@@ -136,9 +130,7 @@ async def test_several_uploads_at_once_under_one_key_are_one_attempt(
 
 
 @on_both
-async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing(databases, inboxes, owner):
     others = [upload(f"s{n}") for n in range(6)]
     results, _ = await asyncio.gather(
         hand_in(inboxes, owner, [upload("ivanov"), upload("petrov")], "k"), hand_in(inboxes, owner, others)
@@ -150,9 +142,7 @@ async def test_a_key_that_two_use_at_once_costs_those_who_come_with_them_nothing
 
 
 @on_both_thoroughly
-async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(databases, inboxes, owner, monkeypatch):
     add = repository.add_submissions
 
     async def failing(session: AsyncSession, submissions: Sequence[Submission]) -> None:
@@ -168,9 +158,7 @@ async def test_a_fault_while_they_go_one_by_one_is_told_to_the_one_it_meets(
     assert sorted(each.student for each in await stored(databases[0])) == ["s0", "s2", "s3"]
 
 
-async def test_uploads_that_come_together_share_transactions(
-    databases: list[Database], inboxes: list[Inbox], owner: Principal
-) -> None:
+async def test_uploads_that_come_together_share_transactions(databases, inboxes, owner):
     commits = 0
 
     def count(*_: Any) -> None:
@@ -181,3 +169,51 @@ async def test_uploads_that_come_together_share_transactions(
     results = await hand_in(inboxes[:1], owner, [upload(f"s{n}") for n in range(100)])
     assert not [result for result in results if isinstance(result, AppError)]
     assert commits <= 5
+
+
+GRADING = timedelta(seconds=40)
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [1000.0]
+
+
+@pytest.fixture
+async def backlog(database: Database, clock: list[float]) -> Backlog:
+    """The backlog of four slots after a grade of 40 seconds. On PostgreSQL two workers have them, and a third died."""
+    await add(database, "graded")
+    await finish(database, await next_claim(database))
+    async with database.write() as session:
+        now = utc_now()
+        await session.execute(update(Submission).values(started_at=now - GRADING, finished_at=now))
+        if not database.is_sqlite:
+            for number, (slots, seconds) in enumerate([(1, 0), (3, 5), (8, 60)]):
+                seen_at = func.now() - timedelta(seconds=seconds)
+                session.add(LiveWorker(id=str(number), seen_at=seen_at, about={"slots": slots}))
+    return Backlog(database, 3600, slots=4, clock=lambda: clock[0])
+
+
+@on_both
+async def test_estimate_runs_down_at_the_same_place_and_begins_anew_at_the_next(database, backlog, clock):
+    # For a submission that is done the queue is not read, so the next question finds it as it is now.
+    assert await backlog.seconds_left(Submission(job_status=JobStatus.DONE)) is None
+    waiting = [await add(database, f"student-{number}") for number in range(9)]
+    assert [await backlog.seconds_left(each) for each in (waiting[0], waiting[7])] == [50, 120]
+    clock[0] += 45
+    assert [await backlog.seconds_left(each) for each in (waiting[0], waiting[7])] == [5, 75]
+    clock[0] += 45
+    assert await backlog.seconds_left(waiting[0]) == -40
+    await next_claim(database)
+    clock[0] += 2
+    assert [await backlog.seconds_left(each) for each in (waiting[0], waiting[7])] == [None, 110]
+    assert await backlog.count() == 8
+
+
+@on_both
+async def test_running_grade_is_expected_after_the_usual_time_and_nobody_knows_without_workers(database, backlog):
+    waiting = await add(database, "waits")
+    running = Submission(job_status=JobStatus.RUNNING, started_at=utc_now() - timedelta(seconds=60))
+    assert await backlog.seconds_left(running) == pytest.approx(-20, abs=5)
+    await execute(database, update(LiveWorker).values(seen_at=func.now() - timedelta(hours=1)))
+    assert await Backlog(database, 3600, slots=0).seconds_left(waiting) is None

@@ -49,7 +49,7 @@ from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import add, claim, finish, next_claim
+from tests.integration.app.rows import add, all_of, claim, execute, finish, next_claim, read_by, row_of, write_by
 
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
@@ -67,19 +67,16 @@ async def snapshot(database: Database) -> dict[str, list[Any]]:
 
 
 async def id_of(database: Database, external_id: str) -> str:
-    async with database.read() as session:
-        by_name = await members.find(session, [(DEFAULT_COURSE, external_id)])
+    by_name = await read_by(database, members.find, [(DEFAULT_COURSE, external_id)])
     return by_name[DEFAULT_COURSE, external_id].id
 
 
 async def join(database: Database, kept: str, other: str) -> str:
-    async with database.write() as session:
-        return (await joins.join(session, DEFAULT_COURSE, kept, other, "teacher")).id
+    return (await write_by(database, joins.join, DEFAULT_COURSE, kept, other, "teacher")).id
 
 
 async def undo(database: Database, merge: str) -> None:
-    async with database.write() as session:
-        await joins.undo(session, DEFAULT_COURSE, merge, "teacher")
+    await write_by(database, joins.undo, DEFAULT_COURSE, merge, "teacher")
 
 
 async def attempts(database: Database, member: str) -> list[tuple[str, int, str]]:
@@ -121,7 +118,7 @@ async def two_students(database: Database) -> tuple[str, str, list[Submission]]:
 
 
 @on_both
-async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Database) -> None:
+async def test_kept_member_has_everything_and_undoing_gives_it_back(database):
     kept, other, handed_in = await two_students(database)
     async with database.write() as session:
         course_assignment = CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook", rules={})
@@ -161,13 +158,12 @@ async def test_kept_member_has_everything_and_undoing_gives_it_back(database: Da
 
 
 @on_both
-async def test_attempts_that_come_between_stay_with_the_kept_member(database: Database) -> None:
+async def test_attempts_that_come_between_stay_with_the_kept_member(database):
     kept, other, handed_in = await two_students(database)
     merge = await join(database, kept, other)
     since = await add(database, "ivanov")
     assert since.attempt == 5
-    async with database.write() as session:
-        await session.execute(update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
+    await execute(database, update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
     await undo(database, merge)
     first, second, third, fourth = handed_in
     assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (second.id, 2), (since.id, 3)]
@@ -176,7 +172,7 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database: Da
 
 @on_both_thoroughly
 @pytest.mark.parametrize("newer", ["kept", "other"])
-async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database: Database, newer: str) -> None:
+async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database, newer):
     handed_in = [await add(database, student) for student in ("ivanov", "newcomer")]
     kept, other = [await id_of(database, student) for student in ("ivanov", "newcomer")]
     use_id = handed_in[0].course_assignment_id
@@ -197,7 +193,7 @@ async def test_adjustment_that_comes_between_stays_and_nobody_has_two(database: 
 
 
 @on_both_thoroughly
-async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(database: Database) -> None:
+async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_earlier_ones(database):
     kept, other = [(await add(database, student)).membership_id for student in ("ivanov", "newcomer")]
     handed_in = await add(database, "newcomer")
     await decide_on(database, other, handed_in, 1)
@@ -210,15 +206,14 @@ async def test_decisions_about_the_removed_member_since_are_not_mixed_with_the_e
         await session.execute(delete(Extension).where(Extension.membership_id == other))
         await session.execute(update(Adjustment).where(Adjustment.membership_id == other).values(ended_at=utc_now()))
     await undo(database, merge)
-    async with database.read() as session:
-        reasons = select(Extension.reason).where(Extension.membership_id == other)
-        assert (await session.scalars(reasons)).all() == ["r1"]
-        applying = select(Adjustment.reason).where(Adjustment.membership_id == other, Adjustment.ended_at.is_(None))
-        assert (await session.scalars(applying)).all() == ["r1"]
+    reasons = select(Extension.reason).where(Extension.membership_id == other)
+    assert await all_of(database, reasons) == ["r1"]
+    applying = select(Adjustment.reason).where(Adjustment.membership_id == other, Adjustment.ended_at.is_(None))
+    assert await all_of(database, applying) == ["r1"]
 
 
 @on_both
-async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(database: Database) -> None:
+async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(database):
     kept, other, _ = await two_students(database)
     first, second = await next_claim(database), await next_claim(database)
     with pytest.raises(AttemptsRunning):
@@ -230,12 +225,11 @@ async def test_join_waits_for_one_of_two_running_attempts_and_goes_on_with_one(d
     while again := await claim(database):
         assert await finish(database, again)
     await undo(database, merge)
-    async with database.read() as session:
-        assert set(await session.scalars(select(Submission.job_status))) == {"done"}
+    assert set(await all_of(database, select(Submission.job_status))) == {"done"}
 
 
 @on_both
-async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(database: Database) -> None:
+async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(database):
     kept, other, _ = await two_students(database)
 
     async def claim_one() -> None:
@@ -253,7 +247,7 @@ async def test_joins_uploads_and_claims_at_once_leave_every_attempt_its_number(d
 
 
 @on_postgresql
-async def test_join_that_is_undone_twice_at_once_is_undone_once(database: Database) -> None:
+async def test_join_that_is_undone_twice_at_once_is_undone_once(database):
     kept, other, _ = await two_students(database)
     merge = await join(database, kept, other)
     outcomes = await asyncio.gather(*(undo(database, merge) for _ in range(3)), return_exceptions=True)
@@ -261,7 +255,7 @@ async def test_join_that_is_undone_twice_at_once_is_undone_once(database: Databa
 
 
 @on_both_thoroughly
-async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database: Database) -> None:
+async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database):
     kept, other, _ = await two_students(database)
     await add(database, "third")
     third = await id_of(database, "third")
@@ -274,30 +268,25 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database:
         await undo(database, first)
     assert followed.value.params == {"join": second}
     await undo(database, second)
-    async with database.write() as session:
-        await session.execute(update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
+    await execute(database, update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
     rights: dict[str, Any] = {"manages": set(MemberRole), "may_change_shared": True, "made_by": "teacher"}
     with pytest.raises(MemberJoined) as joined:
-        async with database.write() as session:
-            await membership.change(session, DEFAULT_COURSE, other, {"removed": False}, **rights)
+        await write_by(database, membership.change, DEFAULT_COURSE, other, {"removed": False}, **rights)
     assert joined.value.params == {"member": kept, "join": first}
-    async with database.write() as session:
-        await session.execute(update(Membership).where(Membership.id == other).values(removed_at=None))
+    await execute(database, update(Membership).where(Membership.id == other).values(removed_at=None))
     with pytest.raises(JoinOutdated) as outdated:
         await undo(database, first)
     assert outdated.value.params == {"changed": ["member", "extension"]}
 
 
-async def test_undoing_is_refused_while_a_third_member_has_the_address(database: Database) -> None:
+async def test_undoing_is_refused_while_a_third_member_has_the_address(database):
     kept, other, _ = await two_students(database)
     rights: dict[str, Any] = {"manages": set(MemberRole), "made_by": "teacher"}
     confirmed = {"confirmed": True, "email": "ivanov@example.org"}
-    async with database.write() as session:
-        await membership.change(session, DEFAULT_COURSE, other, confirmed, may_change_shared=True, **rights)
+    await write_by(database, membership.change, DEFAULT_COURSE, other, confirmed, may_change_shared=True, **rights)
     merge = await join(database, kept, other)
     values: dict[str, Any] = {"role": MemberRole.STUDENT, "name": None, "email": "Ivanov@example.org", "group": None}
-    async with database.write() as session:
-        third = (await membership.add(session, DEFAULT_COURSE, external_id="third", **values, **rights)).id
+    third = (await write_by(database, membership.add, DEFAULT_COURSE, external_id="third", **values, **rights)).id
     with pytest.raises(EmailTaken) as taken:
         await undo(database, merge)
     assert taken.value.params == {"member": third}
@@ -308,9 +297,7 @@ async def test_undoing_is_refused_while_a_third_member_has_the_address(database:
 
 @on_both_thoroughly
 @pytest.mark.parametrize("which", range(3))
-async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_deletion(
-    database: Database, which: int
-) -> None:
+async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_deletion(database, which):
     kept, other, _ = await two_students(database)
     third = (await add(database, "third")).membership_id
     await join(database, kept, other)
@@ -326,7 +313,7 @@ async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_de
 
 
 @on_both_thoroughly
-async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database: Database) -> None:
+async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database):
     kept, other, _ = await two_students(database)
     async with database.write() as session:
         person = (await session.get_one(Membership, other)).person_id
@@ -336,14 +323,13 @@ async def test_single_sign_on_of_the_other_member_leads_to_the_kept_one(database
         (await session.get_one(Person, roster)).name = "Иван Иванов"
     before = await snapshot(database)
     merge = await join(database, kept, other)
-    async with database.read() as session:
-        assert (await session.get_one(Membership, kept)).person_id == person
-        assert (await session.get_one(Person, person)).name == "Иван Иванов"
+    assert (await row_of(database, Membership, kept)).person_id == person
+    assert (await row_of(database, Person, person)).name == "Иван Иванов"
     await undo(database, merge)
     assert await snapshot(database) == before
 
 
-async def test_teacher_gives_nobody_a_part_in_another_course(database: Database) -> None:
+async def test_teacher_gives_nobody_a_part_in_another_course(database):
     """The kept member's person is in another course, so the other one's identity does not become theirs."""
     kept, other, _ = await two_students(database)
     async with database.write() as session:

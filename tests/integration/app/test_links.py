@@ -36,6 +36,7 @@ from app.storage.models import (
 )
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add_rows, all_of, read_by, write_by
 
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
@@ -62,8 +63,7 @@ async def come_in(database: Database, link: NewLink) -> None:
 
 
 async def is_valid(database: Database, link: NewLink) -> bool:
-    async with database.read() as session:
-        return await tokens.find_token(session, hash_secret(link.secret)) is not None
+    return await read_by(database, tokens.find_token, hash_secret(link.secret)) is not None
 
 
 async def count_sessions(database: Database) -> int:
@@ -72,7 +72,7 @@ async def count_sessions(database: Database) -> int:
 
 
 @on_both_thoroughly
-async def test_older_links_end_when_the_new_one_is_used_and_not_before(database: Database) -> None:
+async def test_older_links_end_when_the_new_one_is_used_and_not_before(database):
     member = await add(database)
     first, second = await new_link(database, member), await new_link(database, member)
     await come_in(database, first)
@@ -90,7 +90,7 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database:
 
 
 @on_both
-async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
+async def test_links_used_at_once_leave_the_newest(database):
     member = await add(database)
     series = [await new_link(database, member) for _ in range(6)]
     await asyncio.gather(*(come_in(database, link) for link in series), return_exceptions=True)
@@ -99,7 +99,7 @@ async def test_links_used_at_once_leave_the_newest(database: Database) -> None:
 
 
 @on_both_thoroughly
-async def test_links_of_others_and_other_tokens_stay(database: Database) -> None:
+async def test_links_of_others_and_other_tokens_stay(database):
     member, other = await add(database), await add(database, "petrov")
     async with database.write() as session:
         own = await tokens.add_token(session, name="own", role=Role.SUBMITTER, sha256="0" * 64, student="ivanov")
@@ -118,10 +118,9 @@ async def test_links_of_others_and_other_tokens_stay(database: Database) -> None
 
 
 @on_both_thoroughly
-async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: Database, owner: Principal) -> None:
+async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database, owner):
     other = new_id()
-    async with database.write() as session:
-        session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))
+    await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     boss = await add(database, "boss", role=MemberRole.TEACHER)
     removed = await add(database, "removed", removed_at=utc_now())
     stranger = await add(database, "stranger", course=other)
@@ -149,17 +148,15 @@ async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database: 
 
 
 async def make_join(database: Database, limit: int | None = None) -> str:
-    async with database.write() as session:
-        return (await joining.make(session, TEACHER, group=None, limit=limit, expires_at=None))[1]
+    return (await write_by(database, joining.make, TEACHER, group=None, limit=limit, expires_at=None))[1]
 
 
 async def join(database: Database, secret: str, key: str = "") -> NewLink:
-    async with database.write() as session:
-        return await joining.join(session, secret, key or new_id(), Newcomer("Анна"))
+    return await write_by(database, joining.join, secret, key or new_id(), Newcomer("Анна"))
 
 
 @on_both
-async def test_same_form_sent_again_and_at_once_makes_one_student(database: Database) -> None:
+async def test_same_form_sent_again_and_at_once_makes_one_student(database):
     secret = await make_join(database, limit=2)
     answers = await asyncio.gather(*(join(database, secret, "key") for _ in range(5)))
     assert len({link.secret for link in answers}) == 1
@@ -169,14 +166,13 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database: Data
         assert await session.scalar(select(func.count()).select_from(Membership)) == 2
         assert await session.scalar(select(JoinLink.uses)) == 2
         join_link = (await session.scalars(select(JoinLink))).one()
-    async with database.write() as session:
-        await joining.revoke(session, DEFAULT_COURSE, join_link.id)
+    await write_by(database, joining.revoke, DEFAULT_COURSE, join_link.id)
     # A connection may have swallowed the link of somebody who has joined.
     assert (await join(database, secret, "key")).secret == answers[0].secret
 
 
 @on_both
-async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: Database, owner: Principal) -> None:
+async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database, owner):
     await add(database)
     actor = Actor(owner, database, {})
     kinds: list[Callable[[], Awaitable[object]]] = [
@@ -185,13 +181,12 @@ async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database: 
         lambda: ways_in.make_join_link(actor, MakeJoinLink(expires_at=None), form_key="key"),
     ]
     await asyncio.gather(*(make() for make in kinds for _ in range(3)))
-    async with database.read() as session:
-        assert sorted(await session.scalars(select(Token.name))) == ["owner", "x", "Иван"]
-        assert len((await session.scalars(select(JoinLink))).all()) == 1
+    assert sorted(await all_of(database, select(Token.name))) == ["owner", "x", "Иван"]
+    assert len(await all_of(database, select(JoinLink))) == 1
 
 
 @on_both
-async def test_last_place_is_taken_once(database: Database) -> None:
+async def test_last_place_is_taken_once(database):
     secret = await make_join(database, limit=3)
     answers = await asyncio.gather(*(join(database, secret) for _ in range(8)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
@@ -201,15 +196,14 @@ async def test_last_place_is_taken_once(database: Database) -> None:
 
 
 @on_both
-async def test_person_who_is_signed_in_joins_once_as_themselves(database: Database) -> None:
+async def test_person_who_is_signed_in_joins_once_as_themselves(database):
     secret = await make_join(database)
     async with database.write() as session:
         person = Person(name="Анна", email="anna@hse.ru")
         session.add(person)
 
     async def join_as() -> Membership:
-        async with database.write() as session:
-            return await joining.join_as(session, secret, person, "claimed")
+        return await write_by(database, joining.join_as, secret, person, "claimed")
 
     joined = await asyncio.gather(*(join_as() for _ in range(4)))
     assert {member.id for member in joined} == {joined[0].id}

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from app.access import joining, links, persons
-from app.access.tokens import Principal
 from app.courses import changes, course, members, membership, people
 from app.courses.course import Size
 from app.courses.membership import Members
@@ -17,7 +16,7 @@ from app.storage.paging import Paging
 from app.teaching.joins import joins
 from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add
+from tests.integration.app.rows import add, read_by
 
 pytestmark = on_both
 
@@ -33,7 +32,7 @@ async def enter(database: Database, id: str, name: str | None = None, **values: 
         return member
 
 
-async def test_members_come_by_role_group_and_name_page_by_page(database: Database) -> None:
+async def test_members_come_by_role_group_and_name_page_by_page(database):
     await enter(database, "c", "Борис", group="2")
     await enter(database, "b", "anna", group="2")
     await enter(database, "a", None, group=None)
@@ -48,7 +47,7 @@ async def test_members_come_by_role_group_and_name_page_by_page(database: Databa
         assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE] == Size(3, 0, 1, 0)
 
 
-async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(database: Database) -> None:
+async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(database):
     listed = await enter(database, "ivanov", "Пётр Иванов", email="Ivan@example.org")
     for id, values in {
         "new-1": {"claimed_id": "ivanov", "confirmed_at": None},
@@ -58,13 +57,12 @@ async def test_entries_that_may_be_one_student_are_found_by_id_address_and_name(
         "new-5": {"claimed_id": "ivanov", "removed_at": utc_now()},
     }.items():
         await enter(database, id, **values)
-    async with database.read() as session:
-        member = await membership.find(session, DEFAULT_COURSE, listed.id)
-        candidates = await membership.perhaps_the_same(session, member)
-        assert [each.external_id for each in candidates] == ["new-1", "new-2", "new-3"]
+    member = await read_by(database, membership.find, DEFAULT_COURSE, listed.id)
+    candidates = await read_by(database, membership.perhaps_the_same, member)
+    assert [each.external_id for each in candidates] == ["new-1", "new-2", "new-3"]
 
 
-async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: Database) -> None:
+async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database):
     listed = await enter(database, "one", "Ivan Petrov")
     await enter(database, "two", "Ivan Petrov")
     await enter(database, "unsure", "Ivan Petrov", confirmed_at=None)
@@ -85,7 +83,7 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database: D
             assert [each.external_id for each in candidates] == others
 
 
-async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Principal) -> None:
+async def test_preview_of_a_join_counts_what_moves(database, owner):
     await add(database, "other")
     kept = await enter(database, "kept")
     async with database.write() as session:
@@ -102,7 +100,7 @@ async def test_preview_of_a_join_counts_what_moves(database: Database, owner: Pr
         assert not await membership.by_ids(session, new_id(), [kept.id]), "a member of another course"
 
 
-async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database: Database, owner: Principal) -> None:
+async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database, owner):
     later = utc_now() + timedelta(days=1)
     async with database.write() as session:
         (first, secret), again, (other, _) = [
@@ -117,7 +115,7 @@ async def test_same_form_makes_one_join_link_which_counts_until_it_ends(database
         assert (await course.sizes(session, [DEFAULT_COURSE]))[DEFAULT_COURSE].join_links == 0
 
 
-async def test_people_are_found_by_parts_of_name_address_and_id(database: Database) -> None:
+async def test_people_are_found_by_parts_of_name_address_and_id(database):
     one = await enter(database, "st-100", "Анна Петрова", email="anna@example.org")
     await enter(database, "st-200", "Борис", email="b%_@example.org")
     async with database.write() as session:
@@ -136,7 +134,7 @@ async def test_people_are_found_by_parts_of_name_address_and_id(database: Databa
             await people.find(session, new_id())
 
 
-async def test_changes_are_chosen_by_subject_member_and_maker(database: Database) -> None:
+async def test_changes_are_chosen_by_subject_member_and_maker(database):
     member = await enter(database, "ivanov", "Ivan")
     async with database.write() as session:
         ivanov = await membership.find(session, DEFAULT_COURSE, member.id)

@@ -138,7 +138,7 @@ async def tables_of(session: AsyncSession) -> Mapping[str, Table]:
     [(kind, revision) for kind in ("sqlite", "postgresql") for revision in REVISIONS],
     indirect=["kind"],
 )
-async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(database: Database, revision: str) -> None:
+async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(database, revision):
     before = await filled(database, revision)
     await database.upgrade()
     await database.check_revision()
@@ -153,7 +153,7 @@ async def test_database_of_every_earlier_version_is_upgraded_with_its_rows(datab
 
 
 @on_both
-async def test_attempts_from_before_seeds_get_one_each(database: Database) -> None:
+async def test_attempts_from_before_seeds_get_one_each(database):
     await filled(database, FIRST)
     async with database.write() as session:
         submissions = (await tables_of(session))["submissions"]
@@ -178,7 +178,7 @@ async def test_attempts_from_before_seeds_get_one_each(database: Database) -> No
 
 
 @pytest.mark.parametrize("table", ["submissions", "batch_files", "checks"])
-async def test_sqlite_reads_no_column_through_the_bytes_of_a_file(database: Database, table: str) -> None:
+async def test_sqlite_reads_no_column_through_the_bytes_of_a_file(database, table):
     """A list of twenty files of 19 MB would take most of a second, and everybody else would wait."""
     await database.upgrade()
     async with database.read() as session:
@@ -186,7 +186,7 @@ async def test_sqlite_reads_no_column_through_the_bytes_of_a_file(database: Data
     assert columns[-1]["name"] == "content"
 
 
-async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database: Database, tmp_path: Path) -> None:
+async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database, tmp_path):
     await filled(database, FIRST)
     await database.upgrade()
     (copy,) = tmp_path.glob("*.before-*")
@@ -201,7 +201,7 @@ async def test_sqlite_file_is_copied_before_it_is_changed_and_only_then(database
 
 
 @on_both
-async def test_upgrade_that_fails_changes_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_upgrade_that_fails_changes_nothing(database, monkeypatch):
     await filled(database, FIRST)
     upgrade = revisions.upgrade
 

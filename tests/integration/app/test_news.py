@@ -1,29 +1,38 @@
-"""Mail about news: each person once a day at most, by one of several processes, until it has arrived."""
+"""Mail about news, and letters of a teacher: each is sent once by one of several processes, in time or never."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from app.actions.mail import end_news_mail
-from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer, MailServer
+from app.courses import members
+from app.mail.mailer import CONNECTIONS, LEASE, STORED_RETRY_SECONDS, Mailer
+from app.outgoing.sender import Sender
 from app.privacy import deletion, export
 from app.storage.database import Database
-from app.storage.models import Comment, Membership, NewsMail, Person, utc_now
-from app.teaching import news, news_mail
+from app.storage.models import DEFAULT_COURSE, Comment, Letter, Membership, NewsMail, Person, utc_now
+from app.teaching import letters, news, news_mail
+from app.teaching.grade_list import used_assignments
 from app.teaching.joins import joins
+from app.teaching.letters import LetterSender, Recipient
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, add_course
+from tests.integration.app.rows import add, add_course, all_of, execute, read_by, write_by
 from tests.mailbox import Mailbox
 
 pytestmark = on_both
 
 ASSIGNMENTS = load_assignments()
+NewSender = Callable[[Database, Mailer], Sender[Any]]
+
 SERVICE, ANNA, BORIS = "https://grader.example.edu", "anna@example.edu", "boris@example.edu"
 
 
@@ -46,24 +55,42 @@ async def comment(database: Database, at: datetime, email: str, course: str, tex
     return member.id
 
 
-async def send(database: Database, mailbox: Mailbox, processes: int = 1) -> None:
+def of_news(database: Database, mailer: Mailer) -> NewsSender:
+    return NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
+
+
+def of_letters(database: Database, mailer: Mailer) -> LetterSender:
+    return LetterSender(database, mailer, SERVICE)
+
+
+async def send(database: Database, mailbox: Mailbox, processes: int = 1, sender: NewSender = of_news) -> None:
     """Let processes look for mail at the same moment, and wait until each has sent its own."""
-    server = MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")
-    async with Mailer(server) as mailer:
-        senders = [NewsSender(database, ASSIGNMENTS, mailer, SERVICE) for _ in range(processes)]
+    async with Mailer(mailbox.server) as mailer:
+        senders = [sender(database, mailer) for _ in range(processes)]
         await asyncio.gather(*(each._send_due() for each in senders))
         await asyncio.gather(*(task for each in senders for task in each._sending))
 
 
-async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+@contextlib.asynccontextmanager
+async def a_process_waits(database: Database, mailbox: Mailbox, sender: NewSender) -> AsyncIterator[None]:
+    """A process has claimed what is due, and waits for a connection until the block ends; then it sends."""
+    async with Mailer(mailbox.server) as mailer:
+        process = sender(database, mailer)
+        for _ in range(CONNECTIONS):
+            await mailer.connections.acquire()
+        await process._send_due()
+        yield
+        for _ in range(CONNECTIONS):
+            mailer.connections.release()
+        await asyncio.gather(*process._sending)
+
+
+async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(database, mailbox, clock):
     course = await add_course(database)
     begin = clock[0]
     anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
     await comment(database, begin, BORIS, course, "Well done.")
-    async with database.write() as session:
-        await session.execute(update(Person).where(Person.email == BORIS).values(language="ru"))
+    await execute(database, update(Person).where(Person.email == BORIS).values(language="ru"))
     clock[0] = begin + WAIT - timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
@@ -87,16 +114,13 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     assert [each.get_content().count("/submissions/") for each in mailbox.to(ANNA)] == [1, 2]
     # News that was seen on the page is not mailed.
     await comment(database, begin + timedelta(hours=30), ANNA, course, "Seen.")
-    async with database.write() as session:
-        await news.see(session, {anna: begin + timedelta(hours=30)})
+    await write_by(database, news.see, {anna: begin + timedelta(hours=30)})
     clock[0] = begin + timedelta(hours=60)
     await send(database, mailbox)
     assert len(mailbox.to(ANNA)) == 2
 
 
-async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(database, mailbox, clock):
     begin = clock[0]
     await comment(database, begin, ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
@@ -115,27 +139,22 @@ async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after
     assert len(mailbox.to(ANNA)) == 1
 
 
-async def test_mail_that_waits_for_a_connection_until_another_process_has_sent_it_is_not_sent_again(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
+    database, mailbox, clock
+):
     await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
     clock[0] += WAIT + timedelta(minutes=1)
-    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
-        sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
-        for _ in range(CONNECTIONS):
-            await mailer.connections.acquire()
-        await sender._send_due()
+    async with a_process_waits(database, mailbox, of_news):
         clock[0] += LEASE
-        await send(database, mailbox)
-        for _ in range(CONNECTIONS):
-            mailer.connections.release()
-        await asyncio.gather(*sender._sending)
+        async with Mailer(mailbox.server) as mailer:
+            assert await write_by(database, of_news(database, mailer)._claim, {})
+    assert mailbox.tries == 0
+    clock[0] += LEASE
+    await send(database, mailbox)
     assert mailbox.tries == len(mailbox.to(ANNA)) == 1
 
 
-async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(database, mailbox, clock):
     course = await add_course(database)
     await comment(database, clock[0] - LONGEST, BORIS, course, "Long ago.")
     await comment(database, clock[0], ANNA, course, "First.")
@@ -151,15 +170,14 @@ async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(
 
 @pytest.mark.parametrize("meanwhile", ["off", "seen"])
 async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_seen_the_news_or_wants_none(
-    database: Database, mailbox: Mailbox, clock: list[datetime], meanwhile: str
-) -> None:
+    database, mailbox, clock, meanwhile
+):
     anna = await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
     begin = clock[0]
     clock[0] += WAIT + timedelta(minutes=1)
-    async with Mailer(MailServer("127.0.0.1", mailbox.port, "none", "grader@example.org")) as mailer:
+    async with Mailer(mailbox.server) as mailer:
         sender = NewsSender(database, ASSIGNMENTS, mailer, SERVICE)
-        async with database.write() as session:
-            (letter,) = await sender._claim(session, {})
+        (letter,) = await write_by(database, sender._claim, {})
         async with database.write() as session:
             if meanwhile == "off":
                 await news_mail.switch(session, letter.person_id, off=True)
@@ -169,7 +187,7 @@ async def test_mail_that_a_process_has_claimed_is_not_sent_if_the_person_has_see
     assert mailbox.messages == []
 
 
-async def test_seen_news_is_listed_for_a_while_and_not_new(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_seen_news_is_listed_for_a_while_and_not_new(database, monkeypatch):
     course, now = await add_course(database), utc_now()
     times = [now - news.SHOWN_FOR - timedelta(minutes=1), now - timedelta(days=1), now]
     for at in times:
@@ -184,9 +202,7 @@ async def test_seen_news_is_listed_for_a_while_and_not_new(database: Database, m
         assert len(await news.list_news(session, [anna])) == 1
 
 
-async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_programs_press(database, mailbox, clock):
     begin = clock[0]
     course = await add_course(database)
     await comment(database, begin, ANNA, course, "Well done.")
@@ -207,9 +223,7 @@ async def test_mail_is_switched_off_by_its_link_alone_in_the_form_that_mail_prog
     assert len(mailbox.messages) == 1
 
 
-async def test_news_of_joined_members_is_the_students_and_goes_with_them(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_news_of_joined_members_is_the_students_and_goes_with_them(database, mailbox, clock):
     course = await add_course(database)
     begin = clock[0]
     other = await comment(database, begin, BORIS, course, "On the other entry.")
@@ -217,9 +231,8 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
     async with database.write() as session:
         await news.see(session, {kept: begin + timedelta(seconds=9)})
         await joins.join(session, course, kept, other, "t")
-    async with database.read() as session:
-        assert [each.is_new for each in await news.list_news(session, [kept])] == [True, True]
-        assert await news.count_unseen(session, [other]) == 0
+    assert [each.is_new for each in await read_by(database, news.list_news, [kept])] == [True, True]
+    assert await read_by(database, news.count_unseen, [other]) == 0
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     assert [each["To"] for each in mailbox.messages] == [ANNA]
@@ -229,14 +242,11 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(
     assert row["mailed_until"]
     assert "secret" not in row
     await deletion.delete_member(database, kept, course)
-    async with database.read() as session:
-        assert (await session.scalars(select(NewsMail))).all() == []
-        assert await news.count_unseen(session, [kept, other]) == 0
+    assert await all_of(database, select(NewsMail)) == []
+    assert await read_by(database, news.count_unseen, [kept, other]) == 0
 
 
-async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
-    database: Database, mailbox: Mailbox, clock: list[datetime]
-) -> None:
+async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(database, mailbox, clock):
     course = await add_course(database)
     left = await comment(database, clock[0], ANNA, course, "Well done.")
     teaches = await comment(database, clock[0], BORIS, course, "A trial.")
@@ -246,3 +256,66 @@ async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
+
+
+async def write(database: Database, count: int, due: datetime | None = None) -> None:
+    """Store a letter to so many students."""
+    async with database.write() as session:
+        (use,) = await used_assignments(session, load_assignments(), DEFAULT_COURSE, "lstm-layer")
+        enrolled = await members.enrol(session, [(DEFAULT_COURSE, f"s{number}") for number in range(count)])
+        for member in enrolled.values():
+            member.person = await session.get_one(Person, member.person_id)
+            member.person.email = f"{member.external_id}@example.edu"
+            to = Recipient(member, None, due, is_extended=False)
+            await letters.add(session, use, to, subject="Still missing", text="Dear all,\n\nhand in.", language="en")
+
+
+async def waiting(database: Database) -> int:
+    async with database.read() as session:
+        return await session.scalar(select(func.count()).select_from(Letter)) or 0
+
+
+async def test_each_letter_is_sent_once_by_one_of_several_processes(database, owner, mailbox, clock):
+    await write(database, 8)
+    await send(database, mailbox, 3, of_letters)
+    assert sorted(each["To"] for each in mailbox.messages) == [f"s{number}@example.edu" for number in range(8)]
+    assert {each["Subject"] for each in mailbox.messages} == {"Default: Still missing"}
+    assert await waiting(database) == 0
+
+
+async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(database, owner, mailbox, clock):
+    await write(database, 1)
+    mailbox.answers = ["451 later"]
+    await send(database, mailbox, sender=of_letters)
+    await send(database, mailbox, sender=of_letters)
+    assert (mailbox.tries, mailbox.messages) == (1, [])
+    clock[0] += timedelta(seconds=STORED_RETRY_SECONDS[0])
+    async with database.write() as session:  # A process claims it, and dies.
+        assert len(await letters._claim_due(session, 1)) == 1
+    await send(database, mailbox, sender=of_letters)
+    assert mailbox.messages == []
+    clock[0] += LEASE
+    await send(database, mailbox, sender=of_letters)
+    assert len(mailbox.to("s0@example.edu")) == 1
+    assert await waiting(database) == 0
+
+
+async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
+    database, owner, mailbox, clock
+):
+    await write(database, 1)
+    async with a_process_waits(database, mailbox, of_letters):
+        clock[0] += LEASE
+        assert len(await write_by(database, letters._claim_due, 1)) == 1
+    assert mailbox.tries == 0
+
+
+@pytest.mark.parametrize("due_hours", [None, 3])
+async def test_letter_is_given_up_after_a_day_or_when_the_students_deadline_is_over(
+    database, owner, mailbox, clock, caplog, due_hours
+):
+    await write(database, 1, clock[0] + timedelta(hours=due_hours) if due_hours else None)
+    clock[0] += timedelta(hours=due_hours, seconds=1) if due_hours else letters.LONGEST + timedelta(seconds=1)
+    await send(database, mailbox, sender=of_letters)
+    assert (mailbox.tries, await waiting(database)) == (0, 0)
+    assert "letter_given_up" in caplog.messages

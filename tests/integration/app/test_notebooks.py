@@ -18,7 +18,7 @@ from app.storage.models import DEFAULT_COURSE, Check, JobStatus, NotebookCode, T
 from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import REPORT, add, next_claim
+from tests.integration.app.rows import REPORT, add, next_claim, row_of, write_by
 from tests.integration.app.test_heartbeat import beat_for
 from tests.waiting import Clock
 
@@ -27,8 +27,7 @@ UPLOAD = Upload("ivanov", "lstm-layer", "LSTM.py", b"class LSTM: ...")
 
 @pytest.fixture
 async def ivanov(database: Database) -> Principal:
-    async with database.write() as session:
-        enrolled = await members.enrol(session, [(DEFAULT_COURSE, "ivanov")])
+    enrolled = await write_by(database, members.enrol, [(DEFAULT_COURSE, "ivanov")])
     return Principal.of_member(enrolled[DEFAULT_COURSE, "ivanov"])
 
 
@@ -40,14 +39,12 @@ def allowing() -> Assignment:
 
 
 async def make_code(database: Database, holder: Principal) -> str:
-    async with database.write() as session:
-        return await notebooks.make_code(session, holder, "lstm-layer", "en")
+    return await write_by(database, notebooks.make_code, holder, "lstm-layer", "en")
 
 
 async def exchange(database: Database, code: str) -> bool:
     try:
-        async with database.write() as session:
-            await notebooks.exchange(session, code, "Jupyter")
+        await write_by(database, notebooks.exchange, code, "Jupyter")
     except NotebookCodeUnusable:
         return False
     return True
@@ -55,8 +52,7 @@ async def exchange(database: Database, code: str) -> bool:
 
 async def check(database: Database, holder: Principal, assignment: Assignment) -> Check | None:
     try:
-        async with database.write() as session:
-            return await checks.add(session, holder, UPLOAD, assignment)
+        return await write_by(database, checks.add, holder, UPLOAD, assignment)
     except ChecksUsedUp:
         return None
 
@@ -67,7 +63,7 @@ async def count(database: Database, table: type[NotebookCode | Token | Check]) -
 
 
 @on_both
-async def test_of_many_at_once_one_gets_the_token(database: Database, ivanov: Principal) -> None:
+async def test_of_many_at_once_one_gets_the_token(database, ivanov):
     before = await count(database, Token)
     code = await make_code(database, ivanov)
     taken = await asyncio.gather(*(exchange(database, code) for _ in range(5)))
@@ -76,22 +72,20 @@ async def test_of_many_at_once_one_gets_the_token(database: Database, ivanov: Pr
 
 
 @on_both
-async def test_of_codes_made_at_once_one_is_left(database: Database, ivanov: Principal) -> None:
+async def test_of_codes_made_at_once_one_is_left(database, ivanov):
     codes = await asyncio.gather(*(make_code(database, ivanov) for _ in range(5)))
     assert await count(database, NotebookCode) == 1
     assert sum([await exchange(database, code) for code in codes]) == 1
 
 
 @on_both
-async def test_checks_sent_at_once_are_counted(database: Database, ivanov: Principal, allowing: Assignment) -> None:
+async def test_checks_sent_at_once_are_counted(database, ivanov, allowing):
     made = await asyncio.gather(*(check(database, ivanov, allowing) for _ in range(5)))
     assert sum(each is not None for each in made) == 1
 
 
 @on_postgresql
-async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
-    database: Database, ivanov: Principal, allowing: Assignment
-) -> None:
+async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(database, ivanov, allowing):
     stored = await check(database, ivanov, allowing)
     lost = await next_claim(database)
     assert (lost.submission_id, lost.is_check, lost.content) == (stored.id, True, UPLOAD.content)
@@ -106,24 +100,20 @@ async def test_a_check_whose_worker_died_runs_again_behind_an_attempt(
     assert (await next_claim(database)).submission_id == attempt.id
     again = await next_claim(database)
     assert (again.submission_id, again.tries) == (stored.id, 2)
-    async with database.write() as session:
-        assert [await claims.finish(session, each, REPORT) for each in (lost, again)] == [False, True]
+    assert [await write_by(database, claims.finish, each, REPORT) for each in (lost, again)] == [False, True]
     assert await _job_status(database, lost) == JobStatus.DONE
 
 
 @on_postgresql
-async def test_workers_take_different_checks_back(database: Database, ivanov: Principal, allowing: Assignment) -> None:
+async def test_workers_take_different_checks_back(database, ivanov, allowing):
     await check(database, ivanov, allowing)
-    async with database.write() as session:
-        enrolled = await members.enrol(session, [(DEFAULT_COURSE, "petrov")])
+    enrolled = await write_by(database, members.enrol, [(DEFAULT_COURSE, "petrov")])
     await check(database, Principal.of_member(enrolled[DEFAULT_COURSE, "petrov"]), allowing)
     first, second = await asyncio.gather(next_claim(database), next_claim(database))
     assert first.submission_id != second.submission_id
-    async with database.write() as session:
-        assert await claims.release(session, first)
+    assert await write_by(database, claims.release, first)
     assert (await next_claim(database)).submission_id == first.submission_id
 
 
 async def _job_status(database: Database, claim: Claim) -> JobStatus:
-    async with database.read() as session:
-        return (await session.get_one(Check, claim.submission_id)).job_status
+    return (await row_of(database, Check, claim.submission_id)).job_status

@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.tokens import Principal
 from app.actions import hand_in, regrades
 from app.actions.actor import Actor
 from app.actions.regrades import BeginRegrade
@@ -68,9 +67,7 @@ async def upload(actor: Actor, *_: str) -> None:
     ],
     ids=["regrade of an admin", "regrade of an attempt", "regrade of our failures", "preview", "cancelling", "upload"],
 )
-async def test_course_stays_open_until_the_change_is_stored(
-    database: Database, url: str, owner: Principal, act: Act
-) -> None:
+async def test_course_stays_open_until_the_change_is_stored(database, url, owner, act):
     failed, waiting = [await add(database, student) for student in ("ivanov", "petrov")]
     report = REPORT.model_copy(update={"status": Status.INTERNAL_ERROR, "points": None})
     assert await finish(database, await next_claim(database), report)

@@ -1,11 +1,12 @@
-"""Deleting, counting and backing up on real databases: an SQLite file, and PostgreSQL."""
+"""Deleting, counting and backing up on real databases, and the process that draws pictures."""
 
 import asyncio
 import contextlib
+import gzip
+import os
+import signal
 import socket
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import psycopg
@@ -13,6 +14,7 @@ import pytest
 from sqlalchemy import text, update
 
 from app.access.tokens import Principal
+from app.operations.charts import SMALL_CHART, ChartNotDrawn, ChartProcess
 from app.operations.metrics import Metrics
 from app.operations.probe import WriteProbe
 from app.privacy import deletion, retention
@@ -26,42 +28,36 @@ from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import add, claim, graded
+from tests.integration.app.rows import add, claim, execute, graded, read_by
 from tests.ports import free_port
-from tests.postgresql import PostgreSQL
+from tests.processes import children, command_line
 from tests.waiting import until
 
 
 async def names(database: Database, owner: Principal) -> list[str]:
-    async with database.read() as session:
-        return [row[0].student for row in await list_submissions(session, owner, Selection(), Paging(100))]
+    return [row[0].student for row in await read_by(database, list_submissions, owner, Selection(), Paging(100))]
 
 
 @on_both
-async def test_more_is_deleted_than_fits_in_one_transaction(
-    database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_more_is_deleted_than_fits_in_one_transaction(database, owner, monkeypatch):
     monkeypatch.setattr(deletion, "AT_ONCE", 2)
     for number in range(5):
         await graded(database, f"s{number}")
     await add(database, "runs")
     await claim(database)
     await add(database, "waits")
-    async with database.write() as session:
-        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(days=2)))
+    await execute(database, update(Submission).values(created_at=utc_now() - timedelta(days=2)))
     assert await retention.delete_older(database, days=1) == 5
     assert await names(database, owner) == ["waits", "runs"]
 
 
 @on_both
-async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Database) -> None:
+async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database):
     await add(database, "a")
     await add(database, "b")
     await claim(database)
-    async with database.write() as session:
-        await session.execute(update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
-    async with database.read() as session:
-        state = await positions.queue_state(session)
+    await execute(database, update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+    state = await read_by(database, positions.queue_state)
     assert (state.queued, state.running) == (1, 1)
     assert 100 <= state.oldest_seconds < 200
     async with database.write() as session:
@@ -71,7 +67,7 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database: Da
 
 
 @on_both
-async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> None:
+async def test_a_worker_says_how_it_is(database, tmp_path):
     port = free_port()
     settings = Settings(data_dir=tmp_path, metrics_token="token-of-the-monitoring")
     works = True
@@ -97,8 +93,8 @@ async def test_a_worker_says_how_it_is(database: Database, tmp_path: Path) -> No
 
 @on_postgresql
 async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queue(
-    database: Database, owner: Principal, postgresql: PostgreSQL, new_database: Callable[[], str]
-) -> None:
+    database, owner, postgresql, new_database
+):
     done = await graded(database, "graded")
     waiting = await add(database, "waits")
     url = new_database()
@@ -109,9 +105,8 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
     try:
         await restored.check_revision()
         assert await names(restored, owner) == ["waits", "graded"]
-        async with restored.read() as session:
-            report = await reports.newest_report(session, done.id)
-            assert report.points == 100
+        report = await read_by(restored, reports.newest_report, done.id)
+        assert report.points == 100
         next_claim = await claim(restored)
         assert (next_claim.submission_id, next_claim.content) == (waiting.id, waiting.content)
         await graded(restored, "new")
@@ -120,7 +115,7 @@ async def test_a_dump_of_postgresql_brings_back_submissions_reports_and_the_queu
 
 
 @on_postgresql
-async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Database, postgresql: PostgreSQL) -> None:
+async def test_a_postgresql_that_takes_nothing_passes_no_probe(database, postgresql):
     probe = WriteProbe(database, room_bytes=20_000_000, look=PostgreSQLJobs(database).has_workers)
     await probe.run()
     assert (probe.passed, probe.seen) == (True, False)
@@ -153,7 +148,7 @@ async def test_a_postgresql_that_takes_nothing_passes_no_probe(database: Databas
 
 
 @on_postgresql
-async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database: Database) -> None:
+async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(database):
     probe = WriteProbe(database, room_bytes=1)
 
     async def watch() -> None:
@@ -168,3 +163,41 @@ async def test_hundreds_who_want_a_connection_do_not_make_a_service_unready(data
     assert probe.passed
     over.set()
     await asyncio.gather(*watchers)
+
+
+def drawing_processes() -> list[int]:
+    return [pid for pid in children(os.getpid(), recursive=True) if "drawing.py" in command_line(pid)]
+
+
+async def test_nobody_waits_while_it_draws_nor_meets_a_chart_that_is_none_or_whose_reader_left():
+    """In this process the interpreter's lock would be held for more than a second."""
+    async with ChartProcess() as charts:
+        waiting = asyncio.create_task(charts.javascript())
+        turns = 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)  # Sleeps: the turns of the event loop meanwhile are counted.
+            turns += 1
+        assert turns > 3
+        assert b"window.vegaEmbed" in gzip.decompress(await waiting)
+        with pytest.raises(ChartNotDrawn):
+            await charts.svg({"mark": 5})
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await charts.svg({**SMALL_CHART, "title": "nobody waits for this one"})
+        assert "nobody" not in await charts.svg(SMALL_CHART)
+
+
+async def test_process_that_died_is_started_again_and_ends_with_the_service(anyio_backend):
+    async with ChartProcess() as charts:
+        drawn = await charts.svg(SMALL_CHART)
+        (pid,) = drawing_processes()
+        os.kill(pid, signal.SIGKILL)
+        # The first one that asks may still meet the dead one.
+        try:
+            again = await charts.svg(SMALL_CHART)
+        except ChartNotDrawn:
+            again = await charts.svg(SMALL_CHART)
+        assert again == drawn
+        assert len(drawing_processes()) == 1
+        assert drawing_processes() != [pid]
+    assert drawing_processes() == []

@@ -131,9 +131,7 @@ async def attempts(client: httpx.AsyncClient) -> list[int]:
     return [item["attempt"] for item in items]
 
 
-async def test_upload_that_was_stored_is_answered_202_though_the_commit_was_not_answered(
-    client: httpx.AsyncClient, proxy: Proxy
-) -> None:
+async def test_upload_that_was_stored_is_answered_202_though_the_commit_was_not_answered(client, proxy):
     proxy.loses = "commit"
     assert (await submit(client)).status_code == 202
     assert proxy.lost == 1
@@ -142,9 +140,7 @@ async def test_upload_that_was_stored_is_answered_202_though_the_commit_was_not_
 
 
 @pytest.mark.parametrize("loses", ["all", "silence"])
-async def test_nothing_is_claimed_of_a_request_whose_end_is_not_known(
-    client: httpx.AsyncClient, proxy: Proxy, loses: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_nothing_is_claimed_of_a_request_whose_end_is_not_known(client, proxy, loses, monkeypatch):
     monkeypatch.setattr(database_module, "COMMIT_SECONDS", 0.5)
     proxy.loses = loses
     answer = await client.post("/api/v1/webhooks", json={"url": "https://example.org/"}, headers=BEARER)
@@ -160,7 +156,7 @@ async def test_nothing_is_claimed_of_a_request_whose_end_is_not_known(
     assert len(await until(stored)) == 1
 
 
-async def test_request_that_fails_has_changed_nothing_and_says_so(client: httpx.AsyncClient, proxy: Proxy) -> None:
+async def test_request_that_fails_has_changed_nothing_and_says_so(client, proxy):
     proxy.refuses = True
     for answer in (await submit(client), await client.get(SUBMISSIONS, headers=BEARER | {"Accept-Language": "en"})):
         assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "storage-unavailable")
@@ -170,9 +166,7 @@ async def test_request_that_fails_has_changed_nothing_and_says_so(client: httpx.
 
 
 @pytest.mark.parametrize("page", ["the same", "loaded again"])
-async def test_form_that_is_sent_again_after_an_unknown_end_costs_no_second_attempt(
-    client: httpx.AsyncClient, proxy: Proxy, page: str
-) -> None:
+async def test_form_that_is_sent_again_after_an_unknown_end_costs_no_second_attempt(client, proxy, page):
     client.headers.update({"Accept": "text/html", "Accept-Language": "en"})
     await client.post("/enter", data={"token": OWNER_TOKEN})
 

@@ -1,14 +1,17 @@
-"""A course of three hundred as its staff see it: right numbers, and few statements."""
+"""A course of three hundred as its staff and its students see it: right numbers, and few statements."""
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, update
 
+from app.access.tokens import Principal
 from app.courses import extensions
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,
     Adjustment,
+    Artefact,
     Comment,
     HoldDecision,
     JobStatus,
@@ -17,29 +20,35 @@ from app.storage.models import (
     Person,
     ReportDiagnosis,
     ReviewRequest,
+    Role,
     StoredReport,
     Submission,
     new_id,
     utc_now,
 )
+from app.storage.paging import Paging
 from app.submissions import grades
+from app.submissions.sources import ChangedLines
 from app.teaching.causes import causes_of
 from app.teaching.grade_list import used_assignments
 from app.teaching.joins import joins
+from app.teaching.outdated import OutdatedReports, outdated_of
 from app.teaching.overview import activity, attention, table, work
 from app.teaching.overview.table import Filter, State, TableView
+from app.teaching.own.attempts import AttemptsFilter, ListedAttempt, list_attempts, source_changes
+from app.teaching.own.courses import own_courses, own_task
+from app.teaching.own.reasons import reasons_of
 from app.teaching.statistics import statistics_of
 from grader import Assignment
+from grader.report.model import AssignmentRef
+from grader.report.source import Cell, Line, pack
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, statements
+from tests.integration.app.rows import REPORT, all_of, execute, graded, read_by, row_of
+from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, selects, statements
 
 __all__ = ["assignments"]
 
 FOUR = ["lstm-layer", "a0", "a1", "a2"]
-
-
-def selects(statements: list[str]) -> int:
-    return len([each for each in statements if each.lstrip().startswith("SELECT")])
 
 
 async def name_them(database: Database, them: list[Membership]) -> None:
@@ -51,8 +60,8 @@ async def name_them(database: Database, them: list[Membership]) -> None:
 
 @on_both_thoroughly
 async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_the_counted_grades(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+    database, assignments
+):
     them, _ = await add_course(database, 300, 2, FOUR)
     await name_them(database, them)
     used = {id: assignments[id] for id in FOUR}
@@ -74,8 +83,7 @@ async def test_grade_table_of_a_whole_course_takes_a_dozen_statements_and_shows_
     points = sorted(counted[member.id, use.id].points for member in them for use in uses if use.assignment_id == "a1")
     assert [row.cells["a1"].counted.points for row in shown.rows] == points[::-1][50:100]
     first = shown.rows[0]
-    async with database.read() as session:
-        submission = await session.get_one(Submission, first.cells["a1"].submission_id)
+    submission = await row_of(database, Submission, first.cells["a1"].submission_id)
     assert (submission.membership_id, submission.attempt) == (first.member.id, first.cells["a1"].counted.attempt)
 
 
@@ -96,7 +104,7 @@ VIEWS = [
 ]
 
 
-async def test_rows_are_searched_filtered_and_sorted(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_rows_are_searched_filtered_and_sorted(database, assignments):
     them, (first, second) = await add_course(database, 12, 1, ["lstm-layer", "a0"])
     await name_them(database, them)
     async with database.write() as session:
@@ -117,9 +125,8 @@ async def test_rows_are_searched_filtered_and_sorted(database: Database, assignm
         session.add(ReviewRequest(submission_id=submission.id, text="Why?"))
     used = {id: assignments[id] for id in ("lstm-layer", "a0")}
     for view, expected in VIEWS:
-        async with database.read() as session:
-            uses = await used_assignments(session, used, DEFAULT_COURSE)
-            shown = await table.grade_table(session, used, uses, DEFAULT_COURSE, view)
+        uses = await read_by(database, used_assignments, used, DEFAULT_COURSE)
+        shown = await read_by(database, table.grade_table, used, uses, DEFAULT_COURSE, view)
         assert [row.member.external_id for row in shown.rows] == expected, view
         # The assignments are over all students, whomever the filter leaves.
         assert [column.handed_in for column in shown.columns] == [12, 12]
@@ -138,9 +145,7 @@ async def hold(database: Database, member_id: str, use_id: str) -> str:
 
 
 @on_both
-async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(database, assignments):
     them, (use,) = await add_course(database, 20, 1, ["lstm-layer"])
     held = [await hold(database, member.id, use.id) for member in them[:7]]
     async with database.write() as session:
@@ -172,9 +177,7 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(
 
 
 @on_both
-async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(database, assignments):
     (ivanov, petrov), uses = await add_course(database, 2, 3, FOUR)
     async with database.write() as session:
         for member in (ivanov, petrov):
@@ -183,10 +186,9 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
             )
     used = {id: assignments[id] for id in FOUR}
     queries = statements(database)
-    async with database.read() as session:
-        member = await session.get_one(Membership, ivanov.id)
-        queries.clear()
-        works = {each.use.assignment_id: each for each in await work.work_of(session, used, member)}
+    member = await row_of(database, Membership, ivanov.id)
+    queries.clear()
+    works = {each.use.assignment_id: each for each in await read_by(database, work.work_of, used, member)}
     assert selects(queries) <= 12
     assert list(works) == sorted(FOUR)
     assert [each.text for each in works["lstm-layer"].comments] == [f"to {ivanov.id}"]
@@ -197,13 +199,12 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(
 
 
 @on_both
-async def test_activity_is_of_students_of_the_course(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_activity_is_of_students_of_the_course(database, assignments):
     them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
     async with database.write() as session:
         (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
-    async with database.read() as session:
-        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
-        elsewhere = await activity.moments_of(session, new_id(), "lstm-layer")
+    moments = await read_by(database, activity.moments_of, DEFAULT_COURSE, "lstm-layer")
+    elsewhere = await read_by(database, activity.moments_of, new_id(), "lstm-layer")
     assert len(moments) == 18
     assert moments == sorted(moments)
     assert elsewhere == []
@@ -211,7 +212,7 @@ async def test_activity_is_of_students_of_the_course(database: Database, assignm
 
 
 @on_both
-async def test_numbers_are_of_the_same_attempts(database: Database, assignments: Mapping[str, Assignment]) -> None:
+async def test_numbers_are_of_the_same_attempts(database, assignments):
     """Attempts of the students of the course count, without held, rejected and cancelled ones."""
     (removed, held, rejected, accepted, cancelled, honest), (use,) = await add_course(database, 6, 1, ["lstm-layer"])
     decisions = {held.id: None, rejected.id: HoldDecision.REJECTED, accepted.id: HoldDecision.ACCEPTED}
@@ -229,10 +230,9 @@ async def test_numbers_are_of_the_same_attempts(database: Database, assignments:
             else:  # It would be in "have all".
                 report.points = 100.0
     used = {"lstm-layer": assignments["lstm-layer"]}
-    async with database.read() as session:
-        shown = await table.grade_table(session, used, [use], DEFAULT_COURSE, TableView(state=Filter.HANDED_IN))
-        statistics = await statistics_of(session, "lstm-layer", course=DEFAULT_COURSE)
-        moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer")
+    shown = await read_by(database, table.grade_table, used, [use], DEFAULT_COURSE, TableView(state=Filter.HANDED_IN))
+    statistics = await read_by(database, statistics_of, "lstm-layer", course=DEFAULT_COURSE)
+    moments = await read_by(database, activity.moments_of, DEFAULT_COURSE, "lstm-layer")
     (column,) = shown.columns
     assert (shown.students, column.handed_in, len(shown.rows)) == (5, 4, 4)
     assert statistics.statuses == {"passed": 2}
@@ -242,9 +242,7 @@ async def test_numbers_are_of_the_same_attempts(database: Database, assignments:
 
 
 @on_both
-async def test_joined_members_are_one_student_and_trials_and_other_groups_are_left_out(
-    database: Database, assignments: Mapping[str, Assignment]
-) -> None:
+async def test_joined_members_are_one_student_and_trials_and_other_groups_are_left_out(database, assignments):
     (kept, other, third, teacher, elsewhere), _ = await add_course(database, 5, 2, ["lstm-layer"])
     async with database.write() as session:
         for member in (kept, other, third, teacher, elsewhere):
@@ -276,11 +274,92 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
     (cause,) = found.misconceptions
     assert (cause.students, cause.attempts, list(cause.by_attempt)) == (2, 3, [2, 1, 1, 1])
     assert everybody.students.count == 3
-    async with database.read() as session:
-        ids = (await session.scalars(select(StoredReport.id))).all()
-        assert await causes_of(session, ids) == {id: [{"code": "scaled"}] for id in ids}
+    ids = await all_of(database, select(StoredReport.id))
+    assert await read_by(database, causes_of, ids) == {id: [{"code": "scaled"}] for id in ids}
 
 
-def test_states_are_said_the_most_urgent_first() -> None:
+def test_states_are_said_the_most_urgent_first():
     assert list(State)[:4] == [State.FAILED, State.HELD, State.REVIEW, State.STALE]
     assert set(list(State)[:4]) == table.NEEDS_LOOK
+
+
+ATTEMPTS, USED = 40, 20
+
+
+@pytest.fixture
+def many(assignments: Mapping[str, Assignment]) -> dict[str, Assignment]:
+    plain = assignments["a0"]
+    return {f"b{n:02}": plain.model_copy(update={"id": f"b{n:02}"}) for n in range(USED)}
+
+
+def student_of(member: Membership) -> Principal:
+    return Principal(
+        new_id(), Role.SUBMITTER, course_id=DEFAULT_COURSE, membership_id=member.id, external_id=member.external_id
+    )
+
+
+def source(lines: list[str]) -> tuple[str, bytes]:
+    return pack([Cell(index=0, lines=[Line(text=each, runs=[("", len(each))]) for each in lines])])
+
+
+async def keep_sources(database: Database, shown: list[ListedAttempt]) -> None:
+    async with database.write() as session:
+        for each in shown:
+            assert each.report is not None
+            number = each.submission.attempt
+            name, content = source(["first", *(f"line {line}" for line in range(number)), f"only in {number}"])
+            session.add(Artefact(report_id=each.report.id, name=name, content=content))
+
+
+@on_both
+async def test_home_takes_seven_statements_for_assignments(database, many):
+    (ivanov, _), _ = await add_course(database, 2, ATTEMPTS // USED, list(many))
+    queries = statements(database)
+    (course,) = await read_by(database, own_courses, many, student_of(ivanov), None)
+    assert selects(queries) == 7
+    assert len(course.tasks) == USED
+    for task in course.tasks:
+        assert task.last[0].membership_id == ivanov.id
+        assert task.last[0].attempt == len(task.basis.attempts)
+
+
+@on_both
+async def test_forty_attempts_take_eight_statements(database, many):
+    (ivanov, _), _ = await add_course(database, 2, ATTEMPTS, ["b00", "b01"])
+    place, viewer = AttemptsFilter(DEFAULT_COURSE, "b00", ivanov.id), student_of(ivanov)
+    every = list(await read_by(database, list_attempts, many["b00"], viewer, place, Paging(ATTEMPTS)))
+    await keep_sources(database, every)
+    queries = statements(database)
+    async with database.read() as session:
+        task = await own_task(session, many, viewer, "b00")
+        page = Paging(20)
+        listed = await list_attempts(session, task.assignment, viewer, place, page)
+        shown, _ = page.cut(listed, lambda each: each.submission.id)
+    changed = await source_changes(database, shown)
+    assert selects(queries) == 8
+    assert task.basis is not None
+    numbers = list(range(ATTEMPTS, 0, -1))[:20]
+    assert [each.submission.attempt for each in shown] == numbers
+    assert {each.submission.membership_id for each in shown} == {ivanov.id}
+    assert [changed.get(each.submission.id) for each in shown] == [
+        ChangedLines(new=2, gone=1) if number > 1 else None for number in numbers
+    ]
+    await execute(database, update(Artefact).values(content=source([f"{n:0900}" for n in range(600)])[1]))
+    assert await source_changes(database, shown) == {}
+    (counts,) = [number for number, reason in reasons_of(task.basis).items() if reason.counts]
+    assert counts == task.basis.counted.attempt
+
+
+@on_both
+async def test_reports_of_another_file_or_grader_are_counted_once(database, assignments):
+    today = assignments["lstm-layer"].digest
+    for number, (digest, version) in enumerate([(today, "2"), (today, "1"), ("before", "1"), ("before", "2")]):
+        receipt = REPORT.receipt.model_copy(update={"grader_version": version})
+        report = REPORT.model_copy(
+            update={"assignment": AssignmentRef(id="lstm-layer", digest=digest), "receipt": receipt}
+        )
+        await graded(database, f"student-{number}", report)
+    outdated = await read_by(database, outdated_of, assignments, DEFAULT_COURSE, "2")
+    elsewhere = await read_by(database, outdated_of, assignments, "1" * 26, "2")
+    assert outdated == [OutdatedReports("lstm-layer", reports=4, file_changed=2, grader_changed=1)]
+    assert (outdated[0].count, elsewhere) == (3, [])

@@ -25,19 +25,17 @@ from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import waits
+from tests.integration.app.rows import all_of, read_by, waits, write_by
 from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
 from tests.waiting import until
 
 
 async def merge(database: Database, kept: str, other: str) -> Merge:
-    async with database.write() as session:
-        return await persons.merge(session, kept, other, "owner")
+    return await write_by(database, persons.merge, kept, other, "owner")
 
 
 async def undo(database: Database, merge: Merge) -> Merge:
-    async with database.write() as session:
-        return await persons.undo(session, merge.id, "owner")
+    return await write_by(database, persons.undo, merge.id, "owner")
 
 
 async def owners(database: Database) -> Mapping[str, str]:
@@ -48,7 +46,7 @@ async def owners(database: Database) -> Mapping[str, str]:
 
 
 @on_both
-async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back(database: Database) -> None:
+async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back(database):
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
     kept = await signed_in(database)
     other = await signed_in(database, replace(IVAN, subject="other", email="other@example.edu"))
@@ -61,11 +59,10 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     assert done.moved["memberships"] == [theirs.id]
     assert await signed_in(database, replace(IVAN, subject="other")) == kept
     assert (await merge(database, kept, other)).id == done.id
-    async with database.read() as session:
-        assert (await session.scalars(select(Session))).all() == []
-        logged = (await session.scalars(select(Change).where(Change.membership_id == theirs.id))).all()
-        assert logged[-1].made_by == "owner"
-        assert (logged[-1].before, logged[-1].after) == ({"person_id": other}, {"person_id": kept})
+    assert await all_of(database, select(Session)) == []
+    logged = await all_of(database, select(Change).where(Change.membership_id == theirs.id))
+    assert logged[-1].made_by == "owner"
+    assert (logged[-1].before, logged[-1].after) == ({"person_id": other}, {"person_id": kept})
     assert (await undo(database, done)).undone_at is not None
     assert await owners(database) == before
     assert await owner_of(database, mine) == kept
@@ -75,8 +72,14 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
 
 
 @on_both_thoroughly
-async def test_members_of_one_course_are_joined_first(database: Database) -> None:
+async def test_members_of_one_course_are_joined_first_and_nobody_is_merged_with_nobody(database):
     mine = await entry(database)
+    with pytest.raises(SameMember):
+        await merge(database, mine.person_id, mine.person_id)
+    with pytest.raises(PersonNotFound):
+        await merge(database, mine.person_id, new_id())
+    with pytest.raises(JoinNotFound):
+        await undo(database, Merge(id=new_id()))
     async with database.write() as session:
         theirs = await add_entry(session, mine.course_id, "other@example.edu")
         elsewhere = await add_entry(
@@ -96,18 +99,8 @@ async def test_members_of_one_course_are_joined_first(database: Database) -> Non
     assert await owner_of(database, elsewhere) == theirs.person_id
 
 
-async def test_nobody_is_merged_with_themselves_or_with_nobody(database: Database) -> None:
-    mine = await entry(database)
-    with pytest.raises(SameMember):
-        await merge(database, mine.person_id, mine.person_id)
-    with pytest.raises(PersonNotFound):
-        await merge(database, mine.person_id, new_id())
-    with pytest.raises(JoinNotFound):
-        await undo(database, Merge(id=new_id()))
-
-
 @on_both_thoroughly
-async def test_later_merge_is_undone_first(database: Database) -> None:
+async def test_later_merge_is_undone_first(database):
     first, second, third = [(await entry(database)).person_id for _ in range(3)]
     before = await owners(database)
     inner = await merge(database, second, third)
@@ -121,18 +114,17 @@ async def test_later_merge_is_undone_first(database: Database) -> None:
 
 
 @on_both_thoroughly
-async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_again(database: Database) -> None:
+async def test_merge_that_single_sign_on_made_can_be_undone_and_is_not_made_again(database):
     members = [await entry(database) for _ in range(2)]
     person = await signed_in(database)
-    async with database.read() as session:
-        newest = (await persons.list_merges(session, Paging(10)))[0]
+    newest = (await read_by(database, persons.list_merges, Paging(10)))[0]
     await undo(database, newest)
     assert await signed_in(database) == person
     assert {await owner_of(database, member) for member in members} == {member.person_id for member in members}
 
 
 @on_both_thoroughly
-async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(database: Database) -> None:
+async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(database):
     mine, theirs = await entry(database), await entry(database)
     done = await merge(database, mine.person_id, theirs.person_id)
     async with database.write() as session:
@@ -143,20 +135,17 @@ async def test_undo_is_refused_when_the_earlier_person_is_in_the_course_again(da
 
 
 @on_both_thoroughly
-async def test_address_of_a_third_member_keeps_members_from_getting_it(database: Database) -> None:
+async def test_address_of_a_third_member_keeps_members_from_getting_it(database):
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
-    async with database.write() as session:
-        await add_entry(session, theirs.course_id, "Ivanov@example.edu", confirmed_at=None)
+    await write_by(database, add_entry, theirs.course_id, "Ivanov@example.edu", confirmed_at=None)
     done = await merge(database, mine.person_id, theirs.person_id)
-    async with database.write() as session:
-        await add_entry(session, theirs.course_id, "other@example.edu")
+    await write_by(database, add_entry, theirs.course_id, "other@example.edu")
     with pytest.raises(EmailTaken):
         await undo(database, done)
     assert await owner_of(database, theirs) == mine.person_id
 
     elsewhere = await entry(database, email="another@example.edu")
-    async with database.write() as session:
-        third = await add_entry(session, elsewhere.course_id)
+    third = await write_by(database, add_entry, elsewhere.course_id)
     with pytest.raises(EmailTaken) as caught:
         await merge(database, mine.person_id, elsewhere.person_id)
     assert caught.value.params == {"member": third.id}
@@ -164,7 +153,7 @@ async def test_address_of_a_third_member_keeps_members_from_getting_it(database:
 
 
 @on_both
-async def test_merge_waits_for_a_member_who_is_getting_the_address(database: Database) -> None:
+async def test_merge_waits_for_a_member_who_is_getting_the_address(database):
     mine, theirs = await entry(database), await entry(database, email="other@example.edu")
     async with database.write() as session:
         await members.take_course(session, theirs.course_id)
@@ -176,15 +165,14 @@ async def test_merge_waits_for_a_member_who_is_getting_the_address(database: Dat
 
 
 @on_both
-async def test_merges_at_once_lose_nothing(database: Database) -> None:
+async def test_merges_at_once_lose_nothing(database):
     """Every member is one of the persons', whoever wins, and undoing from the last to the first gives all back."""
     people = [(await entry(database)).person_id for _ in range(4)]
     before = await owners(database)
     pairs = [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2), (1, 0)]
     await asyncio.gather(*(merge(database, people[kept], people[other]) for kept, other in pairs))
     assert set((await owners(database)).values()) <= set(people)
-    async with database.read() as session:
-        merges = await persons.list_merges(session, Paging(20))
+    merges = await read_by(database, persons.list_merges, Paging(20))
     for each in merges:
         await undo(database, each)
     assert await owners(database) == before

@@ -57,7 +57,7 @@ from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import BY, REPORT, add, claim, finish, graded
+from tests.integration.app.rows import BY, REPORT, add, add_rows, all_of, claim, finish, graded, row_of
 from tests.tiers import sampled
 
 ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
@@ -80,8 +80,7 @@ async def add_course(database: Database, person_id: str, external_id: str = "p")
 
 async def fill(database: Database, owner: Principal) -> Membership:
     """Put rows into every table that refers to a person, and mentions of them in those that do not."""
-    async with database.write() as session:
-        session.add(Webhook(url="https://lms.example.org", secret="whsec_x", created_by=owner.id))
+    await add_rows(database, Webhook(url="https://lms.example.org", secret="whsec_x", created_by=owner.id))
     submission = await graded(database, ID, FOUND)
     other = await graded(database, "somebody else")
     async with database.write() as session:
@@ -167,7 +166,7 @@ def tables_of_people() -> set[str]:
         reached |= more
 
 
-def test_every_table_that_refers_to_people_is_exported_or_knowingly_left_out() -> None:
+def test_every_table_that_refers_to_people_is_exported_or_knowingly_left_out():
     assert len(tables_of_people()) > 15
     exported = [model for model, _ in (*SECTIONS.values(), *SECTIONS_OF_SUBMISSION.values())]
     there = {table_of(model).name for model in (Submission, StoredReport, Artefact, *exported, *LEFT_OUT)}
@@ -207,7 +206,7 @@ async def unpacked(pieces: AsyncIterator[bytes]) -> zipfile.ZipFile:
 
 
 @on_both
-async def test_archive_has_every_row_about_the_person_and_no_secret(database: Database, owner: Principal) -> None:
+async def test_archive_has_every_row_about_the_person_and_no_secret(database, owner):
     member = await fill(database, owner)
     archive = await archive_of(database, member)
     assert archive.testzip() is None
@@ -234,16 +233,15 @@ async def test_archive_has_every_row_about_the_person_and_no_secret(database: Da
     here = f"submissions/{submission}"
     for name in ("events", "reviews", "regrades", "deliveries", "submission"):
         assert json.loads(content[f"{here}/{name}.json"]), name
-    async with database.read() as session:
-        reports = await session.scalars(select(StoredReport.id).where(StoredReport.submission_id == submission))
-        assert {f"{here}/reports/{id}.json" for id in reports} <= set(names)
-        stored = (await session.scalars(select(Submission.content).where(Submission.id == submission))).one()
+    reports = await all_of(database, select(StoredReport.id).where(StoredReport.submission_id == submission))
+    assert {f"{here}/reports/{id}.json" for id in reports} <= set(names)
+    (stored,) = await all_of(database, select(Submission.content).where(Submission.id == submission))
     assert archive.read(f"{here}/file.py") == stored
     assert [archive.read(name) for name in names if name.endswith(".safetensors")] == [b"arrays"]
 
 
 @on_both_thoroughly
-async def test_archive_of_a_member_has_nothing_of_previews(database: Database, owner: Principal) -> None:
+async def test_archive_of_a_member_has_nothing_of_previews(database, owner):
     member = await fill(database, owner)
     scope = await export.scope_of_member(database, member.id)
     archive = await unpacked(export.archive(database, scope, lambda _: {"shown": True}, ASSIGNMENTS))
@@ -254,7 +252,7 @@ async def test_archive_of_a_member_has_nothing_of_previews(database: Database, o
     assert len(json.loads(archive.read(items))) == 1
 
 
-async def test_no_name_of_a_file_leaves_the_archive(database: Database) -> None:
+async def test_no_name_of_a_file_leaves_the_archive(database):
     for filename in ("../../evil.py", "C:\\x.ipynb", "x" * 250 + ".PY"):
         submission = await graded(database, ID)
         async with database.write() as session:
@@ -268,7 +266,7 @@ async def test_no_name_of_a_file_leaves_the_archive(database: Database) -> None:
         assert ".." not in name
 
 
-async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Database) -> None:
+async def test_archive_needs_memory_for_one_file_and_not_for_all(database):
     size = 4_000_000
     content = bytes(range(256)) * (size // 256)
     submissions = [await graded(database, ID) for _ in range(6)]
@@ -297,11 +295,10 @@ async def test_archive_needs_memory_for_one_file_and_not_for_all(database: Datab
     ],
     indirect=["kind"],
 )
-async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, owner: Principal, how: str) -> None:
+async def test_nothing_is_left_of_somebody_who_was_deleted(database, owner, how):
     member = await fill(database, owner)
     assert len(await traces(database)) > 10
-    async with database.read() as session:
-        seeds = await session.scalars(select(Submission.seed).where(Submission.membership_id == member.id))
+    seeds = await all_of(database, select(Submission.seed).where(Submission.membership_id == member.id))
     if how == "person":
         deleted = await deletion.delete_person(database, member.person_id)
         assert (deleted.submissions, deleted.reports, deleted.tokens) == (1, 3, 1)
@@ -327,7 +324,7 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database: Database, o
 
 
 @on_both_thoroughly
-async def test_member_without_an_external_id_is_deleted(database: Database, owner: Principal) -> None:
+async def test_member_without_an_external_id_is_deleted(database, owner):
     member = await fill(database, owner)
     async with database.write() as session:
         (await session.get_one(Membership, member.id)).external_id = None
@@ -338,14 +335,13 @@ async def test_member_without_an_external_id_is_deleted(database: Database, owne
 
 
 @on_both_thoroughly
-async def test_member_of_two_courses_is_deleted_from_one(database: Database, owner: Principal) -> None:
+async def test_member_of_two_courses_is_deleted_from_one(database, owner):
     member = await fill(database, owner)
     await add_course(database, member.person_id)
     await deletion.delete_student(database, ID)
-    async with database.read() as session:
-        person = await session.get_one(Person, member.person_id)
-        assert person.name == NAME
-        assert [each.course_id for each in await session.scalars(select(Membership))].count(OTHER) == 1
+    person = await row_of(database, Person, member.person_id)
+    assert person.name == NAME
+    assert [each.course_id for each in await all_of(database, select(Membership))].count(OTHER) == 1
     await deletion.delete_course(database, OTHER)
     assert await traces(database) == {}
     assert_no_byte_is_left(database)
@@ -354,7 +350,7 @@ async def test_member_of_two_courses_is_deleted_from_one(database: Database, own
 
 
 @on_both_thoroughly
-async def test_name_of_a_teacher_stays_where_they_have_made_something(database: Database, owner: Principal) -> None:
+async def test_name_of_a_teacher_stays_where_they_have_made_something(database, owner):
     member = await fill(database, owner)
     async with database.write() as session:
         teacher = Membership(course_id=DEFAULT_COURSE, person=Person(name="Anna Teacher"), role=MemberRole.TEACHER)
@@ -362,15 +358,13 @@ async def test_name_of_a_teacher_stays_where_they_have_made_something(database: 
         await session.flush()
         changes.log(session, member, "Anna Teacher", {}, {"group": "7"})
     await deletion.delete_member(database, teacher.id, DEFAULT_COURSE)
-    async with database.read() as session:
-        assert "Anna Teacher" in set(await session.scalars(select(Change.made_by)))
+    assert "Anna Teacher" in set(await all_of(database, select(Change.made_by)))
     await deletion.delete_course(database, DEFAULT_COURSE)
-    async with database.read() as session:
-        assert list(await session.scalars(select(Change.made_by))) == []
+    assert await all_of(database, select(Change.made_by)) == []
 
 
 @on_both
-async def test_course_is_deleted_while_it_is_graded(database: Database) -> None:
+async def test_course_is_deleted_while_it_is_graded(database):
     await add(database, ID)
     taken = await claim(database)
     await deletion.delete_course(database, DEFAULT_COURSE)
@@ -381,10 +375,9 @@ async def test_course_is_deleted_while_it_is_graded(database: Database) -> None:
 
 
 @on_both
-async def test_each_course_keeps_things_as_long_as_it_says(database: Database) -> None:
+async def test_each_course_keeps_things_as_long_as_it_says(database):
     here, there = [await graded(database, ID) for _ in range(2)]
-    async with database.read() as session:
-        member = await session.get_one(Membership, here.membership_id)
+    member = await row_of(database, Membership, here.membership_id)
     other = await add_course(database, member.person_id)
     old = utc_now() - timedelta(days=11)
     async with database.write() as session:
@@ -452,9 +445,7 @@ async def add_file(database: Database, name: str, owner: str | None = None, **va
         ("2026", "Group 2026", None),
     ],
 )
-async def test_file_that_may_be_another_ones_keeps_its_bytes_and_its_name(
-    database: Database, owner: Principal, deleted: str, file: str, other: str | None
-) -> None:
+async def test_file_that_may_be_another_ones_keeps_its_bytes_and_its_name(database, owner, deleted, file, other):
     await add_member(database, "roster", other)
     duplicate = await add_member(database, "12", deleted)
     id = await add_file(database, file)
@@ -474,19 +465,16 @@ async def test_file_that_may_be_another_ones_keeps_its_bytes_and_its_name(
         (None, "group 1/4711", None, None),
     ],
 )
-async def test_file_that_can_be_nobody_elses_is_deleted(
-    database: Database, owner: Principal, name: str | None, file: str, platform: str | None, platform_id: str | None
-) -> None:
+async def test_file_that_can_be_nobody_elses_is_deleted(database, owner, name, file, platform, platform_id):
     await add_member(database, "roster", "Ivan Sidorov")
     member = await add_member(database, "4711", name)
     await add_file(database, file, platform=platform, platform_id=platform_id)
     await deletion.delete_member(database, member.id)
-    async with database.read() as session:
-        assert list(await session.scalars(select(BatchFile.id))) == []
+    assert await all_of(database, select(BatchFile.id)) == []
 
 
 @on_both_thoroughly
-async def test_mentions_in_the_file_of_another_one_are_replaced(database: Database, owner: Principal) -> None:
+async def test_mentions_in_the_file_of_another_one_are_replaced(database, owner):
     anna = await add_member(database, "anna", "Anna Sidorova")
     ivan = await add_member(database, "petrov", "Ivan Petrov")
     reason = {"error": "FileEmpty", "params": {"filename": "Ivan Petrov.py"}}
@@ -508,7 +496,7 @@ UNLUCKY = ("owner", "2026-10-01", "10-01T12:00:00", "101", "student", "lstm-laye
 
 @pytest.mark.parametrize("called", sampled(UNLUCKY, every=3))
 @pytest.mark.usefixtures("owner")
-async def test_deletion_changes_nothing_that_means_something_else(database: Database, called: str) -> None:
+async def test_deletion_changes_nothing_that_means_something_else(database, called):
     kept = await add_member(database, "101", "Anna Sidorova")
     other = await add_member(database, "roster", "Ivan Petrov")
     async with database.write() as session:
@@ -543,19 +531,18 @@ async def kept_rows(database: Database) -> list[object]:
 
 
 @on_both_thoroughly
-async def test_id_that_another_course_gave_to_somebody_else_stays_there(database: Database, owner: Principal) -> None:
+async def test_id_that_another_course_gave_to_somebody_else_stays_there(database, owner):
     here = await add_member(database, "petrov", "Ivan Petrov")
     anna = await add_member(database, "anna", "Anna Sidorova")
     await add_course(database, here.person_id, "former-id")
     async with database.write() as session:
         changes.log(session, anna, "owner", {"external_id": "former-id"}, {"external_id": "anna"})
     await deletion.delete_person(database, here.person_id)
-    async with database.read() as session:
-        (change,) = (await session.scalars(select(Change))).all()
+    (change,) = await all_of(database, select(Change))
     assert (change.before, change.after) == ({"external_id": "former-id"}, {"external_id": "anna"})
 
 
-def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> None:
+def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts():
     called = {"7", "2026", "Ivanov", "Ivanov Ivan"}
     reason = "7 of Ivanov_1 in 2026, not Ivanovsky; Ivanov Ivan"
     before = {"filter": {"student": "7"}, "name": "2026", "reason": reason, "group": "7"}
@@ -567,7 +554,7 @@ def test_names_that_may_be_anything_are_replaced_alone_and_others_in_texts() -> 
     }
 
 
-async def test_upgraded_file_holds_nothing_that_moved_or_was_deleted_before(database: Database) -> None:
+async def test_upgraded_file_holds_nothing_that_moved_or_was_deleted_before(database):
     """Migrations copy tables, and earlier versions left what they deleted in free pages."""
     raw = sqlite3.connect(database.file.path, isolation_level=None)
     raw.execute("PRAGMA secure_delete = OFF")

@@ -24,6 +24,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add_rows, all_of, row_of, write_by
 
 STUDENTS = frozenset({MemberRole.STUDENT})
 ROSTER = """id;name;email;group
@@ -41,9 +42,9 @@ async def run(database: Database, text: str, *, dry: bool = False, course: str =
 
 
 async def member(database: Database, id: str, course: str = DEFAULT_COURSE) -> Membership:
-    async with database.read() as session:
-        of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
-        return (await session.scalars(of.options(joinedload(Membership.person)))).one()
+    of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
+    (entry,) = await all_of(database, of.options(joinedload(Membership.person)))
+    return entry
 
 
 async def add(database: Database, id: str, **values: Any) -> Membership:
@@ -61,11 +62,10 @@ def outcomes(plan: Plan) -> list[Outcome]:
 
 
 @on_both
-async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database: Database) -> None:
+async def test_import_adds_confirmed_students_and_the_second_time_changes_nothing(database):
     planned = await run(database, ROSTER, dry=True)
     assert outcomes(planned) == [Outcome.NEW, Outcome.NEW]
-    async with database.read() as session:
-        assert (await session.scalars(select(Membership))).all() == []
+    assert await all_of(database, select(Membership)) == []
     done = await run(database, ROSTER)
     assert done.digest == planned.digest
     ivanov = await member(database, "ivanov")
@@ -73,8 +73,7 @@ async def test_import_adds_confirmed_students_and_the_second_time_changes_nothin
     assert (ivanov.person.name, ivanov.person.email) == ("Иван Иванов", "ivanov@edu.hse.ru")
     again = await run(database, ROSTER)
     assert outcomes(again) == [Outcome.UNCHANGED, Outcome.UNCHANGED]
-    async with database.read() as session:
-        logged = (await session.scalars(select(Change).order_by(Change.id))).all()
+    logged = await all_of(database, select(Change).order_by(Change.id))
     assert [(change.made_by, change.before, change.membership_id) for change in logged[:1]] == [
         ("teacher", {}, ivanov.id)
     ]
@@ -82,7 +81,7 @@ async def test_import_adds_confirmed_students_and_the_second_time_changes_nothin
     assert len(logged) == 2
 
 
-async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(database: Database) -> None:
+async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(database):
     await run(database, ROSTER)
     confirmed_at = (await member(database, "ivanov")).confirmed_at
     plan = await run(database, "id;name;email;group\nivanov;Иван И. Иванов;;202\n")
@@ -95,9 +94,8 @@ async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(data
 
 
 @on_both_thoroughly
-async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database: Database) -> None:
-    async with database.write() as session:
-        await members.enrol(session, [(DEFAULT_COURSE, "ivanov")])
+async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database):
+    await write_by(database, members.enrol, [(DEFAULT_COURSE, "ivanov")])
     await add(database, "petrova", removed_at=utc_now(), confirmed_at=utc_now())
     plan = await run(database, "id\nivanov\npetrova\n")
     assert outcomes(plan) == [Outcome.CHANGED, Outcome.RESTORED]
@@ -108,7 +106,7 @@ async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(data
     assert outcomes(await run(database, "id\nivanov\npetrova\n")) == [Outcome.UNCHANGED] * 2
 
 
-async def test_member_who_was_joined_with_another_does_not_come_back(database: Database) -> None:
+async def test_member_who_was_joined_with_another_does_not_come_back(database):
     kept = await add(database, "new-1", confirmed_at=utc_now())
     other = await add(database, "ivanov", confirmed_at=utc_now(), removed_at=utc_now())
     async with database.write() as session:
@@ -123,7 +121,7 @@ async def test_member_who_was_joined_with_another_does_not_come_back(database: D
     assert outcomes(await run(database, "id\nivanov\n")) == [Outcome.RESTORED]
 
 
-async def test_staff_are_never_touched(database: Database) -> None:
+async def test_staff_are_never_touched(database):
     await add(database, "boss", role=MemberRole.TEACHER, confirmed_at=utc_now(), name="Boss", email="boss@hse.ru")
     await add(database, "helper", role=MemberRole.ASSISTANT, confirmed_at=utc_now())
     text = "id;name;email;role\nboss;Me;x@hse.ru;\nhelper;Me;;assistant\nnew;Me;;teacher\nother;;BOSS@hse.ru;\n"
@@ -137,12 +135,11 @@ async def test_staff_are_never_touched(database: Database) -> None:
     assert plan.missing == ()
     boss = await member(database, "boss")
     assert (boss.role, boss.person.name, boss.person.email) == (MemberRole.TEACHER, "Boss", "boss@hse.ru")
-    async with database.read() as session:
-        assert len((await session.scalars(select(Membership))).all()) == 2
+    assert len(await all_of(database, select(Membership))) == 2
 
 
 @on_both_thoroughly
-async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(database: Database) -> None:
+async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(database):
     await run(database, "id;email\na;a@e.ru\nb;b@e.ru\nc;c@e.ru\n")
     swapped = await run(database, "id;email\na;b@e.ru\nb;a@e.ru\n", dry=True)
     assert outcomes(swapped) == [Outcome.CHANGED, Outcome.CHANGED]
@@ -155,7 +152,7 @@ async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(
     assert (await member(database, "a")).person.email == "a@e.ru"
 
 
-async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: Database) -> None:
+async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database):
     squatter = await add(database, "new-1", email="Ivanov@edu.hse.ru")
     claimant = await add(database, "new-2", claimed_id="petrova")
     plan = await run(database, ROSTER)
@@ -165,7 +162,7 @@ async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database: 
     assert (await member(database, "ivanov")).person_id != squatter.person_id
 
 
-async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed_with_it(database: Database) -> None:
+async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed_with_it(database):
     await add(database, "c", email="c@e.ru")
     await run(database, "id;email\nb;c@e.ru\n")
     plan = await run(database, "id\nc\n")
@@ -174,10 +171,9 @@ async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed
 
 
 @on_both_thoroughly
-async def test_person_of_another_course_keeps_name_and_address(database: Database) -> None:
+async def test_person_of_another_course_keeps_name_and_address(database):
     other = new_id()
-    async with database.write() as session:
-        session.add(Course(id=other, title="Other", language="en", time_zone="UTC"))
+    await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     await run(database, "id;name;email\nivanov;Иван;ivanov@hse.ru\n", course=other)
     there = await member(database, "ivanov", other)
     async with database.write() as session:
@@ -187,14 +183,13 @@ async def test_person_of_another_course_keeps_name_and_address(database: Databas
     plan = await run(database, "id;name;email;group\nivanov;Х;evil@x.ru;201\n")
     assert plan.steps[0].kept == ("name", "email")
     assert plan.steps[0].changes == {"group": (None, "201"), "confirmed": (False, True)}
-    async with database.read() as session:
-        person = await session.get_one(Person, there.person_id)
-        assert (person.name, person.email) == ("Иван", "ivanov@hse.ru")
+    person = await row_of(database, Person, there.person_id)
+    assert (person.name, person.email) == ("Иван", "ivanov@hse.ru")
     assert (await member(database, "ivanov", other)).group is None
 
 
 @on_both
-async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: Database) -> None:
+async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database):
     anna = await add(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
     async with database.write() as session:
         session.add(Identity(person_id=anna.person_id, issuer="https://sso", subject="7", email="Anna@HSE.ru"))
@@ -206,7 +201,7 @@ async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database: 
 
 
 @on_both
-async def test_two_imports_at_once_add_everybody_once(database: Database) -> None:
+async def test_two_imports_at_once_add_everybody_once(database):
     text = "id\n" + "\n".join(f"s{number}" for number in range(300))
     plans = await asyncio.gather(run(database, text), run(database, text), run(database, text))
     counted = sorted(plan.counts()[Outcome.NEW] for plan in plans)
@@ -214,14 +209,12 @@ async def test_two_imports_at_once_add_everybody_once(database: Database) -> Non
 
 
 @on_both
-async def test_import_and_uploads_of_the_same_students_do_not_meet(database: Database) -> None:
+async def test_import_and_uploads_of_the_same_students_do_not_meet(database):
     ids = [f"s{number}" for number in range(50)]
 
     async def enrol(id: str) -> None:
-        async with database.write() as session:
-            await members.enrol(session, [(DEFAULT_COURSE, id)])
+        await write_by(database, members.enrol, [(DEFAULT_COURSE, id)])
 
     await asyncio.gather(*map(enrol, ids[:25]), run(database, "\n".join(["id", *ids])), *map(enrol, ids[25:]))
-    async with database.read() as session:
-        added = (await session.scalars(select(Membership.external_id))).all()
+    added = await all_of(database, select(Membership.external_id))
     assert sorted(filter(None, added)) == sorted(ids)

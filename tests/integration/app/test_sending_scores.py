@@ -18,6 +18,7 @@ from app.teaching import adjustments, previews, regrades
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
+from tests.integration.app.rows import add_rows, execute, write_by
 from tests.platforms import ISSUER
 from tests.tiers import sampled
 
@@ -37,13 +38,12 @@ async def expect_without_an_attempt(world: World) -> str:
     """Let the platform wait for the grade of a member whose attempts are gone; return the member's id."""
     submission = await rows.add(world.database, "s1")
     await world.expect(submission.membership_id, "s1")
-    async with world.database.write() as session:
-        await delete_rows(session, Submission, Submission.id == submission.id)
+    await write_by(world.database, delete_rows, Submission, Submission.id == submission.id)
     return submission.membership_id
 
 
 @on_both_thoroughly
-async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -> None:
+async def test_platform_that_is_down_for_an_hour_gets_all_grades(world):
     for number in range(3):
         await world.attempt(f"s{number}")
     world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503)
@@ -62,13 +62,12 @@ async def test_platform_that_is_down_for_an_hour_gets_all_grades(world: World) -
     assert ((await world.score("s0")).next_at, (await world.score("s0")).last_error) == (None, None)
 
 
-async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_arrived(world: World) -> None:
+async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_arrived(world):
     submission = await world.attempt()
     world.fake.answers["/items/4/scores"] = lambda: httpx.Response(503, json={"message": "down for repairs"})
     await world.send()
     for _ in range(2):
-        async with world.database.write() as session:
-            await passback.members_changed(session, [submission.membership_id])
+        await write_by(world.database, passback.members_changed, [submission.membership_id])
         score = await world.score()
         assert (score.last_status, score.last_error) == (503, "down for repairs")
     world.fake.answers.clear()
@@ -78,7 +77,7 @@ async def test_grade_that_changes_while_it_waits_keeps_the_reason_until_it_has_a
 
 
 @pytest.mark.parametrize(("address", "posts"), [("/items/4/scores", 1), ("/token", 0)])
-async def test_platform_that_asks_for_a_pause_gets_it(world: World, address: str, posts: int) -> None:
+async def test_platform_that_asks_for_a_pause_gets_it(world, address, posts):
     await world.attempt()
     world.fake.answers[address] = lambda: httpx.Response(429, headers={"Retry-After": "600"})
     await world.send()
@@ -90,7 +89,7 @@ async def test_platform_that_asks_for_a_pause_gets_it(world: World, address: str
 
 
 @pytest.mark.parametrize("status", sampled([400, 500], every=2))
-async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: World, status: int) -> None:
+async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world, status):
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(status, json={"error": "no keys"})
     for _ in range(24):
@@ -105,25 +104,21 @@ async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world: Worl
 
 
 @on_both_thoroughly
-async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(
-    world: World,
-) -> None:
+async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(world):
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(404)
-    async with world.database.write() as session:
-        await session.execute(update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
+    await execute(world.database, update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
     await world.send()
     score = await world.score()
     assert (score.failed_at is not None, score.last_status, score.token_refused) == (True, 404, True)
     del world.fake.answers["/token"]
-    async with world.database.write() as session:
-        await passback.key_changed(session)
+    await write_by(world.database, passback.key_changed)
     await world.send(0)
     assert world.given() == 100
 
 
 @pytest.mark.parametrize("ahead", [-3600.0, 0.0, 90.0])
-async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_says(world: World, ahead: float) -> None:
+async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_says(world, ahead):
     world.ahead = ahead
     await world.attempt()
     await world.send()
@@ -133,7 +128,7 @@ async def test_grade_arrives_with_a_stamp_of_the_platforms_clock_whatever_ours_s
     assert datetime.fromisoformat(world.fake.grades["s1"]["submission"]["submittedAt"]) == stamp
 
 
-async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_behind_its_own(world: World) -> None:
+async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_behind_its_own(world):
     """Somebody grades by hand there, and Moodle stamps that by its own clock."""
     world.ahead = 3600.0
     await world.attempt()
@@ -145,7 +140,7 @@ async def test_grade_that_the_platform_has_stamped_itself_is_passed_by_a_clock_b
 
 
 @on_both
-async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
+async def test_two_grades_of_one_second_have_two_stamps(world):
     await world.attempt(points=10)
     await world.send()
     await world.attempt(points=20)
@@ -157,7 +152,7 @@ async def test_two_grades_of_one_second_have_two_stamps(world: World) -> None:
 
 
 @on_both_thoroughly
-async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
+async def test_newer_stamp_there_is_passed_by_a_later_one(world):
     await world.attempt()
     later = world.now() + timedelta(seconds=13)
     there = {"timestamp": later.strftime("%Y-%m-%dT%H:%M:%SZ"), "scoreGiven": 7, "scoreMaximum": 100}
@@ -172,10 +167,9 @@ async def test_newer_stamp_there_is_passed_by_a_later_one(world: World) -> None:
 
 
 @on_both
-async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world: World) -> None:
+async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world):
     await world.attempt()
-    async with world.database.write() as session:
-        await session.execute(update(Submission).values(created_at=NOW))
+    await execute(world.database, update(Submission).values(created_at=NOW))
 
     def take_and_end() -> None:
         world.fake.book.take("/items/4", world.scores[-1])
@@ -197,7 +191,7 @@ async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world: 
 
 
 @on_both_thoroughly
-async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: World) -> None:
+async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world):
     await expect_without_an_attempt(world)
     adjustment = await adjust(world, 80)
     await world.send()
@@ -218,7 +212,7 @@ async def test_adjustment_without_an_attempt_is_cleared_when_it_ends(world: Worl
     assert world.posts == 2
 
 
-async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(world: World) -> None:
+async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(world):
     member_id = await expect_without_an_attempt(world)
     for points in (80, 90):  # The second one comes after a grade that was cleared.
         world.lose_answers()
@@ -231,20 +225,18 @@ async def test_grade_that_arrived_without_an_answer_is_cleared_when_it_ends(worl
         assert (world.given(), (await world.score()).next_at) == (None, None)
     # A grade that somebody writes there afterwards stays.
     posts = world.posts
-    async with world.database.write() as session:
-        await passback.members_changed(session, [member_id])
+    await write_by(world.database, passback.members_changed, [member_id])
     await world.send()
     assert world.posts == posts
 
 
 @on_both
-async def test_lateness_and_an_extension_arrive(world: World) -> None:
+async def test_lateness_an_extension_and_another_scale_arrive(world):
     submission = await world.attempt()
     await world.send()
     late = submission.created_at - timedelta(hours=30)
     rules = {"due": late.isoformat(), "late_percent_per_day": 10}
-    async with world.database.write() as session:
-        await uses.change(session, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"rules": rules}, "t")
+    await write_by(world.database, uses.change, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"rules": rules}, "t")
     await world.send()
     assert world.given() == 80
     async with world.database.write() as session:
@@ -255,18 +247,13 @@ async def test_lateness_and_an_extension_arrive(world: World) -> None:
         )
     await world.send()
     assert world.given() == 100
-
-
-async def test_grade_book_scale_arrives(world: World) -> None:
-    await world.attempt(points=50)
+    given = {"grade_book_points": 5.0}
+    await write_by(world.database, uses.change, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, given, "t")
     await world.send()
-    async with world.database.write() as session:
-        await uses.change(session, DEFAULT_COURSE, "lstm-layer", ASSIGNMENTS, {"grade_book_points": 5.0}, "t")
-    await world.send()
-    assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (2.5, 5)
+    assert (world.given(), world.fake.grades["s1"]["scoreMaximum"]) == (5, 5)
 
 
-async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) -> None:
+async def test_regrade_arrives_and_a_preview_when_it_is_applied(world):
     submission = await world.attempt(points=50)
     await world.send()
     for is_preview, points, before in ((False, 70, 70), (True, 80, 70)):
@@ -277,13 +264,12 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world: World) ->
         await world.finish(await rows.claim(world.database), points)
         await world.send()
         assert world.given() == before
-    async with world.database.write() as session:
-        await previews.apply(session, regrade.id)
+    await write_by(world.database, previews.apply, regrade.id)
     await world.send()
     assert world.given() == 80
 
 
-async def test_removed_member_keeps_what_is_there(world: World) -> None:
+async def test_removed_member_keeps_what_is_there(world):
     await world.attempt(points=90)
     await world.send()
     async with world.database.write() as session:
@@ -295,10 +281,9 @@ async def test_removed_member_keeps_what_is_there(world: World) -> None:
 
 
 @on_both_thoroughly
-async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: World) -> None:
+async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world):
     await world.attempt(points=90)
-    async with world.database.write() as session:
-        await session.execute(update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
     await world.attempt(points=20)
     await world.send()
     assert world.given() == 90
@@ -316,26 +301,23 @@ async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world: Worl
     assert world.given() == 90
 
 
-async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world: World) -> None:
+async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world):
     world.lose_answers()
     submission = await world.attempt(points=90)
     await world.send()
     assert (world.given(), (await world.score()).points) == (90, None)
     world.fake.answers.clear()
-    async with world.database.write() as session:
-        await session.execute(update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
     assert await retention.delete_older(world.database, 1000) == 1
-    async with world.database.write() as session:
-        await passback.members_changed(session, [submission.membership_id])
+    await write_by(world.database, passback.members_changed, [submission.membership_id])
     await world.send(60)
     assert world.given() == 90
 
 
 @on_both_thoroughly
 @pytest.mark.parametrize("issuer", ["https://canvas.instructure.com", ISSUER])
-async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world: World, issuer: str) -> None:
-    async with world.database.write() as session:
-        await session.execute(update(LtiPlatform).values(issuer=issuer))
+async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world, issuer):
+    await execute(world.database, update(LtiPlatform).values(issuer=issuer))
     await world.attempt(points=50)
     await world.send()
     async with world.database.write() as session:
@@ -345,8 +327,7 @@ async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world:
     await world.send()
     await world.attempt(points=100)
     await world.send()
-    async with world.database.write() as session:
-        await passback.column_changed(session, world.link.id)
+    await write_by(world.database, passback.column_changed, world.link.id)
     await world.send()
     comments = ["comment" in score for score in world.scores]
     new = [score.get(CANVAS_SUBMISSION, {}).get("new_submission") for score in world.scores]
@@ -358,7 +339,7 @@ async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world:
 
 
 @on_both
-async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world: World) -> None:
+async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(world):
     for number, points in enumerate((100.0, 40.0)):
         await world.attempt(f"s{number}", points)
     await world.send()
@@ -374,7 +355,7 @@ async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(wo
 
 
 @on_both_thoroughly
-async def test_many_grades_reach_a_slow_platform_while_others_write(world: World) -> None:
+async def test_many_grades_reach_a_slow_platform_while_others_write(world):
     """No transaction is open while the platform is waited for, and it is asked a few things at a time."""
     rounds = 3
     for number in range(rounds * sender.SIDE_BY_SIDE):
@@ -385,8 +366,7 @@ async def test_many_grades_reach_a_slow_platform_while_others_write(world: World
     async def upload() -> None:
         """Store something while every place at the platform is taken, and waits."""
         if await places.wait() == 0:
-            async with world.database.write() as session:
-                session.add(Person())
+            await add_rows(world.database, Person())
             in_flight.append(world.in_flight[0])
         await places.wait()
 

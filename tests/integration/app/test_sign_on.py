@@ -96,7 +96,7 @@ async def add_student(service: Service, external_id: str, email: str) -> None:
         (await session.get_one(Person, member.person_id)).email = email
 
 
-async def test_student_of_the_roster_signs_in_and_is_in_the_course(service: Service, issuer: str) -> None:
+async def test_student_of_the_roster_signs_in_and_is_in_the_course(service, issuer):
     await add_student(service, "s-17", "ivanov@example.edu")
     async with browser(service) as client:
         entered = await client.get("/enter")
@@ -110,7 +110,7 @@ async def test_student_of_the_roster_signs_in_and_is_in_the_course(service: Serv
         assert "s-17" in page.text
 
 
-async def test_sign_in_leads_back_to_the_page_that_asked_for_it(service: Service) -> None:
+async def test_sign_in_leads_back_to_the_page_that_asked_for_it(service):
     async with browser(service) as client:
         refused = await client.get("/submissions/x?state=look&lang=en")
         assert refused.status_code == 401
@@ -119,7 +119,7 @@ async def test_sign_in_leads_back_to_the_page_that_asked_for_it(service: Service
         assert done.headers["location"] == "/submissions/x?state=look"
 
 
-async def test_stranger_is_told_that_a_teacher_must_confirm(service: Service) -> None:
+async def test_stranger_is_told_that_a_teacher_must_confirm(service):
     await add_student(service, "s-18", "petrov@example.edu")
     async with browser(service) as client:
         await client.get(await come_back(await client.get("/oidc/start"), "2"))
@@ -133,7 +133,7 @@ async def test_stranger_is_told_that_a_teacher_must_confirm(service: Service) ->
         assert (await client.get("/")).status_code == 401
 
 
-async def test_person_who_opens_a_link_of_theirs_adds_its_course_to_the_account(service: Service) -> None:
+async def test_person_who_opens_a_link_of_theirs_adds_its_course_to_the_account(service):
     async with service.services.database.write() as session:
         member = members.add(session, DEFAULT_COURSE, external_id="s-19", name="Petr")
         await session.flush()
@@ -157,7 +157,7 @@ async def test_person_who_opens_a_link_of_theirs_adds_its_course_to_the_account(
         assert (await other.post("/enter/together", data=form)).status_code == 409
 
 
-async def test_answer_works_in_the_browser_that_asked_and_once(service: Service) -> None:
+async def test_answer_works_in_the_browser_that_asked_and_once(service):
     async with browser(service) as mine, browser(service) as theirs:
         started = await mine.get("/oidc/start")
         for attribute in ("HttpOnly", "SameSite=lax", "Max-Age=600"):
@@ -181,7 +181,7 @@ async def test_answer_works_in_the_browser_that_asked_and_once(service: Service)
         assert (await mine.get(back)).status_code == 403
 
 
-async def test_sign_in_that_one_process_began_is_ended_by_another(settings: Settings, url_on_postgresql: str) -> None:
+async def test_sign_in_that_one_process_began_is_ended_by_another(settings, url_on_postgresql):
     shared = settings.model_copy(update={"database_url": url_on_postgresql, "owner_token": SecretStr(OWNER_TOKEN)})
     async with (
         running(shared, FakeGrader()) as one,
@@ -196,7 +196,7 @@ async def test_sign_in_that_one_process_began_is_ended_by_another(settings: Sett
         assert "in no course yet" in (await begun.get("/")).text
 
 
-async def test_issuer_that_is_away_is_a_page_and_ends_no_session(tmp_path: Path, settings: Settings) -> None:
+async def test_issuer_that_is_away_is_a_page_and_ends_no_session(tmp_path, settings):
     away = settings.model_copy(update={"oidc_issuer": f"http://localhost:{free_port()}"})
     async with running(away, FakeGrader()) as service, service.browser() as client:
         answer = await client.get("/oidc/start")

@@ -100,9 +100,7 @@ async def looked(looks: list[bool], slots: int) -> None:
 
 @on_both
 @pytest.mark.parametrize("counts", [[1], [2], [1, 1]], ids=["one slot", "two slots", "two workers"])
-async def test_a_course_whose_runs_sleep_keeps_no_other_course_waiting(
-    database: Database, engine: Sleepers, looks: list[bool], counts: list[int]
-) -> None:
+async def test_a_course_whose_runs_sleep_keeps_no_other_course_waiting(database, engine, looks, counts):
     slots = sum(counts)
     crowd = [await add(database, f"s{number}", content=ASLEEP) for number in range(slots + len(counts) + 1)]
     other = await add_course(database)
@@ -120,9 +118,7 @@ async def test_a_course_whose_runs_sleep_keeps_no_other_course_waiting(
 
 @on_both
 @pytest.mark.parametrize("counts", [[1], [2], [1, 1]], ids=["one slot", "two slots", "two workers"])
-async def test_courses_whose_runs_sleep_keep_the_spare_slot_from_others_once(
-    database: Database, engine: Sleepers, looks: list[bool], counts: list[int]
-) -> None:
+async def test_courses_whose_runs_sleep_keep_the_spare_slot_from_others_once(database, engine, looks, counts):
     sleepers = sum(counts), len(counts)
     for number in range(sleepers[0]):
         await add(database, f"s{number}", content=ASLEEP)
@@ -149,9 +145,7 @@ async def test_courses_whose_runs_sleep_keep_the_spare_slot_from_others_once(
 
 
 @on_both
-async def test_the_spare_slot_stays_empty_where_grades_take_their_usual_time(
-    database: Database, engine: Sleepers, looks: list[bool]
-) -> None:
+async def test_the_spare_slot_stays_empty_where_grades_take_their_usual_time(database, engine, looks):
     await add(database, content=ASLEEP)
     waiting = await add(database, "a", await add_course(database))
     async with workers(database, engine, [1]):
@@ -164,9 +158,7 @@ async def test_the_spare_slot_stays_empty_where_grades_take_their_usual_time(
 
 
 @on_both
-async def test_a_course_gets_no_spare_slot_beside_its_own_checks(
-    database: Database, engine: Sleepers, looks: list[bool]
-) -> None:
+async def test_a_course_gets_no_spare_slot_beside_its_own_checks(database, engine, looks):
     await graded(database, "ivanov")
     async with database.write() as session:
         member = await session.scalar(select(Membership.id).where(Membership.course_id == DEFAULT_COURSE))

@@ -52,7 +52,7 @@ def is_known(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
     return bool(request.param)
 
 
-async def test_platform_and_webhook_are_believed_by_the_authorities_of_the_system(url: str, is_known: bool) -> None:
+async def test_platform_and_webhook_are_believed_by_the_authorities_of_the_system(url, is_known):
     async with Outgoing(private=True) as client:
         if is_known:
             assert (await client.send("GET", url)).status == 204
@@ -62,7 +62,7 @@ async def test_platform_and_webhook_are_believed_by_the_authorities_of_the_syste
             assert "certificate" in caught.value.params["reason"]
 
 
-async def test_issuer_is_believed_by_the_authorities_of_the_system(url: str, is_known: bool) -> None:
+async def test_issuer_is_believed_by_the_authorities_of_the_system(url, is_known):
     async with Issuer(replace(REGISTRATION, issuer=url)) as issuer:
         with pytest.raises(IssuerUnavailable):  # It answers with nothing.
             await issuer.address(begin("/"))

@@ -11,20 +11,17 @@ from app.storage.paging import Paging
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import graded
+from tests.integration.app.rows import graded, read_by, write_by
 from tests.receiver import Receiver
 from tests.waiting import until
 
 
 async def leave(database: Database, owner: Principal, receiver: Receiver) -> str:
-    async with database.write() as session:
-        return (await outbox.add_webhook(session, url=receiver.url, created_by=owner.id)).id
+    return (await write_by(database, outbox.add_webhook, url=receiver.url, created_by=owner.id)).id
 
 
 @on_both
-async def test_every_result_arrives_once(
-    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_result_arrives_once(database, owner, receiver, monkeypatch):
     monkeypatch.setattr(sender.WebhookSender, "LOOK_SECONDS", 0.05)
     webhook = await leave(database, owner, receiver)
     for _ in range(5):
@@ -32,8 +29,7 @@ async def test_every_result_arrives_once(
     async with WebhookSender(database, private=True), WebhookSender(database, private=True):
 
         async def all_delivered() -> list[Delivery] | None:
-            async with database.read() as session:
-                deliveries = await outbox.list_deliveries(session, webhook, Paging(10))
+            deliveries = await read_by(database, outbox.list_deliveries, webhook, Paging(10))
             return deliveries if all(delivery.delivered_at for delivery in deliveries) else None
 
         deliveries = await until(all_delivered)
@@ -43,28 +39,22 @@ async def test_every_result_arrives_once(
 
 
 @on_both
-async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(
-    database: Database, owner: Principal, receiver: Receiver
-) -> None:
+async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(database, owner, receiver):
     webhook = await leave(database, owner, receiver)
     await graded(database)
-    async with database.write() as session:
-        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
     async with database.write() as session:
         assert await outbox.claim_due(session, timedelta(seconds=60)) == []
         delivery = await session.get_one(Delivery, taken.delivery.id)
         delivery.next_at = utc_now()  # A minute later.
-    async with database.write() as session:
-        (again,) = await outbox.claim_due(session, timedelta(seconds=60), only=webhook)
+    (again,) = await write_by(database, outbox.claim_due, timedelta(seconds=60), only=webhook)
     assert (again.delivery.id, again.delivery.attempts) == (taken.delivery.id, 2)
     assert receiver.came == []
 
 
 @on_both
 @pytest.mark.parametrize("hours", [2, -2])
-async def test_clock_that_is_set_keeps_no_delivery_waiting(
-    database: Database, owner: Principal, receiver: Receiver, hours: int
-) -> None:
+async def test_clock_that_is_set_keeps_no_delivery_waiting(database, owner, receiver, hours):
     await leave(database, owner, receiver)
     await graded(database)
     wait = timedelta(seconds=60)
@@ -85,27 +75,20 @@ async def test_clock_that_is_set_keeps_no_delivery_waiting(
 
 
 @on_both
-async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(
-    database: Database, owner: Principal, receiver: Receiver
-) -> None:
+async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(database, owner, receiver):
     await leave(database, owner, receiver)
     await graded(database)
-    async with database.write() as session:
-        (taken,) = await outbox.claim_due(session, timedelta(seconds=60))
+    (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
     async with database.write() as session:
         delivery = await session.get_one(Delivery, taken.delivery.id)
         delivery.waits_since = utc_now() + timedelta(seconds=5)
-    async with database.write() as session:
-        assert not await outbox.is_something_due(session)
+    assert not await write_by(database, outbox.is_something_due)
 
 
 @on_postgresql
-async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(
-    database: Database, owner: Principal, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_result_of_a_worker_whose_clock_is_ahead_is_told_at_once(database, owner, receiver, monkeypatch):
     await leave(database, owner, receiver)
     with monkeypatch.context() as clock:
         clock.setattr(outbox, "utc_now", lambda: utc_now() + timedelta(days=2))
         await graded(database)
-    async with database.write() as session:
-        assert len(await outbox.claim_due(session, timedelta(seconds=60))) == 1
+    assert len(await write_by(database, outbox.claim_due, timedelta(seconds=60))) == 1

@@ -20,15 +20,15 @@ def assert_promtool_passes(*arguments: str, folder: Path = FOLDER) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_rules_are_rules() -> None:
+def test_rules_are_rules():
     assert_promtool_passes("check", "rules", "--lint-fatal", "alerts.yml")
 
 
-def test_alerts_fire_when_they_must_and_only_then() -> None:
+def test_alerts_fire_when_they_must_and_only_then():
     assert_promtool_passes("test", "rules", "alerts_test.yml")
 
 
-def test_every_alert_is_tried() -> None:
+def test_every_alert_is_tried():
     (group,) = yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"]
     fired = re.findall(
         r'alertname="(\w+)", alertstate="firing"|alertname: (\w+)', (FOLDER / "alerts_test.yml").read_text()
@@ -37,13 +37,13 @@ def test_every_alert_is_tried() -> None:
 
 
 @pytest.mark.parametrize(("page", "block"), [(page, block) for page, found in SCRAPES.items() for block in found])
-def test_a_documented_scrape_is_one_of_the_job_that_the_rules_expect(page: str, block: str, tmp_path: Path) -> None:
+def test_a_documented_scrape_is_one_of_the_job_that_the_rules_expect(page, block, tmp_path):
     (tmp_path / "prometheus.yml").write_text(block)
     assert_promtool_passes("check", "config", "--syntax-only", "prometheus.yml", folder=tmp_path)
     assert [job["job_name"] for job in yaml.safe_load(block)["scrape_configs"]] == ["lstm-grader"], page
 
 
-def test_the_number_of_workers_follows_the_queue_and_stays_when_nobody_can_read_it(tmp_path: Path) -> None:
+def test_the_number_of_workers_follows_the_queue_and_stays_when_nobody_can_read_it(tmp_path):
     scaled = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "autoscaling.yaml").read_text())
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
     age = 'lstm_grader_queue_age_seconds{{job="lstm-grader", instance="{}"}}'

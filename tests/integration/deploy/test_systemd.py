@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from app.settings import Settings, unknown_variables
 from tests.programs import program
 
@@ -34,7 +32,7 @@ def service_of(unit: Path) -> dict[str, str]:
     return dict(parser["Service"])
 
 
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
+def test_systemd_understands_every_line(tmp_path):
     for unit in UNITS:
         # It looks for the program, which is not installed here.
         (tmp_path / unit.name).write_text(unit.read_text().replace(COMMAND, sys.executable))
@@ -45,7 +43,7 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-def test_both_units_are_as_hard() -> None:
+def test_both_units_are_as_hard():
     worker, service = (service_of(unit) for unit in UNITS)
     assert (worker.pop("ExecStart"), service.pop("ExecStart")) == (f"{COMMAND} worker", f"{COMMAND} serve")
     assert (worker.pop("IPAddressDeny"), worker.pop("IPAddressAllow")) == ("any", "localhost")
@@ -53,7 +51,7 @@ def test_both_units_are_as_hard() -> None:
     assert worker == service
 
 
-def test_the_hardening_leaves_what_the_box_needs() -> None:
+def test_the_hardening_leaves_what_the_box_needs():
     for unit in UNITS:
         service = service_of(unit)
         assert not service.keys() & HARMFUL
@@ -66,7 +64,7 @@ def test_the_hardening_leaves_what_the_box_needs() -> None:
     assert {*named, "SystemCallFilter"} >= HARMFUL
 
 
-def test_the_units_set_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_units_set_settings(monkeypatch):
     for unit in UNITS:
         for name, _, value in (entry.partition("=") for entry in service_of(unit)["Environment"].split()):
             monkeypatch.setenv(name, value.replace("%S", "/var/lib").replace("%C", "/var/cache"))

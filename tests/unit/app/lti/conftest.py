@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,15 +14,15 @@ from sqlalchemy import select, update
 
 from app.lti import keys, platforms
 from app.lti.grades import sender
+from app.lti.grades.sender import ScoreSender
 from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
-from app.settings import Settings
 from app.storage.models import Identity, LtiPlatform, LtiScore, Membership, Person
 from app.teaching.joins import joins
 from tests.platforms import REGISTRATION, FakePlatform, login_parameters
 from tests.unit.app.calls import send
-from tests.unit.app.conftest import FakeGrader, Service, running
+from tests.unit.app.conftest import FakeGrader, Service, Shared
 from tests.waiting import until
 
 SCORES = "/items/4/scores"
@@ -47,12 +48,40 @@ def made_keys() -> Iterator[RSAKey]:
     return itertools.cycle([RSAKey.generate_key(keys.BITS) for _ in range(4)])
 
 
+class Line:
+    """The line from the service that tests share to the platform of the running one."""
+
+    fake: FakePlatform
+    sender: ScoreSender
+
+    def answer(self, request: httpx.Request) -> Any:
+        return self.fake.answer(request)
+
+    def send_by(self, *parts: Any) -> ScoreSender:
+        self.sender = ScoreSender(*parts)
+        return self.sender
+
+
+@pytest.fixture(scope="module")
+def line() -> Iterator[Line]:
+    line = Line()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.main.Outgoing", partial(Outgoing, transport=httpx.MockTransport(line.answer)))
+        patch.setattr("app.main.ScoreSender", line.send_by)
+        yield line
+
+
+@pytest.fixture(scope="module")
+def shared(line: Line, shared: Shared) -> Shared:
+    return shared
+
+
 @pytest.fixture
 async def service(
     anyio_backend: str,
-    settings: Settings,
+    line: Line,
+    shared: Shared,
     grader: FakeGrader,
-    with_tables: None,
     fake: FakePlatform,
     made_keys: Iterator[RSAKey],
     monkeypatch: pytest.MonkeyPatch,
@@ -62,10 +91,12 @@ async def service(
 
     monkeypatch.setattr(outgoing, "look_up", known)
     monkeypatch.setattr(keys.RSAKey, "generate_key", lambda bits: next(made_keys))
-    monkeypatch.setattr("app.main.Outgoing", partial(Outgoing, transport=fake.transport()))
-    async with running(settings, grader) as service:
+    line.fake = fake
+    async with shared.lent(grader) as service:
         service.fake = fake
         yield service
+    # Its grades are gone; but one on its way would reach the next test's platform.
+    await until(lambda: not line.sender._sending)
 
 
 @pytest.fixture
@@ -146,6 +177,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
     monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "IN_A_MOMENT", timedelta(seconds=0.02))
 
 
 @pytest.fixture

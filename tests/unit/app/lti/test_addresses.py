@@ -34,6 +34,8 @@ from tests.waiting import until
 MOODLE = "/mod/lti/token.php"
 EVIL = "https://evil.example/x"
 OURS = {"resourceLinkId": "link-9", "scoreMaximum": 100}
+COURSE_OF_MOODLE = "https://m.edu/mod/lti/services.php/2/lineitems"
+COURSE_OF_CANVAS = "https://c.edu/api/lti/courses/3348/line_items"
 
 
 @pytest.fixture(autouse=True)
@@ -80,32 +82,19 @@ def with_token(fake: FakePlatform) -> set[str]:
         ("https://[x/items/4", False),
     ],
 )
-def test_line_item_lies_below_its_list(address: str, is_one: bool) -> None:
+def test_line_item_lies_below_its_list(address, is_one):
     assert is_below(address, f"{ISSUER}/items?type=7") is is_one
 
 
-LISTS_AND_ITEMS = {
-    "Moodle": (
-        "https://m.edu/mod/lti/services.php/2/lineitems?type_id=1",
-        "https://m.edu/mod/lti/services.php/2/lineitems/4/lineitem?type_id=1",
-    ),
-    "Canvas": ("https://c.edu/api/lti/courses/3348/line_items", "https://c.edu/api/lti/courses/3348/line_items/5"),
-}
-
-
-@pytest.mark.parametrize(("list_url", "item"), LISTS_AND_ITEMS.values(), ids=LISTS_AND_ITEMS)
-def test_real_platforms_line_items_lie_below_their_lists(list_url: str, item: str) -> None:
-    assert is_below(item, list_url)
-
-
-def test_column_of_another_course_of_moodle_does_not_lie_below() -> None:
-    list_url, item = LISTS_AND_ITEMS["Moodle"]
-    assert not is_below(item, list_url.replace("/2/", "/3/"))
+def test_line_items_of_a_course_at_real_platforms_lie_below_its_list():
+    assert is_below(f"{COURSE_OF_MOODLE}/4/lineitem?type_id=1", f"{COURSE_OF_MOODLE}?type_id=1")
+    assert not is_below(f"{COURSE_OF_MOODLE}/4/lineitem?type_id=1", COURSE_OF_MOODLE.replace("/2/", "/3/"))
+    assert is_below(f"{COURSE_OF_CANVAS}/5", COURSE_OF_CANVAS)
 
 
 @pytest.mark.parametrize("kind", ["lineitems?type_id=1", "lineitems/4/lineitem"])
 @pytest.mark.parametrize("below", ["{}/", "CourseSection/{}/bindings/1/"])
-def test_list_of_moodle_is_of_the_course_in_its_address(kind: str, below: str) -> None:
+def test_list_of_moodle_is_of_the_course_in_its_address(kind, below):
     moodle = LtiPlatform(token_url=f"{ISSUER}{MOODLE}")
     address = f"{ISSUER}/mod/lti/services.php/{below}{kind}"
     assert is_of_course(moodle, address.format(2), "2")
@@ -123,7 +112,7 @@ def test_list_of_moodle_is_of_the_course_in_its_address(kind: str, below: str) -
         ("d2l", "https://school.brightspace.com", True),
     ],
 )
-def test_services_of_each_kind_get_its_token(kind: str, services: str, evil: bool) -> None:
+def test_services_of_each_kind_get_its_token(kind, services, evil):
     """Teachers can write addresses in Moodle alone."""
     found = addresses_of(kind, "https://school.edu", "client-7")
     platform = LtiPlatform(
@@ -133,7 +122,7 @@ def test_services_of_each_kind_get_its_token(kind: str, services: str, evil: boo
     assert is_of_platform(platform, EVIL) is evil
 
 
-def test_admin_may_enter_a_site_of_services() -> None:
+def test_admin_may_enter_a_site_of_services():
     platform = LtiPlatform(**dict.fromkeys(("issuer", "login_url", "token_url", "keys_url"), f"{ISSUER}/x"))
     platform.origins = "https://pages.example.edu https://services.example.edu:8443"
     assert is_of_platform(platform, "https://services.example.edu:8443/items")
@@ -143,9 +132,7 @@ def test_admin_may_enter_a_site_of_services() -> None:
 @pytest.mark.parametrize(
     ("written", "token_path"), [(f"{ISSUER}:444/items/4", "/token"), (f"{ISSUER}/items/%2e%2e/others/4", MOODLE)]
 )
-async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
-    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture, written: str, token_path: str
-) -> None:
+async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(service, fake, caplog, written, token_path):
     await register_with(service, fake, token_path)
     await open_course(service, **claims(lineitem=written))
     await come_and_hand_in(service, **claims(lineitem=written))
@@ -156,9 +143,7 @@ async def test_line_item_that_a_teacher_has_written_is_as_good_as_none(
     assert (await idle(service)).points == 100
 
 
-async def test_line_item_of_another_platform_need_not_lie_below_its_list(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_line_item_of_another_platform_need_not_lie_below_its_list(service, platform, fake):
     """Sakai has its line items beside their list."""
     fake.book.add(OURS)
     fake.answers["/item/1/scores"] = lambda: httpx.Response(200)
@@ -169,9 +154,7 @@ async def test_line_item_of_another_platform_need_not_lie_below_its_list(
     assert (await idle(service)).points == 100
 
 
-async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_list(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_list(service, platform, fake):
     written = claims(lineitems=None, lineitem=EVIL)
     await open_course(service, **written)
     await come_and_hand_in(service, **written)
@@ -179,7 +162,7 @@ async def test_line_item_elsewhere_is_refused_also_where_the_launch_names_no_lis
     assert with_token(fake) == set()
 
 
-async def test_moodle_says_which_column_is_the_links(service: Service, moodle: LtiPlatform, fake: FakePlatform) -> None:
+async def test_moodle_says_which_column_is_the_links(service, moodle, fake):
     """It takes a grade for any column of its own, whatever course stands in the address."""
     fake.book.add({"resourceLinkId": "of another course"})
     fake.book.add(OURS)
@@ -193,9 +176,7 @@ async def test_moodle_says_which_column_is_the_links(service: Service, moodle: L
 
 
 @pytest.mark.parametrize("kept", [EVIL, f"{ISSUER}/others/4"])
-async def test_line_item_of_before_is_forgotten_at_the_next_launch(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform, kept: str
-) -> None:
+async def test_line_item_of_before_is_forgotten_at_the_next_launch(service, moodle, fake, kept):
     """All grades go to the column of the link then."""
     await open_course(service, **claims())
     before = await deliver(service, **claims())
@@ -207,27 +188,28 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(
     assert with_token(fake) == {ISSUER}
 
 
-@pytest.mark.parametrize("column", ["lineitem_url", "lineitems_url"])
-async def test_address_of_before_at_another_site_gets_no_token(
-    service: Service, platform: LtiPlatform, fake: FakePlatform, column: str
-) -> None:
+async def test_address_of_before_at_another_site_or_inside_gets_no_token(service, platform, fake):
     await open_course(service, **claims())
     score = await deliver(service, **claims())
-    async with service.services.database.write() as session:
-        await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: EVIL}))
-        await scores_changed(session, [score.id])
-    said = "the address is refused: https://evil.example is none of the platform's sites"
-    assert (await failure_of(service)).last_error == said
-    assert with_token(fake) == {ISSUER}
+    for column, address, words in (
+        ("lineitem_url", "https://10.0.0.5/items/4", "10.0.0.5 is in a private network"),
+        ("lineitems_url", "https://[abc/items", "'https://[abc/items' is no address"),
+        ("lineitem_url", EVIL, "https://evil.example is none of the platform's sites"),
+        ("lineitems_url", EVIL, "https://evil.example is none of the platform's sites"),
+    ):
+        async with service.services.database.write() as session:
+            await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: address}))
+            await scores_changed(session, [score.id])
+        refused = await failure_of(service)
+        assert (refused.last_status, refused.last_error) == (None, f"the address is refused: {words}")
+        assert (refused.attempts, refused.next_at, with_token(fake)) == (1, None, {ISSUER})
     # An admin who enters the site need not send each grade again.
     async with service.services.database.write() as session:
         await set_origins(session, platform.id, ["https://evil.example"])
     await until(lambda: "https://evil.example" in with_token(fake))
 
 
-async def test_list_of_members_at_another_site_gets_no_token(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_list_of_members_at_another_site_gets_no_token(service, moodle, fake):
     async with browser(service) as teacher:
         page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
         (context,) = await everything(service, LtiContext)
@@ -236,9 +218,7 @@ async def test_list_of_members_at_another_site_gets_no_token(
     assert with_token(fake) == set()
 
 
-async def test_line_item_that_the_platform_lists_is_at_its_own_site(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_line_item_that_the_platform_lists_is_at_its_own_site(service, platform, fake):
     fake.answers["/items"] = lambda: httpx.Response(200, json=[{**OURS, "id": EVIL}])
     await open_course(service, **claims())
     await come_and_hand_in(service, **claims())
@@ -248,8 +228,8 @@ async def test_line_item_that_the_platform_lists_is_at_its_own_site(
 
 @pytest.mark.parametrize("lineitem", [None, f"{ISSUER}/mod/lti/services.php/4/lineitems/9/lineitem"])
 async def test_lists_of_another_course_that_a_teacher_has_written_are_as_good_as_none(
-    service: Service, moodle: LtiPlatform, fake: FakePlatform, caplog: pytest.LogCaptureFixture, lineitem: str | None
-) -> None:
+    service, moodle, fake, caplog, lineitem
+):
     """Moodle fills a claim from a parameter of the link where its own service is off for the tool."""
     below = f"{ISSUER}/mod/lti/services.php"
     written = claims(lineitems=f"{below}/4/lineitems?type_id=1", lineitem=lineitem)

@@ -37,11 +37,7 @@ async def check(
     public_url: str | None = "https://grader.test",
     asked_at: str = "https://grader.test",
 ) -> str:
-    """Press the button of the platform's page; return what it shows.
-
-    Args:
-        seen: the address as the request comes to the service.
-    """
+    """Press the button of the platform's page at this address of the service; return what it shows."""
     page = f"/platforms/{platform.id}"
     service.services.settings.__dict__["public_url"] = public_url
     async with service.client(None, **{"Accept": "text/html", "Accept-Language": "en"}) as admin:
@@ -88,7 +84,7 @@ CASES: dict[str, tuple[str, Callable[[], httpx.Response], str]] = {
 }
 
 
-async def test_misconfiguration_is_named(healthy: Service, fake: FakePlatform, platform: LtiPlatform) -> None:
+async def test_misconfiguration_is_named(healthy, fake, platform):
     well = dict(fake.answers)
     for case, (path, answer, words) in CASES.items():
         fake.answers = {**well, path: answer}
@@ -102,12 +98,11 @@ async def test_misconfiguration_is_named(healthy: Service, fake: FakePlatform, p
     assert FINE in await check(healthy, platform)
 
 
-async def test_address_that_is_not_set_or_not_https_is_named(healthy: Service, platform: LtiPlatform) -> None:
+async def test_address_that_is_not_set_or_not_https_and_a_proxy_that_hides_how_it_was_asked_are_named(
+    healthy, platform
+):
     assert "http://grader.test, is not https" in await check(healthy, platform, "http://grader.test")
     assert "LSTM_GRADER_PUBLIC_URL" in await check(healthy, platform, None)
-
-
-async def test_proxy_that_does_not_say_how_it_was_asked_is_named(healthy: Service, platform: LtiPlatform) -> None:
     for public_url, asked_at in [
         ("https://grader.test", "http://grader.test"),
         ("https://grader.example.edu", "https://grader.test"),
@@ -117,7 +112,7 @@ async def test_proxy_that_does_not_say_how_it_was_asked_is_named(healthy: Servic
         assert "X-Forwarded-Proto" in shown
 
 
-async def test_unknown_deployment_is_named_and_added_by_a_click(healthy: Service, platform: LtiPlatform) -> None:
+async def test_unknown_deployment_is_named_and_added_by_a_click(healthy, platform):
     other = {"https://purl.imsglobal.org/spec/lti/claim/deployment_id": "3:of-another-account"}
     async with browser(healthy) as teacher:
         assert (await teacher.launch(role="Instructor", **other)).status_code == 403
@@ -133,9 +128,7 @@ async def test_unknown_deployment_is_named_and_added_by_a_click(healthy: Service
         assert (await teacher.launch(role="Instructor", **other)).status_code == 303
 
 
-async def test_unconfirmed_platform_is_named_and_gets_nothing_that_we_sign(
-    service: Service, fake: FakePlatform, platform: LtiPlatform
-) -> None:
+async def test_unconfirmed_platform_is_named_and_gets_nothing_that_we_sign(service, fake, platform):
     async with service.services.database.write() as session:
         await platforms.suspend(session, platform.id)
     assert "waits for your confirmation" in await check(service, platform)

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from app.access.sessions import LAUNCH_LIFETIME
 from app.storage.models import LtiLogin, Session, utc_now
-from tests.platforms import ISSUER, FakePlatform, login_parameters
+from tests.platforms import ISSUER, login_parameters
 from tests.unit.app.conftest import Service, form_secret
 from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, Browser, browser, everything, store
 
@@ -65,7 +65,7 @@ async def lend(frame: Browser, address: str) -> dict[str, str]:
     return dict(re.findall(r'name="(secret|next|lang)" value="([^"]*)"', shown))
 
 
-async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service) -> None:
+async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service):
     async with browser(service, **FRAME) as client:
         first = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
         assert (first.status_code, first.headers["location"].startswith(f"{LOGIN}?")) == (302, True)
@@ -75,7 +75,7 @@ async def test_frame_that_keeps_cookies_goes_on_to_the_platform(service: Service
         assert third.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame: Browser, service: Service) -> None:
+async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame, service):
     refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
     assert refused.status_code == 403
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', refused.text)
@@ -85,20 +85,17 @@ async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame
         assert answer.headers["location"].startswith(f"{ISSUER}/auth")
 
 
-async def test_secret_goes_to_the_platforms_storage_and_to_no_other_origin(frame: Browser) -> None:
+async def test_launch_by_storage_needs_the_secret_that_only_the_platforms_origin_gets(frame, fake):
     put = await begin_by_storage(frame)
     assert (put["storage"], put["origin"], len(put["value"])) == (TARGET, ISSUER, 43)
     assert put["value"] not in put["key"] + put["next"]
-
-
-async def test_launch_by_storage_needs_the_value_from_there(frame: Browser, fake: FakePlatform) -> None:
-    for value in ("", "x" * 43, (await begin_by_storage(frame))["value"]):
+    for value in ("", "x" * 43, put["value"]):
         fields = fake.message((await begin_by_storage(frame))["next"], **TEACHER)
         refused = await frame.post(LAUNCH, data={**fields, "stored": value})
         assert (refused.status_code, 'target="_blank"' in refused.text) == (403, True)
 
 
-async def test_value_from_the_storage_comes_from_our_page(frame: Browser, fake: FakePlatform) -> None:
+async def test_value_from_the_storage_comes_from_our_page(frame, fake):
     put = await begin_by_storage(frame)
     fields = {**fake.message(put["next"], **TEACHER), "stored": put["value"]}
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": ISSUER}):
@@ -108,7 +105,7 @@ async def test_value_from_the_storage_comes_from_our_page(frame: Browser, fake: 
     assert (await frame.post(LAUNCH, data=fields, headers=ours)).status_code == 200
 
 
-async def test_launch_by_cookie_takes_no_value_from_a_storage(service: Service, fake: FakePlatform) -> None:
+async def test_launch_by_cookie_takes_no_value_from_a_storage(service, fake):
     async with browser(service) as client:
         answer = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
         fields = fake.message(answer.headers["location"], **TEACHER)
@@ -117,7 +114,7 @@ async def test_launch_by_cookie_takes_no_value_from_a_storage(service: Service, 
         assert (await client.post(LAUNCH, data={**fields, "stored": secret})).status_code == 403
 
 
-async def test_student_hands_in_without_a_cookie(frame: Browser, service: Service) -> None:
+async def test_student_hands_in_without_a_cookie(frame, service):
     async with browser(service) as teacher:
         await teacher.launch(**TEACHER)
     address = await land_by_storage(frame)
@@ -141,9 +138,7 @@ async def test_student_hands_in_without_a_cookie(frame: Browser, service: Servic
     assert [name for name in archive.namelist() if name.endswith("/file.py")]
 
 
-async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
-    frame: Browser, service: Service, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(frame, service, caplog):
     caplog.set_level("DEBUG")
     address = await land_by_storage(frame, **TEACHER)
     token, _, course = address.removeprefix("/t/").partition("/")
@@ -166,7 +161,7 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(
     assert token not in str(ours)
 
 
-async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(frame: Browser, service: Service) -> None:
+async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(frame, service):
     """Somebody who shows the address of their own frame to others would get their work."""
     address = await land_by_storage(frame, **TEACHER)
     secret = {"form_secret": form_secret((await frame.get(address)).text)}
@@ -182,9 +177,7 @@ async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(frame:
         assert sent.status_code == 403, headers
 
 
-async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_longer_than_half_a_day(
-    frame: Browser, service: Service
-) -> None:
+async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_longer_than_half_a_day(frame, service):
     address = await land_by_storage(frame, **TEACHER)
 
     async def ends(**values: object) -> timedelta:
@@ -203,9 +196,7 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
     assert (await frame.get(address)).status_code == 401
 
 
-async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_settings_say(
-    frame: Browser, service: Service
-) -> None:
+async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_settings_say(frame, service):
     service.services.settings.__dict__["session_seconds"] = 600
     address = await land_by_storage(frame, **TEACHER)
     await store(service, Session, created_at=utc_now() - timedelta(minutes=5))
@@ -218,7 +209,7 @@ async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_set
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])
-async def test_page_in_a_frame_opens_in_a_window_once(frame: Browser, service: Service, keeps_cookies: bool) -> None:
+async def test_page_in_a_frame_opens_in_a_window_once(frame, service, keeps_cookies):
     if keeps_cookies:
         frame._cookies = httpx.Cookies()
         await frame.post(LOGIN, data=login_parameters(), follow_redirects=False)

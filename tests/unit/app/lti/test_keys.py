@@ -2,33 +2,33 @@
 
 from base64 import urlsafe_b64decode
 
-import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
 from app.lti import keys
 from app.storage.models import LtiKey, utc_now
 from tests.platforms import CLIENT_ID
-from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import browser
 
 
-async def test_our_keys_are_published_and_the_private_parts_are_not(service: Service) -> None:
+async def test_our_keys_are_published_without_their_private_parts_which_are_read_once(service, monkeypatch):
+    """Reading one takes 60 ms of a core, and anybody may ask for our keys."""
     async with browser(service) as client:
         published_keys = (await client.get("/lti/keys")).json()["keys"]
+        monkeypatch.setattr("app.lti.keys.RSAKey", None)
         again = (await client.get("/lti/keys")).json()["keys"]
     assert published_keys == again
     assert len({key["kid"] for key in published_keys}) == 2
     assert {frozenset(key) for key in published_keys} == {frozenset({"kty", "n", "e", "kid", "alg", "use"})}
 
 
-def test_key_of_ours_is_new_and_of_2048_bits() -> None:
+def test_key_of_ours_is_new_and_of_2048_bits():
     new = [RSAKey.import_key(keys._new(signs=True).private_key) for _ in range(2)]
     assert [len(urlsafe_b64decode(f"{key.as_dict()['n']}==")) * 8 for key in new] == [2048] * 2
     assert new[0].as_dict()["n"] != new[1].as_dict()["n"]
 
 
-async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week(service: Service) -> None:
+async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week(service):
     """Platforms keep what they have read for hours, so they know the key that signs before it does."""
     database = service.services.database
 
@@ -48,11 +48,3 @@ async def test_next_key_takes_over_and_the_one_before_stays_published_for_a_week
     async with database.write() as session:
         (await session.get_one(LtiKey, first)).signed_until = utc_now() - keys.PUBLISHED_AFTER
     assert await published() == [second, following]
-
-
-async def test_private_keys_are_read_once(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading one takes 60 ms of a core, and anybody may ask for our keys."""
-    async with browser(service) as client:
-        published_keys = (await client.get("/lti/keys")).json()
-        monkeypatch.setattr("app.lti.keys.RSAKey", None)
-        assert (await client.get("/lti/keys")).json() == published_keys

@@ -8,7 +8,6 @@ import pytest
 from app.http.texts import PLATFORM_COOKIE
 from app.storage.models import Course
 from tests.platforms import LTI
-from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import TEACHER, browser, everything
 from tests.unit.app.lti.test_frames import FRAME, NoCookies, land_by_storage, lend
 
@@ -30,14 +29,14 @@ SAID: list[tuple[object, str]] = [
 ]
 
 
-async def test_platform_says_the_language(service: Service) -> None:
+async def test_platform_says_the_language(service):
     for presentation, shown in SAID:
         async with browser(service) as student:
             answer = await student.launch(**{f"{LTI}launch_presentation": presentation})
             assert language((await student.get(answer.headers["location"])).text) == shown, presentation
 
 
-async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new_course_is(service: Service) -> None:
+async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new_course_is(service):
     new = {**RUSSIAN, f"{LTI}context": {"id": "course-4", "title": "Another"}}
     async with browser(service) as teacher:
         asked = await teacher.launch_only(**TEACHER, **new)
@@ -46,23 +45,19 @@ async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new
     assert [each.language for each in await everything(service, Course) if each.title == "Another"] == ["ru"]
 
 
-async def test_choice_is_kept_before_what_the_platform_says(service: Service) -> None:
+async def test_choice_is_kept_before_what_the_platform_says_which_lasts_as_long_as_the_session(service):
     async with browser(service) as student:
-        page = await student.land(**RUSSIAN)
+        answer = await student.launch(**RUSSIAN)
+        (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{PLATFORM_COOKIE}=ru")]
+        assert "Max-Age=43200" in cookie
+        page = answer.headers["location"]
         assert language((await student.get(f"{page}?lang=en")).text) == "en"
         await student.launch(**RUSSIAN)
         assert language((await student.get(page)).text) == "en"
 
 
-async def test_language_of_the_platform_is_kept_no_longer_than_the_session(service: Service) -> None:
-    async with browser(service) as student:
-        answer = await student.launch(**RUSSIAN)
-        (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{PLATFORM_COOKIE}=ru")]
-        assert "Max-Age=43200" in cookie
-
-
 @pytest.mark.parametrize("claims", [{}, RUSSIAN], ids=["chosen", "of the platform"])
-async def test_frame_without_cookies_keeps_the_language_in_addresses(service: Service, claims: dict[str, Any]) -> None:
+async def test_frame_without_cookies_keeps_the_language_in_addresses(service, claims):
     async with browser(service, **FRAME) as frame:
         frame._cookies = NoCookies()
         page = await land_by_storage(frame, **claims)
@@ -83,7 +78,7 @@ async def test_frame_without_cookies_keeps_the_language_in_addresses(service: Se
         assert ".ru/" not in "".join(re.findall(r'(?:href|action)="(/t/[^"]*)"', shown))
 
 
-async def test_window_of_a_frame_speaks_its_language(service: Service) -> None:
+async def test_window_of_a_frame_speaks_its_language(service):
     async with browser(service, **FRAME) as frame:
         frame._cookies = NoCookies()
         fields = await lend(frame, await land_by_storage(frame, **RUSSIAN))

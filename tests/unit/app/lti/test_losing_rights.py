@@ -6,7 +6,6 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,9 +28,9 @@ from app.storage.models import (
     Person,
     utc_now,
 )
-from tests.platforms import DEPLOYMENT, ISSUER, LTI, FakePlatform
+from tests.platforms import DEPLOYMENT, ISSUER, LTI
 from tests.unit.app.calls import SUBMISSIONS, send, upload
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import TEACHER, browser, everything, open_course, store
 from tests.unit.app.lti.test_pages import DL, MEMBERS, entry, list_pages, read_list
 from tests.waiting import until
@@ -76,7 +75,7 @@ LOWER: dict[str, tuple[dict[str, Any], int, int]] = {
 }
 
 
-async def test_launch_opens_its_own_course_and_no_other_of_the_person(service: Service) -> None:
+async def test_launch_opens_its_own_course_and_no_other_of_the_person(service):
     async with browser(service) as teacher:
         first, second = [await teacher.land(**TEACHER, **claims) for claims in ({}, SECTION)]
         assert (await teacher.get("/")).headers["location"].startswith(second)
@@ -84,7 +83,7 @@ async def test_launch_opens_its_own_course_and_no_other_of_the_person(service: S
 
 
 @pytest.mark.parametrize("is_archived", [False, True], ids=["open", "archived"])
-async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(service: Service, is_archived: bool) -> None:
+async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(service, is_archived):
     async with browser(service) as client, browser(service) as elsewhere:
         course = await client.land(**TEACHER)
         for name, (claims, status, left) in LOWER.items():
@@ -97,23 +96,16 @@ async def test_launch_with_a_lower_part_takes_rights_whatever_comes_of_it(servic
             assert (await client.get(f"{course}/copy")).status_code == left, name
 
 
-async def test_archived_course_gives_nobody_more(service: Service) -> None:
-    async with browser(service) as teacher, browser(service) as student:
-        course = await teacher.land(**TEACHER)
-        await student.launch()
-        await archive(service, course)
-        assert (await student.launch(role="Instructor")).status_code == 303
-        assert (await student.get(f"{course}/settings")).status_code == 403
-        assert (await student.launch(sub="new")).status_code == 403
-    assert len(await everything(service, Membership)) == 2
-
-
-async def test_list_takes_rights_in_an_archived_course_and_gives_none(service: Service, fake: FakePlatform) -> None:
+async def test_archived_course_takes_rights_and_gives_none_by_launches_and_lists(service, fake):
     async with browser(service) as teacher, browser(service) as student, browser(service) as other:
         course = await teacher.land(**TEACHER, **MEMBERS)
         page = await student.land(**MEMBERS)
         await other.launch(sub="other", role="Instructor", **MEMBERS)
         await archive(service, course)
+        assert (await student.launch(role="Instructor")).status_code == 303
+        assert (await student.get(f"{course}/settings")).status_code == 403
+        assert (await student.launch(sub="new")).status_code == 403
+        await student.launch(**MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor"), entry("new"), entry("other")])
         shown = await read_list(teacher, service, f"{course}/lms")
         assert "Added: 0; changed: 1; removed: 1" in shown.text
@@ -123,7 +115,7 @@ async def test_list_takes_rights_in_an_archived_course_and_gives_none(service: S
     assert len(await everything(service, Person)) == 3
 
 
-async def test_list_of_moodle_makes_no_student_of_staff_but_a_launch_does(service: Service, fake: FakePlatform) -> None:
+async def test_list_of_moodle_makes_no_student_of_staff_but_a_launch_does(service, fake):
     """Moodle's launches call a non-editing teacher an instructor, and its lists a learner."""
     fake.token_path = "/mod/lti/token.php"
     await store(service, LtiPlatform, token_url=f"{ISSUER}{fake.token_path}")
@@ -142,9 +134,7 @@ async def test_list_of_moodle_makes_no_student_of_staff_but_a_launch_does(servic
 
 
 @pytest.mark.parametrize("path", ["/token", "/mod/lti/token.php"], ids=["platform", "moodle"])
-async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_list_says_otherwise(
-    service: Service, fake: FakePlatform, path: str
-) -> None:
+async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_list_says_otherwise(service, fake, path):
     """In Moodle by *Switch role to*; the same launch follows a demotion, so the list is read soon."""
     fake.token_path = path
     await store(service, LtiPlatform, token_url=f"{ISSUER}{path}")
@@ -166,9 +156,7 @@ async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_li
         assert (await teacher.get(f"{course}/settings")).status_code == 403
 
 
-async def test_page_and_token_and_event_stream_have_the_rights_of_now(
-    service: Service, owner: httpx.AsyncClient, grader: FakeGrader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_page_and_token_and_event_stream_have_the_rights_of_now(service, owner, grader, monkeypatch):
     watchers = set()
 
     async def watch(session: AsyncSession, viewer: Principal) -> Principal | None:
@@ -202,7 +190,7 @@ async def test_page_and_token_and_event_stream_have_the_rights_of_now(
     grader.released.set()
 
 
-async def test_member_of_two_sections_has_the_higher_part(service: Service, platform: LtiPlatform) -> None:
+async def test_member_of_two_sections_has_the_higher_part(service, platform):
     async with browser(service) as client:
         course = await client.land(**TEACHER)
         await add_section(service, platform, course)
@@ -213,7 +201,7 @@ async def test_member_of_two_sections_has_the_higher_part(service: Service, plat
         assert (await member_of(service, "teacher-1")).role == MemberRole.ASSISTANT
 
 
-async def test_list_of_a_section_drops_no_others(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_list_of_a_section_drops_no_others(service, platform, fake):
     async with browser(service) as teacher, browser(service) as student:
         course = await teacher.land(**TEACHER, **MEMBERS)
         list_pages(fake, [entry("teacher-1", "Instructor")])
@@ -238,7 +226,7 @@ async def test_list_of_a_section_drops_no_others(service: Service, platform: Lti
     assert (await member_of(service, "teacher-1")).removed_at is None
 
 
-async def test_list_that_comes_after_its_connection_changes_nobody(service: Service, platform: LtiPlatform) -> None:
+async def test_list_that_comes_after_its_connection_changes_nobody(service, platform):
     await open_course(service)
     database = service.services.database
     (context,) = await everything(service, LtiContext)
@@ -250,7 +238,7 @@ async def test_list_that_comes_after_its_connection_changes_nobody(service: Serv
     assert member.removed_at is not None
 
 
-async def test_administrator_whom_no_list_names_stays_who_reads_it(service: Service, fake: FakePlatform) -> None:
+async def test_administrator_whom_no_list_names_stays_who_reads_it(service, fake):
     administrator = ["http://purl.imsglobal.org/vocab/lis/v2/institution/person#Administrator"]
     async with browser(service) as admin, browser(service) as other:
         claims = {**TEACHER, **MEMBERS, f"{LTI}roles": administrator}
@@ -261,7 +249,7 @@ async def test_administrator_whom_no_list_names_stays_who_reads_it(service: Serv
         assert (await admin.get(f"{course}/settings")).status_code == 200
 
 
-async def test_member_removed_by_a_namesake_of_the_platform_stays_out(service: Service, platform: LtiPlatform) -> None:
+async def test_member_removed_by_a_namesake_of_the_platform_stays_out(service, platform):
     async with browser(service) as teacher, browser(service) as student:
         course = await teacher.land(**TEACHER)
         await store(service, Person, name=platform.name)
@@ -272,9 +260,7 @@ async def test_member_removed_by_a_namesake_of_the_platform_stays_out(service: S
         assert (await student.launch()).status_code == 403
 
 
-async def test_dropped_member_comes_back_to_a_platform_with_another_name(
-    service: Service, platform: LtiPlatform, fake: FakePlatform
-) -> None:
+async def test_dropped_member_comes_back_to_a_platform_with_another_name(service, platform, fake):
     async with browser(service) as teacher, browser(service) as student:
         course = await teacher.land(**TEACHER, **MEMBERS)
         await student.launch(**MEMBERS)
@@ -290,7 +276,7 @@ async def test_dropped_member_comes_back_to_a_platform_with_another_name(
         assert (await student.launch(**MEMBERS)).status_code == 403
 
 
-async def test_platform_takes_no_rights_given_here(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_platform_takes_no_rights_given_here(service, platform, fake):
     """A teacher here whom an admin has merged with a person of the platform."""
     async with browser(service) as client, browser(service) as founder:
         course = await client.land(**TEACHER, **MEMBERS)
@@ -308,7 +294,7 @@ async def test_platform_takes_no_rights_given_here(service: Service, platform: L
         assert (await founder.get(f"{course}/settings")).status_code == 200
 
 
-async def test_long_list_is_gone_through_once_for_all_members(service: Service) -> None:
+async def test_long_list_is_gone_through_once_for_all_members(service):
     """Once for each of twenty thousand members would stop the service for minutes."""
     looks = []
 

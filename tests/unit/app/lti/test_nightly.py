@@ -22,14 +22,13 @@ from app.storage.models import (
     LtiInvitation,
     LtiLink,
     LtiLogin,
-    LtiPlatform,
     LtiQuestion,
     LtiScore,
     LtiSelection,
     Membership,
 )
 from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
-from tests.platforms.gradebooks import CanvasGradeBook, GradeBook, MoodleGradeBook
+from tests.platforms.gradebooks import CanvasGradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import SCORES, TEACHER, browser, come_and_hand_in, deliver, everything, idle, store
 from tests.waiting import until
@@ -79,8 +78,7 @@ async def score(service: Service, fake: FakePlatform, course: str) -> LtiScore:
     return await deliver(service, **GRANT)
 
 
-async def test_equal_grades_are_left(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
-    """In whatever scale the platform shows them."""
+async def test_equal_grades_are_left_in_any_scale_and_lost_ones_sent_again(service, fake, score, nightly):
     for points, most in [(100, 100), (10, 10), (1, 1), (99.995, 100)]:
         fake.grades["user-5"] |= {"scoreGiven": points, "scoreMaximum": most}
         context = await night(service, nightly)
@@ -92,12 +90,17 @@ async def test_equal_grades_are_left(service: Service, fake: FakePlatform, score
     assert "compared with those here" in shown
     assert "Last done" in shown
     assert 'id="differences"' not in shown
+    fake.book.forget()
+    await night(service, nightly)
+    await until(lambda: fake.grades)
+    assert (await idle(service)).differs_since is not None
+    await night(service, nightly)
+    assert (await idle(service)).differs_since is None
+    assert fake.asked.count(SCORES) == 2
 
 
 @pytest.mark.parametrize("kind", [MoodleGradeBook, CanvasGradeBook])
-async def test_grades_of_a_column_with_another_scale_are_sent_again_once(
-    service: Service, fake: FakePlatform, course: str, nightly: Nightly, kind: type[GradeBook]
-) -> None:
+async def test_grades_of_a_column_with_another_scale_are_sent_again_once(service, fake, course, nightly, kind):
     """Canvas leaves the points as they are; Moodle rescales them, and shows the results in the scale of before."""
     book = fake.book = kind(ISSUER)
     column = book.column("/items/4")
@@ -128,19 +131,7 @@ def granted(*scopes: str) -> dict[str, Any]:
     return {**GRANT, AGS: {**GRANT[AGS], "scope": scopes}}
 
 
-async def test_lost_grade_is_resent(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
-    fake.book.forget()
-    await night(service, nightly)
-    await until(lambda: fake.grades)
-    assert (await idle(service)).differs_since is not None
-    await night(service, nightly)
-    assert (await idle(service)).differs_since is None
-    assert fake.asked.count(SCORES) == 2
-
-
-async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_about_it(
-    service: Service, fake: FakePlatform, course: str, nightly: Nightly
-) -> None:
+async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_about_it(service, fake, course, nightly):
     fake.people = [person("teacher-1", "Instructor"), person("user-5")]
     before = await deliver(service, **granted(SCORE_SCOPE, RESULT_SCOPE, LINEITEM_SCOPE))
     fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Moodle</title>")
@@ -158,9 +149,9 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
     assert list(fake.items) == [f"{ISSUER}/items/1"]
 
 
-async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_until_there_is_a_new_one_here(
+    service, fake, score, nightly
+):
     for points in (55, 55, 100, 55):  # It agrees for one night.
         fake.grades["user-5"] |= {"scoreGiven": points}
         await night(service, nightly)
@@ -172,42 +163,15 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed(
     async with browser(service) as student:
         page = await student.land(**GRANT)
         assert "shows another grade than this one" in (await student.get(page)).text
-    assert 'id="differences"' in shown
-    assert ">55<" in shown
+        assert 'id="differences"' in shown
+        assert ">55<" in shown
+        await store(service, LtiScore, points=10.0)
+        await student.hand_in(page)
+        await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
+        assert (await idle(service)).differs_since is None
 
 
-async def test_results_are_read_to_the_last_page(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
-    for number in range(4):
-        await come_and_hand_in(service, sub=f"student-{number}", **GRANT)
-    await until(lambda: len(fake.grades) == 5)
-    fake.people += [person(f"student-{number}") for number in range(4)]
-    await idle(service)
-    fake.grades["student-3"] |= {"scoreGiven": 1}
-    await night(service, nightly)
-    await until(lambda: fake.grades["student-3"]["scoreGiven"] == 100)
-    assert fake.asked.count("/items/4/results") == 3
-    assert fake.asked.count(SCORES) == 6
-
-
-async def test_new_grade_here_goes_over_a_change_there(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
-    fake.grades["user-5"] |= {"scoreGiven": 55}
-    await night(service, nightly)
-    await idle(service)
-    fake.grades["user-5"] |= {"scoreGiven": 55}
-    await store(service, LtiScore, points=10.0)
-    async with browser(service) as student:
-        await student.hand_in(await student.land(**GRANT))
-    await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
-    assert (await idle(service)).differs_since is None
-
-
-async def test_members_who_left_lose_their_rights_and_new_ones_come(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_members_who_left_lose_their_rights_and_new_ones_come(service, fake, score, nightly):
     fake.people = [person("teacher-1", "Instructor"), *(person(f"new-{number}") for number in range(4))]
     context = await night(service, nightly)
     assert context.check_error is None
@@ -218,9 +182,7 @@ async def test_members_who_left_lose_their_rights_and_new_ones_come(
     assert fake.grades["user-5"]["scoreGiven"] == 100
 
 
-async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly
-) -> None:
+async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(service, fake, score, nightly):
     def refuse() -> httpx.Response:
         return httpx.Response(403, json={"message": "not for you"})
 
@@ -238,7 +200,7 @@ async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_sa
     assert shown.index("Last done") < shown.index("Since then it has failed: <bdi>403 not for you")
 
 
-async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly) -> None:
+async def test_failure_is_noted_alone(service, fake, score, nightly):
     """Other answers of a wrong form stand in test_services."""
     answers = [
         httpx.Response(200, text='[{"userId": "user-5", "resultScore": NaN}]'),
@@ -252,11 +214,11 @@ async def test_failure_is_noted_alone(service: Service, fake: FakePlatform, scor
         assert context.next_at is not None, answer
         assert context.next_at <= next_night(datetime.now(UTC), "UTC", context.id), answer
         assert (await idle(service)).differs_since is None, answer
+    await store(service, LtiLink, lineitem_url="https://[x")
+    assert (await night(service, nightly)).check_error == "the address is refused: 'https://[x' is no address"
 
 
-async def test_endless_lists_are_given_up(
-    service: Service, fake: FakePlatform, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_endless_lists_are_given_up(service, fake, score, nightly, monkeypatch):
     monkeypatch.setattr("app.lti.pages.MOST_ENTRIES", 3)
     monkeypatch.setattr(memberships, "READ_SECONDS", 0.05)
     more = {"Link": '</items/4/results?again>; rel="next"'}
@@ -270,20 +232,9 @@ async def test_endless_lists_are_given_up(
     assert fake.asked.count("/items/4/results") == 4
 
 
-async def test_line_item_without_a_usable_address_is_noted(service: Service, score: LtiScore, nightly: Nightly) -> None:
-    await store(service, LtiLink, lineitem_url="https://[x")
-    context = await night(service, nightly)
-    assert context.check_error == "the address is refused: 'https://[x' is no address"
-
-
 async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_job(
-    service: Service,
-    fake: FakePlatform,
-    score: LtiScore,
-    nightly: Nightly,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    service, fake, score, nightly, monkeypatch, caplog
+):
     """A value that the database does not take is no outage, which would end the look at every course."""
 
     async def refuses(*_: object) -> None:
@@ -304,7 +255,7 @@ async def test_fault_of_ours_in_one_course_ends_neither_its_other_steps_nor_the_
 
 
 @pytest.mark.parametrize(("hour", "is_soon"), [(0, False), (1, True), (3, True), (6, True), (7, False), (15, False)])
-def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour: int, is_soon: bool) -> None:
+def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour, is_soon):
     now = datetime(2026, 5, 4, hour, 59, 59, tzinfo=UTC)
     night = next_night(now, "UTC", "course")
     assert next_look(now, "UTC", "course", soon=False) == night
@@ -321,7 +272,7 @@ def test_failure_that_may_pass_is_tried_in_an_hour_until_the_morning(hour: int, 
         ("", None),
     ],
 )
-def test_next_page_is_of_the_same_site(link: str, address: str | None) -> None:
+def test_next_page_is_of_the_same_site(link, address):
     assert next_page(Answer(200, httpx.Headers({"Link": link}), b""), f"{ISSUER}/members") == address
 
 
@@ -329,15 +280,13 @@ def test_next_page_is_of_the_same_site(link: str, address: str | None) -> None:
     "address",
     ["http://[x", f"{ISSUER.replace('https', 'http')}/x", f"{ISSUER}:444/x", "https://lms.example.org/x", "//other/x"],
 )
-def test_next_page_elsewhere_is_refused(address: str) -> None:
+def test_next_page_elsewhere_is_refused(address):
     answer = Answer(200, httpx.Headers({"Link": f"<{address}>; rel=next"}), b"")
     with pytest.raises(AnswerUnusable):
         next_page(answer, f"{ISSUER}/members")
 
 
-async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
-    service: Service, platform: LtiPlatform, course: str, nightly: Nightly
-) -> None:
+async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(service, platform, course, nightly):
     """A question holds the whole message of a launch, with name and address."""
     tables = LtiLogin, LtiQuestion, LtiSelection, LtiCode, LtiInvitation
     (context,), (member,) = await everything(service, LtiContext), await everything(service, Membership)
@@ -361,9 +310,7 @@ async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(
         await until(only_new_ones)
 
 
-async def test_process_that_died_leaves_the_course_to_others(
-    service: Service, score: LtiScore, nightly: Nightly, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_process_that_died_leaves_the_course_to_others(service, score, nightly, monkeypatch):
     async def dies(*_: object) -> list[Any]:
         raise OperationalError("update", {}, Exception("killed"))
 
@@ -379,7 +326,7 @@ async def test_process_that_died_leaves_the_course_to_others(
 
 @pytest.mark.parametrize("zone", ["Europe/Moscow", "America/New_York", "UTC", "Asia/Kathmandu"])
 @pytest.mark.parametrize("now", [datetime(2026, 3, 8, 6, 30, tzinfo=UTC), datetime(2026, 11, 1, 5, 30, tzinfo=UTC)])
-def test_night_is_the_next_one_of_the_course(zone: str, now: datetime) -> None:
+def test_night_is_the_next_one_of_the_course(zone, now):
     nights = {next_night(now, zone, f"course {number}") for number in range(200)}
     assert len(nights) > 50
     for each in nights:

@@ -51,7 +51,7 @@ async def register(service: Service, path: str, **parameters: str) -> httpx.Resp
         return await admin.post(path, data=sent)
 
 
-async def test_platform_registers_itself_and_waits_for_an_admin(service: Service, fake: FakePlatform) -> None:
+async def test_platform_registers_itself_and_waits_for_an_admin(service, fake):
     registrar = fake.registrar
     answer = await register(service, await invite(service), **registrar.parameters)
     assert answer.status_code == 200, answer.text
@@ -78,7 +78,7 @@ async def test_platform_registers_itself_and_waits_for_an_admin(service: Service
     assert service.services.frame_sites() == (registrar.issuer,)
 
 
-async def test_each_platform_is_registered_as_it_describes_itself(service: Service, fake: FakePlatform) -> None:
+async def test_each_platform_is_registered_as_it_describes_itself(service, fake):
     """The portal of Blackboard speaks for the issuer of all schools."""
     tools = {}
     for make in (*REGISTRARS.values(), blackboard):
@@ -106,7 +106,7 @@ async def test_each_platform_is_registered_as_it_describes_itself(service: Servi
     assert tools["canvas"][TOOL]["https://canvas.instructure.com/lti/privacy_level"] == "public"
 
 
-async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service: Service, fake: FakePlatform) -> None:
+async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service, fake):
     path = await invite(service)
     async with browser(service) as admin:
         asking = await admin.get(path, params=fake.registrar.parameters)
@@ -127,17 +127,7 @@ async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service: Se
             assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-async def test_address_opened_outside_a_platform_says_where_it_belongs(service: Service) -> None:
-    path = await invite(service)
-    async with browser(service) as person:
-        shown = await person.get(path)
-        assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
-        assert (await person.post(path)).status_code == 200
-    (invitation,) = await everything(service, LtiInvitation)
-    assert invitation.used_at is None
-
-
-async def test_invitation_is_used_once_however_many_come_at_once(service: Service, fake: FakePlatform) -> None:
+async def test_invitation_is_used_once_however_many_come_at_once_and_a_platform_registers_once(service, fake):
     fake.registrar = REGISTRARS["brightspace"]()
     path = await invite(service)
     async with browser(service) as admin:
@@ -145,10 +135,19 @@ async def test_invitation_is_used_once_however_many_come_at_once(service: Servic
     assert Counter(answer.status_code for answer in answers) == {200: 1, 410: 4}
     assert "This invitation has been used" in next(each.text for each in answers if each.status_code == 410)
     assert len(fake.registrar.registered) == 1
+    again = await register(service, await invite(service), **fake.registrar.parameters)
+    assert (again.status_code, "registered already" in again.text) == (409, True)
+    assert len(await everything(service, LtiPlatform)) == 1
 
 
-async def test_expired_and_unknown_invitations_have_their_pages(service: Service, fake: FakePlatform) -> None:
+async def test_unknown_invitations_and_those_that_are_expired_or_opened_elsewhere_have_their_pages(service, fake):
     path = await invite(service)
+    async with browser(service) as person:
+        shown = await person.get(path)
+        assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
+        assert (await person.post(path)).status_code == 200
+    (invitation,) = await everything(service, LtiInvitation)
+    assert invitation.used_at is None
     await store(service, LtiInvitation, expires_at=utc_now() - timedelta(seconds=1))
     expired = await register(service, path, **fake.registrar.parameters)
     assert (expired.status_code, "This invitation has expired" in expired.text) == (410, True)
@@ -192,9 +191,7 @@ async def expect_refused(
     assert invitation.used_at is None, words
 
 
-async def test_configuration_that_is_not_the_platforms_own_is_refused(
-    service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_configuration_that_is_not_the_platforms_own_is_refused(service, fake, caplog):
     path = await invite(service)
     for changed, status, words in REFUSED:
         document = {**fake.registrar.configuration, **changed}
@@ -216,7 +213,7 @@ NEVER_SENT = [
 ]
 
 
-async def test_parameters_that_no_platform_sends_are_refused(service: Service, fake: FakePlatform) -> None:
+async def test_parameters_that_no_platform_sends_are_refused(service, fake):
     path = await invite(service)
     async with browser(service) as admin:
         for parameters, words in NEVER_SENT:
@@ -236,7 +233,7 @@ NAMES: list[tuple[object, object, str]] = [
 ]
 
 
-async def test_name_of_a_platform_is_words_and_nothing_else(service: Service, fake: FakePlatform) -> None:
+async def test_name_of_a_platform_is_words_and_nothing_else(service, fake):
     for number, (family, account, name) in enumerate(NAMES):
         fake.registrar = moodle()  # It takes its token once.
         said = {"product_family_code": family, "https://canvas.instructure.com/lti/account_name": account}
@@ -249,15 +246,7 @@ async def test_name_of_a_platform_is_words_and_nothing_else(service: Service, fa
         assert platform.name == name
 
 
-async def test_platform_that_is_registered_already_is_said_to_be(service: Service, fake: FakePlatform) -> None:
-    fake.registrar = REGISTRARS["brightspace"]()
-    assert (await register(service, await invite(service), **fake.registrar.parameters)).status_code == 200
-    again = await register(service, await invite(service), **fake.registrar.parameters)
-    assert (again.status_code, "registered already" in again.text) == (409, True)
-    assert len(await everything(service, LtiPlatform)) == 1
-
-
-async def test_client_id_of_another_one_is_refused(service: Service, fake: FakePlatform, platform: LtiPlatform) -> None:
+async def test_client_id_of_another_one_is_refused(service, fake, platform):
     """A signature for one of them would be good at the other, which may know no difference between A and a."""
     path = await invite(service)
     for client_id in (CLIENT_ID, CLIENT_ID.upper()):
@@ -270,9 +259,7 @@ async def test_client_id_of_another_one_is_refused(service: Service, fake: FakeP
     assert invitation.used_at is None
 
 
-async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the_pages_of_both(
-    service: Service, fake: FakePlatform
-) -> None:
+async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the_pages_of_both(service, fake):
     """The first one may have named it because the other is known to have it."""
     fake.registrar.client_id = CLIENT_ID.upper()
     await register(service, await invite(service), **fake.registrar.parameters)
@@ -288,13 +275,13 @@ async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the
             assert checked.text.count(words) == 1
 
 
-async def test_platform_without_grades_is_told_what_is_missing(service: Service, fake: FakePlatform) -> None:
+async def test_platform_without_grades_is_told_what_is_missing(service, fake):
     fake.answers["/register"] = lambda: httpx.Response(200, json={"client_id": "c", "scope": SCOPES[-1]})
     shown = await register(service, await invite(service), **fake.registrar.parameters)
     assert "does not let this service send grades" in shown.text
 
 
-async def test_secrets_are_not_logged(service: Service, fake: FakePlatform, caplog: pytest.LogCaptureFixture) -> None:
+async def test_secrets_are_not_logged(service, fake, caplog):
     path = await invite(service)
     fake.answers["/register"] = partial(httpx.Response, 500)
     with caplog.at_level(logging.INFO):

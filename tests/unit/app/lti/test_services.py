@@ -24,7 +24,7 @@ from app.lti.registration.registering import Offer
 from app.lti.registration.tool import Tool
 from app.outgoing import targets
 from app.storage.models import LtiLink, LtiPlatform
-from tests.platforms import ISSUER, FakePlatform
+from tests.platforms import ISSUER
 from tests.platforms.registrar import moodle
 from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import everything
@@ -163,7 +163,7 @@ async def refusal(asking: Awaitable[None]) -> str:
     return str(error.params)
 
 
-async def test_nothing_is_sent_to_addresses_inside(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_nothing_is_sent_to_addresses_inside(service, platform, fake):
     # They are not refused as another's.
     platform.origins = "https://169.254.169.254 https://inside.example.edu https://nowhere.example.edu"
     fake.sent.clear()
@@ -173,7 +173,7 @@ async def test_nothing_is_sent_to_addresses_inside(service: Service, platform: L
     assert {request.url.host for request in fake.sent} <= {PUBLIC}
 
 
-async def test_wrong_answer_is_not_taken(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_wrong_answer_is_not_taken(service, platform, fake):
     answers = [
         (httpx.Response(200, content=b" " * 10_000_000), "the answer is longer than"),
         (httpx.Response(302, headers={"Location": "http://169.254.169.254/"}), "302"),
@@ -189,7 +189,7 @@ async def test_wrong_answer_is_not_taken(service: Service, platform: LtiPlatform
     assert "169.254.169.254" not in {request.url.host for request in fake.sent}
 
 
-async def test_line_item_has_a_usable_address(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_line_item_has_a_usable_address(service, platform, fake):
     for address in (None, "https://x/\0", "x" * 3000):
         item = {"resourceLinkId": "link-9", "id": address}
         fake.answers["/items"] = lambda item=item: httpx.Response(200, json=[item])
@@ -197,7 +197,7 @@ async def test_line_item_has_a_usable_address(service: Service, platform: LtiPla
         assert "the line item has no usable address" in words, address
 
 
-async def test_registration_has_a_usable_client_id(service: Service, platform: LtiPlatform, fake: FakePlatform) -> None:
+async def test_registration_has_a_usable_client_id(service, platform, fake):
     for client_id in (None, 7, "", "a\r\nb", "cl\xefent-7", "x" * 256):
         fake.answers["/register"] = lambda client_id=client_id: httpx.Response(200, json={"client_id": client_id})
         words = await refusal(register(service, platform, CONFIGURATION))

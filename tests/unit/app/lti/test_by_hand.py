@@ -1,15 +1,19 @@
-"""Platforms that an admin registers by hand, and their sites, whose pages may show ours in a frame."""
+"""Platforms that an admin registers by hand: kinds, values for their forms, and sites that may frame our pages."""
 
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from app.lti.platforms import site_of
+from app.lti.platform_services import SCORE_SCOPE
+from app.lti.platforms import Registration, site_of
+from app.lti.registration.kinds import FORMS, KINDS, addresses_of
 from app.storage.models import LtiPlatform
-from tests.platforms import REGISTRATION
+from tests.platforms import CLIENT_ID, DEPLOYMENT, REGISTRATION, FakePlatform
+from tests.platforms.registrar import SCOPES
 from tests.unit.app.calls import send
-from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import everything, register
+from tests.unit.app.lti.conftest import LAUNCH, TEACHER, browser, everything, register
 
 MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "abc", "deployment": "1"}
 
@@ -34,11 +38,11 @@ MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "
     ],
     ids=ascii,
 )
-def test_site_of_an_address_is_its_origin(address: str, site: str | None) -> None:
+def test_site_of_an_address_is_its_origin(address, site):
     assert site_of(address) == site
 
 
-async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(service: Service) -> None:
+async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(service):
     await register(service, replace(REGISTRATION, login_url="https://школа.рф/auth", origins=("https://урок.рф",)))
     await service.services.frame_sites.read()
     async with service.browser() as admin:
@@ -55,7 +59,7 @@ async def test_platform_with_a_host_of_another_alphabet_lets_every_page_answer(s
     ],
     ids=ascii,
 )
-async def test_admin_registers_moodle_by_its_address(service: Service, site: str, issuer: str) -> None:
+async def test_admin_registers_moodle_by_its_address(service, site, issuer):
     async with service.browser() as admin:
         shown = await admin.get("/platforms")
         for path in ("open", "login", "launch", "keys"):
@@ -73,7 +77,7 @@ async def test_admin_registers_moodle_by_its_address(service: Service, site: str
     )
 
 
-async def test_hosts_that_look_alike_are_told_apart(service: Service) -> None:
+async def test_hosts_that_look_alike_are_told_apart(service):
     """The first letter is Cyrillic."""
     platform = await register(service, replace(REGISTRATION, issuer="https://\u043eoodle.example.edu"))
     async with service.browser() as admin:
@@ -95,7 +99,7 @@ WRONG: list[tuple[dict[str, str], str | None]] = [
 ]
 
 
-async def test_wrong_registration_says_where(service: Service) -> None:
+async def test_wrong_registration_says_where(service):
     async with service.browser() as admin:
         for changed, field in WRONG:
             answer = await send(admin, "/platforms", "/platforms", **{**MOODLE, **changed})
@@ -104,7 +108,7 @@ async def test_wrong_registration_says_where(service: Service) -> None:
     assert await everything(service, LtiPlatform) == []
 
 
-async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service: Service) -> None:
+async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(service):
     async with service.browser() as admin:
         before = await admin.get("/courses")
         assert before.headers["content-security-policy"].endswith("frame-ancestors 'none'")
@@ -124,7 +128,7 @@ async def test_confirmed_platforms_may_frame_our_pages_and_others_may_not(servic
         assert last.headers["content-security-policy"].endswith("frame-ancestors 'none'")
 
 
-async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service: Service) -> None:
+async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_issuer_is(service):
     async with service.browser() as admin:
         canvas = {**MOODLE, "kind": "canvas", "site": "https://school.instructure.com/courses/3"}
         added = await send(admin, "/platforms", "/platforms", **canvas)
@@ -138,9 +142,101 @@ async def test_pages_of_the_platforms_own_address_may_frame_ours_whatever_its_is
         assert "https://school.instructure.com " not in f"{policy} "
 
 
-async def test_site_that_is_none_is_refused(service: Service) -> None:
+async def test_site_that_is_none_is_refused(service):
     async with service.browser() as admin:
         address = (await send(admin, "/platforms", "/platforms", **MOODLE)).headers["location"].partition("?")[0]
         for sites in ("school.example.edu", "https://a.org; script-src", "https://*", "javascript:1", "*"):
             refused = await send(admin, address, f"{address}/origins", origins=sites)
             assert (refused.status_code, 'id="origins-error"' in refused.text) == (422, True), sites
+
+
+SITE = "https://school.example.edu"
+
+
+def registration(kind: str, fake: FakePlatform, **changed: str | None) -> Registration:
+    """Return the registration of a platform of this kind, and let the double be one."""
+    addresses = addresses_of(kind, SITE, CLIENT_ID)
+    fake.keys_path, fake.token_path = urlsplit(addresses.keys_url).path, urlsplit(addresses.token_url).path
+    fake.audience = addresses.token_audience or addresses.token_url
+    return Registration(
+        **{"name": kind, "client_id": CLIENT_ID, "deployments": (DEPLOYMENT,), **vars(addresses), **changed}
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_each_kind_launches_and_gives_tokens(service, fake, kind):
+    registered = registration(kind, fake)
+    platform = await register(service, registered)
+    async with browser(service) as teacher:
+        address = await teacher.begin(iss=registered.issuer)
+        assert address.startswith(f"{registered.login_url}?")
+        asked = await teacher.post(LAUNCH, data=fake.message(address, iss=registered.issuer, **TEACHER))
+        assert (await teacher.choose(asked, course="new")).status_code == 303
+    await service.services.platform_services.try_token(platform, [SCORE_SCOPE])
+    hosts = [request.headers["host"] for request in fake.sent]
+    assert hosts == [urlsplit(registered.keys_url).netloc, urlsplit(registered.token_url).netloc]
+
+
+async def test_one_issuer_of_two_schools_is_told_apart_by_the_client_id(service, fake):
+    registered = registration("canvas", fake)
+    first = await register(service, registered)
+    second = await register(service, registration("canvas", fake, client_id="client-of-another-school"))
+    async with browser(service) as teacher:
+        for platform in (first, second):
+            address = await teacher.begin(iss=registered.issuer, client_id=platform.client_id)
+            assert f"client_id={platform.client_id}&" in address
+        # The message of one school does not fit a launch that the other has begun.
+        answer = await teacher.post(LAUNCH, data=fake.message(address, iss=registered.issuer, aud=CLIENT_ID, **TEACHER))
+        assert answer.status_code == 403
+
+
+ROOT = Path(__file__).parents[4]
+
+
+async def test_canvas_can_read_its_json(service):
+    """Source: Canvas, doc/api/lti_dev_key_config.md and lib/schemas/lti_configuration.rb."""
+    async with browser(service) as canvas:
+        answer = await canvas.get("/lti/canvas.json")
+    # Canvas refuses any other type.
+    assert answer.headers["content-type"] == "application/json"
+    document = answer.json()
+    assert document["title"]
+    assert document["description"]
+    assert document["target_link_uri"] == "http://grader.test/lti/open"
+    assert document["oidc_initiation_url"] == "http://grader.test/lti/login"
+    assert document["public_jwk_url"] == "http://grader.test/lti/keys"
+    assert document["scopes"] == SCOPES
+    (extension,) = document["extensions"]
+    assert (extension["platform"], extension["domain"]) == ("canvas.instructure.com", "grader.test")
+    assert extension["privacy_level"] == "public"
+    for placement in extension["settings"]["placements"]:
+        assert placement["message_type"] == "LtiDeepLinkingRequest"
+        assert placement["target_link_uri"] == "http://grader.test/lti/open"
+    # Both take Deep Linking (app/models/lti/resource_placement.rb).
+    placements = [each["placement"] for each in extension["settings"]["placements"]]
+    assert placements == ["assignment_selection", "link_selection"]
+
+
+async def test_admin_copies_each_platforms_own_fields(service):
+    async with service.browser() as admin:
+        shown = (await admin.get("/platforms")).text
+    for platform, form in FORMS.items():
+        assert f"<summary>{platform}</summary>" in shown
+        assert form.menu in shown
+        assert (ROOT / form.document).is_file()
+        for field, _ in form.fields:
+            assert f'<dt lang="en">{field}</dt>' in shown
+    for value in (
+        "http://grader.test/lti/canvas.json",
+        "http://grader.test/lti/open",
+        ">grader.test<",
+        "[&#34;http://grader.test/lti/launch&#34;]",
+    ):
+        assert value in shown
+    # Buttons that copy need a script; without it a click selects the text.
+    assert shown.count("data-copy=") == sum(len(form.fields) for form in FORMS.values())
+
+
+async def test_tool_opened_without_a_platform_says_so(service):
+    async with browser(service) as client:
+        assert "from your course" in (await client.get("/lti/open")).text
