@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.actions.fields import AssignmentKey, Name
 from app.api.dependencies import AnyReading, Paged, Reading, page_of
-from app.api.endpoints.work import AssignmentId, Viewer, review_body
+from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
@@ -19,7 +19,7 @@ from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.http.archives import as_file
-from app.http.parameters import MemberId, Omittable, Refuses
+from app.http.parameters import AssignmentId, MemberId, Omittable, Refuses
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews

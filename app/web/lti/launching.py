@@ -8,7 +8,6 @@ Source: 1EdTech LTI OIDC Login with LTI Client Side postMessages 0.1; LTI postMe
 """
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -131,7 +130,10 @@ def _storage_page(
 @reasons_logged("lti_refused")
 async def launch(request: Request) -> Response:
     """Check the platform's message, and lead the person to the assignment or the course."""
-    fields = _single(await texts_in(request, MOST_FIELDS))
+    texts = await texts_in(request, MOST_FIELDS)
+    fields = dict(texts)
+    if len(fields) != len(texts):  # Two readers could use different values.
+        raise LaunchRefused(reason="field_twice")
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
     pending, platform = await _pending(request, fields.get("state", ""))
@@ -152,14 +154,6 @@ async def launch(request: Request) -> Response:
     if not is_stored:
         _keep(request, response, cookie, "", timedelta(0))
     return response
-
-
-def _single(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Raises: LaunchRefused: a field occurs twice, so two readers could use different values."""
-    values = dict(fields)
-    if len(values) != len(fields):
-        raise LaunchRefused(reason="field_twice")
-    return values
 
 
 async def _pending(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
