@@ -174,14 +174,13 @@ async def _pending(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]
 
 async def _message(request: Request, pending: LtiLogin, platform: LtiPlatform, token: str) -> Message:
     key = await services(request).platform_keys.find(platform.keys_url, message.key_id(token))
-    service = service_url(request)
     return message.read(
         token,
         key,
         issuer=platform.issuer,
         client_id=platform.client_id,
         fits_nonce=lambda nonce: login.matches(pending.nonce_sha256, nonce),
-        is_ours=lambda address: login.is_ours(address, service),
+        is_ours=lambda address: login.is_ours(address, service_url(request)),
     )
 
 
