@@ -37,7 +37,7 @@ FORMATS = (
 router = APIRouter(tags=["grades"])
 
 
-async def _chosen(
+async def _filter(
     group: Annotated[Omittable[Name], Query(description="only of this group")] = None,
     unconfirmed: Annotated[Flag, Query(description="no teacher or roster has confirmed the student")] = None,
     late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
@@ -58,7 +58,7 @@ AssignmentFilter = Annotated[
 async def list_grades(
     reading: Viewer,
     paging: Paged,
-    chosen: Annotated[GradeFilter, Depends(_chosen)],
+    chosen: Annotated[GradeFilter, Depends(_filter)],
     assignment: AssignmentFilter = None,
 ) -> Page[bodies.StudentGradesBody]:
     """List all students of the course, also those who handed in nothing, with the counted grade at each assignment, in
@@ -86,13 +86,13 @@ async def read_own_grades(reading: AnyReading) -> bodies.OwnGradesBody:
     if reading.viewer.membership_id is None:
         return bodies.OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
     member = await membership.find(session, reading.course_id, reading.viewer.membership_id)
-    adjusted = await rows_of_member(session, Adjustment, member)
-    commented = await rows_of_member(session, Comment, member)
+    adjustments = await rows_of_member(session, Adjustment, member)
+    comments = await rows_of_member(session, Comment, member)
     return bodies.OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),
-        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
-        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
+        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjustments],
+        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in comments],
         reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
     )
 
