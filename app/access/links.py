@@ -71,9 +71,7 @@ async def choose(
     else:
         conditions.append(Membership.id.in_(ids))
     if never_used:
-        used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
-        signed_on = exists().where(Identity.person_id == Membership.person_id)
-        conditions += [~used, ~signed_on]
+        conditions.append(~_has_arrived())
     members = (await session.scalars(with_persons(*conditions).order_by(Membership.id))).all()
     if ids is not None and not never_used and len(members) < len(set(ids)):
         raise MemberNotFound
@@ -161,12 +159,16 @@ class Usage:
 
 async def usage(session: AsyncSession, course_id: str) -> Usage:
     """Count the students who have signed in, by a link or by single sign-on, and those who only have a link."""
-    used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
-    signed_on = exists().where(Identity.person_id == Membership.person_id)
     has_link = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.revoked_at.is_(None))
-    has_arrived = or_(used, signed_on)
-    counted = select(func.count(), func.count().filter(has_arrived), func.count().filter(~has_arrived, has_link))
+    is_waiting = ~_has_arrived() & has_link
+    counted = select(func.count(), func.count().filter(_has_arrived()), func.count().filter(is_waiting))
     return Usage(*(await session.execute(counted.where(are_students(course_id)))).one())
+
+
+def _has_arrived() -> ColumnElement[bool]:
+    """Return the condition that a member has signed in, by a link or by single sign-on."""
+    used = exists().where(Token.membership_id == Membership.id, Token.is_link, Token.used_at.is_not(None))
+    return or_(used, exists().where(Identity.person_id == Membership.person_id))
 
 
 async def find_last(

@@ -71,9 +71,7 @@ async def choose_course(
         LaunchRefused: the platform was suspended meanwhile.
     """
     async with database.write() as session:
-        question = await binding.find(session, secret)
-        platform = await platforms.find(session, question.platform_id)
-        message = Message.model_validate(question.message)
+        question, platform, message = await binding.find(session, secret)
         if platform.confirmed_at is None:
             raise LaunchRefused(reason="platform_unconfirmed")
         result = await arrival.arrive(

@@ -7,7 +7,6 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ID, ActionRequest
-from app.courses import course as courses
 from app.courses import uses
 from app.courses.uses import UsedAssignment
 from app.errors import existing
@@ -18,7 +17,7 @@ from app.lti.launch import arrival, binding, deep_linking
 from app.lti.memberships import ChangeCounts
 from app.lti.platform_services import PlatformServices
 from app.lti.reasons import reasons_logged
-from app.storage.models import Course, LtiContext, LtiPlatform, LtiSelection, MemberRole, utc_now
+from app.storage.models import LtiContext, LtiPlatform, LtiSelection, MemberRole, utc_now
 from app.storage.passback import send_again
 
 
@@ -89,16 +88,15 @@ class LinkSelection:
     selection: LtiSelection
     context: LtiContext
     platform: LtiPlatform
-    course: Course
     used: UsedAssignment
 
 
 @change(Right.MANAGE_ASSIGNMENTS)
 async def select_assignment(actor: Writer, selection_id: str, assignment_id: str) -> LinkSelection:
     """Have the course use the assignment of a platform's new link. Raises: SelectionNotFound, AssignmentUnknown"""
-    place = await deep_linking.find(actor.session, selection_id, actor.holder.membership_id)
+    question = await deep_linking.find(actor.session, selection_id, actor.holder.membership_id)
     known = await uses.list_used(actor.session, actor.course_id, actor.assignments)
     used = next((each for each in known if each.use.assignment_id == assignment_id), None)
     if used is None or used.effective is None:
         used = await uses.put(actor.session, actor.course_id, assignment_id, actor.assignments, {}, actor.name)
-    return LinkSelection(*place, await courses.existing(actor.session, actor.course_id), used)
+    return LinkSelection(*question, used)

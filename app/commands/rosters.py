@@ -72,8 +72,7 @@ def import_roster(
             _show(imported, mailer, dry_run=dry_run)
             return _unsent(mailer, links)
 
-        unsent = ask(settings, carry_out, course)
-        if unsent:
+        if unsent := ask(settings, carry_out, course):
             raise ours(unsent)
 
 

@@ -8,12 +8,12 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
 from app.errors.courses import CourseArchived, CourseNotFound
-from app.storage.models import DEFAULT_COURSE, Course, JoinLink, MemberRole, Membership, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, utc_now
 from app.storage.paging import EVERY_ROW, Paging
 
 #: Fields of an archived course that can still be changed.
@@ -113,13 +113,12 @@ class Size:
     students: int = 0
     unconfirmed: int = 0
     staff: int = 0
-    join_links: int = 0
 
 
 async def sizes(session: AsyncSession, course_ids: Collection[str]) -> dict[str, Size]:
-    """Count the people of these courses, and the join links that have not ended."""
+    """Count the people of these courses."""
     is_student = Membership.role == MemberRole.STUDENT
-    people = await session.execute(
+    rows = await session.execute(
         select(
             Membership.course_id,
             func.count().filter(is_student),
@@ -129,16 +128,7 @@ async def sizes(session: AsyncSession, course_ids: Collection[str]) -> dict[str,
         .where(Membership.course_id.in_(course_ids), Membership.removed_at.is_(None))
         .group_by(Membership.course_id)
     )
-    of_people = {id: (students, unconfirmed, staff) for id, students, unconfirmed, staff in people}
-    now = utc_now()
-    still_open = JoinLink.revoked_at.is_(None), or_(JoinLink.expires_at.is_(None), JoinLink.expires_at > now)
-    links = await session.execute(
-        select(JoinLink.course_id, func.count())
-        .where(JoinLink.course_id.in_(course_ids), *still_open)
-        .group_by(JoinLink.course_id)
-    )
-    of_links = {row[0]: row[1] for row in links}
-    return {id: Size(*of_people.get(id, (0, 0, 0)), of_links.get(id, 0)) for id in course_ids}
+    return {id: Size() for id in course_ids} | {id: Size(*counts) for id, *counts in rows}
 
 
 async def existing(session: AsyncSession, course_id: str, *, locked: bool = False) -> Course:

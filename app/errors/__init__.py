@@ -14,8 +14,9 @@
     commands      whatever stops a command
 
 They live below all other packages, because most are raised in several of them. They do not know HTTP: `app.answers`
-maps each to its answer. Their texts are in app/locale, under ``problem.<slug>.title`` and ``problem.<slug>.detail``;
-`params` fill the placeholders and are members of the JSON answer. Texts that only operators see are in `commands`.
+gives each the status of its base, and its name as its slug. Their texts are in app/locale, under
+``problem.<slug>.title`` and ``problem.<slug>.detail``; `params` fill the placeholders and are members of the JSON
+answer. Texts that only operators see are in `commands`.
 """
 
 from typing import Any, TypeVar
@@ -31,6 +32,22 @@ class AppError(Exception):
 
 class AccessDenied(AppError):
     """Base of errors about a missing right."""
+
+
+class NotFound(AppError):
+    """Base of errors about something that does not exist, or that the caller may not see."""
+
+
+class Conflict(AppError):
+    """Base of errors about a request that contradicts what is stored."""
+
+
+class Ended(AppError):
+    """Base of errors about something that existed and is over."""
+
+
+class Invalid(AppError):
+    """Base of errors about the content of a request."""
 
 
 T = TypeVar("T")

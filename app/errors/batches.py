@@ -1,9 +1,9 @@
 """Errors about a batch: a platform's archive of everybody's files."""
 
-from app.errors import AppError
+from app.errors import Invalid, NotFound
 
 
-class ArchiveRefused(AppError):
+class ArchiveRefused(Invalid):
     """An archive of everybody's files is unusable; none of it was handed in."""
 
 
@@ -22,5 +22,5 @@ class ArchiveEmpty(ArchiveRefused):
     """There is no file to grade in the archive."""
 
 
-class BatchNotFound(AppError):
+class BatchNotFound(NotFound):
     """The course has no batch with this id."""

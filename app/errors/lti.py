@@ -1,6 +1,6 @@
 """Errors about learning platforms: their launches, their registration, and their answers."""
 
-from app.errors import AccessDenied, AppError
+from app.errors import AccessDenied, AppError, Conflict, Ended, NotFound
 
 
 class LoginRefused(AccessDenied):
@@ -69,37 +69,37 @@ class TokenRefused(PlatformRefused):
     """A platform refuses us an access token, so the request itself was never made. params: see `PlatformRefused`"""
 
 
-class PlatformUnknown(AppError):
+class PlatformUnknown(AccessDenied):
     """No platform with this issuer and client id is registered and confirmed. params: issuer, client_id"""
 
 
-class PlatformNotFound(AppError):
+class PlatformNotFound(NotFound):
     """There is no platform with this id."""
 
 
-class PlatformKnown(AppError):
+class PlatformKnown(Conflict):
     """The platform is registered already. params: platform (its id)"""
 
 
-class PlatformInUse(AppError):
+class PlatformInUse(Conflict):
     """Courses are connected with the platform."""
 
 
-class InvitationUnknown(AppError):
+class InvitationUnknown(NotFound):
     """There is no invitation with this address."""
 
 
-class InvitationUsed(AppError):
+class InvitationUsed(Ended):
     """A platform has already used this invitation."""
 
 
-class InvitationExpired(AppError):
+class InvitationExpired(Ended):
     """The invitation has expired."""
 
 
-class LinkNotFound(AppError):
+class LinkNotFound(NotFound):
     """The course has no link of a platform with this id."""
 
 
-class SelectionNotFound(AppError):
+class SelectionNotFound(NotFound):
     """The platform's question where a new link should lead is no longer open."""

@@ -1,6 +1,6 @@
 """Errors about outgoing traffic: requests to foreign addresses, webhooks, mail."""
 
-from app.errors import AccessDenied, AppError
+from app.errors import AccessDenied, AppError, Conflict, NotFound
 
 
 class TargetRefused(AccessDenied):
@@ -11,13 +11,13 @@ class AnswerUnusable(AppError):
     """An external service gives no answer, or an unreadable one. params: reason"""
 
 
-class WebhookNotFound(AppError):
+class WebhookNotFound(NotFound):
     """There is no such webhook, or it belongs to somebody else."""
 
 
-class TooManyWebhooks(AppError):
+class TooManyWebhooks(Conflict):
     """The token has reached its limit of webhooks. params: limit"""
 
 
-class MailNotSet(AppError):
+class MailNotSet(Conflict):
     """The settings name no mail server."""

@@ -1,6 +1,6 @@
 """Errors about a request: authentication, permission, and the forms of pages."""
 
-from app.errors import AccessDenied, AppError
+from app.errors import AccessDenied, AppError, Conflict, Invalid, NotFound
 
 
 class NotAuthenticated(AccessDenied):
@@ -27,13 +27,13 @@ class TooManyRequests(AppError):
     """More requests than the settings allow in a minute. params: retry_after_seconds"""
 
 
-class TokenMadeBefore(AppError):
+class TokenMadeBefore(Conflict):
     """The token was made before with this idempotency key; its secret was shown then. params: id (of the token)"""
 
 
-class TokenNotFound(AppError):
+class TokenNotFound(NotFound):
     """There is no token with this id, or the caller may not manage it."""
 
 
-class FieldsWrong(AppError):
+class FieldsWrong(Invalid):
     """Some fields of a page's form are invalid; the page shows each error at its field. params: fields (names)"""

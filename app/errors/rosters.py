@@ -1,9 +1,9 @@
 """Errors about a roster: the CSV file with the people of a course."""
 
-from app.errors import AppError
+from app.errors import Conflict, Invalid
 
 
-class RosterRefused(AppError):
+class RosterRefused(Invalid):
     """A roster is invalid; none of it was imported."""
 
 
@@ -34,7 +34,7 @@ class RosterTooLong(RosterRefused):
     """The roster, or a platform's own file of students, is too long. params: limit (rows), limit_bytes"""
 
 
-class RosterChanged(AppError):
+class RosterChanged(Conflict):
     """The people of the course have changed since the import was planned.
 
     params: plan (the digest of the plan as it would be now)

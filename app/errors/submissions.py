@@ -1,33 +1,33 @@
 """Errors about a stored submission and its reports."""
 
-from app.errors import AppError
+from app.errors import AccessDenied, AppError, Conflict, NotFound
 
 
-class SubmissionNotFound(AppError):
+class SubmissionNotFound(NotFound):
     """There is no such submission, or it belongs to somebody else."""
 
 
-class ReportNotReady(AppError):
+class ReportNotReady(Conflict):
     """The submission is not graded yet."""
 
 
-class ReportNotFound(AppError):
+class ReportNotFound(NotFound):
     """The submission has no report with this number, or its report has no such picture."""
 
 
-class NotCancellable(AppError):
+class NotCancellable(Conflict):
     """The submission is being graded, or is done. params: job_status"""
 
 
-class NotHeld(AppError):
+class NotHeld(Conflict):
     """The submission was never held."""
 
 
-class CheckNotFound(AppError):
+class CheckNotFound(NotFound):
     """There is no check with this id, or it is not the caller's, or it was deleted after its day."""
 
 
-class ChecksNotAllowed(AppError):
+class ChecksNotAllowed(AccessDenied):
     """The course allows no checks before handing in at this assignment."""
 
 

@@ -1,6 +1,6 @@
 """Errors about an upload: its form, its file, and the assignment's rules for attempts."""
 
-from app.errors import AccessDenied, AppError
+from app.errors import AccessDenied, AppError, Conflict, Invalid
 
 
 class OtherStudent(AccessDenied):
@@ -11,7 +11,7 @@ class Overloaded(AppError):
     """Earlier uploads are waiting too long for their grades. params: retry_after_seconds"""
 
 
-class UploadRefused(AppError):
+class UploadRefused(Invalid):
     """The upload is refused at once, for a reason that the client can correct."""
 
 
@@ -27,6 +27,14 @@ class UploadTooSlow(UploadRefused):
     """The upload did not arrive in time. params: limit_seconds"""
 
 
+class FieldsMissing(UploadRefused):
+    """params: missing (names)"""
+
+
+class NoFileChosen(FieldsMissing):
+    """The page's form was sent without its file. params: missing (names)"""
+
+
 class NothingHandedIn(UploadRefused):
     """The page's form holds neither a file nor pasted code."""
 
@@ -35,16 +43,8 @@ class FileAndCode(UploadRefused):
     """The page's form holds both a file and pasted code."""
 
 
-class HandedInBefore(AppError):
+class HandedInBefore(Conflict):
     """The bytes are those of the student's newest attempt, and were not confirmed. params: attempt (its number)"""
-
-
-class FieldsMissing(UploadRefused):
-    """params: missing (names)"""
-
-
-class NoFileChosen(FieldsMissing):
-    """The page's form was sent without its file. params: missing (names)"""
 
 
 class FieldsUnknown(UploadRefused):

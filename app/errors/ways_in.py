@@ -1,6 +1,6 @@
 """Errors about ways in: sign-on, personal links and join links."""
 
-from app.errors import AccessDenied, AppError
+from app.errors import AccessDenied, AppError, Conflict, Ended, NotFound
 
 
 class LinkUnusable(AccessDenied):
@@ -27,27 +27,27 @@ class IssuerUnavailable(AppError):
     """The issuer of single sign-on gives no usable answer; the log says why."""
 
 
-class JoinLinkNotFound(AppError): ...
+class JoinLinkNotFound(NotFound): ...
 
 
-class JoinLinkExpired(AppError):
+class JoinLinkExpired(Ended):
     """params: expired_at (ISO 8601)"""
 
 
-class JoinLinkRevoked(AppError): ...
+class JoinLinkRevoked(Ended): ...
 
 
-class JoinLinkFull(AppError):
+class JoinLinkFull(Conflict):
     """The link has admitted as many people as it may. params: limit"""
 
 
-class MemberClaimed(AppError):
+class MemberClaimed(Conflict):
     """Somebody already signs in as this member by single sign-on."""
 
 
-class PersonInCourse(AppError):
+class PersonInCourse(Conflict):
     """The signed-in person is another member of the course, or another member has the person's address."""
 
 
-class IdentityNotFound(AppError):
+class IdentityNotFound(NotFound):
     """The person has no single sign-on account with this id."""

@@ -6,7 +6,7 @@ If a form is refused, or its session has ended, the page that says so gives its 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -178,14 +178,19 @@ def chosen_file(form: FormData) -> UploadFile:
     return file
 
 
+def check_fields(form: FormData, known: Sequence[str]) -> None:
+    """Raises: FieldsUnknown: the form has a field that is none of these."""
+    if unknown := sorted(set(form) - set(known)):
+        raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(known))
+
+
 async def hand_in_of(form: FormData) -> HandIn:
     """Return the attempt that a program's form holds.
 
     Raises:
         FieldsUnknown: a misspelt `assignment` would otherwise mean the default one.
     """
-    if unknown := sorted(set(form) - set(FIELDS)):
-        raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=list(FIELDS))
+    check_fields(form, FIELDS)
     texts = {name: value for name, value in form.items() if isinstance(value, str) and value}
     assignment = texts.get("assignment", DEFAULT_ASSIGNMENT)
     return HandIn(file=await file_in(form), student=texts.get("student"), assignment=assignment)

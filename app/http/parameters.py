@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.errors.batches import BatchNotFound
 from app.errors.courses import AssignmentNotFound
 from app.errors.lti import LinkNotFound, PlatformNotFound, SelectionNotFound
-from app.errors.members import JoinNotFound, MemberNotFound, PersonNotFound
+from app.errors.members import JoinNotFound, MemberNotFound, MemberNotStudent, PersonNotFound
 from app.errors.outgoing import WebhookNotFound
 from app.errors.requests import TokenNotFound
 from app.errors.submissions import CheckNotFound, SubmissionNotFound
@@ -84,7 +84,15 @@ MemberId = Annotated[str, Path(description="the `id` of a member of the course")
 ReviewId = Annotated[str, Path(description=LISTED), id_of(ReviewNotFound)]
 PersonId = Annotated[str, Path(description="the `person` of a member"), id_of(PersonNotFound)]
 WebhookId = Annotated[str, Path(description=LISTED), id_of(WebhookNotFound)]
-AssignmentId = Annotated[str, id_of(AssignmentNotFound, re.compile("[a-z0-9-]{1,64}"))]
+AssignmentId = Annotated[
+    str,
+    Path(
+        description="the `id` of an assignment",
+        examples=["lstm-layer"],
+        json_schema_extra={"pattern": "^[a-z0-9-]{1,64}$"},
+    ),
+    AfterValidator(IdOf((AssignmentNotFound, MemberNotStudent), re.compile("[a-z0-9-]{1,64}"))),
+]
 
 
 async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> WorkId:

@@ -144,9 +144,9 @@ async def state_of(
     is_working: bool,
     is_writable: bool,
     data_dir: Path,
-    mail: Health = "off",
-    sign_on: Health = "off",
-    failed_requests: Sequence[Failure] = (),
+    mail: Health,
+    sign_on: Health,
+    failed_requests: Sequence[Failure],
 ) -> ServiceState:
     """Read the state of the service, each part for a few seconds at most.
 

@@ -144,6 +144,12 @@ def _items_of(submission_id: str, scope: Scope) -> ColumnElement[bool]:
     return and_(RegradeItem.submission_id == submission_id, is_seen)
 
 
+def _of_members(model: type[Base]) -> Callable[[Scope], ColumnElement[bool]]:
+    return lambda scope: model.membership_id.in_(scope.member_ids)  # type: ignore[attr-defined]
+
+
+#: Tables whose rows are members' own.
+OF_MEMBERS = (Extension, Adjustment, Comment, BatchFile, LtiMember, LtiScore, Letter, Check, Change)
 #: The table and condition of each entry. Rows are written with all columns but `LEFT_OUT_COLUMNS`.
 SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]] = {
     "people.json": (Person, lambda scope: Person.id.in_(scope.people)),
@@ -157,17 +163,8 @@ SECTIONS: Mapping[str, tuple[type[Base], Callable[[Scope], ColumnElement[bool]]]
         lambda scope: or_(Session.person_id.in_(scope.people), Session.token_id.in_(_tokens_of(scope))),
     ),
     "webhooks.json": (Webhook, lambda scope: Webhook.created_by.in_(_tokens_of(scope))),
-    "extensions.json": (Extension, lambda scope: Extension.membership_id.in_(scope.member_ids)),
-    "adjustments.json": (Adjustment, lambda scope: Adjustment.membership_id.in_(scope.member_ids)),
-    "comments.json": (Comment, lambda scope: Comment.membership_id.in_(scope.member_ids)),
-    "batch_files.json": (BatchFile, lambda scope: BatchFile.membership_id.in_(scope.member_ids)),
-    # The role that courses of learning platforms give, and the grades sent to them.
-    "lti_members.json": (LtiMember, lambda scope: LtiMember.membership_id.in_(scope.member_ids)),
-    "lti_scores.json": (LtiScore, lambda scope: LtiScore.membership_id.in_(scope.member_ids)),
-    "letters.json": (Letter, lambda scope: Letter.membership_id.in_(scope.member_ids)),
+    **{f"{model.__tablename__}.json": (model, _of_members(model)) for model in OF_MEMBERS},
     "merges.json": (Merge, _merges_of),
-    "checks.json": (Check, lambda scope: Check.membership_id.in_(scope.member_ids)),
-    "changes.json": (Change, lambda scope: Change.membership_id.in_(scope.member_ids)),
     "course_assignments.json": (CourseAssignment, lambda scope: CourseAssignment.course_id.in_(scope.courses)),
 }
 #: The same for the entries of each submission.

@@ -17,7 +17,7 @@ from app.queue.grading import Grading
 IDLE_SECONDS = 5.0
 # A grade takes a few seconds. A slot that has been busy for longer may be with a run that sleeps or hangs.
 LONG_SECONDS = 10.0
-# For so long a course that took long itself waits for the spare slot until all others have been busy twice as long.
+# For this long after a long run, a course gets the spare slot only if all others have been busy for twice as long.
 LATELY_SECONDS = 3600.0
 
 
@@ -98,7 +98,7 @@ class Slots:
         if len(running) < self._count or seconds <= LONG_SECONDS:
             return False
         self._long_runs = [each for each in self._long_runs if now - each[0] <= LATELY_SECONDS]
-        as_long = {course for _, course, took in self._long_runs if took > seconds / 2}
+        as_long = {course for _, course, duration in self._long_runs if duration > seconds / 2}
         return await self._grade(as_long.union(each.course_id for each in running))
 
     async def _next(self, session: AsyncSession, besides: Collection[str]) -> Claim | None:

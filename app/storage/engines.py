@@ -36,7 +36,7 @@ def new_engine(url: URL, file: DatabaseFile | None, *, read_only: bool = False, 
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     else:
         event.listen(engine.sync_engine, "checkout", postgresql.check)
-        event.listen(engine.sync_engine, "handle_error", postgresql.leave_copies)
+        event.listen(engine.sync_engine, "handle_error", postgresql.leave_read_only_server)
     return engine
 
 

@@ -64,7 +64,7 @@ def check(connection: DBAPIConnection, _record: Any, _proxy: Any) -> None:
         raise DisconnectionError
 
 
-def leave_copies(context: ExceptionContext) -> None:
+def leave_read_only_server(context: ExceptionContext) -> None:
     """Reconnect after a failover, when our server has become read-only. For `handle_error`."""
     if isinstance(context.original_exception, ReadOnlySqlTransaction):
         context.is_disconnect = True

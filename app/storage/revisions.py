@@ -1,4 +1,7 @@
-"""The schema of the tables: its revisions, and the upgrade to the newest one by Alembic."""
+"""The schema of the tables: its revisions, and the upgrade to the newest one by Alembic.
+
+A new database gets the tables of the models at once. Migrations are for databases of earlier versions.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
+
+from app.storage.models import DEFAULT_COURSE, Base, Course
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -46,7 +51,7 @@ def revisions_of(connection: Connection) -> tuple[str | None, str]:
     return MigrationContext.configure(connection).get_current_revision(), newest
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
+def upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -56,4 +61,9 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    if revisions_of(connection)[0] is not None:
+        command.upgrade(config, "head")
+        return
+    Base.metadata.create_all(connection)
+    connection.execute(insert(Course).values(id=DEFAULT_COURSE, title="Default", language="ru", time_zone="UTC"))
+    command.stamp(config, "head")

@@ -134,17 +134,17 @@ def count(terms: Terms, attempts: Sequence[Attempt]) -> Counted:
     steps: list[Step] = []
     counting, below = _below(terms, assignment, attempts, steps)
     max_points = counting.max_points if counting else assignment.max_points
-    left = _adjust(adjustment, below, max_points, steps) if adjustment else below
+    result = _adjust(adjustment, below, max_points, steps) if adjustment else below
     grade_book_max = terms.grade_book_points or assignment.max_points
-    scaled = None if left is None else _scale(left, max_points, grade_book_max)
+    scaled = None if result is None else _scale(result, max_points, grade_book_max)
     grade_book = None if scaled is None else _round(scaled)
     late_days, late_in_course = (
         policy.lateness(each, counting.created_at)[0] if counting else 0 for each in (assignment, terms.assignment)
     )
-    if left is not None and grade_book_max != max_points:
-        steps.append(Step(StepCode.GRADE_BOOK, left, {"points": grade_book, "max_points": grade_book_max}))
+    if result is not None and grade_book_max != max_points:
+        steps.append(Step(StepCode.GRADE_BOOK, result, {"points": grade_book, "max_points": grade_book_max}))
     return Counted(
-        points=left,
+        points=result,
         max_points=max_points,
         points_below=below,
         attempt=counting.number if counting else None,
@@ -177,7 +177,7 @@ def _below(
         return None, None
     number = policy.counting_attempt(assignment, by_attempt)
     attempt = next(each for each in attempts if each.number == number)
-    reported, left = attempt.points, by_attempt[number]
+    reported, result = attempt.points, by_attempt[number]
     assert reported is not None
     steps.append(Step(StepCode.REPORT, reported, {"attempt": number, "max_points": attempt.max_points}))
     if attempt.decision == HoldDecision.ACCEPTED:
@@ -187,14 +187,14 @@ def _below(
         assert assignment.deadline.due is not None
         steps.append(Step(StepCode.EXTENDED, reported, {"due": assignment.deadline.due.isoformat()}))
     if days:
-        change = round(left - reported, DECIMALS)
-        steps.append(Step(StepCode.LATE, left, {"days": days, "penalty_percent": percent, "change": change}))
+        change = round(result - reported, DECIMALS)
+        steps.append(Step(StepCode.LATE, result, {"days": days, "penalty_percent": percent, "change": change}))
     if len(by_attempt) > 1:
         params = {"attempt": number, "rule": assignment.attempts.counts, "graded": len(by_attempt)}
-        steps.append(Step(StepCode.COUNTS, left, params))
+        steps.append(Step(StepCode.COUNTS, result, params))
     if left_out := sorted(each.number for each in attempts if each.is_withheld):
-        steps.append(Step(StepCode.LEFT_OUT, left, {"attempts": left_out}))
-    return attempt, left
+        steps.append(Step(StepCode.LEFT_OUT, result, {"attempts": left_out}))
+    return attempt, result
 
 
 def _nothing(attempts: Sequence[Attempt]) -> StepCode:
@@ -214,19 +214,19 @@ def _is_waiting(attempt: Attempt) -> bool:
 def _adjust(adjustment: Adjustment, below: float | None, max_points: float, steps: list[Step]) -> float | None:
     facts = {"adjustment": adjustment.id, "reason": adjustment.reason}
     if adjustment.value is not None:
-        left = _round(adjustment.value)
-        steps.append(Step(StepCode.SET, left, {**facts, "value": adjustment.value}))
+        result = _round(adjustment.value)
+        steps.append(Step(StepCode.SET, result, {**facts, "value": adjustment.value}))
     else:
         assert adjustment.delta is not None
         if below is None:
             steps.append(Step(StepCode.ADJUSTMENT_WAITS, None, {**facts, "change": adjustment.delta}))
             return None
-        left = _round(below + adjustment.delta)
-        steps.append(Step(StepCode.ADJUSTED, left, {**facts, "change": adjustment.delta}))
-    kept = min(max(left, 0.0), max_points)
-    if kept != left:
-        steps.append(Step(StepCode.KEPT_WITHIN, kept, {"max_points": max_points}))
-    return kept
+        result = _round(below + adjustment.delta)
+        steps.append(Step(StepCode.ADJUSTED, result, {**facts, "change": adjustment.delta}))
+    within = min(max(result, 0.0), max_points)
+    if within != result:
+        steps.append(Step(StepCode.KEPT_WITHIN, within, {"max_points": max_points}))
+    return within
 
 
 def _round(points: float) -> float:

@@ -12,7 +12,6 @@ from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsed
 from app.storage.models import (
     Adjustment,
     CourseAssignment,
-    Extension,
     MemberRole,
     Membership,
     StoredReport,
@@ -175,24 +174,25 @@ async def points_of(
     ids = {submission.course_assignment_id for submission, _ in listed}
     uses = {use.id: use for use in await session.scalars(select(CourseAssignment).where(CourseAssignment.id.in_(ids)))}
     extended = await extensions.find_all(session, {submission.membership_id for submission, _ in listed})
-    return [
-        _points(
-            in_course(assignments, uses[submission.course_assignment_id]),
-            extended.get((submission.membership_id, submission.course_assignment_id)),
-            submission,
-            report,
-        )
-        for submission, report in listed
-    ]
+    points = []
+    for submission, report in listed:
+        use_id = submission.course_assignment_id
+        assignment = in_course(assignments, uses[use_id])
+        if assignment is not None:
+            assignment = extensions.apply_extension(assignment, extended.get((submission.membership_id, use_id)))
+        points.append(points_after_rules(assignment, submission, report))
+    return points
 
 
-def _points(
-    assignment: Assignment | None, extension: Extension | None, submission: Submission, report: StoredReport | None
+def points_after_rules(
+    assignment: Assignment | None, submission: Submission, report: StoredReport | None
 ) -> float | None:
-    if report is None or report.points is None:
-        return None
-    if assignment is None:
-        return report.points
-    return policy.points_after_lateness(
-        extensions.apply_extension(assignment, extension), report.points, submission.created_at
-    )
+    """Return a report's points after the penalty for lateness; None: there are none.
+
+    Args:
+        assignment: with the dates of the student; None: its file is gone.
+    """
+    points = report.points if report else None
+    if points is None or assignment is None:
+        return points
+    return policy.points_after_lateness(assignment, points, submission.created_at)

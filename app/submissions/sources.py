@@ -44,7 +44,7 @@ async def sources_side_by_side(database: Database, pair: Pair) -> list[Beside] |
 async def changed_lines(database: Database, pairs: Collection[Pair]) -> dict[Pair, ChangedLines]:
     """Count the changed lines of each pair of reports, in one query; pairs without sources are left out.
 
-    So are sources that are too large to be compared by the dozen.
+    Sources too large to compare by the dozen are left out, too.
     """
     return {
         pair: ChangedLines(
@@ -61,11 +61,11 @@ async def _differences(
 ) -> dict[Pair, T]:
     if not pairs:
         return {}
-    kept = select(Artefact.report_id, Artefact.content).where(
+    contents_of_pairs = select(Artefact.report_id, Artefact.content).where(
         Artefact.report_id.in_({id for pair in pairs for id in pair}), Artefact.name.endswith(SUFFIX)
     )
     async with database.read() as session:
-        contents = {report_id: content for report_id, content in await session.execute(kept)}  # noqa: C416
+        contents = {report_id: content for report_id, content in await session.execute(contents_of_pairs)}  # noqa: C416
     return await asyncio.to_thread(_compare, contents, pairs, compare, most_bytes)
 
 

@@ -22,7 +22,7 @@ from app.errors.rosters import RosterRefused, RosterTooLong
 from app.errors.teaching import GradeBookColumnMissing, GradeBookUnreadable
 from app.storage.database import Database
 from app.storage.models import CourseAssignment
-from app.teaching.grade_book import most_of, points_in
+from app.teaching.grade_book import points_in, points_possible
 from app.teaching.grade_list import GradeFilter, StudentGrades, every_student, used_assignments
 from grader.batch.cells import GradeBook, csv_of, number
 
@@ -232,7 +232,7 @@ def _other_most(
     for target in targets:
         place, row = (target.place, line) if line else (most_place, rows[1] if len(rows) > 1 else ())
         cell = row[place].strip().replace(",", ".") if place is not None and place < len(row) else ""
-        ours = most_of(assignments, target.use)
+        ours = points_possible(assignments, target.use)
         try:
             if cell and float(cell) != ours:
                 differing.append((layout.headings[target.place], number(float(cell)), number(ours)))

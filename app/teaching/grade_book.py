@@ -97,23 +97,23 @@ async def grade_book(
     lines = [*_first_lines(assignments, uses, form, headings)]
     async for student in every_student(session, assignments, uses, course_id, chosen):
         points = (points_in(student.grades[use.assignment_id], missing_is_zero=missing_is_zero) for use in uses)
-        lines.append([*_who(student, form), *points])
+        lines.append([*_person_cells(student, form), *points])
     return lines
 
 
 def book_file(lines: Sequence[Sequence[str]], form: GradeBookFormat) -> BookFile:
     """Write the lines of a grade book as a file. This takes a second of CPU for thousands of students."""
     if form == GradeBookFormat.XLSX:
-        shown = [[_in_xml(cell) for cell in line] for line in lines]
-        return BookFile("grades.xlsx", XLSX_TYPE, _xlsx(shown), shown)
+        cells = [[_in_xml(cell) for cell in line] for line in lines]
+        return BookFile("grades.xlsx", XLSX_TYPE, _xlsx(cells), cells)
     delimiter = ","
     if form == GradeBookFormat.SEMICOLON:
-        delimiter, of_people = ";", len(PLAIN_COLUMNS)
-        lines = [[*line[:of_people], *(points.replace(".", ",") for points in line[of_people:])] for line in lines]
+        delimiter, first_grade = ";", len(PLAIN_COLUMNS)
+        lines = [[*line[:first_grade], *(points.replace(".", ",") for points in line[first_grade:])] for line in lines]
     book = csv_of(lines, IDS[form], delimiter)
-    shown = list(csv.reader(io.StringIO(book.text), delimiter=delimiter))
+    cells = list(csv.reader(io.StringIO(book.text), delimiter=delimiter))
     content = (MARK + book.text).encode()
-    return BookFile(f"grades-{form}.csv", "text/csv; charset=utf-8", content, shown, book.changed)
+    return BookFile(f"grades-{form}.csv", "text/csv; charset=utf-8", content, cells, book.changed)
 
 
 def _in_xml(cell: str) -> str:
@@ -146,7 +146,7 @@ def _first_lines(
     if form == GradeBookFormat.CANVAS:
         nothing = [""] * (len(CANVAS_COLUMNS) - 1)
         yield [*CANVAS_COLUMNS, *headings]
-        yield [POINTS_POSSIBLE, *nothing, *(number(most_of(assignments, use)) for use in uses)]
+        yield [POINTS_POSSIBLE, *nothing, *(number(points_possible(assignments, use)) for use in uses)]
     else:
         yield [*(MOODLE_COLUMNS if form == GradeBookFormat.MOODLE else PLAIN_COLUMNS), *headings]
 
@@ -158,22 +158,22 @@ def _headings(
     if form not in PLATFORMS:
         return [use.assignment_id for use in uses]
     titles = [title_of(use, assignments, language) for use in uses]
-    often = Counter(titles)
+    counts = Counter(titles)
     # The platform would take two columns of one name for one.
     return [
-        title if often[title] == 1 else f"{title} ({use.assignment_id})"
+        title if counts[title] == 1 else f"{title} ({use.assignment_id})"
         for title, use in zip(titles, uses, strict=True)
     ]
 
 
-def most_of(assignments: Assignments, use: CourseAssignment) -> float:
+def points_possible(assignments: Assignments, use: CourseAssignment) -> float:
     """Return the points that a grade book says are possible."""
     assignment = in_course(assignments, use)
     assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
     return use.grade_book_points or assignment.max_points
 
 
-def _who(student: StudentGrades, form: GradeBookFormat) -> list[str]:
+def _person_cells(student: StudentGrades, form: GradeBookFormat) -> list[str]:
     member, person = student.member, student.member.person
     id, name, group = member.external_id or "", person.name or "", member.group or ""
     if form not in PLATFORMS:
@@ -182,8 +182,8 @@ def _who(student: StudentGrades, form: GradeBookFormat) -> list[str]:
         return [id, name or id, person.email or "", group]
     # A number may be Canvas' own id; all may be the institution's, or a login. Canvas tries one after the other. It
     # reads the first as a number, so 007 would be its student 7.
-    of_canvas = id if id.isascii() and id.isdecimal() and not id.startswith("0") else ""
-    return [name or id, of_canvas, id, id, group]
+    canvas_id = id if id.isascii() and id.isdecimal() and not id.startswith("0") else ""
+    return [name or id, canvas_id, id, id, group]
 
 
 def points_in(counted: Counted, *, missing_is_zero: bool = False) -> str:

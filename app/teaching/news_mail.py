@@ -8,7 +8,6 @@ same again. Only a process that dies between the mail server's answer and its ow
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
@@ -38,13 +37,7 @@ LONGEST = timedelta(days=7)
 AT_ONCE = 20
 
 
-@dataclass(frozen=True)
-class _Letter:
-    person_id: str
-    tries: int
-
-
-class NewsSender(Sender[_Letter]):
+class NewsSender(Sender[NewsMail]):
     """A sender of mail about news; it works while the async context is entered. Several processes may each run one.
 
     Args:
@@ -63,22 +56,22 @@ class NewsSender(Sender[_Letter]):
     async def _is_something_due(self, session: AsyncSession) -> bool:
         return bool(await _people_due(session, true(), limit=1))
 
-    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[_Letter]:
+    async def _claim(self, session: AsyncSession, busy: Mapping[str, int]) -> Iterable[NewsMail]:
         people = await _people_due(session, Person.id.not_in(list(busy)), limit=AT_ONCE - len(busy))
         await take_turns(session, [_turn(person_id) for person_id in people])
-        letters = []
+        claimed = []
         now = await database_now(session)
         # Another process may have claimed some meanwhile.
         for person_id in await _people_due(session, Person.id.in_(people), limit=AT_ONCE):
             mail = await _mail_of(session, person_id)
             mail.waits_since, mail.next_at, mail.tries = now, now + LEASE, mail.tries + 1
-            letters.append(_Letter(person_id, mail.tries))
-        return letters
+            claimed.append(mail)
+        return claimed
 
-    def _receiver(self, item: _Letter) -> str:
+    def _receiver(self, item: NewsMail) -> str:
         return item.person_id
 
-    async def _send(self, item: _Letter) -> None:
+    async def _send(self, item: NewsMail) -> None:
         async with self._mailer.connections:
             async with self._database.write() as session:
                 mail = await session.get_one(NewsMail, item.person_id, with_for_update=True)
@@ -86,7 +79,7 @@ class NewsSender(Sender[_Letter]):
             if is_ours:
                 await self._try(item)
 
-    async def _try(self, item: _Letter) -> None:
+    async def _try(self, item: NewsMail) -> None:
         async with self._database.read() as session:
             person = await session.get_one(Person, item.person_id)
             mail = await session.get_one(NewsMail, item.person_id)

@@ -85,7 +85,7 @@ class Statistics:
     misconceptions: list[Misconception]
 
 
-class _Graded(NamedTuple):
+class _GradedAttempt(NamedTuple):
     """An attempt with a report; see `_graded`."""
 
     member: str
@@ -110,12 +110,12 @@ async def statistics_of(
         group: only of its students.
     """
     graded = _graded(assignment_id, since, course, group).cte()
-    by_report: dict[int, _Graded] = {}
+    by_report: dict[int, _GradedAttempt] = {}
     statuses: Counter[str] = Counter()
     attempts: Counter[float] = Counter()
     students: Counter[float] = Counter()
     passed: Counter[str] = Counter()
-    asked: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     by_attempt = [0] * MOST_NUMBERS
     best_report = (StoredReport.id == graded.c.report_id) & graded.c.is_best & graded.c.score.is_not(None)
     codes_of = select(func.aggregate_strings(ReportDiagnosis.code, " ")).where(
@@ -128,7 +128,7 @@ async def statistics_of(
     )
     for member, report_id, next_report_id, status, score, number, is_last, is_best, checks, codes in rows:
         statuses[status] += 1
-        by_report[report_id] = _Graded(member, next_report_id, number, is_last, (codes or "").split())
+        by_report[report_id] = _GradedAttempt(member, next_report_id, number, is_last, (codes or "").split())
         if score is None:
             continue
         attempts[score] += 1
@@ -136,14 +136,14 @@ async def statistics_of(
         if number <= MOST_NUMBERS:
             by_attempt[number - 1] += 1
         for check in checks or ():
-            asked[check["id"]] += 1
+            totals[check["id"]] += 1
             passed[check["id"]] += check["status"] == CheckStatus.PASSED
     by_attempt = by_attempt[: sum(count > 0 for count in by_attempt)]
     return Statistics(
         statuses=dict(statuses),
         attempts=_scores(attempts),
         students=_scores(students),
-        checks=[CheckResults(id, passed[id], count) for id, count in asked.items()],
+        checks=[CheckResults(id, passed[id], count) for id, count in totals.items()],
         by_attempt=by_attempt,
         misconceptions=_misconceptions(by_report, len(by_attempt)),
     )
@@ -165,11 +165,11 @@ def _graded(
         conditions.append(Membership.group == group)
     measured = case((StoredReport.status.in_(MEASURED), StoredReport.id))
     score = StoredReport.points / StoredReport.max_points
-    of = Submission.membership_id, Submission.course_assignment_id, StoredReport.points.is_(None)
-    is_best = func.row_number().over(partition_by=of, order_by=(score.desc(), Submission.attempt)) == 1
+    attempts = Submission.membership_id, Submission.course_assignment_id, StoredReport.points.is_(None)
+    is_best = func.row_number().over(partition_by=attempts, order_by=(score.desc(), Submission.attempt)) == 1
 
     def in_order(function: Function[T]) -> Over[T]:
-        return function.over(partition_by=of, order_by=Submission.attempt)
+        return function.over(partition_by=attempts, order_by=Submission.attempt)
 
     return (
         select(
@@ -188,7 +188,7 @@ def _graded(
     )
 
 
-def _misconceptions(graded: Mapping[int, _Graded], numbers: int) -> list[Misconception]:
+def _misconceptions(graded: Mapping[int, _GradedAttempt], numbers: int) -> list[Misconception]:
     """Count the most frequent misconceptions.
 
     Args:
@@ -218,10 +218,10 @@ def _misconceptions(graded: Mapping[int, _Graded], numbers: int) -> list[Misconc
     ]
 
 
-def _scores(of: Mapping[float, int]) -> Scores:
-    """Describe scores. Args: of: how often there is each one."""
-    counts = sorted(of.items())
-    total = sum(of.values())
+def _scores(frequencies: Mapping[float, int]) -> Scores:
+    """Describe scores, given how often there is each one."""
+    counts = sorted(frequencies.items())
+    total = sum(frequencies.values())
     histogram = [0] * (BINS + 1)
     for score, count in counts:
         # Rounded, so that three tenths of the points do not fall into the bin below.

@@ -18,14 +18,12 @@ from grader.report.messages import codes, title_of, translate
 DOCS = Path(__file__).parents[1]
 
 
-#: Said once of all commands, instead of in the help of each.
+#: Said once of all commands; the help of each says it, too.
 EXIT_CODES = (
     "Exit codes are 0 done, 1 not confirmed, 2 wrong usage or settings, and 3 we failed, unless a command names others."
 )
-USUAL_CODES = (
-    r"\s*Exit codes: 0 (done|made|written|applied|dropped), (1 not confirmed, )?2 wrong (usage|settings|usage or "
-    r"settings), 3 we failed\."
-).replace(" ", r"\s+")
+USUAL_CODES = r"[,;] (1 not confirmed|2 wrong (usage or settings|usage|settings)|3 we failed)(?=\.|[,;] \d)"
+DONE = r"0 (done|made|written|applied|dropped)\."
 #: An option or argument on Typer's page, such as "* `--jobs <int range>`: So many at a time.  [x>=1]".
 PARAMETER = re.compile(r"^\* `(?!--help)([^`]+)`: .*?(\brequired\])?$", re.MULTILINE)
 
@@ -40,12 +38,14 @@ def _line(section: str) -> str:
     words = [name]
     for parameter, required in PARAMETER.findall(details):
         if parameter.startswith("--"):
+            parameter = parameter.replace(" range>", ">")
             words.append(parameter if required else f"[{parameter}]")
         else:
             words.append(parameter.partition(" <")[0].upper())
-    text = " ".join(re.sub(USUAL_CODES, "", text).split())
-    exit_codes = text[text.find("Exit codes:") :] if "Exit codes:" in text else ""
-    return f"* `{' '.join(words)}`: {text.partition('. ')[0].removesuffix('.')}. {exit_codes}".rstrip()
+    text, _, exit_codes = " ".join(text.split()).partition("Exit codes: ")
+    exit_codes = re.sub(USUAL_CODES, "", exit_codes)
+    ending = "" if not exit_codes or re.fullmatch(DONE, exit_codes) else f" Exit codes: {exit_codes}"
+    return f"* `{' '.join(words)}`: {text.partition('. ')[0].strip().removesuffix('.')}.{ending}"
 
 
 def commands() -> str:

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.actions.fields import AssignmentKey, Name
 from app.api.dependencies import AnyReading, Paged, Reading, page_of
-from app.api.endpoints.work import AssignmentId, Viewer, review_body
+from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
@@ -19,7 +19,7 @@ from app.courses import membership
 from app.errors.courses import AssignmentNotFound
 from app.errors.members import MemberNotStudent
 from app.http.archives import as_file
-from app.http.parameters import MemberId, Omittable, Refuses
+from app.http.parameters import AssignmentId, MemberId, Omittable, Refuses
 from app.storage.models import Adjustment, Comment, MemberRole, Membership
 from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
@@ -37,7 +37,7 @@ FORMATS = (
 router = APIRouter(tags=["grades"])
 
 
-async def _chosen(
+async def _filter(
     group: Annotated[Omittable[Name], Query(description="only of this group")] = None,
     unconfirmed: Annotated[Flag, Query(description="no teacher or roster has confirmed the student")] = None,
     late: Annotated[Flag, Query(description="a grade comes from a late attempt")] = None,
@@ -58,7 +58,7 @@ AssignmentFilter = Annotated[
 async def list_grades(
     reading: Viewer,
     paging: Paged,
-    chosen: Annotated[GradeFilter, Depends(_chosen)],
+    chosen: Annotated[GradeFilter, Depends(_filter)],
     assignment: AssignmentFilter = None,
 ) -> Page[bodies.StudentGradesBody]:
     """List all students of the course, also those who handed in nothing, with the counted grade at each assignment, in
@@ -86,13 +86,13 @@ async def read_own_grades(reading: AnyReading) -> bodies.OwnGradesBody:
     if reading.viewer.membership_id is None:
         return bodies.OwnGradesBody(student=None, grades=[], adjustments=[], comments=[], reviews=[])
     member = await membership.find(session, reading.course_id, reading.viewer.membership_id)
-    adjusted = await rows_of_member(session, Adjustment, member)
-    commented = await rows_of_member(session, Comment, member)
+    adjustments = await rows_of_member(session, Adjustment, member)
+    comments = await rows_of_member(session, Comment, member)
     return bodies.OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),
-        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjusted],
-        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in commented],
+        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjustments],
+        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in comments],
         reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
     )
 

@@ -21,7 +21,7 @@ from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
 from app.errors.rosters import RosterTooLong
 from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
 from app.http.archives import as_file
-from app.http.bodies import read_file, read_form
+from app.http.bodies import check_fields, read_file, read_form
 from app.http.parameters import Omittable
 from app.http.texts import language_of
 from app.http.watching import current_rights_if_slow
@@ -163,8 +163,7 @@ async def _content(request: Request) -> bytes:
     try:
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
             async with read_form(request, MOST_BYTES) as form:
-                if unknown := sorted(set(form) - {"file"}):
-                    raise FieldsUnknown(unknown=[name[:100] for name in unknown[:10]], known=["file"])
+                check_fields(form, ["file"])
                 if not isinstance(file := form.get("file"), UploadFile):
                     raise FieldsMissing(missing=["file"])
                 return await file.read()

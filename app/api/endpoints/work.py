@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Query, Request
 
 from app.access.rights import Right
 from app.actions import work as actions
@@ -14,10 +14,8 @@ from app.api.schemas.work import AdjustmentBody, CommentBody, ExtensionBody, Rev
 from app.courses import extensions
 from app.courses.assignments import in_course
 from app.errors import existing
-from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotStudent
 from app.errors.teaching import ExtensionNotFound
-from app.http.parameters import MemberId, Omittable, Refuses, ReviewId, SubmissionId
+from app.http.parameters import AtWork, Omittable, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission
 from app.submissions import repository
@@ -27,19 +25,7 @@ from app.teaching.student_work import StudentWork, find_student_work, list_rows
 #: The work of a student at an assignment.
 WORK = "/courses/{course_id}/members/{member_id}/assignments/{assignment_id}"
 
-AssignmentId = Annotated[
-    str,
-    Path(pattern="^[a-z0-9-]{1,64}$", description="the `id` of an assignment", examples=["lstm-layer"]),
-    Refuses((AssignmentNotFound, MemberNotStudent)),
-]
 Viewer = Annotated[Reading, reads(Right.SEE_GRADES)]
-
-
-async def _work_id(member_id: MemberId, assignment_id: AssignmentId) -> actions.WorkId:
-    return actions.WorkId(member_id, assignment_id)
-
-
-AtWork = Annotated[actions.WorkId, Depends(_work_id)]
 
 
 async def _work(reading: Viewer, at: AtWork) -> StudentWork:
@@ -73,7 +59,6 @@ router.act(
     f"{WORK}/adjustments/{{adjustment_id}}",
     actions.withdraw_adjustment,
     summary="Withdraw an adjustment",
-    at=AtWork,
 )
 
 
@@ -104,7 +89,6 @@ router.act(
     actions.take_back_extension,
     summary="Take an extension back",
     name="remove_extension",
-    at=AtWork,
 )
 
 
@@ -123,7 +107,7 @@ async def add_comment(
     return CommentBody.from_row(comment, assignment=at.assignment_id)
 
 
-router.act("DELETE", f"{WORK}/comments/{{comment_id}}", actions.delete_comment, summary="Delete a comment", at=AtWork)
+router.act("DELETE", f"{WORK}/comments/{{comment_id}}", actions.delete_comment, summary="Delete a comment")
 
 # --- requests for review ----------------------------------------------------------------------------------------------
 

@@ -94,7 +94,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Roster:
-    """A file that was read.
+    """The content of a file.
 
     Attributes:
         id_column: the heading of the column that gives the external ids.
@@ -208,7 +208,7 @@ def _delimiter_of(text: str) -> str:
 
 
 def _records(text: str, delimiter: str, offset: int = 0) -> Iterator[_Record]:
-    """Give the records that are not empty.
+    """Yield the records that are not empty.
 
     Raises:
         RosterBroken: a quotation mark does not end where a cell does.

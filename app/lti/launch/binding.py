@@ -77,12 +77,15 @@ async def ask(session: AsyncSession, platform: LtiPlatform, message: Message) ->
     return secret
 
 
-async def find(session: AsyncSession, secret: str) -> LtiQuestion:
-    """Raises: LaunchOutdated: the question is unknown, answered or expired."""
+async def find(session: AsyncSession, secret: str) -> tuple[LtiQuestion, LtiPlatform, Message]:
+    """Find a question, with the platform and the message that it is about.
+
+    Raises: LaunchOutdated: the question is unknown, answered or expired.
+    """
     question = await session.get(LtiQuestion, hash_secret(secret), with_for_update=True)
     if question is None or question.expires_at <= utc_now():
         raise LaunchOutdated(reason="question")
-    return question
+    return question, await platforms.find(session, question.platform_id), Message.model_validate(question.message)
 
 
 async def own_courses(session: AsyncSession, platform: LtiPlatform, message: Message) -> Sequence[Course]:

@@ -16,8 +16,6 @@ from app.storage.models import UTCDateTime, utc_now
 
 revision = "0030"
 down_revision = "0024"
-branch_labels = None
-depends_on = None
 
 AT_ONCE = 1000
 SEED_BYTES = 32
@@ -139,12 +137,3 @@ def _table_of_members(name: str, *items: sa.schema.SchemaItem) -> None:
         sa.PrimaryKeyConstraint("id", name=f"pk_{name}"),
         sa.ForeignKeyConstraint(["membership_id"], ["memberships.id"], name=f"fk_{name}_membership_id"),
     )
-
-
-def downgrade() -> None:
-    for table in ("news_mails", "letters", "checks", "notebook_codes"):
-        op.drop_table(table)
-    op.drop_index("ix_submissions_code", "submissions")
-    for table, columns in COLUMNS.items():
-        for name in columns:
-            op.drop_column(table, name)

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator
 # Crockford's base 32, without letters that look like digits.
 ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ID_LENGTH = 26
-#: The course for requests that name none. The first migration creates it.
+#: The course for requests that name none. A new database has it.
 DEFAULT_COURSE = "0" * ID_LENGTH
 
 
@@ -76,6 +76,8 @@ class MemberRole(StrEnum):
 
 
 IS_RUNNING = text("job_status = 'running'")
+#: The place of a column behind all others (`sort_order`).
+LAST = 2
 
 
 class UTCDateTime(TypeDecorator[datetime]):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.storage.models.base import Entity, Row, enum_column
+from app.storage.models.base import LAST, Entity, Row, enum_column
 
 
 class BatchFileState(StrEnum):
@@ -61,7 +61,7 @@ class BatchFile(Row):
     state: Mapped[BatchFileState] = mapped_column(enum_column(BatchFileState))
     # Why it is unreadable or refused: a code, or the problem document's `type` and parameters.
     reason: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    content: Mapped[bytes | None] = mapped_column(deferred=True, sort_order=LAST)
     membership_id: Mapped[str | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     # The way in which the owner was found: see `app.courses.matching`.
     matched_by: Mapped[str | None] = mapped_column(String(16))

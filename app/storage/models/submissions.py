@@ -14,6 +14,7 @@ from app.storage.models.base import (
     DEFAULT_COURSE,
     ID_LENGTH,
     IS_RUNNING,
+    LAST,
     Base,
     Claimable,
     Entity,
@@ -60,8 +61,8 @@ class Submission(Claimable, Entity):
     attempt: Mapped[int]
     filename: Mapped[str] = mapped_column(String(255))
     sha256: Mapped[str] = mapped_column(String(64))
-    # Loaded only on request, because it may be 20 MB.
-    content: Mapped[bytes] = mapped_column(deferred=True)
+    # Loaded only on request, because it may be 20 MB, and last: SQLite reads through it to the columns behind.
+    content: Mapped[bytes] = mapped_column(deferred=True, sort_order=LAST)
     # Determines the test data at every try and regrade: see `grader.grade`. It reveals the answers, so only a claim
     # loads it.
     seed: Mapped[bytes] = mapped_column(deferred=True, default=new_seed)
@@ -109,7 +110,7 @@ class Check(Claimable, Entity):
     assignment_id: Mapped[str] = mapped_column(String(64))
     filename: Mapped[str] = mapped_column(String(255))
     # The uploaded bytes, until there is a report.
-    content: Mapped[bytes | None] = mapped_column(deferred=True)
+    content: Mapped[bytes | None] = mapped_column(deferred=True, sort_order=LAST)
     sha256: Mapped[str] = mapped_column(String(64))
     # As in `Submission`; a check that we failed loses its key, so the same request runs again.
     submitted_by: Mapped[str] = mapped_column(String(ID_LENGTH))

@@ -70,7 +70,7 @@ class Attention:
 
     @property
     def is_anything(self) -> bool:
-        """Whether there is anything at all."""
+        """Whether anything needs a person."""
         kinds = (self.reviews, self.held, self.failed)
         return any(kind.total for kind in kinds) or self.unconfirmed > 0 or self.given_up > 0
 
@@ -99,7 +99,7 @@ async def attention(session: AsyncSession, course_id: str) -> Attention:
         .where(waits_for_decision())
         .order_by(Submission.id)
     )
-    ours = (
+    failures = (
         _cases(course_id, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
         .where(failed())
@@ -108,7 +108,7 @@ async def attention(session: AsyncSession, course_id: str) -> Attention:
     return Attention(
         reviews=await _kind_of(session, reviews),
         held=await _kind_of(session, held),
-        failed=await _kind_of(session, ours),
+        failed=await _kind_of(session, failures),
         unconfirmed=await session.scalar(
             select(func.count()).where(are_students(course_id), Membership.confirmed_at.is_(None))
         )
@@ -130,7 +130,7 @@ async def failed_ids(session: AsyncSession, course_id: str) -> Sequence[str]:
 
 async def beside(session: AsyncSession, course_id: str, submission_id: str) -> tuple[str | None, str | None]:
     """Find the attempts that need a look before and after this one, of other students."""
-    asked = exists(
+    has_request = exists(
         select(ReviewRequest.id)
         .where(ReviewRequest.submission_id == Submission.id, ReviewRequest.answered_at.is_(None))
         .correlate(Submission)
@@ -140,7 +140,7 @@ async def beside(session: AsyncSession, course_id: str, submission_id: str) -> t
         select(Submission.id)
         .where(
             Submission.course_id == course_id,
-            or_(waits_for_decision(), asked, failed()),
+            or_(waits_for_decision(), has_request, failed()),
             Submission.membership_id != member,
         )
         .order_by(Submission.id)
@@ -172,8 +172,8 @@ def _cases(course_id: str, third: type[Third]) -> Select[Submission, str | None,
     )
 
 
-async def _kind_of(session: AsyncSession, of: Select[Submission, str | None, Third, int]) -> Kind:
-    rows = (await session.execute(of)).all()
+async def _kind_of(session: AsyncSession, cases: Select[Submission, str | None, Third, int]) -> Kind:
+    rows = (await session.execute(cases)).all()
     listed = [
         Case(
             submission,

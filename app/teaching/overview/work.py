@@ -21,6 +21,7 @@ from app.storage.models import (
 )
 from app.submissions import policy
 from app.submissions.derivation import Counted
+from app.submissions.grades import points_after_rules
 from app.submissions.reports import with_reports
 from app.teaching import reviews
 from app.teaching.grade_list import grades_of_member, used_assignments
@@ -118,10 +119,7 @@ async def _attempts(
 
 def _attempt(assignment: Assignment, submission: Submission, report: StoredReport | None) -> Attempt:
     late_days, _ = policy.lateness(assignment, submission.created_at)
-    points = report.points if report else None
-    if points is not None:
-        points = policy.points_after_lateness(assignment, points, submission.created_at)
-    return Attempt(submission, report, points, late_days)
+    return Attempt(submission, report, points_after_rules(assignment, submission, report), late_days)
 
 
 def _by_use(rows: Sequence[tuple[T, CourseAssignment]]) -> Mapping[str, Sequence[T]]:

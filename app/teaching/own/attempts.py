@@ -13,6 +13,7 @@ from app.storage.database import Database
 from app.storage.models import StoredReport, Submission
 from app.storage.paging import Paging
 from app.submissions import policy
+from app.submissions.grades import points_after_rules
 from app.submissions.reports import with_reports
 from app.submissions.repository import visible_to
 from app.submissions.sources import ChangedLines, changed_lines
@@ -113,10 +114,8 @@ async def list_attempts(
     attempts: list[ListedAttempt] = []
     earlier: dict[str, ListedAttempt] = {}
     for submission, report in reversed(listed):
-        points = report.points if report else None
+        points = points_after_rules(assignment, submission, report)
         days, percent = policy.lateness(assignment, submission.created_at)
-        if points is not None:
-            points = policy.points_after_lateness(assignment, points, submission.created_at)
         named = causes.get(report.id, ()) if report else ()
         each = ListedAttempt(submission, report, points, days, percent, named, earlier.get(submission.membership_id))
         # An attempt is compared only with the one before it.

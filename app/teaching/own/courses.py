@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
 from app.courses.assignments import Assignments
+from app.courses.course import list_of_person
 from app.courses.uses import find_used, used_by_course
 from app.errors import existing
 from app.errors.courses import AssignmentNotFound
@@ -109,13 +110,8 @@ async def _parts(
     session: AsyncSession, holder: Principal, person: Person | None
 ) -> Sequence[tuple[Course, Membership | None]]:
     if person is not None:
-        rows = await session.execute(
-            select(Course, Membership)
-            .join(Membership, Membership.course_id == Course.id)
-            .where(Membership.person_id == person.id, Membership.removed_at.is_(None))
-            .order_by(Course.archived_at.is_not(None), Membership.id.desc())
-        )
-        return [(course, member) for course, member in rows]
+        parts = sorted(await list_of_person(session, person.id), key=lambda part: part[1].id, reverse=True)
+        return sorted(parts, key=lambda part: part[0].archived_at is not None)
     course = await session.get_one(Course, holder.course_id)
     return [(course, await session.get(Membership, holder.membership_id) if holder.membership_id else None)]
 

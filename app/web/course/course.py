@@ -58,7 +58,8 @@ async def course_page(visit: Visit) -> Response:
     if not visit.holder.sees_everything:
         return see_other(f"/?{urlencode([*query.multi_items(), ('course', course_id)])}")
     async with visit.database.read() as session:
-        uses = _by_date(visit.assignments, await used_assignments(session, visit.assignments, course_id))
+        uses = await used_assignments(session, visit.assignments, course_id)
+        uses = sorted(uses, key=lambda use: _due(visit.assignments, use))
         view = view_of(query, uses)
         table = await grade_table(session, visit.assignments, uses, course_id, view)
         platform = None if table.students else await platforms.name_for_course(session, course_id)
@@ -92,14 +93,10 @@ async def course_page(visit: Visit) -> Response:
     )
 
 
-def _by_date(files: Assignments, uses: Sequence[CourseAssignment]) -> Sequence[CourseAssignment]:
-    """Sort assignments by due date, those without one last."""
-
-    def due(use: CourseAssignment) -> tuple[datetime, str]:
-        assignment = in_course(files, use)
-        return (assignment and assignment.deadline.due) or LATEST, use.assignment_id
-
-    return sorted(uses, key=due)
+def _due(files: Assignments, use: CourseAssignment) -> tuple[datetime, str]:
+    """Return what sorts assignments by due date, those without one last."""
+    assignment = in_course(files, use)
+    return (assignment and assignment.deadline.due) or LATEST, use.assignment_id
 
 
 def _choices(table: Table, titles: Mapping[str, str], language: str) -> dict[str, list[tuple[str, str]]]:

@@ -25,7 +25,6 @@ from app.http.frames import address_in_frame
 from app.http.pages import page
 from app.http.texts import LANGUAGE, keep_platform_language, language_of
 from app.http.visits import Pages, Visit
-from app.lti import platforms
 from app.lti.launch import binding
 from app.lti.launch.arrival import Arrival
 from app.lti.launch.login import COURSE_PATH, WINDOW_PATH
@@ -71,8 +70,8 @@ async def choose_course(request: Request) -> Response:
 async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
     parts, secret = services(request), fields.get("secret", "")
     async with parts.database.read() as session:
-        question = await binding.find(session, secret)
-    request.scope[LANGUAGE] = Message.model_validate(question.message).language
+        *_, message = await binding.find(session, secret)
+    request.scope[LANGUAGE] = message.language
     platform, message, arrived = await launching.choose_course(
         parts.database,
         parts.assignments,
@@ -87,9 +86,7 @@ async def _chosen(request: Request, fields: Mapping[str, str]) -> Response:
 async def _question(request: Request, secret: str, refusal: AppError | None = None, *, in_path: bool) -> Response:
     problem: dict[str, Any] = refusal_context(request, refusal) if refusal else {"problem": None}
     async with services(request).database.read() as session:
-        question = await binding.find(session, secret)
-        platform = await platforms.find(session, question.platform_id)
-        message = Message.model_validate(question.message)
+        _, platform, message = await binding.find(session, secret)
         own = await binding.own_courses(session, platform, message)
     return page(
         request,

@@ -8,7 +8,6 @@ Source: 1EdTech LTI OIDC Login with LTI Client Side postMessages 0.1; LTI postMe
 """
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -131,7 +130,10 @@ def _storage_page(
 @reasons_logged("lti_refused")
 async def launch(request: Request) -> Response:
     """Check the platform's message, and lead the person to the assignment or the course."""
-    fields = _single(await texts_in(request, MOST_FIELDS))
+    texts = await texts_in(request, MOST_FIELDS)
+    fields = dict(texts)
+    if len(fields) != len(texts):  # Two readers could use different values.
+        raise LaunchRefused(reason="field_twice")
     if error := fields.get("error"):
         raise LaunchRefused(reason=f"platform_{_word(error)}")
     pending, platform = await _pending(request, fields.get("state", ""))
@@ -154,14 +156,6 @@ async def launch(request: Request) -> Response:
     return response
 
 
-def _single(fields: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Raises: LaunchRefused: a field occurs twice, so two readers could use different values."""
-    values = dict(fields)
-    if len(values) != len(fields):
-        raise LaunchRefused(reason="field_twice")
-    return values
-
-
 async def _pending(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]:
     """Find the launch with this state, and its platform. Nothing is stored yet, because anybody can send a state.
 
@@ -180,14 +174,13 @@ async def _pending(request: Request, state: str) -> tuple[LtiLogin, LtiPlatform]
 
 async def _message(request: Request, pending: LtiLogin, platform: LtiPlatform, token: str) -> Message:
     key = await services(request).platform_keys.find(platform.keys_url, message.key_id(token))
-    service = service_url(request)
     return message.read(
         token,
         key,
         issuer=platform.issuer,
         client_id=platform.client_id,
         fits_nonce=lambda nonce: login.matches(pending.nonce_sha256, nonce),
-        is_ours=lambda address: login.is_ours(address, service),
+        is_ours=lambda address: login.is_ours(address, service_url(request)),
     )
 
 

@@ -69,24 +69,17 @@ async def _content(form: FormData, typed: Mapping[str, str]) -> bytes:
     Raises:
         FieldsMissing: there is none of them.
         FormExpired: what is packed is not ours.
-        RosterTooLong
     """
     if packed := typed.get(PACKED_FIELD):
-        return _unpack(packed)
+        try:
+            return zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), MOST_BYTES + 1)
+        except (ValueError, zlib.error) as exc:
+            raise FormExpired from exc
     if (file := await file_in(form)) and file.content:
         return file.content
     if table := typed.get("table", "").strip():
         return table.encode("utf-8", "replace")
     raise FieldsMissing(missing=["file"])
-
-
-def _unpack(packed: str) -> bytes:
-    unpack = zlib.decompressobj()
-    try:
-        content = unpack.decompress(base64.b64decode(packed, validate=True), MOST_BYTES + 1)
-    except (ValueError, zlib.error) as exc:
-        raise FormExpired from exc
-    return content
 
 
 def _page(visit: Visit, refusal: AppError | None = None, pasted: str = "") -> Response:

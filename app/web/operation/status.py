@@ -6,27 +6,27 @@ from app.access.rights import Right
 from app.http.visits import Pages, Visit
 from app.operations.about import versions
 from app.operations.status import Health, state_of
-from app.services import Services, operations
+from app.services import operations
 from app.storage.models import utc_now
 from grader.version import grader_version
 
 REFRESH_SECONDS = 10
-
+SIGN_ON: dict[bool | None, Health] = {None: "unasked", True: "well", False: "failing"}
 
 router = Pages()
 
 
 @router.page("/status", Right.SEE_STATUS)
 async def status_page(visit: Visit) -> Response:
-    parts, process = visit.parts, operations(visit.request)
+    mailer, issuer, process = visit.parts.mailer, visit.parts.issuer, operations(visit.request)
     state = await state_of(
         process.database,
         about=process.about,
         is_working=process.is_working(),
         is_writable=process.probe.passed,
         data_dir=process.settings.data_dir,
-        mail=_mail(parts),
-        sign_on=_sign_on(parts),
+        mail="off" if mailer is None else "failing" if mailer.failure else "well",
+        sign_on="off" if issuer is None else SIGN_ON[issuer.is_known],
         failed_requests=list(process.failed_requests),
     )
     return visit.page(
@@ -38,16 +38,3 @@ async def status_page(visit: Visit) -> Response:
         grader=grader_version(),
         packages=versions(),
     )
-
-
-def _mail(parts: Services) -> Health:
-    if parts.mailer is None:
-        return "off"
-    return "failing" if parts.mailer.failure else "well"
-
-
-def _sign_on(parts: Services) -> Health:
-    if parts.issuer is None:
-        return "off"
-    known = parts.issuer.is_known
-    return "unasked" if known is None else "well" if known else "failing"

@@ -5,7 +5,6 @@ key in a cookie and, masked, in the form: so what is sent twice is one attempt.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -71,17 +70,6 @@ FIELD_OF: Mapping[str, str] = {
 }
 
 router = Pages()
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A refusal of a form."""
-
-    error: AppError
-
-    @property
-    def slug(self) -> str:
-        return answer_for(self.error).slug
 
 
 @router.page(PATH, Right.READ)
@@ -173,7 +161,7 @@ def _key(wanted: actions.HandIn, fields: Mapping[str, str]) -> str | None:
 async def _refused(visit: Visit, assignment_id: str, error: AppError) -> Response:
     if _wants_json(visit.request) or isinstance(error, NotAuthenticated):
         raise error
-    return await show(visit, assignment_id, Refusal(error))
+    return await show(visit, assignment_id, error)
 
 
 async def _file(form: FormData) -> File:
@@ -207,7 +195,7 @@ async def _work(visit: Visit, assignment_id: str, paging: Paging) -> dict[str, A
 
 
 async def show(
-    visit: Visit, assignment_id: str, refusal: Refusal | None = None, *, code: str | None = None
+    visit: Visit, assignment_id: str, refusal: AppError | None = None, *, code: str | None = None
 ) -> Response:
     """Show the page.
 
@@ -225,9 +213,10 @@ async def show(
         in_use = await notebooks_of(
             session, Token.membership_id == viewer.membership_id, Token.assignment_id == assignment_id
         )
-    problem = refusal_context(request, refusal.error) if refusal else {}
+    problem = refusal_context(request, refusal) if refusal else {}
     remembered = read(request, KEY_COOKIE)
     closed = _obstacle(viewer, task)
+    slug = answer_for(refusal).slug if refusal else None
     form_key = remembered if ID.fullmatch(remembered) else new_id()
     response = visit.page(
         "student/assignment.html",
@@ -243,12 +232,13 @@ async def show(
         may_check=viewer.may(Right.CHECK) and task.assignment.attempts.checks_per_hour > 0,
         conversation=said_on_all,
         closed=closed,
+        closed_slug=answer_for(closed).slug if closed else None,
         closed_when=_moments(closed, visit.zone),
         now=utc_now(),
         form_key=mask(form_key),
         fields=visit.fields.typed if refusal else {},
-        wrong_field=FIELD_OF.get(refusal.slug, "form") if refusal else None,
-        refused_slug=refusal.slug if refusal else None,
+        wrong_field=FIELD_OF.get(slug, "form") if slug else None,
+        refused_slug=slug,
         slugs_of={
             name: [slug for slug, of in FIELD_OF.items() if of == name] for name in ("file", "student", "code", "again")
         },
@@ -258,8 +248,8 @@ async def show(
         **shown,
         **problem,
     )
-    if refusal and "retry_after_seconds" in refusal.error.params:
-        response.headers["Retry-After"] = str(refusal.error.params["retry_after_seconds"])
+    if refusal and "retry_after_seconds" in refusal.params:
+        response.headers["Retry-After"] = str(refusal.params["retry_after_seconds"])
     keep(request, response, KEY_COOKIE, form_key)
     return response
 
@@ -273,20 +263,20 @@ def _text(assignment: Assignment, language: str) -> Any:
     return to_html(words, text("course.code", language), translate("report.sideways", language))
 
 
-def _obstacle(viewer: Principal, task: Task) -> Refusal | None:
+def _obstacle(viewer: Principal, task: Task) -> AppError | None:
     """Say why nothing can be handed in now; None: it can."""
     try:
         viewer.check(Right.SUBMIT)
         if task.basis:
             task.basis.check_next()
     except AppError as error:
-        return Refusal(error)
+        return error
     return None
 
 
-def _moments(closed: Refusal | None, zone: ZoneInfo) -> dict[str, str]:
+def _moments(closed: AppError | None, zone: ZoneInfo) -> dict[str, str]:
     """Return the times in a refusal, in the course's time zone, as its text shows them."""
-    params = closed.error.params if closed else {}
+    params = closed.params if closed else {}
     return {name: in_zone(str(value), zone).isoformat() for name, value in params.items() if name.endswith("_at")}
 
 

@@ -5,7 +5,6 @@ Staff of a single course get that course's page instead.
 
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
@@ -68,10 +67,7 @@ async def export_me(visit: Visit) -> Response:
 
 async def _see(visit: Visit, news: Sequence[News]) -> None:
     """Record that the page shows this news, unless a browser only prefetches it."""
-    seen: dict[str, datetime] = {}
-    for each in news:
-        if each.is_new:
-            seen[each.member_id] = max(seen.get(each.member_id, each.at), each.at)
+    seen = {each.member_id: each.at for each in reversed(news) if each.is_new}  # The newest of a member comes last.
     if seen and not visit.request.headers.get("sec-purpose"):
         # It stays new if nothing can be stored now.
         with contextlib.suppress(SQLAlchemyError):

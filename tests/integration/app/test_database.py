@@ -9,11 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.schema import CreateIndex
 
 from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
@@ -25,7 +22,6 @@ from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
 from app.storage.engines import _prepare_sqlite
 from app.storage.models import (
-    Base,
     JobStatus,
     RegradeItem,
     Role,
@@ -58,24 +54,6 @@ from tests.integration.app.rows import (
 from tests.waiting import SECONDS, until
 
 # The tables
-
-
-@on_both
-async def test_migrations_make_the_tables_of_the_models(database):
-    # Alembic cannot compare an index that goes down on SQLite.
-    by_text = {"ix_submissions_queue"} if database.is_sqlite else set()
-
-    def differences(connection: Connection) -> list[object]:
-        options = {"compare_type": True, "include_object": lambda _object, name, *_: name not in by_text}
-        return list(compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata))
-
-    async with database.read() as session:
-        connection = await session.connection()
-        assert await connection.run_sync(differences) == []
-        for index in (index for index in Base.metadata.tables["submissions"].indexes if index.name in by_text):
-            by_name = text("SELECT sql FROM sqlite_master WHERE name = :name")
-            statement = await session.scalar(by_name, {"name": index.name})
-            assert statement == str(CreateIndex(index).compile(dialect=connection.dialect))
 
 
 async def test_sqlite_is_set_to_lose_nothing(database):
