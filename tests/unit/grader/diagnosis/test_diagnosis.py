@@ -169,6 +169,11 @@ def _unit_by_unit(gate):
             {"vectors": ["u_i", "u_f", "u_g", "u_o"], "variant": "vectors"},
         ),
         (
+            {"found": ["wx.kernel (16, 128)", "wx.bias (128,)", "u (128,)"]},
+            "missing",
+            {"vectors": ["u"], "variant": "vectors"},
+        ),
+        (
             {
                 "without_weights": {"recurrent_kernel": "IFCO"},
                 "found": ["x (16, 128)", "a (32,)", "b (32,)", "c (32,)", "d (32,)", "e (32,)", "h (4, 32, 32)"],
@@ -180,6 +185,11 @@ def _unit_by_unit(gate):
 )
 def test_weights_that_do_not_fit_or_are_missing_are_named(evidence_of, parts, code, params):
     assert _params(evidence_of(_odd, parts=parts)) == {f"gate_weights_{code}": params}
+
+
+def test_an_h_that_meets_a_vector_is_not_called_lost(evidence_of):
+    parts = {"found": ["wx.kernel (16, 128)", "wx.bias (128,)", "u (128,)"]}
+    assert [*_params(evidence_of(_making("h stays"), parts=parts))] == ["gate_weights_missing"]
 
 
 @pytest.mark.parametrize(("bias", "variant"), [("b (32,)", "shared"), ("b (128,)", "weights")])
