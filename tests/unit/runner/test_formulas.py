@@ -67,7 +67,8 @@ def formulas_of(source: str) -> dict[str, str]:
             "h, c = self.cell(x[:, t], h, c)", "s = S(*self.cell(x[:, t], *s)); h = s.h"
         ),
         CELL[: CELL.index("        hs = []")]
-        + "        steps = itertools.accumulate(tf.unstack(x, axis=1), lambda s, xt: self.cell(xt, *s), initial=(h, c))\n"
+        + "        step = lambda s, x_t: self.cell(x_t, *s)\n"
+        + "        steps = itertools.accumulate(tf.unstack(x, axis=1), step, initial=(h, c))\n"
         + "        return tf.stack([h for h, _ in steps][1:], axis=1)\n",
         CELL.replace("h, c = self.cell(x[:, t], h, c)", "two = self.cell(x[:, t], h, c); h, c = two[-2], two[-1]"),
     ],

@@ -158,8 +158,8 @@ OWN_STEP = """    def step(self, x, h, c):
     ("was", "becomes", "line"),
     [
         ("", "", None),
-        ("return h, c", "return c, h", 8),
-        ("h, c = self.cell", "c, h = self.cell", 13),
+        ("return h, c", "return c, h", 9),
+        ("h, c = self.cell", "c, h = self.cell", 14),
     ],
 )
 def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becomes: str, line: int | None) -> None:

@@ -372,6 +372,16 @@ def test_a_size_that_is_fixed_is_told_beside_a_mistake_that_is_understood(eviden
     assert _codes(replace(evidence, execution=execution)) == ["gates_swapped_if", "hardcoded_batch"]
 
 
+def test_an_exception_that_the_code_catches_is_named_where_no_mistake_explains_the_numbers(evidence_of):
+    for answer, codes in (
+        (_making("layers of i and f exchanged"), ["gates_swapped_if"]),
+        (lambda case: case.expected * 0, ["raises_in_call", "constant_output"]),
+    ):
+        evidence = evidence_of(answer)
+        execution = replace(evidence.execution, caught=(raised_event("Incompatible shapes: [5,8] vs. [2,8]"),))
+        assert _codes(replace(evidence, execution=execution)) == codes
+
+
 def test_whole_numbers_are_not_called_constant_too(evidence_of):
     judgement = run_checks(evidence_of(lambda case: case.expected * 0, dtype="int32"))
     checks = with_causes(judgement, diagnoses := diagnose(judgement))
