@@ -55,6 +55,7 @@ _ANSWER = _look("returned", "answer")
 _UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
 _TREATED = " ".join(STATES)
 _NORMS = "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm l2_normalize"
+_BY_HAND = "reduce_mean mean reduce_std std reduce_variance var"
 _SWAPPED = (
     _look("update_c update_h", "swapped"),
     _gate("sum", "other_name"),
@@ -169,7 +170,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
         _look("activation", "twice", gates="C"),
     ),
     "residual": (_look("passed_on collected returned", "add"),),
-    "layer_norm": (_look(f"{_TREATED} step_input sum", _NORMS),),
+    "layer_norm": (_look(f"{_TREATED} step_input sum", f"{_NORMS} {_BY_HAND}"),),
     "dropout_active": (_look("line", "dropout"),),
     "state_clipped": (_look(f"{_TREATED} sum", "clip_by_value clip minimum maximum clip_by_norm"),),
     "scaled": (_look("passed_on collected returned stacking", "mul div neg"), _UPDATE_H),

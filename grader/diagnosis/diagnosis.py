@@ -111,10 +111,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
             return
         for raised in execution.raised[:1]:
             if not _follows(raised, None if is_layer else problem, reading):
-                behind_it = _behind_exception(raised, execution, reading)
-                if behind_it.params.get("variant") == "shapes":
-                    behind_it = Finding.of(behind_it.code, behind_it.params, variant=_shapes_variant(raised, exercise))
-                yield Diagnosis.exact(_with_sizes(behind_it, raised, exercise))
+                yield Diagnosis.exact(_behind_exception(raised, execution, reading, exercise))
         if problem is not None and is_layer:
             yield Diagnosis.exact(problem)
         return
@@ -141,6 +138,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     if right:
         yield from _beyond_the_exercise(judgement)
         return
+    # An exception that is caught need not be the mistake: a loop may end by it.
+    for raised in execution.caught[:1] if understanding.explanation is None else ():
+        behind_it = _behind_exception(raised, execution, reading, exercise)
+        yield Diagnosis.exact(Finding.of("raises_in_call", behind_it.params, type=raised.type, caught=True))
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
@@ -201,10 +202,13 @@ def _follows(raised: Raised, problem: Finding | None, reading: Reading) -> bool:
     return problem is not None and (not raised.lines or "NotImplementedError" in {raised.type, *raised.bases})
 
 
-def _behind_exception(raised: Raised, execution: Execution, reading: Reading) -> Finding:
+def _behind_exception(raised: Raised, execution: Execution, reading: Reading, exercise: CaseEntry) -> Finding:
     if is_out_of_memory(raised):
         return Finding.of("memory")
-    return behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
+    found = behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
+    if found.params.get("variant") == "shapes":
+        found = Finding.of(found.code, found.params, variant=_shapes_variant(raised, exercise))
+    return _with_sizes(found, raised, exercise)
 
 
 def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:

@@ -64,6 +64,7 @@ VARIANTS_OF_LINE = {
     # A product of matrices where two shapes are equal, as those of a gate and a state are.
     "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
     "none": (re.compile(r"cannot unpack non-iterable NoneType"), re.compile(r"^[^(]*$")),
+    "sizes": (re.compile(r"values to unpack"), re.compile(r"\bshape\b")),
     "empty": (
         re.compile(r"list index out of range|at least one array|length 0 shorter"),
         re.compile(r"^(?!.*(?:\bfor\b|\w\[)).*\b(?:stack|concat|concatenate|vstack|hstack)\("),

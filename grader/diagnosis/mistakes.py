@@ -8,7 +8,7 @@ from typing import Any
 from grader.diagnosis.concerns import has_no_loop
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.understanding import repeats_itself
-from grader.diagnosis.weights import unused_layers
+from grader.diagnosis.weights import unused_layers, vectors_for_h
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
@@ -61,7 +61,11 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         return
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
     execution, parts, repeats = evidence.execution, evidence.execution.parts, repeats_itself(evidence.execution)
+    vectors = vectors_for_h(parts, evidence.assignment.cases[0]) if parts is not None else None
     for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
+        if code in ("h_not_updated", "recurrent_missing") and vectors is not None:
+            yield Diagnosis.exact(vectors)  # no place of a recurrent kernel was found, so h met zeros
+            continue
         if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
             continue  # a gate without layers got those of another one: nothing was mixed up
         if code in ("recurrent_missing", "x_not_used") and parts is not None and parts.misfed:

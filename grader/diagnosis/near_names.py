@@ -36,7 +36,9 @@ RENAMED = {
     "mul": "multiply", "sub": "subtract", "div": "divide", "neg": "negative", "pack": "stack", "unpack": "unstack",
     "cat": "concat", "concatenate": "concat", "append": "concat", "hstack": "concat", "vstack": "concat",
     "arange": "range", "sum": "reduce_sum", "mean": "reduce_mean", "dot": "matmul", "mm": "matmul", "bmm": "matmul",
-    "log": "math.log", "random_normal": "random.normal", "random_uniform": "random.uniform", "softmax": "nn.softmax",
+    "log": "math.log", "random_normal": "random.normal", "random_uniform": "random.uniform", "to_float": "cast",
+    "truncated_normal": "random.truncated_normal", "select": "where", "clamp": "clip_by_value", "permute": "transpose",
+    "unsqueeze": "expand_dims", **{name: f"nn.{name}" for name in ("softmax", "relu", "elu", "dropout", "softplus")},
 }  # fmt: skip
 # Two names this similar are probably meant to be one.
 ALIKE = 0.75
@@ -80,6 +82,9 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
     if owner.startswith(("tensorflow", "keras")):
         if name in RENAMED:
             return {"variant": "renamed", "similar": f"tf.{RENAMED[name]}"}
+        # TensorFlow 0 had one function for matrices and another for batches of them.
+        if name.startswith("batch_") and (new := name.removeprefix("batch_")) in IN_TENSORFLOW:
+            return {"variant": "renamed", "similar": IN_TENSORFLOW[new]}
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
         methods = {block.name for block in _blocks(source)[0] if block.is_method}

@@ -87,17 +87,24 @@ def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | No
         return Diagnosis.likely(Finding.of("gate_weights_missing", layer=layer, variant=variant))
     if widths == (8, 8, 0):
         return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
+    if vectors := vectors_for_h(execution.parts, exercise):
+        return Diagnosis.likely(vectors)
     if not of_gates:
         return None
-    found = execution.parts.found
-    vectors = [match[1] for each in found if (match := VECTOR.fullmatch(each))]
-    others = [path for path in vectors if not BIAS.search(path)]
-    if others and len(vectors) > len(GATES) and len(vectors) + len(of_x) == len(found):
-        return Diagnosis.likely(Finding.of("gate_weights_missing", vectors=others[:MOST_WEIGHTS], variant="vectors"))
     params: Params = {array: list(gates) for array, gates in of_gates.items()}
     if not execution.parts.found and all(len(gates) == len(GATES) for gates in params.values()):
         params = {"variant": "none"}
     return Diagnosis.likely(Finding.of("gate_weights_missing", params))
+
+
+def vectors_for_h(parts: Parts, exercise: CaseEntry) -> Finding | None:
+    """Recognise a model that multiplies h unit by unit: beside the matrices for x it has vectors alone."""
+    of_x = _weights_of(parts, exercise)[0]
+    vectors = [match[1] for each in parts.found if (match := VECTOR.fullmatch(each))]
+    others = [path for path in vectors if not BIAS.search(path)]
+    if not others or not of_x or len(vectors) + len(of_x) < len(parts.found):
+        return None
+    return Finding.of("gate_weights_missing", vectors=others[:MOST_WEIGHTS], variant="vectors")
 
 
 def misshapen(execution: Execution, answer: Answer | None = None) -> Diagnosis | None:

@@ -85,6 +85,8 @@ class Execution(ClassRun):
     gradients: events.Gradients | None = None
     gradient_arrays: Arrays = field(default_factory=dict)
     raised: tuple[events.Raised, ...] = ()
+    # Exceptions that the student's own code caught.
+    caught: tuple[events.Raised, ...] = ()
     phases: Mapping[str, float] = field(default_factory=dict)
     # Cases that are right with their own numbers and wrong with others of the same sizes, even on a fresh model.
     known_by_heart: frozenset[str] = frozenset()
@@ -103,7 +105,7 @@ class Execution(ClassRun):
         found = cls(**vars(run) | later)
         done = run.select(events.Done)
         measured = next(((event, arrays) for event, arrays in run.events if isinstance(event, events.Gradients)), None)
-        outputs = run.select(events.CaseOutput)
+        outputs, raised = run.select(events.CaseOutput), run.select(events.Raised)
         return replace(
             found,
             class_found=_last(run.select(events.ClassFound)),
@@ -115,7 +117,8 @@ class Execution(ClassRun):
             patched=tuple(name for each in done for name in each.patched),
             gradients=measured[0] if measured else None,
             gradient_arrays=measured[1] if measured else {},
-            raised=tuple(run.select(events.Raised)),
+            raised=tuple(each for each in raised if not each.caught),
+            caught=tuple(each for each in raised if each.caught),
             phases={name: seconds for each in done for name, seconds in each.phases.items()},
             built_in=tuple(dict.fromkeys(noted for output in outputs for noted in output.built_in)),
         )

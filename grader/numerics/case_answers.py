@@ -68,6 +68,15 @@ class CaseAnswer:
         case = Case(spec, x, self.case.weights, expected)
         return CaseAnswer(case, self.answer[:, : x.shape[1]], np.ones(expected.shape, bool))
 
+    def shows(self, mistakes: Sequence[Mistake]) -> bool:
+        """Return whether enough of an answer with these mistakes is within bounds to be compared."""
+        return not self._is_vague(replay(mistakes, self.case))
+
+    def _is_vague(self, exact: Array) -> bool:
+        first = np.s_[:, :FIRST_STEPS]
+        comparable = self.known[first] & ~np.isnan(exact[first])
+        return bool(comparable.sum() < LEAST_COMPARABLE * self.known[first].sum())
+
     def residual(self, mistakes: Sequence[Mistake]) -> float | None:
         """Return the largest difference from an answer with these mistakes; None where they do not explain it."""
         exact = replay(mistakes, self.case)
@@ -77,9 +86,7 @@ class CaseAnswer:
             comparable = self.known & ~np.isnan(exact)
             wrong = self.known & ~(np.abs(self.answer - self.case.expected) <= TOLERANCE)
             # A mistake does not explain numbers that it cannot be compared with.
-            first = np.s_[:, :FIRST_STEPS]
-            is_vague = comparable[first].sum() < LEAST_COMPARABLE * self.known[first].sum()
-            if is_vague or (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
+            if self._is_vague(exact) or (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
                 return None
             # Rounding grows in a mistake without bounds; the same mistake in float32 shows by how much here.
             rounding = np.nan_to_num(np.abs(exact - replay(mistakes, self.case, np.float32)) / scale, nan=np.inf)

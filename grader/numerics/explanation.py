@@ -28,6 +28,7 @@ from reference.lstm.weights import DENSE_LETTERS
 FEW_STEPS = (7, 6, 5, 4, 3)
 LOOKUP_TOLERANCE = 1e-4
 MOST_CONFIRMED = 60
+FEWEST_CASES = 2
 # A wrong answer is looked up in this many forms at most; each costs some milliseconds.
 MOST_READINGS = 6
 
@@ -108,14 +109,19 @@ def _with_written(
 
     The explanation by numbers alone decides everything but the name.
     """
-    is_known = found is not None and all(each in bank() for each in found.mistakes)
+    # A few values of a function say more than its formula.
+    is_known = found is not None and all(each in bank() or "values" in each.params for each in found.mistakes)
     if found is not None and is_known and not written.unexplained_by(found.mistakes):
         return found
     for form, case_answers in candidates:
         if form.loop is not None or (found is not None and form != found.form) or not _varies(case_answers):
             continue
+        # What stands in the code need not show where it outgrows all bounds.
+        case_answers = [each for each in case_answers if each.shows((written.mistake,))]
         left = residual((written.mistake,), case_answers)
-        if left is None or not any(_hears_its_weights((written.mistake,), each.case) for each in case_answers):
+        if len(case_answers) < FEWEST_CASES or left is None:
+            continue
+        if not any(_hears_its_weights((written.mistake,), each.case) for each in case_answers):
             continue
         if found is None:
             ids = _ids(case_answers)

@@ -188,6 +188,7 @@ class Raised(Event):
     message: Message
     lines: Lines
     in_init: bool = False  # raised while the model was constructed
+    caught: bool = False  # by an ``except`` of the student's own
 
 
 class HardCoded(Event):

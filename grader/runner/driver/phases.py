@@ -52,7 +52,7 @@ class Phases:
             self.report(exc, case)
             raise PhaseFailed from exc
 
-    def report(self, exc: BaseException, case: str, *, constructing: bool = False) -> None:
+    def report(self, exc: BaseException, case: str, *, constructing: bool = False, caught: bool = False) -> None:
         """Report an exception of the student's code, with the lines in it that led there."""
         names = [cls.__name__[:MAX_NAME] for cls in type(exc).__mro__[:-1]][:20]
         message = text_of(exc)
@@ -68,4 +68,5 @@ class Phases:
             message=message,
             lines=lines[:10] + lines[10:][-10:],
             in_init=constructing,
+            caught=caught,
         )

@@ -221,7 +221,7 @@ def forward(
         for choices in map(_Choices, (others, changes))
     ]
     first_h, first_c = h, c = stacked.h, stacked.c
-    older_h = h
+    older_h, older_c = h, c
     outputs, hs, cs = np.empty((3, count, batch, timesteps, units), dtype)
 
     def passed(slot: str, value: Array, moment: Moment) -> Array:
@@ -234,12 +234,13 @@ def forward(
     for t in range(timesteps):
         z = projected[:, :, t]
         choices, step, calls = kinds[at(t)]
-        step.older_h = older_h
+        step.older_h, step.older_c = older_h, older_c
         moment = calls(step, z, h, c) if calls else step(z, h, c)
         if watch is not None:
             watch(moment)
         outputs[:, :, t] = passed("collect", moment.h_new, moment)
-        older_h, h, c = h, passed("pass_h", moment.h_new, moment), passed("pass_c", moment.c_new, moment)
+        older_h, older_c = h, c
+        h, c = passed("pass_h", moment.h_new, moment), passed("pass_c", moment.c_new, moment)
         hs[:, :, t], cs[:, :, t] = h, c
     largest = np.abs((outputs, hs, cs)).max(axis=(0, 2, 4))
     within = np.logical_and.accumulate(largest <= MAX_MAGNITUDE, axis=1)
@@ -258,8 +259,8 @@ class _Step:
     def __init__(self, choices: _Choices, recurrent: Array, bias: Array, units: int) -> None:
         self._choices, self._units = choices, units
         self.recurrent, self.bias = recurrent, bias
-        # The h that the step before began with.
-        self.older_h = np.zeros(1)
+        # The states that the step before began with.
+        self.older_h = self.older_c = np.zeros(1)
 
     def columns(self, gate: str) -> slice:
         start = GATES.index(gate) * self._units

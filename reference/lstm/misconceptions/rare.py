@@ -68,6 +68,8 @@ def _other_h() -> Iterator[Mistake]:
         seen: dict[str, Any] = {f"seen.{gate}": lambda h, c, older_h: older_h for gate in gates}
         params = {"gates": letters(gates), "variant": "older"}
         yield Mistake("gate_hears_other", f"h of two steps ago in {gates}", seen, frozenset(gates), params)
+    older = {"formula": "c[t] = f*c[t-2] + i*ch", "variant": "c"}
+    yield Mistake("other_formula", "c of two steps ago", {"calls": _with_older_c}, RECURRENCE | {"f"}, older)
     for heard, other in OTHER_H.items():
         passed_on = {"heard": heard, "variant": "passed_on"}
         changes: dict[str, Any] = {"pass_h": lambda m, h, c, other=other: other(m.h_new)}
@@ -76,6 +78,13 @@ def _other_h() -> Iterator[Mistake]:
             seen = {f"seen.{gate}": lambda h, c, older_h, other=other: other(h) for gate in gates}
             params = {"gates": letters(gates), "heard": heard}
             yield Mistake("gate_hears_other", f"{heard} for h in {gates}", seen, frozenset(gates), params)
+
+
+def _with_older_c(step: Any, z: Array, h: Array, c: Array) -> Moment:
+    """Choose the slot ``calls``: f keeps the memory that the step before began with."""
+    moment: Moment = step(z, h, step.older_c)
+    moment.c = c
+    return moment
 
 
 def _products() -> Iterator[Mistake]:

@@ -105,7 +105,8 @@ def _formula(code: str, name: str) -> dict[str, object]:
     """Return the parameters of a formula that has no name of its own. The exercise calls the candidate ch."""
     if code != "other_formula":
         return {}
-    old_states = {"old_states": ["h", "c"]} if name[0] == "c" else {}
+    used = [state for state in ("h", "c") if re.search(rf"\b{state}\b", name.partition("=")[2])]
+    old_states = {"old_states": used} if name[0] == "c" else {}
     return {"formula": re.sub(r"\bg\b", "ch", name), "variant": name[0], **old_states}
 
 

@@ -55,6 +55,21 @@ def formulas_of(source: str) -> dict[str, str]:
             " + h @ self.U + self.b", ""
         ),
         FUSED.replace("x[:, t] @ self.W", "(self.W @ x[:, t].T).T"),
+        # States at the end of a list, in a named tuple, and of a fold.
+        CELL.replace("hs = []", "hs, cs = [h], [c]").replace(
+            "h, c = self.cell(x[:, t], h, c)", "h, c = self.cell(x[:, t], hs[-1], cs[-1]); cs.append(c)"
+        ),
+        CELL.replace("hs = []", "hs, s = [], collections.namedtuple('S', 'h c')(h, c)").replace(
+            "h, c = self.cell(x[:, t], h, c)", "h, c = self.cell(x[:, t], s.h, s.c); s = s._replace(h=h, c=c)"
+        ),
+        "class S(NamedTuple):\n    h: tf.Tensor\n    c: tf.Tensor\n"
+        + CELL.replace("hs = []", "hs, s = [], S(h, c)").replace(
+            "h, c = self.cell(x[:, t], h, c)", "s = S(*self.cell(x[:, t], *s)); h = s.h"
+        ),
+        CELL[: CELL.index("        hs = []")]
+        + "        step = lambda s, x_t: self.cell(x_t, *s)\n"
+        + "        steps = itertools.accumulate(tf.unstack(x, axis=1), step, initial=(h, c))\n"
+        + "        return tf.stack([h for h, _ in steps][1:], axis=1)\n",
         CELL.replace("h, c = self.cell(x[:, t], h, c)", "two = self.cell(x[:, t], h, c); h, c = two[-2], two[-1]"),
     ],
 )
@@ -97,6 +112,18 @@ def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -
             "-relu(x_f + h_f)",
         ),
         ("tf.sigmoid(self.fcXF(x) + self.fcHF(h))", "2 / (1 + tf.exp(-self.fcXF(x)))", "f", "2 / (1 + exp(-x_f))"),
+        (
+            "tf.tanh(self.fcXC(x) + self.fcHC(h))",
+            "(lambda z: 0.5 * (tf.exp(z) - tf.exp(-z)))(self.fcXC(x))",
+            "g",
+            "0.5 * (exp(x_g) - exp(-x_g))",
+        ),
+        (
+            "o * tf.tanh(c)",
+            "o * ((1 - tf.exp(-c)) / (1 + tf.exp(-c)))",
+            "h_new",
+            "o * ((1 - exp(-c_new)) / (1 + exp(-c_new)))",
+        ),
         ("f * c + i * ch", "f * c + i * ch * -1.5", "c_new", "f * c + i * g * -1.5"),
         ("o * tf.tanh(c)", "0.9 * (o * tf.tanh(c)) + 0.01", "h_new", "0.9 * (o * tanh(c_new)) + 0.01"),
         ("o * tf.tanh(c)", "o * tf.tanh(c) ** 2", "h_new", "o * square(tanh(c_new))"),

@@ -145,6 +145,29 @@ def test_the_step_of_a_fold_is_followed(fold: str, was: str, becomes: str, word:
     assert places_of(source, "passed_on", word) == [(None, line)]
 
 
+OWN_STEP = """    def step(self, x, h, c):
+        i = tf.sigmoid(self.cell.fcXI(x) + self.cell.fcHI(h))
+        f = tf.sigmoid(self.cell.fcXF(x) + self.cell.fcHF(h))
+        c = f * c + i * tf.tanh(self.cell.fcXC(x) + self.cell.fcHC(h))
+        h = tf.sigmoid(self.cell.fcXO(x) + self.cell.fcHO(h)) * tf.tanh(c)
+        return h, c
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "line"),
+    [
+        ("", "", None),
+        ("return h, c", "return c, h", 9),
+        ("h, c = self.cell", "c, h = self.cell", 14),
+    ],
+)
+def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becomes: str, line: int | None) -> None:
+    start, end = LSTM.split("    def call")
+    source = f"{start}{OWN_STEP}    def call{end}".replace(was, becomes).replace("self.cell(x", "self.step(x")
+    assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
+
+
 @pytest.mark.parametrize("update", ['s = {{"h": {h}, "c": {c}}}', "s = dict(h={h}, c={c})", "s.update(h={h}, c={c})"])
 def test_states_in_a_dictionary_are_followed(update: str) -> None:
     def source(h: str, c: str) -> str:

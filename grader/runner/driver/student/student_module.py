@@ -28,6 +28,8 @@ from driver.student.parameter_names import is_measure, role_of
 
 MODULE_NAME = "submission"
 FILE_NAME = "submission.py"
+# What an ``except`` calls first.
+NOTE = "__note_exception__"
 # A statement may ignore a shorter time without a core.
 LEAST_SECONDS = 0.1
 # Limits on the names that a statement brings, and on the characters of each.
@@ -75,6 +77,8 @@ class StudentModule:
         self._own_sizes: list[tuple[Callable[[int], None], str]] = []
         self._recurrent_layers: dict[str, Any] = {}
         self._waited = 0.0
+        # The first exception that an ``except`` of the student's caught in a call.
+        self.caught: list[Exception] = []
         with open(FILE_NAME, "w", encoding="utf-8") as file:
             file.write(source)
         # A student's chdir() must not take AutoGraph's source away.
@@ -129,7 +133,10 @@ class StudentModule:
         chosen = set(statements)
         signal.signal(signal.SIGALRM, self._on_alarm)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        for index, statement in enumerate(ast.parse(self._source, FILE_NAME).body):
+        tree = ast.parse(self._source, FILE_NAME)
+        if "except" in self._source:
+            self._listen(tree)
+        for index, statement in enumerate(tree.body):
             if index not in chosen:
                 continue
             if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
@@ -148,6 +155,22 @@ class StudentModule:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         self._own_sizes = list(self._sizes_by_other_names())
         self._recurrent_layers = self._layers()
+
+    def _listen(self, tree: ast.Module) -> None:
+        """Let every ``except`` of the student's note what it catches: it may hide why an answer is wrong."""
+        caught = self.caught
+
+        def note() -> None:
+            exc = sys.exc_info()[1]
+            # An iterator's end is no error.
+            if not caught and isinstance(exc, Exception) and not isinstance(exc, StopIteration):
+                caught.append(exc)
+
+        setattr(builtins, NOTE, note)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ExceptHandler):
+                call = ast.Expr(ast.Call(ast.Name(NOTE, ast.Load()), [], []))
+                node.body.insert(0, ast.fix_missing_locations(ast.copy_location(call, node)))
 
     def _layers(self) -> dict[str, Any]:
         return {name: value for name, value in self.names.items() if is_recurrent(value) and hasattr(value, "units")}

@@ -1,6 +1,6 @@
 """The gates of a step: sums of products with weights, the activations around them, and which gate each is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from box_requests import ACTIVATIONS
@@ -177,18 +177,35 @@ def only_gate(found: list[str]) -> str | None:
 
 
 def activation(node: Node) -> Node | None:
-    """Return the argument of an activation; ``1 / (1 + exp(-z))`` is one too, and so is what it becomes by a slip."""
+    """Return the argument of an activation; one written by hand, with exponentials of one value, is one too."""
     if node.op in ACTIVATIONS and node.args and isinstance(node.args[0], Node):
         return node.args[0]
     match node:
         case Node(op="pow", args=(Node() as inner, Const())):
             return inner
-        case Node(op="div", args=(Const(), Node(op="add", args=terms))):
-            for term in terms:
-                match term:
-                    case Node(op="exp", args=(Node(op="neg", args=(Node() as inner, *_)) | (Node() as inner), *_)):
-                        return inner
+        case Node(op="div") | Node(op="mul", args=(Const(), _) | (_, Const())):
+            exponents = list(_exponents(node))
+            is_one = len({id(each) for each in exponents}) == 1 and (node.op == "div" or len(exponents) > 1)
+            return exponents[0] if is_one else None
     return None
+
+
+def _exponents(value: Value) -> Iterator[Node | None]:
+    """Yield what the exponentials in a formula are taken of, apart from signs and factors; None for anything else."""
+    match value:
+        case Const():
+            pass
+        case Node(op="exp", args=(Node(op="neg", args=(Node() as inner, *_)), *_)):
+            yield inner
+        case Node(op="exp", args=(Node(op="mul", args=(Const(), Node() as inner) | (Node() as inner, Const())), *_)):
+            yield inner
+        case Node(op="exp", args=(Node() as inner, *_)):
+            yield inner
+        case Node(op="add" | "sub" | "mul" | "div" | "neg", args=parts):
+            for each in parts:
+                yield from _exponents(each)
+        case _:
+            yield None
 
 
 def name_of_activation(node: Node) -> str:
@@ -196,4 +213,5 @@ def name_of_activation(node: Node) -> str:
     if node.op in ACTIVATIONS or node.op == "pow":
         return node.op
     exponents = [each.args[0] for each in nodes_in(node.args[1:]) for each in each.inputs() if each.op == "exp"]
-    return "sigmoid" if any(isinstance(each, Node) and each.op == "neg" for each in exponents) else "exp"
+    is_turned = any(isinstance(each, Node) and each.op == "neg" for each in exponents)
+    return "sigmoid" if is_turned and isinstance(node.args[0], Const) else "exp"

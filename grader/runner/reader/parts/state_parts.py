@@ -100,6 +100,13 @@ def _sizes(node: Node) -> list[Value]:
     return shape.items if isinstance(shape, Seq) and len(shape.items) == 2 else []
 
 
+def _orders(given: Seq, parameters: Sequence[str], step: Step) -> str | None:
+    """Compare the order of the states that a function returns with that of its parameters."""
+    order = ["h" if H.fullmatch(name) else "c" for name in parameters if H.fullmatch(name) or C.fullmatch(name)]
+    returned = [role_of(value, step) for value in given.items]
+    return "kept" if order == returned else "turned" if order == returned[::-1] else None
+
+
 def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace) -> Iterator[Part]:
     target = step.h if role == "h" else step.c
     if role is not None and target is not None:
@@ -107,9 +114,15 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
         yield from operations("passed_on", (node for node in way if node.op != "either"))
         used = use_of(carried.state, step)
         names = H if role == "h" else C
-        # Where the name says another state, the mistake may be in the student's own function that gives them.
-        is_supplied = target.span[0] < 0
-        if used is not None and used != role and (is_supplied or names.fullmatch(carried.name)):
+        functions = [each for each in trace.given_back if carried.after in each[0].items]
+        turning = [given for given, parameters in functions if _orders(given, parameters, step) == "turned"]
+        # Where a name fits its use, the student's own function may give the states in the other order.
+        is_function_right = target.span[0] < 0 or any(_orders(*each, step) == "kept" for each in functions)
+        if used is None or used == role:
+            pass
+        elif turning:
+            yield from (Part.at("passed_on", given.span, "swapped") for given in turning)
+        elif is_function_right or names.fullmatch(carried.name):
             named = list(_named("swapped", [carried.after], trace))
             # A state with the name of its use got its value in the last of these lines; one with the other's name was
             # used wrongly in the first.

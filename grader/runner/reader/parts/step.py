@@ -157,6 +157,9 @@ def _output(node: Node, step: Step) -> tuple[Node, Node] | None:
 def peeled(node: Node) -> Node:
     """Return what functions of one value are applied to."""
     for _ in range(16):
+        if node.op == "div" and (by_hand := activation(node)) is not None:
+            node = by_hand
+            continue
         inner = [each for each in nodes_in(node.args) if each.op not in ("name", "size", "slice", "shape")]
         if node.op == "state" or len(inner) != 1 or (node.op in ARITHMETIC and not _with_number(node)):
             return node

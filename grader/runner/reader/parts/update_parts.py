@@ -7,6 +7,9 @@ from reader.parts.part import Part, operation
 from reader.parts.step import ARITHMETIC, C, Step, path
 from reader.tracing.values import Node
 
+#: What a normalisation by hand computes first.
+STATISTICS = frozenset({"moments", "reduce_mean", "mean", "reduce_std", "reduce_variance", "std", "var"})
+
 
 def update_parts(step: Step) -> Iterator[Part]:
     if step.c is not None and step.gates:
@@ -17,7 +20,7 @@ def update_parts(step: Step) -> Iterator[Part]:
 
 def _lines(part: str, form: list[str], terms: list[Node]) -> Iterator[Part]:
     """Yield the lines of an update. Gates stand in its products, so swapped gates show there."""
-    computed = (node for node in terms if node.op in ARITHMETIC or activation(node) is not None)
+    computed = (node for node in terms if node.op in ARITHMETIC | STATISTICS or activation(node) is not None)
     for span in sorted({node.span for node in computed if node.span != (0, 0)}):
         here = sorted({operation(node) for node in terms if node.span == span or span[0] <= node.span[0] <= span[1]})
         yield Part.at(part, span, *(word for word in form if word != "swapped" or "mul" in here), *here)
@@ -36,7 +39,12 @@ def _form_of_c(node: Node, step: Step) -> Iterator[str]:
     sides = [[_gate(each, step) for each in term.args] for term in terms]
     old = [term for term, gates in zip(terms, sides, strict=True) if None in gates]
     new = [gates for gates in sides if None not in gates]
-    of_h = [each.state for each in step.loop.carried if each.after is step.h and not C.fullmatch(each.name)]
+    # An h, or what is left of an earlier step.
+    of_h = [
+        each.state
+        for each in step.loop.carried
+        if (each.after is step.h and not C.fullmatch(each.name)) or getattr(each.after, "op", None) == "state"
+    ]
     states = (each for term in old for each in term.args if isinstance(each, Node) and each.op == "state")
     has_state = any(each not in of_h for each in states)
     if len(old) != 1 or len(new) != 1 or not has_state:

@@ -13,7 +13,7 @@ from reader.tracing.values import NONE, Class, Const, Func, Map, Node, Obj, Scop
 Held = TypeVar("Held", Seq, Map, Obj)
 Made = TypeVar("Made", Node, Obj)
 
-MOST_STEPS, MOST_DEPTH, MOST_KEPT, MOST_ITEMS = 12_000, 14, 2_000, 256
+MOST_STEPS, MOST_DEPTH, MOST_KEPT, MOST_ITEMS, MOST_FIELDS = 12_000, 14, 2_000, 256, 16
 # Honest classes take a hundredth of it.
 SECONDS = 0.3
 SAME = {
@@ -118,7 +118,11 @@ class Calls(ABC):
     def _method(self, owner: Obj, name: str) -> Value | None:
         return self.attribute(owner, name, owner.span) if owner.kind.find(name) else None
 
-    def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj:
+    def make(self, kind: Class, arguments: list[Value], keywords: dict[str, Value], span: Span) -> Obj | Seq:
+        if kind.fields and not any(isinstance(member, Func) for member in kind.members.values()):
+            given = {**kind.members, **dict(zip(kind.fields, arguments, strict=False)), **keywords}
+            items = [iteration.labelled(given.get(name, NONE), name) for name in kind.fields]
+            return self.on_heap(Seq(items, span, kind.fields))
         instance = self._note(self.on_heap(Obj(kind, {}, span)))
         self._making += 1
         if isinstance(init := self._method(instance, "__init__"), Func):
@@ -177,6 +181,10 @@ class Calls(ABC):
         name = str(function.label).rpartition(".")[2]
         if name in OPAQUE or "out" in keywords:
             self.doubt()
+        if name == "namedtuple" and len(arguments) > 1:
+            fields = arguments[1].items if isinstance(arguments[1], Seq) else arguments[1:2]
+            named = " ".join(str(each.value) for each in fields if isinstance(each, Const)).replace(",", " ")
+            return Class(name, {}, [], tuple(named.split()[:MOST_FIELDS]))
         if function.label == "slice":
             bounds = [NONE, *arguments] if len(arguments) == 1 else arguments
             return Node("slice", tuple([*bounds, NONE, NONE, NONE][:3]), span)
@@ -189,7 +197,9 @@ class Calls(ABC):
         if name in WEIGHTS:
             return self._note(Node("weight", tuple(arguments), span, name, keywords))
         # Methods of NumPy have these names too.
-        is_fold = name in ("reduce", "foldl") and bool(arguments) and isinstance(arguments[0], Func | Obj)
+        if name == "accumulate":
+            arguments = [*arguments[1::-1], *(value for key, value in keywords.items() if key == "initial")]
+        is_fold = name in ("reduce", "foldl", "accumulate") and bool(arguments) and isinstance(arguments[0], Func | Obj)
         if is_fold or (name in ("scan", "while_loop", "map_fn") and arguments):
             return self.over_time(name, arguments, keywords, span)
         if name == "get" and arguments and isinstance(arguments[0], Const) and isinstance(arguments[0].value, str):
@@ -291,6 +301,11 @@ class Calls(ABC):
         if isinstance(owner, Map) and name in ("get", "pop") and arguments and isinstance(arguments[0], Const):
             take = owner.items.get if name == "get" else owner.items.pop
             return take(arguments[0].value, arguments[1] if len(arguments) > 1 else NONE)
+        if isinstance(owner, Seq) and owner.fields and name in ("_replace", "_asdict"):
+            held: dict[Any, Value] = {**dict(zip(owner.fields, owner.items, strict=True)), **keywords}
+            if name == "_asdict":
+                return self.on_heap(Map(held))
+            return self.on_heap(Seq(list(held.values()), span, owner.fields))
         values = arguments[0] if arguments else Map({})
         if isinstance(owner, Map) and name == "update" and isinstance(values, Map):
             owner.items |= {**values.items, **keywords}

@@ -67,6 +67,8 @@ class Expressions(Calls):
             if name in owner.attributes:
                 return owner.attributes[name]
             return self._member(owner, owner.kind.find(name), name, span)
+        if isinstance(owner, Seq) and name in owner.fields:
+            return owner.items[owner.fields.index(name)]
         if isinstance(owner, Super):
             for base in owner.home.bases:
                 if found := base.find(name):

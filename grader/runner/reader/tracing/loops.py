@@ -7,7 +7,7 @@ from typing import Any
 from reader.tracing import iteration
 from reader.tracing.expressions import Expressions, span_of
 from reader.tracing.traces import CarriedValue, CollectedOutput, Loop
-from reader.tracing.values import NONE, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value
+from reader.tracing.values import NONE, Const, Func, Map, Node, Obj, Scope, Seq, Span, Value, reachable_nodes
 
 MOST_NESTED = 3
 #: Names and contents of everything that a statement can change.
@@ -26,17 +26,31 @@ class Loops(Expressions):
         before = self.snapshot(scope)
         self.loops.append(loop)
         body()
-        slots = self._changed_slots(before)
+        slots, growing = self._changed_slots(before), self._growing(before)
         self.restore(before)
         self.is_trial = outer_trial
         pairs = [(holder, key, self._symbols(value, str(key)), value) for holder, key, value in slots]
         for holder, key, symbol, _ in pairs:
             holder[key] = symbol
+        # ``hs[-1]`` is what the step before appended, and ``hs[-2]`` what the one before that did.
+        ends = [(holder, Node("state", (holder[-1],)), Node("state", (holder[-1],))) for holder in growing]
+        for holder, last, older in ends:
+            holder += [older, last]
         body()
         for holder, key, symbol, value in pairs:
             after = holder[key] if isinstance(holder, dict) or key < len(holder) else NONE
             on_object = any(isinstance(each, Obj) and each.attributes is holder for each in self.heap)
             loop.carried += self._carried(str(key), symbol, value, after, on_object)
+        for holder, last, older in ends:
+            after, at = holder[-1], holder.index(older)
+            del holder[at : at + 2]
+            used = reachable_nodes([after, *(each.value for each in loop.collected)])
+            pairs_of_list: list[tuple[Node, Value]] = [(last, after), (older, last)]
+            loop.carried += [
+                CarriedValue("".join(symbol.names[:1]), symbol, holder[0], given)
+                for symbol, given in pairs_of_list
+                if symbol in used
+            ]
         self.loops.pop()
         if not self.is_trial:
             self.trace.loops.append(loop)
@@ -70,6 +84,8 @@ class Loops(Expressions):
             self.trace.loops.append(loop)
         if name in ("while_loop", "reduce", "foldl"):
             return after
+        if name == "accumulate":
+            return Seq([after], span)  # one that stands for all
         parts = after.items if isinstance(after, Seq) else [after]
         # The result of a scan has a row for each step.
         rows = [Node("rows", (part,), span) for part in parts]
@@ -110,15 +126,27 @@ class Loops(Expressions):
                     slots.append((holder, key, old))
         return slots
 
+    @staticmethod
+    def _growing(before: Snapshot) -> list[list[Value]]:
+        """Return the lists that began with a value and got one more."""
+        lists = ((holder, content) for holder, content in before if isinstance(holder, list) and content)
+        return [
+            holder
+            for holder, content in lists
+            if len(holder) == len(content) + 1 and all(isinstance(each, Node) for each in (content[-1], holder[-1]))
+        ]
+
     def _symbols(self, value: Value, name: str) -> Value:
         """Return what stands for a value in a step: a list or a dictionary of states has a symbol for each."""
         self.spend()
         if isinstance(value, Seq):
-            return Seq([self._symbols(each, name) for each in value.items], value.span)
+            names = value.fields or [name] * len(value.items)
+            symbols = [self._symbols(each, own) for each, own in zip(value.items, names, strict=True)]
+            return Seq(symbols, value.span, value.fields)
         if isinstance(value, Map):
             return Map({key: self._symbols(each, str(key)) for key, each in value.items.items()})
-        names = list(value.names) if isinstance(value, Node) else []
-        return Node("state", (value,), value.span if isinstance(value, Node) else (0, 0), name, names=[*names, name])
+        held = list(value.names) if isinstance(value, Node) else []
+        return Node("state", (value,), value.span if isinstance(value, Node) else (0, 0), name, names=[*held, name])
 
     def _carried(
         self, name: str, symbol: Value, before: Value, after: Value, on_object: bool = False
@@ -127,7 +155,8 @@ class Loops(Expressions):
         parts: list[tuple[str, Value, Value, Value]] = []
         if isinstance(symbol, Seq) and isinstance(before, Seq):
             values = iteration.unpacked(after, len(symbol.items), (0, 0))
-            parts = [(name, *each) for each in zip(symbol.items, before.items, values, strict=False)]
+            names = symbol.fields or [name] * len(symbol.items)
+            parts = list(zip(names, symbol.items, before.items, values, strict=False))
         elif isinstance(symbol, Map) and isinstance(before, Map) and isinstance(after, Map):
             keys = [key for key in symbol.items if key in after.items]
             parts = [(str(key), symbol.items[key], before.items[key], after.items[key]) for key in keys]

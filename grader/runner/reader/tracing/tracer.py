@@ -128,6 +128,8 @@ class Tracer(Loops):
                 value = self.value(node.value, scope)
                 if not self.is_trial and len(self._stack) <= 1:
                     self.trace.answers.append(ReturnedValue(value, span_of(node), bool(self.loops)))
+                elif self.loops and isinstance(value, Seq) and isinstance(self._stack[-1], ast.FunctionDef):
+                    self.trace.given_back.append((value, [each.arg for each in self._stack[-1].args.args]))
                 return value
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
                 value = self.value(given.value, scope)
@@ -184,7 +186,12 @@ class Tracer(Loops):
     def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         inner = Scope({}, scope)
         bases = [found for base in node.bases if isinstance(found := self.value(base, scope), Class)]
-        kind = Class(node.name, inner.names, bases)
+        fields = [
+            each.target.id
+            for each in node.body
+            if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        ]
+        kind = Class(node.name, inner.names, bases, tuple(fields))
         self.run(node.body, inner)
         # Methods do not see the names of the class.
         for name, value in inner.names.items():
@@ -215,6 +222,8 @@ class Tracer(Loops):
                     if (member := owner.kind.find(name)) and isinstance(member[0], Func):
                         self.doubt()  # a setter
                     owner.attributes[name] = iteration.labelled(value, name)
+                elif isinstance(owner, Seq) and name in owner.fields:
+                    owner.items[owner.fields.index(name)] = iteration.labelled(value, name)
             case ast.Tuple(elts=parts) | ast.List(elts=parts):
                 for part, each in zip(parts, self._parts(parts, value, span_of(target)), strict=False):
                     self._assign(part, each, scope, is_one_of=is_one_of)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from reader.tracing.values import Node, Obj, Span, Value
+from reader.tracing.values import Node, Obj, Seq, Span, Value
 
 
 @dataclass(eq=False)
@@ -53,6 +53,7 @@ class Trace:
         created_repeatedly: objects that the constructor makes for each of many.
         endless: heads of loops that nothing ends.
         named_values: values, and the statements in loops of the class itself that gave them a name.
+        given_back: values that functions called in a loop return together, and the functions' parameters.
         is_doubtful: something was not followed that can change numbers.
     """
 
@@ -63,4 +64,5 @@ class Trace:
     created_repeatedly: list[Obj] = field(default_factory=list)
     endless: list[Span] = field(default_factory=list)
     named_values: list[tuple[Node, Span]] = field(default_factory=list)
+    given_back: list[tuple[Seq, list[str]]] = field(default_factory=list)
     is_doubtful: bool = False

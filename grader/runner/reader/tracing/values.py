@@ -46,10 +46,11 @@ class Node:
 
 @dataclass(eq=False, slots=True)
 class Seq:
-    """A list or a tuple."""
+    """A list or a tuple; `fields` are the names of a named tuple's items, or of a data class's."""
 
     items: list[Value]
     span: Span = (0, 0)
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -87,6 +88,7 @@ class Class:
     name: str
     members: dict[str, Value]
     bases: list[Class]
+    fields: tuple[str, ...] = ()
 
     def find(self, name: str) -> tuple[Value, Class] | None:
         waiting, seen = [self], set[int]()

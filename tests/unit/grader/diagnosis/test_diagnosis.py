@@ -170,6 +170,11 @@ def _unit_by_unit(gate):
             {"vectors": ["u_i", "u_f", "u_g", "u_o"], "variant": "vectors"},
         ),
         (
+            {"found": ["wx.kernel (16, 128)", "wx.bias (128,)", "u (128,)"]},
+            "missing",
+            {"vectors": ["u"], "variant": "vectors"},
+        ),
+        (
             {
                 "without_weights": {"recurrent_kernel": "IFCO"},
                 "found": ["x (16, 128)", "a (32,)", "b (32,)", "c (32,)", "d (32,)", "e (32,)", "h (4, 32, 32)"],
@@ -181,6 +186,11 @@ def _unit_by_unit(gate):
 )
 def test_weights_that_do_not_fit_or_are_missing_are_named(evidence_of, parts, code, params):
     assert _params(evidence_of(_odd, parts=parts)) == {f"gate_weights_{code}": params}
+
+
+def test_an_h_that_meets_a_vector_is_not_called_lost(evidence_of):
+    parts = {"found": ["wx.kernel (16, 128)", "wx.bias (128,)", "u (128,)"]}
+    assert [*_params(evidence_of(_making("h stays"), parts=parts))] == ["gate_weights_missing"]
 
 
 @pytest.mark.parametrize(("bias", "variant"), [("b (32,)", "shared"), ("b (128,)", "weights")])
@@ -353,6 +363,16 @@ def test_a_size_that_is_fixed_is_told_beside_a_mistake_that_is_understood(eviden
     answers = {id: answer for id, answer in evidence.execution.answers.items() if id != "other_shape"}
     execution = replace(evidence.execution, answers=answers, raised=(raised,))
     assert _codes(replace(evidence, execution=execution)) == ["gates_swapped_if", "hardcoded_batch"]
+
+
+def test_an_exception_that_the_code_catches_is_named_where_no_mistake_explains_the_numbers(evidence_of):
+    for answer, codes in (
+        (_making("layers of i and f exchanged"), ["gates_swapped_if"]),
+        (lambda case: case.expected * 0, ["raises_in_call", "constant_output"]),
+    ):
+        evidence = evidence_of(answer)
+        execution = replace(evidence.execution, caught=(raised_event("Incompatible shapes: [5,8] vs. [2,8]"),))
+        assert _codes(replace(evidence, execution=execution)) == codes
 
 
 def test_whole_numbers_are_not_called_constant_too(evidence_of):

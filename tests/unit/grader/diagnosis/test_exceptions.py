@@ -215,6 +215,7 @@ def test_advice_fits_the_error(type, message, variant):
         ("z = tf.stack(hs, axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "kept_list"),
         ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
         ("h, c = self.step(x)", "cannot unpack non-iterable NoneType object", "no_return"),
+        ("batch, steps = x.shape", "too many values to unpack (expected 2)", "sizes"),
         ("h, c = initial_state", "cannot unpack non-iterable NoneType object", "none"),
         # It raises the error itself.
         ("raise ValueError('bad shape')", "bad shape", "own"),
@@ -313,6 +314,10 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
         ("'LSTMCell' object has no attribute 'fcXI'", "own", None),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
         ("module 'tensorflow' has no attribute 'cat'", "renamed", "tf.concat"),
+        ("module 'tensorflow' has no attribute 'batch_matmul'", "renamed", "tf.matmul"),
+        ("module 'tensorflow' has no attribute 'to_float'", "renamed", "tf.cast"),
+        ("module 'tensorflow' has no attribute 'relu'", "renamed", "tf.nn.relu"),
+        ("module 'tensorflow' has no attribute 'clamp'", "renamed", "tf.clip_by_value"),
         ("module 'tensorflow' has no attribute 'qwertz'", None, None),
         ("'int' object has no attribute 'shape'", "number", None),
         ("'list' object has no attribute 'shape'", "list", None),

@@ -141,6 +141,7 @@ RARE = {mistake.name: mistake for mistake in rare()}
     [
         "h of two steps ago in f",
         "h of two steps ago in ifgo",
+        "c of two steps ago",
         "h[:, ::-1] from step to step",
         "reduce_mean(h, axis=1) for h in o",
         "roll(c, 1, axis=1) from step to step",
