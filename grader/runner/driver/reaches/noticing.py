@@ -17,8 +17,8 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import lockdown
 from frames import frame
-from lockdown import RESULT
 
 from driver.reaches import belongings
 from driver.student.observations import MAX_NAME
@@ -68,7 +68,9 @@ def watch() -> Callable[[str, str, int], None]:
     Returns: a function that reports other reaches: code, what it was, and the line.
     """
     folder = os.getcwd() + os.sep
-    libraries = tuple({sys.prefix + os.sep, sys.base_prefix + os.sep, *SYSTEM})
+    # AutoGraph reads the source of whatever an exception has passed through, ours too.
+    ours = os.path.dirname(lockdown.__file__)
+    libraries = tuple({*(each + os.sep for each in (sys.prefix, sys.base_prefix, ours)), *SYSTEM})
     reported: set[tuple[str, int]] = set()
     busy = False
     write, getframe = os.write, sys._getframe
@@ -78,7 +80,7 @@ def watch() -> Callable[[str, str, int], None]:
         if (code, line) not in reported and (first or len(reported) < MOST_REPORTED):
             reported.add((code, line))
             with contextlib.suppress(OSError):  # the student's code closed the pipe
-                write(RESULT, frame({"event": "reach", "code": code, "what": what[:MAX_NAME], "line": line}))
+                write(lockdown.RESULT, frame({"event": "reach", "code": code, "what": what[:MAX_NAME], "line": line}))
 
     def tell(code: str, what: str, *, elsewhere: str | None = None) -> None:
         nonlocal busy
