@@ -141,8 +141,11 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     # An exception that is caught need not be the mistake: a loop may end by it.
     for raised in execution.caught[:1] if understanding.explanation is None else ():
         behind_it = _behind_exception(raised, execution, reading, exercise)
-        params = {"type": raised.type, "variant": "caught", **behind_it.params, "caught": True}
-        yield Diagnosis.exact(Finding.of("raises_in_call", params))
+        # A variant of another code has advice of its own.
+        variant = behind_it.params.get("variant", "caught") if behind_it.code == "raises_in_call" else "caught"
+        yield Diagnosis.exact(
+            Finding.of("raises_in_call", behind_it.params, type=raised.type, variant=variant, caught=True)
+        )
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
     if comparison.same_shape:
