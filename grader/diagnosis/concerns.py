@@ -170,7 +170,8 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
         _look("activation", "twice", gates="C"),
     ),
     "residual": (_look("passed_on collected returned", "add"),),
-    "layer_norm": (_look(f"{_TREATED} step_input sum", f"{_NORMS} {_BY_HAND}"),),
+    # A mean of x may also be over the timesteps.
+    "layer_norm": (_look(f"{_TREATED} step_input sum", _NORMS), _look(f"{_TREATED} sum", _BY_HAND)),
     "dropout_active": (_look("line", "dropout"),),
     "state_clipped": (_look(f"{_TREATED} sum", "clip_by_value clip minimum maximum clip_by_norm"),),
     "scaled": (_look("passed_on collected returned stacking", "mul div neg"), _UPDATE_H),
