@@ -67,7 +67,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS)
 # Tests start hundreds of processes, each of which would compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-test: setup  ## run what a change can break (11 minutes), in three processes (make test WORKERS=4: in four)
+test: setup  ## run what a change can break (10 minutes), in three processes (make test WORKERS=4: in four)
 	$(PYTEST) -m "not thorough"
 
 test-all: setup peers  ## run every test once, those of make test among them (half an hour)
