@@ -116,7 +116,7 @@ def _with_written(
     for form, case_answers in candidates:
         if form.loop is not None or (found is not None and form != found.form) or not _varies(case_answers):
             continue
-        # What stands in the code need not show where it outgrows all bounds.
+        # A formula in the code need not show where its values outgrow all bounds.
         case_answers = [each for each in case_answers if each.shows((written.mistake,))]
         left = residual((written.mistake,), case_answers)
         if len(case_answers) < FEWEST_CASES or left is None:

@@ -28,7 +28,7 @@ from driver.student.parameter_names import is_measure, role_of
 
 MODULE_NAME = "submission"
 FILE_NAME = "submission.py"
-# What an ``except`` calls first.
+# Called first in each ``except``.
 NOTE = "__note_exception__"
 # A statement may ignore a shorter time without a core.
 LEAST_SECONDS = 0.1
