@@ -17,7 +17,7 @@ from app.access.limits import too_many_uploads
 from app.errors.requests import TooManyRequests
 from app.queue import claims, order
 from app.queue.order import Overtaken
-from app.storage import postgresql
+from app.storage import engines, postgresql
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
 from app.storage.engines import _prepare_sqlite
@@ -47,6 +47,7 @@ from tests.integration.app.rows import (
     finish,
     graded,
     next_claim,
+    opened,
     read_by,
     waits,
     write_by,
@@ -56,8 +57,9 @@ from tests.waiting import SECONDS, until
 # The tables
 
 
-async def test_sqlite_is_set_to_lose_nothing(database):
-    async with database.read() as session:
+async def test_sqlite_is_set_to_lose_nothing(url, monkeypatch):
+    monkeypatch.setattr(engines, "_prepare_sqlite", _prepare_sqlite)  # Other tests wait for no disk.
+    async with opened(url) as database, database.read() as session:
         values = {
             name: await session.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")

@@ -42,12 +42,6 @@ def fake() -> FakePlatform:
     return FakePlatform()
 
 
-@pytest.fixture(scope="session")
-def made_keys() -> Iterator[RSAKey]:
-    """Keys for services, in turn: making one takes a tenth of a second. No service of these tests needs five."""
-    return itertools.cycle([RSAKey.generate_key(keys.BITS) for _ in range(4)])
-
-
 class Line:
     """The line from the service that tests share to the platform of the running one."""
 
