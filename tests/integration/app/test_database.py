@@ -35,13 +35,12 @@ from app.storage.models import (
 from app.storage.paging import Paging
 from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
-from app.teaching import regrades
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import (
-    BY,
     add,
     add_course,
     all_of,
+    begin_regrade,
     claim,
     execute,
     finish,
@@ -348,19 +347,13 @@ async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database)
 async def test_regrades_of_a_course_wait_for_uploads_of_all(database):
     other = await add_course(database)
     old = await graded(database, "old")
-    await regrade(database, old.id)
+    await begin_regrade(database, old.id)
     uploads = [await add(database, student, other) for student in ("a", "b")]
     order = [(await next_claim(database)).submission_id for _ in range(3)]
     assert order == [*(each.id for each in uploads), old.id]
 
 
 # Regrades
-
-
-async def regrade(database: Database, *ids: str) -> str:
-    async with database.write() as session:
-        regrade = await regrades.begin(session, requested_by=BY, selection={"ids": list(ids)}, choice=ids)
-        return regrade.id
 
 
 async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
@@ -371,7 +364,7 @@ async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int
 @on_both
 async def test_regrade_adds_a_report_and_keeps_the_old_one(database, owner):
     done, waiting = await graded(database), await add(database, "petrov")
-    regrade_id = await regrade(database, done.id, waiting.id, "unknown")
+    regrade_id = (await begin_regrade(database, done.id, waiting.id, "unknown")).id
     ((id, old, new),) = await items(database, regrade_id)
     assert (id, new) == (done.id, None)
     for expected in (waiting.id, done.id):  # Uploads go first.
@@ -390,7 +383,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database, owner):
 @on_both_thoroughly
 async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(database):
     submission = await graded(database)
-    first, second = [await regrade(database, submission.id) for _ in range(2)]
+    first, second = [(await begin_regrade(database, submission.id)).id for _ in range(2)]
     taken = await next_claim(database)
     assert taken.tries == 1
     await finish(database, taken)

@@ -27,7 +27,7 @@ from grader import Status
 from grader.report.model import HELD, Advisory
 from tests.integration.app.grade_world import NOW, World
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import execute, read_by
+from tests.integration.app.rows import execute, read_by, write_by
 from tests.platforms import ISSUER, FakePlatform
 from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 from tests.waiting import until
@@ -153,8 +153,7 @@ async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world
 
 
 async def _numbers_after_another_try(world: World, score: LtiScore) -> Numbers:
-    async with world.database.write() as session:
-        await passback.send_again(session, score.lti_link_id, score.id)
+    await write_by(world.database, passback.send_again, score.lti_link_id, score.id)
     await world.send(2)
     async with world.database.read() as session:
         course_id = (await world.use(session)).course_id

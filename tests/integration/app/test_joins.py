@@ -290,8 +290,9 @@ async def test_undoing_is_refused_while_a_third_member_has_the_address(database)
     with pytest.raises(EmailTaken) as taken:
         await undo(database, merge)
     assert taken.value.params == {"member": third}
-    async with database.write() as session:
-        await membership.change(session, DEFAULT_COURSE, third, {"email": None}, may_change_shared=True, **rights)
+    await write_by(
+        database, membership.change, DEFAULT_COURSE, third, {"email": None}, may_change_shared=True, **rights
+    )
     await undo(database, merge)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app.actions.mail import end_news_mail
 from app.courses import members
@@ -25,7 +25,7 @@ from app.teaching.letters import LetterSender, Recipient
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, add_course, all_of, execute, read_by, write_by
+from tests.integration.app.rows import add, add_course, all_of, count, execute, read_by, write_by
 from tests.mailbox import Mailbox
 
 pytestmark = on_both
@@ -270,17 +270,12 @@ async def write(database: Database, count: int, due: datetime | None = None) -> 
             await letters.add(session, use, to, subject="Still missing", text="Dear all,\n\nhand in.", language="en")
 
 
-async def waiting(database: Database) -> int:
-    async with database.read() as session:
-        return await session.scalar(select(func.count()).select_from(Letter)) or 0
-
-
 async def test_each_letter_is_sent_once_by_one_of_several_processes(database, owner, mailbox, clock):
     await write(database, 8)
     await send(database, mailbox, 3, of_letters)
     assert sorted(each["To"] for each in mailbox.messages) == [f"s{number}@example.edu" for number in range(8)]
     assert {each["Subject"] for each in mailbox.messages} == {"Default: Still missing"}
-    assert await waiting(database) == 0
+    assert await count(database, Letter) == 0
 
 
 async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(database, owner, mailbox, clock):
@@ -297,7 +292,7 @@ async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_anothe
     clock[0] += LEASE
     await send(database, mailbox, sender=of_letters)
     assert len(mailbox.to("s0@example.edu")) == 1
-    assert await waiting(database) == 0
+    assert await count(database, Letter) == 0
 
 
 async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
@@ -317,5 +312,5 @@ async def test_letter_is_given_up_after_a_day_or_when_the_students_deadline_is_o
     await write(database, 1, clock[0] + timedelta(hours=due_hours) if due_hours else None)
     clock[0] += timedelta(hours=due_hours, seconds=1) if due_hours else letters.LONGEST + timedelta(seconds=1)
     await send(database, mailbox, sender=of_letters)
-    assert (mailbox.tries, await waiting(database)) == (0, 0)
+    assert (mailbox.tries, await count(database, Letter)) == (0, 0)
     assert "letter_given_up" in caplog.messages

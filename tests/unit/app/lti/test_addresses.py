@@ -19,15 +19,12 @@ from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     TEACHER,
-    browser,
     come_and_hand_in,
     deliver,
-    everything,
     failure_of,
     idle,
     open_course,
     register,
-    store,
 )
 from tests.waiting import until
 
@@ -181,7 +178,7 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(service, mood
     await open_course(service, **claims())
     before = await deliver(service, **claims())
     fake.book.forget()
-    await store(service, LtiLink, lineitem_url=kept)
+    await service.store(LtiLink, lineitem_url=kept)
     await open_course(service, **claims(lineitem=kept))
     await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
     assert (await idle(service)).version > before.version
@@ -209,11 +206,10 @@ async def test_address_of_before_at_another_site_or_inside_gets_no_token(service
     await until(lambda: "https://evil.example" in with_token(fake))
 
 
-async def test_list_of_members_at_another_site_gets_no_token(service, moodle, fake):
-    async with browser(service) as teacher:
-        page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
-        (context,) = await everything(service, LtiContext)
-        answer = await send(teacher, f"{page}/lms", f"{page}/lms/contexts/{context.id}/members")
+async def test_list_of_members_at_another_site_gets_no_token(service, teacher, moodle, fake):
+    page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
+    (context,) = await service.rows(LtiContext)
+    answer = await send(teacher, f"{page}/lms", f"{page}/lms/contexts/{context.id}/members")
     assert (answer.status_code, "none of the platform" in answer.text) == (403, True)
     assert with_token(fake) == set()
 
@@ -237,7 +233,7 @@ async def test_lists_of_another_course_that_a_teacher_has_written_are_as_good_as
     await open_course(service, **written)
     await come_and_hand_in(service, **written)
     assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
-    (context,) = await everything(service, LtiContext)
+    (context,) = await service.rows(LtiContext)
     assert context.memberships_url is None
     assert caplog.messages.count("lti_list_refused") >= 2
     assert with_token(fake) == set()

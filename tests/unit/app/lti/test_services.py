@@ -27,7 +27,6 @@ from app.storage.models import LtiLink, LtiPlatform
 from tests.platforms import ISSUER
 from tests.platforms.registrar import moodle
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import everything
 
 pytestmark = pytest.mark.usefixtures("course", "names")
 
@@ -62,7 +61,7 @@ async def find_line_item(service: Service, platform: LtiPlatform, url: str) -> N
     async with parts.database.write() as session:
         unknown = {"lineitem_url": None, "lineitem_at": None, "lineitems_url": url, "scopes": granted}
         await session.execute(update(LtiLink).values(**unknown))
-    (link,) = await everything(service, LtiLink)
+    (link,) = await service.rows(LtiLink)
     await lineitems.of_link(
         parts.database, parts.platform_services, platform, link, label="LSTM", max_points=100.0, resource="lstm-layer"
     )
