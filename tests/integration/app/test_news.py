@@ -246,6 +246,16 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(databas
     assert await read_by(database, news.count_unseen, [kept, other]) == 0
 
 
+async def test_joined_members_have_seen_what_both_had_seen(database):
+    course, begin, later = await add_course(database), utc_now(), utc_now() + timedelta(seconds=9)
+    other = await comment(database, begin, BORIS, course, "On the other entry.")
+    kept = await comment(database, later, ANNA, course, "On this one.")
+    await write_by(database, news.see, {other: begin})
+    await write_by(database, news.see, {kept: later})
+    await write_by(database, joins.join, course, kept, other, "t")
+    assert [each.is_new for each in await read_by(database, news.list_news, [kept])] == [True, False]
+
+
 async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(database, mailbox, clock):
     course = await add_course(database)
     left = await comment(database, clock[0], ANNA, course, "Well done.")
