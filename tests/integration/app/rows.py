@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.queue import claims, order
@@ -82,9 +82,9 @@ async def add_rows(database: Database, *rows: Base) -> None:
         session.add_all(rows)
 
 
-async def execute(database: Database, statement: Executable) -> None:
-    async with database.write() as session:
-        await session.execute(statement)
+async def store(database: Database, table: type[Any], *which: ColumnElement[bool], **values: Any) -> None:
+    """Set these values in the rows of a table for which all these conditions hold."""
+    await write_by(database, AsyncSession.execute, update(table).where(*which).values(**values))
 
 
 async def add_course(database: Database) -> str:

@@ -39,15 +39,16 @@ from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgres
 from tests.integration.app.rows import (
     add,
     add_course,
+    add_rows,
     all_of,
     begin_regrade,
     claim,
-    execute,
     finish,
     graded,
     next_claim,
     opened,
     read_by,
+    store,
     waits,
     write_by,
 )
@@ -77,8 +78,9 @@ def test_deleted_rows_are_overwritten_whatever_sqlite_does_by_itself(tmp_path):
 async def test_row_of_no_course_is_refused_and_the_message_holds_no_parameters(database):
     student = "Секретарёв"
     with pytest.raises(IntegrityError) as caught:
-        async with database.write() as session:
-            session.add(Token(name="a", role=Role.SUBMITTER, sha256="9" * 64, course_id="nowhere", student=student))
+        await add_rows(
+            database, Token(name="a", role=Role.SUBMITTER, sha256="9" * 64, course_id="nowhere", student=student)
+        )
     assert student not in str(caught.value)
 
 
@@ -279,7 +281,7 @@ async def test_an_overtaken_worker_looks_again(database):
     with pytest.raises(Overtaken):
         await overtaken
     assert await claim(database) is None
-    await execute(database, update(Submission).where(Submission.id == second.id).values(job_status="done"))
+    await store(database, Submission, Submission.id == second.id, job_status="done")
     taken = await next_claim(database)
     assert taken.submission_id == first.id
 

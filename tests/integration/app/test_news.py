@@ -25,7 +25,7 @@ from app.teaching.letters import LetterSender, Recipient
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, add_course, all_of, count, execute, read_by, write_by
+from tests.integration.app.rows import add, add_course, all_of, count, read_by, store, write_by
 from tests.mailbox import Mailbox
 
 pytestmark = on_both
@@ -90,7 +90,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     begin = clock[0]
     anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
     await comment(database, begin, BORIS, course, "Well done.")
-    await execute(database, update(Person).where(Person.email == BORIS).values(language="ru"))
+    await store(database, Person, Person.email == BORIS, language="ru")
     clock[0] = begin + WAIT - timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
@@ -260,9 +260,8 @@ async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(database,
     course = await add_course(database)
     left = await comment(database, clock[0], ANNA, course, "Well done.")
     teaches = await comment(database, clock[0], BORIS, course, "A trial.")
-    async with database.write() as session:
-        await session.execute(update(Membership).where(Membership.id == left).values(removed_at=utc_now()))
-        await session.execute(update(Membership).where(Membership.id == teaches).values(role="teacher"))
+    await store(database, Membership, Membership.id == left, removed_at=utc_now())
+    await store(database, Membership, Membership.id == teaches, role="teacher")
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []

@@ -101,8 +101,7 @@ async def platform(service: Service) -> LtiPlatform:
 async def register(
     service: Service, registration: Registration = REGISTRATION, *, confirmed: bool = True
 ) -> LtiPlatform:
-    async with service.services.database.write() as session:
-        return await platforms.add(session, registration, made_by="test", confirmed=confirmed)
+    return await service.write(platforms.add, registration, made_by="test", confirmed=confirmed)
 
 
 class Browser(httpx.AsyncClient):

@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from app.lti.addresses import is_below, is_of_course, is_of_platform
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
@@ -194,15 +193,13 @@ async def test_address_of_before_at_another_site_or_inside_gets_no_token(service
         ("lineitem_url", EVIL, "https://evil.example is none of the platform's sites"),
         ("lineitems_url", EVIL, "https://evil.example is none of the platform's sites"),
     ):
-        async with service.services.database.write() as session:
-            await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: address}))
-            await scores_changed(session, [score.id])
+        await service.store(LtiLink, **{"lineitem_url": None, column: address})
+        await service.write(scores_changed, [score.id])
         refused = await failure_of(service)
         assert (refused.last_status, refused.last_error) == (None, f"the address is refused: {words}")
         assert (refused.attempts, refused.next_at, with_token(fake)) == (1, None, {ISSUER})
     # An admin who enters the site need not send each grade again.
-    async with service.services.database.write() as session:
-        await set_origins(session, platform.id, ["https://evil.example"])
+    await service.write(set_origins, platform.id, ["https://evil.example"])
     await until(lambda: "https://evil.example" in with_token(fake))
 
 

@@ -278,8 +278,7 @@ async def test_teacher_who_has_undone_a_connection_has_the_part_of_the_next_one(
 
 
 async def test_course_of_a_platform_has_a_usable_id_of_its_deployment(service, client, platform):
-    async with service.services.database.write() as session:
-        await platforms.add_deployment(session, platform.id, "deployment-2")
+    await service.write(platforms.add_deployment, platform.id, "deployment-2")
     for context in ({"id": "x" * 10_000}, {"id": ""}, {"id": "a\x00b"}, {"title": "no id"}):
         answer = await client.launch(**TEACHER, **{f"{LTI}context": context})
         assert answer.status_code == 403, context

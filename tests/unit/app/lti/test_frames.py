@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from app.access.sessions import LAUNCH_LIFETIME
 from app.storage.models import LtiLogin, Session, utc_now
@@ -226,9 +225,7 @@ async def test_page_in_a_frame_opens_in_a_window_once(frame, service, other, kee
         assert (await window.get(course)).status_code == 200
     assert (await other.post("/lti/window/open", data=asked)).status_code == 401
     late = await lend(frame, address)
-    async with service.services.database.write() as session:
-        soon = Session.expires_at < utc_now() + timedelta(seconds=61)
-        await session.execute(update(Session).where(soon).values(expires_at=utc_now()))
+    await service.store(Session, Session.expires_at < utc_now() + timedelta(seconds=61), expires_at=utc_now())
     assert (await other.post("/lti/window/open", data=late)).status_code == 401
     away = {**await lend(frame, address), "next": "//evil.example"}
     assert (await other.post("/lti/window/open", data=away)).headers["location"] == "/"

@@ -118,12 +118,11 @@ async def test_work_is_reviewed_although_the_message_names_no_link_or_no_person(
 
 
 async def test_platforms_never_find_people_by_address(service, client):
-    async with service.services.database.write() as session:
-        session.add(Person(name="Owner of the address", email="anna@example.edu"))
+    await service.add(Person(name="Owner of the address", email="anna@example.edu"))
     await client.launch(**TEACHER, email="anna@example.edu")
     (identity,) = await service.rows(Identity)
-    async with service.services.database.read() as session:
-        assert (await session.get_one(Person, identity.person_id)).name == "Мария Кюри"
+    (person,) = await service.rows(Person, Person.id == identity.person_id)
+    assert person.name == "Мария Кюри"
 
 
 async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service, client):

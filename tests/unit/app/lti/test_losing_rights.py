@@ -60,8 +60,7 @@ async def member_of(service: Service, subject: str) -> Membership:
 async def add_section(service: Service, platform: LtiPlatform, course: str) -> None:
     """Let one more course of the platform be this course."""
     section = {"platform_id": platform.id, "deployment_id": DEPLOYMENT, "context_id": "section-2"}
-    async with service.services.database.write() as session:
-        session.add(LtiContext(course_id=course.rpartition("/")[2], made_by="test", **section))
+    await service.add(LtiContext(course_id=course.rpartition("/")[2], made_by="test", **section))
 
 
 LOWER: dict[str, tuple[dict[str, Any], int, int]] = {

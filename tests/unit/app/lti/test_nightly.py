@@ -139,8 +139,7 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
     assert (await idle(service)).version == before.version
     assert not fake.items
     del fake.answers["/token"]
-    async with service.services.database.write() as session:
-        await keys.rotate(session)  # Else the refusal is remembered for a minute.
+    await service.write(keys.rotate)  # Else the refusal is remembered for a minute.
     fake.book.forget()
     fake.book.deleted.add("/items/4")
     fake.answers["/items/4/results"] = lambda: httpx.Response(404)

@@ -162,9 +162,8 @@ async def test_chosen_assignment_goes_back_signed(service, teacher):
 async def test_nothing_is_promised_that_does_not_come_along_with_a_link(service, teacher):
     """Dates never are: most platforms do not take them."""
     page = await teacher.land(**TEACHER, **wish(accept_lineitem=False))
-    async with service.services.database.write() as session:
-        rules = {"rules": {"due": "2030-01-01T00:00:00+00:00"}}
-        await uses.put(session, page.split("/")[2], "lstm-layer", service.services.assignments, rules, "test")
+    rules = {"rules": {"due": "2030-01-01T00:00:00+00:00"}}
+    await service.write(uses.put, page.split("/")[2], "lstm-layer", service.services.assignments, rules, "test")
     shown = (await send(teacher, page, page, assignment="lstm-layer")).text
     assert "Moodle of the university adds it to your course.</p>" in shown
     assert not re.search("maximum|points|dates|2030", shown.partition("<main")[2])

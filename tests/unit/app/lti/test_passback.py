@@ -183,8 +183,7 @@ async def test_refused_request_for_a_token_is_not_repeated_for_each_grade_before
         assert (score.last_status, score.last_error, score.failed_at) == (400, "invalid_client", None)
     assert fake.asked.count("/token") == 1
     del fake.answers["/token"]
-    async with service.services.database.write() as session:
-        await keys.rotate(session)
+    await service.write(keys.rotate)
     await until(lambda: len(fake.grades) == 2)
     assert not (await idle(service)).token_refused
 
@@ -395,8 +394,7 @@ async def test_connection_that_is_undone_while_a_grade_is_on_its_way_is_no_outag
     caplog.set_level("INFO", "app")
 
     async def undo() -> httpx.Response:
-        async with service.services.database.write() as session:
-            await delete_rows(session, LtiContext, LtiContext.platform_id.is_not(None))
+        await service.write(delete_rows, LtiContext, LtiContext.platform_id.is_not(None))
         return httpx.Response(status, json=said)
 
     await open_course(service, **GRANT, **ANOTHER)

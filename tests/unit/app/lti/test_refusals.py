@@ -160,8 +160,7 @@ async def test_launch_that_nobody_began(service, client, platform, fake, checked
     error = {"error": "login_required<script>", "error_description": "x", "state": "y"}
     await checked("platform says no", refused("platform_login_requiredscript"), post(error))
     late = await fields()
-    async with service.services.database.write() as session:
-        await platforms.suspend(session, platform.id)
+    await service.write(platforms.suspend, platform.id)
     await checked("suspended meanwhile", refused("platform_unconfirmed"), post(late))
     begun = partial(client.post, LOGIN, data=login_parameters())
     await checked("suspended", UNKNOWN, begun)
