@@ -33,6 +33,7 @@ from tests.processes import command_line, ended
 from tests.waiting import SECONDS, wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
+ONE_SLOT = {"LSTM_GRADER_SLOTS": "1", "LSTM_GRADER_SHUTDOWN_SECONDS": "4"}
 ALERTS_TEST = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts_test.yml"
 #: Prometheus adds these, and the series `up`.
 ADDED_LABELS = {"job", "instance"}
@@ -49,6 +50,12 @@ def stop(*arguments):
 greeting, app.main.greeting = app.main.greeting, stop
 sys.exit(main())
 """
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, **ONE_SLOT) as server:
+        yield server
 
 
 def submit(client: httpx.Client, case: str) -> str:
@@ -204,38 +211,6 @@ def test_copied_code_is_pointed_out_to_the_teacher_under_other_names_too(server)
     assert (group["word_for_word"], group["says_little"]) == (2, False)
 
 
-def test_stop_and_kill_lose_nothing_and_leave_no_process(tmp_path, cache_dir):
-    """An upload answered 202 before a stop or a kill in the middle of a grade is graded after the next start."""
-    settings = {
-        "LSTM_GRADER_SLOTS": "1",
-        "LSTM_GRADER_SHUTDOWN_SECONDS": "4",
-        "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test",
-    }
-    with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
-        assert settings["LSTM_GRADER_OWNER_TOKEN"] not in server.printed
-        unhurried = send(client, lasting(1))
-        waiting = submit(client, "notebook_magics")
-        wait_for_running(client, unhurried)
-        children = server.children()
-        assert children
-        location = f"{SUBMISSIONS}/{unhurried}"
-        with asking(server, location) as answer, client.stream("GET", f"{location}/events") as stream:
-            assert server.stop() == 0, server.log.read_text()
-            assert answer.result().json()["job_status"] != "done"  # It was not waited for.
-            assert "event: queued" in stream.iter_lines()
-        expect_no_process(children)
-
-    with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
-        wait_for_running(client, unhurried)
-        children = server.children()
-        server.stop(signal.SIGKILL)
-    expect_no_process(children)
-
-    with serving(tmp_path, cache_dir, **settings) as server, server.client() as client:
-        for submission in (unhurried, waiting):
-            assert graded(client, submission)["report"]["points"] == 100
-
-
 @pytest.mark.thorough
 def test_new_start_ends_the_printed_token_and_keeps_the_browser_signed_in(tmp_path, cache_dir):
     printed = []
@@ -284,3 +259,35 @@ def test_data_that_another_service_uses_is_named(server, cache_dir):
     assert answer.returncode == 2
     assert str(server.log.parent) in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_stop_and_kill_lose_nothing_and_leave_no_process(server, cache_dir):
+    """An upload answered 202 before a stop or a kill in the middle of a grade is graded after the next start.
+
+    It comes last, because it ends the service of the tests above.
+    """
+    again = {**ONE_SLOT, "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test"}
+    folder = server.log.parent
+    with server.client() as client:
+        unhurried = send(client, lasting(1))
+        waiting = submit(client, "notebook_magics")
+        wait_for_running(client, unhurried)
+        children = server.children()
+        assert children
+        location = f"{SUBMISSIONS}/{unhurried}"
+        with asking(server, location) as answer, client.stream("GET", f"{location}/events") as stream:
+            assert server.stop() == 0, server.log.read_text()
+            assert answer.result().json()["job_status"] != "done"  # It was not waited for.
+            assert "event: queued" in stream.iter_lines()
+        expect_no_process(children)
+
+    with serving(folder, cache_dir, **again) as server, server.client() as client:
+        assert again["LSTM_GRADER_OWNER_TOKEN"] not in server.printed
+        wait_for_running(client, unhurried)
+        children = server.children()
+        server.stop(signal.SIGKILL)
+    expect_no_process(children)
+
+    with serving(folder, cache_dir, **again) as server, server.client() as client:
+        for submission in (unhurried, waiting):
+            assert graded(client, submission)["report"]["points"] == 100

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +27,7 @@ from app.lti.platforms import Registration
 from app.lti.registration import invitations
 from app.storage.database import Database
 from app.storage.models import (
+    Base,
     Batch,
     BatchFile,
     BatchFileState,
@@ -60,6 +62,7 @@ from grader import Report, load_assignments
 from grader.report.model import Advisory, Diagnosis
 from tests.unit.grader import make_reports
 
+Row = TypeVar("Row", bound=Base)
 CORPUS = Path(__file__).parents[2] / "corpus" / "lstm_layer"
 STUDENTS = 300
 SURNAMES = "Иванов Петров Сидоров Кузнецов Смирнов Попов Волков Соколов Лебедев Козлов Новиков Морозов".split()  # noqa: SIM905
@@ -158,14 +161,8 @@ class _Filling:
         await self._others()
 
     async def _course(self, name: str, title: str, language: str = "ru") -> Course:
-        added = await course.add(
-            self._session,
-            title=title,
-            language=language,
-            time_zone="Europe/Moscow",
-            retention_days=None,
-            made_by="owner",
-        )
+        given = {"time_zone": "Europe/Moscow", "retention_days": None, "made_by": "owner"}
+        added = await course.add(self._session, title=title, language=language, **given)
         self._filled.courses[name] = added.id
         return added
 
@@ -175,6 +172,11 @@ class _Filling:
         given = {"rules": {**dates, **rules}, "grade_book_points": 10.0 if assignment_id == "lstm-layer" else None}
         used = await uses.put(self._session, of.id, assignment_id, load_assignments(), given, "Анна Петрова")
         return used.use
+
+    async def _add(self, row: Row) -> Row:
+        self._session.add(row)
+        await self._session.flush()
+        return row
 
     def _at(self, days: float) -> datetime:
         return self._now + timedelta(days=days)
@@ -193,15 +195,10 @@ class _Filling:
         await self._session.flush()
         secret = f"lstmg_{secrets.token_urlsafe(24)}"
         roles = {MemberRole.TEACHER: Role.TEACHER, MemberRole.ASSISTANT: Role.ASSISTANT}
-        token = Token(
-            name=member.person.name or who,
-            role=roles.get(member.role, Role.SUBMITTER),
-            sha256=hash_secret(secret),
-            course_id=member.course_id,
-            membership_id=member.id,
-            student=member.external_id if member.role == MemberRole.STUDENT else None,
-        )
-        self._session.add(token)
+        student = member.external_id if member.role == MemberRole.STUDENT else None
+        of = {"course_id": member.course_id, "membership_id": member.id, "student": student}
+        role = roles.get(member.role, Role.SUBMITTER)
+        self._session.add(Token(name=member.person.name or who, role=role, sha256=hash_secret(secret), **of))
         self._filled.tokens[who] = secret
         self._filled.members[who], self._filled.people[who] = member.id, member.person_id
 
@@ -327,8 +324,7 @@ class _Filling:
             submission.hold_decision, submission.hold_reason = HoldDecision.ACCEPTED, "Разобрала с автором: всё своё."
             submission.hold_decided_by, submission.hold_decided_at = "Анна Петрова", self._now
         self._filled.submissions[name] = submission.id
-        self._session.add(submission)
-        await self._session.flush()
+        await self._add(submission)
         self._session.add(SubmissionEvent(submission_id=submission.id, event="queued", data={}, created_at=at))
         if report is not None:
             await self._report(submission, report)
@@ -344,8 +340,7 @@ class _Filling:
             body=report.model_dump(mode="json"),
             preview_id=preview.id if preview else None,
         )
-        self._session.add(stored)
-        await self._session.flush()
+        await self._add(stored)
         codes = sorted({diagnosis.code for diagnosis in report.diagnoses})
         self._session.add_all(ReportDiagnosis(report_id=stored.id, code=code) for code in codes)
         return stored
@@ -393,30 +388,17 @@ class _Filling:
 
     async def _batch(self, main: Course, students: list[Membership]) -> None:
         """An archive of which one file was handed in, one has no owner, and one was there before."""
-        archive = Batch(
-            id=new_id(),
-            course_id=main.id,
-            assignment_id="lstm-layer",
-            filename="Сдано.zip",
-            made_by="Анна Петрова",
-            read_at=self._now,
-        )
-        self._session.add(archive)
-        await self._session.flush()
-        handed_in = {
-            "matched_by": "name",
-            "membership_id": students[24].id,
-            "submission_id": self._filled.submissions["pair"],
-        }
+        of = {"course_id": main.id, "assignment_id": "lstm-layer", "made_by": "Анна Петрова"}
+        archive = await self._add(Batch(filename="Сдано.zip", read_at=self._now, **of))
+        pair = self._filled.submissions["pair"]
+        handed_in = {"matched_by": "name", "membership_id": students[24].id, "submission_id": pair}
         for name, state, values in (
             (OTHERS[1], BatchFileState.HANDED_IN, handed_in),
             (_stored(OTHERS[9]), BatchFileState.UNMATCHED, {"content": RIGHT.read_bytes()}),
             ("Иванов Иван", BatchFileState.DUPLICATE, handed_in),
         ):
-            path = f"{name}_123_assignsubmission_file/LSTM.py"
-            self._session.add(
-                BatchFile(batch_id=archive.id, path=path, filename="LSTM.py", name=name, state=state, **values)
-            )
+            named = {"path": f"{name}_123_assignsubmission_file/LSTM.py", "filename": "LSTM.py", "name": name}
+            self._session.add(BatchFile(batch_id=archive.id, state=state, **named, **values))
         self._filled.batches["done"] = archive.id
 
     async def _platforms(self, main: Course, students: list[Membership], layer: CourseAssignment) -> None:
@@ -431,7 +413,6 @@ class _Filling:
             self._filled.invitations[name] = invitation.path.rpartition("/")[2]
         await invitations.take(self._session, self._filled.invitations["used"])
         context = LtiContext(
-            id=new_id(),
             platform_id=self._filled.platforms["active"],
             deployment_id="1",
             context_id="7",
@@ -442,22 +423,13 @@ class _Filling:
             checked_at=self._now,
             check_error=_stored(make_reports.HOSTILE[:400]),
         )
-        self._session.add(context)
-        await self._session.flush()
+        await self._add(context)
         granted = {"granted": [SCORE_SCOPE, RESULT_SCOPE]}
         for number, (title, use_id, scopes) in enumerate(
             (("LSTM своими руками", layer.id, granted), (OTHERS[9], None, {}), (None, None, granted))
         ):
-            link = LtiLink(
-                id=new_id(),
-                lti_context_id=context.id,
-                resource_link_id=str(number),
-                title=title,
-                course_assignment_id=use_id,
-                scopes=scopes,
-            )
-            self._session.add(link)
-            await self._session.flush()
+            said = {"resource_link_id": str(number), "title": title, "scopes": scopes}
+            link = await self._add(LtiLink(lti_context_id=context.id, course_assignment_id=use_id, **said))
             for place, student in enumerate(students[20:25] if number == 0 else []):
                 score = LtiScore(lti_link_id=link.id, membership_id=student.id, user_id=str(place))
                 counted = await counted_grade(self._session, load_assignments(), student, layer)
@@ -470,17 +442,10 @@ class _Filling:
                     score.there_points, score.there_max = (None, 10.0) if place else (80.25, 100.0)
                 score.last_error = score.last_error and _stored(score.last_error)
                 self._session.add(score)
-        selection = LtiSelection(
-            id=new_id(),
-            lti_context_id=context.id,
-            membership_id=self._filled.members["teacher"],
-            return_url=f"{url}/back",
-            takes_lineitem=True,
-            expires_at=self._at(1),
-        )
-        self._session.add(selection)
+        asked = {"lti_context_id": context.id, "membership_id": self._filled.members["teacher"]}
+        back = {"return_url": f"{url}/back", "takes_lineitem": True, "expires_at": self._at(1)}
+        selection = await self._add(LtiSelection(**asked, **back))
         self._filled.platforms["selection"] = selection.id
-        await self._session.flush()
 
     async def _others(self) -> None:
         """A course of somebody else, one that is over, and one in which nothing is yet."""

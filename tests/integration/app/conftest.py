@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import RSAKey
 from typer.testing import CliRunner, Result
 
 from app.access import tokens
 from app.access.tokens import Principal
 from app.cli import cli
+from app.lti import keys
 from app.storage.database import Database
 from app.storage.models import utc_now
 from app.teaching import letters, news_mail
@@ -96,7 +98,10 @@ async def owner(database: Database) -> Principal:
 
 
 @pytest.fixture
-async def world(database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> World:
+async def world(
+    database: Database, owner: Principal, made_keys: Iterator[RSAKey], monkeypatch: pytest.MonkeyPatch
+) -> World:
+    monkeypatch.setattr(keys.RSAKey, "generate_key", lambda bits: next(made_keys))
     return await grade_world.made(database, owner, monkeypatch)
 
 

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Select, text
+from sqlalchemy import ColumnElement, Select, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.queue import claims, order
 from app.queue.claims import Claim
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, JobStatus, Submission
+from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, JobStatus, Regrade, Submission
 from app.submissions import repository
+from app.teaching import regrades
 from grader import Report
 from grader.report.model import AssignmentRef, Receipt, Status, SubmissionRef
 
@@ -71,14 +73,18 @@ async def row_of(database: Database, table: type[Answer], id: object) -> Answer:
         return await session.get_one(table, id)
 
 
+async def count(database: Database, table: type[Base]) -> int:
+    return await read_by(database, AsyncSession.scalar, select(func.count()).select_from(table)) or 0
+
+
 async def add_rows(database: Database, *rows: Base) -> None:
     async with database.write() as session:
         session.add_all(rows)
 
 
-async def execute(database: Database, statement: Executable) -> None:
-    async with database.write() as session:
-        await session.execute(statement)
+async def store(database: Database, table: type[Any], *which: ColumnElement[bool], **values: Any) -> None:
+    """Set these values in the rows of a table for which all these conditions hold."""
+    await write_by(database, AsyncSession.execute, update(table).where(*which).values(**values))
 
 
 async def add_course(database: Database) -> str:
@@ -108,6 +114,10 @@ async def add(
         await repository.take_turns(session, [submission])
         await repository.add_submissions(session, [submission])
     return submission
+
+
+async def begin_regrade(database: Database, *ids: str, preview: bool = False) -> Regrade:
+    return await write_by(database, regrades.begin, requested_by=BY, choice=ids, selection={}, is_preview=preview)
 
 
 async def claim(database: Database) -> Claim | None:

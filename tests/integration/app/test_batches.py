@@ -80,8 +80,7 @@ def course_of_thirty() -> io.BytesIO:
 
 
 async def begin(database: Database, holder: Principal) -> Batch:
-    async with database.write() as session:
-        return await taking_in.begin(session, holder, "lstm-layer", "C:\\course.zip", ASSIGNMENTS)
+    return await write_by(database, taking_in.begin, holder, "lstm-layer", "C:\\course.zip", ASSIGNMENTS)
 
 
 async def batch_of(database: Database, holder: Principal, archive: io.BytesIO) -> Batch:

@@ -35,7 +35,7 @@ from app.teaching.course_archive import SECTIONS, course_archive, folders_of, sa
 from grader import load_assignments
 from tests.integration.app import rows
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import CONTENT, REPORT, add_rows, row_of
+from tests.integration.app.rows import CONTENT, REPORT, add_rows, row_of, store
 
 # Python 3.11 lacks os.path.isreserved, which 3.13 asks for.
 pytestmark = pytest.mark.filterwarnings("ignore:pathlib.PurePath.is_reserved")
@@ -158,8 +158,7 @@ async def test_archive_of_large_files_takes_little_memory_and_no_long_transactio
     large = bytes(2 * 1024 * 1024)
     for number in range(20):
         submission = await rows.add(database, f"s{number}")
-        async with database.write() as session:
-            (await session.get_one(Submission, submission.id)).content = large
+        await store(database, Submission, Submission.id == submission.id, content=large)
     course = await row_of(database, Course, DEFAULT_COURSE)
 
     async def sizes() -> AsyncIterator[int]:

@@ -33,16 +33,16 @@ async def new_member(database: Database, external_id: str, **given: Any) -> str:
 
 
 async def change(database: Database, member_id: str, **given: Any) -> None:
-    async with database.write() as session:
-        await membership.change(
-            session,
-            DEFAULT_COURSE,
-            member_id,
-            given,
-            manages=set(MemberRole),
-            may_change_shared=True,
-            made_by="teacher",
-        )
+    await write_by(
+        database,
+        membership.change,
+        DEFAULT_COURSE,
+        member_id,
+        given,
+        manages=set(MemberRole),
+        may_change_shared=True,
+        made_by="teacher",
+    )
 
 
 async def test_rules_set_at_once_are_all_there_in_one_row(database):

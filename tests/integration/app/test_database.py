@@ -17,7 +17,7 @@ from app.access.limits import too_many_uploads
 from app.errors.requests import TooManyRequests
 from app.queue import claims, order
 from app.queue.order import Overtaken
-from app.storage import postgresql
+from app.storage import engines, postgresql
 from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
 from app.storage.engines import _prepare_sqlite
@@ -35,19 +35,20 @@ from app.storage.models import (
 from app.storage.paging import Paging
 from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
-from app.teaching import regrades
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import (
-    BY,
     add,
     add_course,
+    add_rows,
     all_of,
+    begin_regrade,
     claim,
-    execute,
     finish,
     graded,
     next_claim,
+    opened,
     read_by,
+    store,
     waits,
     write_by,
 )
@@ -56,8 +57,9 @@ from tests.waiting import SECONDS, until
 # The tables
 
 
-async def test_sqlite_is_set_to_lose_nothing(database):
-    async with database.read() as session:
+async def test_sqlite_is_set_to_lose_nothing(url, monkeypatch):
+    monkeypatch.setattr(engines, "_prepare_sqlite", _prepare_sqlite)  # Other tests wait for no disk.
+    async with opened(url) as database, database.read() as session:
         values = {
             name: await session.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -76,8 +78,9 @@ def test_deleted_rows_are_overwritten_whatever_sqlite_does_by_itself(tmp_path):
 async def test_row_of_no_course_is_refused_and_the_message_holds_no_parameters(database):
     student = "Секретарёв"
     with pytest.raises(IntegrityError) as caught:
-        async with database.write() as session:
-            session.add(Token(name="a", role=Role.SUBMITTER, sha256="9" * 64, course_id="nowhere", student=student))
+        await add_rows(
+            database, Token(name="a", role=Role.SUBMITTER, sha256="9" * 64, course_id="nowhere", student=student)
+        )
     assert student not in str(caught.value)
 
 
@@ -278,7 +281,7 @@ async def test_an_overtaken_worker_looks_again(database):
     with pytest.raises(Overtaken):
         await overtaken
     assert await claim(database) is None
-    await execute(database, update(Submission).where(Submission.id == second.id).values(job_status="done"))
+    await store(database, Submission, Submission.id == second.id, job_status="done")
     taken = await next_claim(database)
     assert taken.submission_id == first.id
 
@@ -346,19 +349,13 @@ async def test_places_are_those_of_a_queue_in_which_courses_take_turns(database)
 async def test_regrades_of_a_course_wait_for_uploads_of_all(database):
     other = await add_course(database)
     old = await graded(database, "old")
-    await regrade(database, old.id)
+    await begin_regrade(database, old.id)
     uploads = [await add(database, student, other) for student in ("a", "b")]
     order = [(await next_claim(database)).submission_id for _ in range(3)]
     assert order == [*(each.id for each in uploads), old.id]
 
 
 # Regrades
-
-
-async def regrade(database: Database, *ids: str) -> str:
-    async with database.write() as session:
-        regrade = await regrades.begin(session, requested_by=BY, selection={"ids": list(ids)}, choice=ids)
-        return regrade.id
 
 
 async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
@@ -369,7 +366,7 @@ async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int
 @on_both
 async def test_regrade_adds_a_report_and_keeps_the_old_one(database, owner):
     done, waiting = await graded(database), await add(database, "petrov")
-    regrade_id = await regrade(database, done.id, waiting.id, "unknown")
+    regrade_id = (await begin_regrade(database, done.id, waiting.id, "unknown")).id
     ((id, old, new),) = await items(database, regrade_id)
     assert (id, new) == (done.id, None)
     for expected in (waiting.id, done.id):  # Uploads go first.
@@ -388,7 +385,7 @@ async def test_regrade_adds_a_report_and_keeps_the_old_one(database, owner):
 @on_both_thoroughly
 async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(database):
     submission = await graded(database)
-    first, second = [await regrade(database, submission.id) for _ in range(2)]
+    first, second = [(await begin_regrade(database, submission.id)).id for _ in range(2)]
     taken = await next_claim(database)
     assert taken.tries == 1
     await finish(database, taken)

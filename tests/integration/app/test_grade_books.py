@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.errors.lti import PlatformRefused
 from app.errors.outgoing import AnswerUnusable
@@ -27,7 +27,7 @@ from grader import Status
 from grader.report.model import HELD, Advisory
 from tests.integration.app.grade_world import NOW, World
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import execute, read_by
+from tests.integration.app.rows import read_by, row_of, store, write_by
 from tests.platforms import ISSUER, FakePlatform
 from tests.platforms.gradebooks import BY_HAND, CanvasGradeBook, Column, GradeBook, MoodleGradeBook
 from tests.waiting import until
@@ -54,7 +54,7 @@ async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool 
     column.is_of_activity = is_of_activity
     column.item["scoreMaximum"] = 100
     if kind is CanvasGradeBook:
-        await execute(world.database, update(LtiPlatform).values(issuer="https://canvas.instructure.com"))
+        await store(world.database, LtiPlatform, issuer="https://canvas.instructure.com")
     return book
 
 
@@ -125,9 +125,8 @@ async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world
     """A teacher there has overridden the earlier one. Where Moodle does not answer, the night asks."""
     book = await _in_book(world, MoodleGradeBook, is_of_activity=True)
     world.fake.token_path = "/mod/lti/token.php"
-    async with world.database.write() as session:
-        await session.execute(update(LtiPlatform).values(token_url=f"{ISSUER}{world.fake.token_path}"))
-        await session.execute(update(LtiLink).values(scopes={"granted": [SCORE_SCOPE, RESULT_SCOPE]}))
+    await store(world.database, LtiPlatform, token_url=f"{ISSUER}{world.fake.token_path}")
+    await store(world.database, LtiLink, scopes={"granted": [SCORE_SCOPE, RESULT_SCOPE]})
     for others in range(3):
         await world.attempt(f"other-{others}", points=10)
     await world.attempt(points=50)
@@ -153,8 +152,7 @@ async def test_grade_that_moodle_takes_and_does_not_show_is_marked_at_once(world
 
 
 async def _numbers_after_another_try(world: World, score: LtiScore) -> Numbers:
-    async with world.database.write() as session:
-        await passback.send_again(session, score.lti_link_id, score.id)
+    await write_by(world.database, passback.send_again, score.lti_link_id, score.id)
     await world.send(2)
     async with world.database.read() as session:
         course_id = (await world.use(session)).course_id
@@ -181,10 +179,7 @@ async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(wo
     first, second = (book.add({"label": "LSTM", "scoreMaximum": 100, **ids}) for _ in range(2))
     if not by_link:
         book.listed = lambda wanted: list(book.items.values())  # type: ignore[method-assign]
-    async with world.database.write() as session:
-        link = await session.get_one(LtiLink, world.link.id)
-        link.lineitem_url, link.lineitems_url = None, f"{ISSUER}/items"
-        link.scopes = {"granted": [SCORE_SCOPE, LINEITEM_SCOPE]}
+    await _let_make_column(world, SCORE_SCOPE, LINEITEM_SCOPE)
     await world.send()
     book.items = dict(reversed(book.items.items()))
     await world.attempt("s2", points=70)
@@ -192,6 +187,11 @@ async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(wo
     await world.send()
     assert _points(first) == {"s1": 90, "s2": 70}
     assert (_points(second), len(book.items)) == ({}, 2)
+
+
+async def _let_make_column(world: World, *scopes: str) -> None:
+    unknown = {"lineitem_url": None, "lineitems_url": f"{ISSUER}/items"}
+    await store(world.database, LtiLink, **unknown, scopes={"granted": list(scopes)})
 
 
 async def _use(world: World) -> str:
@@ -230,11 +230,8 @@ async def fake() -> SlowPlatform:
 @pytest.fixture
 async def link(world: World) -> LtiLink:
     """A link without a column, whose platform lets us make one."""
-    async with world.database.write() as session:
-        link = await session.get_one(LtiLink, world.link.id)
-        link.lineitem_url, link.lineitems_url = None, f"{ISSUER}/items"
-        link.scopes = {"granted": [LINEITEM_SCOPE]}
-    return link
+    await _let_make_column(world, LINEITEM_SCOPE)
+    return await row_of(world.database, LtiLink, world.link.id)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ from app.teaching.student_work import take_student_work
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import all_of, read_by, waits
+from tests.integration.app.rows import all_of, read_by, store, waits
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
@@ -179,8 +179,7 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(database
 
 async def test_trial_attempts_of_the_staff_have_no_limits(database, owner, assignments, inbox):
     submission, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"x"), owner)
-    async with database.write() as session:
-        (await session.get_one(Membership, submission.membership_id)).role = MemberRole.ASSISTANT
+    await store(database, Membership, Membership.id == submission.membership_id, role=MemberRole.ASSISTANT)
     again, _ = await inbox.accept(Upload("smirnova", "limited", "LSTM.py", b"y"), owner)
     assert again.attempt == 2
     of_trial = await read_by(database, grades.grades_of, assignments, again)

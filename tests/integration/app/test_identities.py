@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
@@ -17,7 +17,7 @@ from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import all_of, read_by, row_of, waits, write_by
+from tests.integration.app.rows import all_of, count, read_by, row_of, waits, write_by
 from tests.waiting import until
 
 ISSUER = "https://id.example.edu/realms/main"
@@ -66,11 +66,6 @@ async def signed_in(database: Database, claims: Claims = IVAN) -> str:
 
 async def owner_of(database: Database, member: Membership) -> str:
     return (await row_of(database, Membership, member.id)).person_id
-
-
-async def count(database: Database, table: type[Any]) -> int:
-    async with database.read() as session:
-        return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
 @on_both

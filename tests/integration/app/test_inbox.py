@@ -26,7 +26,7 @@ from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add, all_of, execute, finish, next_claim, write_by
+from tests.integration.app.rows import add, all_of, finish, next_claim, store, write_by
 
 
 class Jobs(jobs.Jobs):
@@ -215,5 +215,5 @@ async def test_running_grade_is_expected_after_the_usual_time_and_nobody_knows_w
     waiting = await add(database, "waits")
     running = Submission(job_status=JobStatus.RUNNING, started_at=utc_now() - timedelta(seconds=60))
     assert await backlog.seconds_left(running) == pytest.approx(-20, abs=5)
-    await execute(database, update(LiveWorker).values(seen_at=func.now() - timedelta(hours=1)))
+    await store(database, LiveWorker, seen_at=func.now() - timedelta(hours=1))
     assert await Backlog(database, 3600, slots=0).seconds_left(waiting) is None

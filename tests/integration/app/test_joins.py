@@ -49,7 +49,7 @@ from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import add, all_of, claim, execute, finish, next_claim, read_by, row_of, write_by
+from tests.integration.app.rows import add, all_of, claim, finish, next_claim, read_by, row_of, store, write_by
 
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
@@ -163,7 +163,7 @@ async def test_attempts_that_come_between_stay_with_the_kept_member(database):
     merge = await join(database, kept, other)
     since = await add(database, "ivanov")
     assert since.attempt == 5
-    await execute(database, update(Membership).where(Membership.id == kept).values(external_id="i.ivanov"))
+    await store(database, Membership, Membership.id == kept, external_id="i.ivanov")
     await undo(database, merge)
     first, second, third, fourth = handed_in
     assert [row[:2] for row in await attempts(database, kept)] == [(first.id, 1), (second.id, 2), (since.id, 3)]
@@ -268,12 +268,12 @@ async def test_undoing_is_refused_once_it_cannot_be_told_what_is_whose(database)
         await undo(database, first)
     assert followed.value.params == {"join": second}
     await undo(database, second)
-    await execute(database, update(Extension).where(Extension.membership_id == kept).values(more_attempts=9))
+    await store(database, Extension, Extension.membership_id == kept, more_attempts=9)
     rights: dict[str, Any] = {"manages": set(MemberRole), "may_change_shared": True, "made_by": "teacher"}
     with pytest.raises(MemberJoined) as joined:
         await write_by(database, membership.change, DEFAULT_COURSE, other, {"removed": False}, **rights)
     assert joined.value.params == {"member": kept, "join": first}
-    await execute(database, update(Membership).where(Membership.id == other).values(removed_at=None))
+    await store(database, Membership, Membership.id == other, removed_at=None)
     with pytest.raises(JoinOutdated) as outdated:
         await undo(database, first)
     assert outdated.value.params == {"changed": ["member", "extension"]}
@@ -290,8 +290,9 @@ async def test_undoing_is_refused_while_a_third_member_has_the_address(database)
     with pytest.raises(EmailTaken) as taken:
         await undo(database, merge)
     assert taken.value.params == {"member": third}
-    async with database.write() as session:
-        await membership.change(session, DEFAULT_COURSE, third, {"email": None}, may_change_shared=True, **rights)
+    await write_by(
+        database, membership.change, DEFAULT_COURSE, third, {"email": None}, may_change_shared=True, **rights
+    )
     await undo(database, merge)
 
 

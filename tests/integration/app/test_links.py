@@ -36,7 +36,7 @@ from app.storage.models import (
 )
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, all_of, read_by, write_by
+from tests.integration.app.rows import add_rows, all_of, count, read_by, write_by
 
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
@@ -66,11 +66,6 @@ async def is_valid(database: Database, link: NewLink) -> bool:
     return await read_by(database, tokens.find_token, hash_secret(link.secret)) is not None
 
 
-async def count_sessions(database: Database) -> int:
-    async with database.read() as session:
-        return await session.scalar(select(func.count()).select_from(Session)) or 0
-
-
 @on_both_thoroughly
 async def test_older_links_end_when_the_new_one_is_used_and_not_before(database):
     member = await add(database)
@@ -80,7 +75,7 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database)
     assert [await is_valid(database, link) for link in (first, second, third)] == [True, True, True]
     await come_in(database, second)
     assert [await is_valid(database, link) for link in (first, second, third)] == [False, True, True]
-    assert await count_sessions(database) == 1
+    assert await count(database, Session) == 1
     with pytest.raises(SessionMissing):
         await come_in(database, first)
     # Again by the same link, and by the newest.
@@ -95,14 +90,13 @@ async def test_links_used_at_once_leave_the_newest(database):
     series = [await new_link(database, member) for _ in range(6)]
     await asyncio.gather(*(come_in(database, link) for link in series), return_exceptions=True)
     assert [await is_valid(database, link) for link in series] == [False] * 5 + [True]
-    assert await count_sessions(database) == 1
+    assert await count(database, Session) == 1
 
 
 @on_both_thoroughly
 async def test_links_of_others_and_other_tokens_stay(database):
     member, other = await add(database), await add(database, "petrov")
-    async with database.write() as session:
-        own = await tokens.add_token(session, name="own", role=Role.SUBMITTER, sha256="0" * 64, student="ivanov")
+    own = await write_by(database, tokens.add_token, name="own", role=Role.SUBMITTER, sha256="0" * 64, student="ivanov")
     theirs = await new_link(database, other)
     await new_link(database, member)
     await come_in(database, await new_link(database, member))
@@ -111,7 +105,7 @@ async def test_links_of_others_and_other_tokens_stay(database):
         assert (await session.get_one(Token, own.id)).revoked_at is None
         assert await links.revoke(session, TEACHER, member.id) == 1
     assert await is_valid(database, theirs)
-    assert await count_sessions(database) == 0
+    assert await count(database, Session) == 0
     async with database.write() as session:
         assert await links.revoke(session, TEACHER) == 1
         assert (await session.get_one(Token, own.id)).revoked_at is None

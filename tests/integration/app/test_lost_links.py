@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from app.access import links
 from app.access.limits import RateLimit
@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.models import Course, MemberRole, Membership, Person, Token, new_id, utc_now
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import execute, write_by
+from tests.integration.app.rows import store, write_by
 from tests.mailbox import Mailbox, link_in
 from tests.unit.app.conftest import FakeGrader, Service, running
 from tests.waiting import until
@@ -194,7 +194,7 @@ async def test_member_gets_few_links_in_an_hour_however_many_ask_at_once(databas
             other.ask("Ivanov@example.edu")
         await settled()
         assert len(mailbox.to(IVAN)) == PER_HOUR
-        await execute(database, update(Token).values(created_at=utc_now() - HOUR))
+        await store(database, Token, created_at=utc_now() - HOUR)
         one.ask(IVAN)
         await settled()
     assert len(mailbox.to(IVAN)) == PER_HOUR + 1

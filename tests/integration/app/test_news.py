@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from app.actions.mail import end_news_mail
 from app.courses import members
@@ -25,7 +25,7 @@ from app.teaching.letters import LetterSender, Recipient
 from app.teaching.news_mail import EVERY, LONGEST, SETTLED, WAIT, NewsSender
 from grader import load_assignments
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, add_course, all_of, execute, read_by, write_by
+from tests.integration.app.rows import add, add_course, all_of, count, read_by, store, write_by
 from tests.mailbox import Mailbox
 
 pytestmark = on_both
@@ -90,7 +90,7 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     begin = clock[0]
     anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
     await comment(database, begin, BORIS, course, "Well done.")
-    await execute(database, update(Person).where(Person.email == BORIS).values(language="ru"))
+    await store(database, Person, Person.email == BORIS, language="ru")
     clock[0] = begin + WAIT - timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
@@ -246,13 +246,22 @@ async def test_news_of_joined_members_is_the_students_and_goes_with_them(databas
     assert await read_by(database, news.count_unseen, [kept, other]) == 0
 
 
+async def test_joined_members_have_seen_what_both_had_seen(database):
+    course, begin, later = await add_course(database), utc_now(), utc_now() + timedelta(seconds=9)
+    other = await comment(database, begin, BORIS, course, "On the other entry.")
+    kept = await comment(database, later, ANNA, course, "On this one.")
+    await write_by(database, news.see, {other: begin})
+    await write_by(database, news.see, {kept: later})
+    await write_by(database, joins.join, course, kept, other, "t")
+    assert [each.is_new for each in await read_by(database, news.list_news, [kept])] == [True, False]
+
+
 async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(database, mailbox, clock):
     course = await add_course(database)
     left = await comment(database, clock[0], ANNA, course, "Well done.")
     teaches = await comment(database, clock[0], BORIS, course, "A trial.")
-    async with database.write() as session:
-        await session.execute(update(Membership).where(Membership.id == left).values(removed_at=utc_now()))
-        await session.execute(update(Membership).where(Membership.id == teaches).values(role="teacher"))
+    await store(database, Membership, Membership.id == left, removed_at=utc_now())
+    await store(database, Membership, Membership.id == teaches, role="teacher")
     clock[0] += WAIT + timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
@@ -270,17 +279,12 @@ async def write(database: Database, count: int, due: datetime | None = None) -> 
             await letters.add(session, use, to, subject="Still missing", text="Dear all,\n\nhand in.", language="en")
 
 
-async def waiting(database: Database) -> int:
-    async with database.read() as session:
-        return await session.scalar(select(func.count()).select_from(Letter)) or 0
-
-
 async def test_each_letter_is_sent_once_by_one_of_several_processes(database, owner, mailbox, clock):
     await write(database, 8)
     await send(database, mailbox, 3, of_letters)
     assert sorted(each["To"] for each in mailbox.messages) == [f"s{number}@example.edu" for number in range(8)]
     assert {each["Subject"] for each in mailbox.messages} == {"Default: Still missing"}
-    assert await waiting(database) == 0
+    assert await count(database, Letter) == 0
 
 
 async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(database, owner, mailbox, clock):
@@ -297,7 +301,7 @@ async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_anothe
     clock[0] += LEASE
     await send(database, mailbox, sender=of_letters)
     assert len(mailbox.to("s0@example.edu")) == 1
-    assert await waiting(database) == 0
+    assert await count(database, Letter) == 0
 
 
 async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
@@ -317,5 +321,5 @@ async def test_letter_is_given_up_after_a_day_or_when_the_students_deadline_is_o
     await write(database, 1, clock[0] + timedelta(hours=due_hours) if due_hours else None)
     clock[0] += timedelta(hours=due_hours, seconds=1) if due_hours else letters.LONGEST + timedelta(seconds=1)
     await send(database, mailbox, sender=of_letters)
-    assert (mailbox.tries, await waiting(database)) == (0, 0)
+    assert (mailbox.tries, await count(database, Letter)) == (0, 0)
     assert "letter_given_up" in caplog.messages

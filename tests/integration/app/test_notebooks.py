@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from sqlalchemy import func, select
 
 from app.access import notebooks
 from app.access.tokens import Principal
@@ -18,7 +17,7 @@ from app.storage.models import DEFAULT_COURSE, Check, JobStatus, NotebookCode, T
 from app.submissions.uploads import Upload
 from grader import Assignment, load_assignments
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import REPORT, add, next_claim, row_of, write_by
+from tests.integration.app.rows import REPORT, add, count, next_claim, row_of, write_by
 from tests.integration.app.test_heartbeat import beat_for
 from tests.waiting import Clock
 
@@ -55,11 +54,6 @@ async def check(database: Database, holder: Principal, assignment: Assignment) -
         return await write_by(database, checks.add, holder, UPLOAD, assignment)
     except ChecksUsedUp:
         return None
-
-
-async def count(database: Database, table: type[NotebookCode | Token | Check]) -> int:
-    async with database.read() as session:
-        return await session.scalar(select(func.count()).select_from(table)) or 0
 
 
 @on_both

@@ -28,7 +28,7 @@ from app.submissions import positions, reports
 from app.submissions.listing import Selection, list_submissions
 from app.worker import answering
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import add, claim, execute, graded, read_by
+from tests.integration.app.rows import add, claim, graded, read_by, store
 from tests.ports import free_port
 from tests.processes import children, command_line
 from tests.waiting import until
@@ -46,7 +46,7 @@ async def test_more_is_deleted_than_fits_in_one_transaction(database, owner, mon
     await add(database, "runs")
     await claim(database)
     await add(database, "waits")
-    await execute(database, update(Submission).values(created_at=utc_now() - timedelta(days=2)))
+    await store(database, Submission, created_at=utc_now() - timedelta(days=2))
     assert await retention.delete_older(database, days=1) == 5
     assert await names(database, owner) == ["waits", "runs"]
 
@@ -56,7 +56,7 @@ async def test_the_queue_is_counted_and_regrades_do_not_make_it_old(database):
     await add(database, "a")
     await add(database, "b")
     await claim(database)
-    await execute(database, update(Submission).values(created_at=utc_now() - timedelta(seconds=100)))
+    await store(database, Submission, created_at=utc_now() - timedelta(seconds=100))
     state = await read_by(database, positions.queue_state)
     assert (state.queued, state.running) == (1, 1)
     assert 100 <= state.oldest_seconds < 200

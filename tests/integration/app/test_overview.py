@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.access.tokens import Principal
 from app.courses import extensions
@@ -43,7 +43,7 @@ from grader import Assignment
 from grader.report.model import AssignmentRef
 from grader.report.source import Cell, Line, pack
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import REPORT, all_of, execute, graded, read_by, row_of
+from tests.integration.app.rows import REPORT, all_of, graded, read_by, row_of, store
 from tests.integration.app.test_grades import DAY, DUE, add_course, assignments, selects, statements
 
 __all__ = ["assignments"]
@@ -344,7 +344,7 @@ async def test_forty_attempts_take_eight_statements(database, many):
     assert [changed.get(each.submission.id) for each in shown] == [
         ChangedLines(new=2, gone=1) if number > 1 else None for number in numbers
     ]
-    await execute(database, update(Artefact).values(content=source([f"{n:0900}" for n in range(600)])[1]))
+    await store(database, Artefact, content=source([f"{n:0900}" for n in range(600)])[1])
     assert await source_changes(database, shown) == {}
     (counts,) = [number for number, reason in reasons_of(task.basis).items() if reason.counts]
     assert counts == task.basis.counted.attempt

@@ -25,7 +25,7 @@ from app.storage.database import Database
 from app.storage.models import Change, Identity, Membership, Merge, Person, Session, new_id
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import all_of, read_by, waits, write_by
+from tests.integration.app.rows import all_of, read_by, store, waits, write_by
 from tests.integration.app.test_identities import IVAN, add_course, add_entry, entry, owner_of, signed_in
 from tests.waiting import until
 
@@ -88,8 +88,7 @@ async def test_members_of_one_course_are_joined_first_and_nobody_is_merged_with_
     with pytest.raises(PersonsShareCourse) as caught:
         await merge(database, mine.person_id, theirs.person_id)
     assert caught.value.params == {"courses": [mine.course_id]}
-    async with database.write() as session:
-        (await session.get_one(Membership, theirs.id)).removed_at = mine.created_at
+    await store(database, Membership, Membership.id == theirs.id, removed_at=mine.created_at)
     done = await merge(database, mine.person_id, theirs.person_id)
     assert await owner_of(database, elsewhere) == mine.person_id
     # The removed one stays behind, and the other person with it.

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,10 +43,10 @@ from tests.integration.app import rows
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
 from tests.integration.app.rows import (
     ARRAYS,
-    BY,
     REPORT,
     add,
     all_of,
+    begin_regrade,
     claim,
     finish,
     job_status,
@@ -75,8 +76,7 @@ async def graded(database: Database, points: float = 10.0, student: str = "ivano
     return await rows.graded(database, student, report_of(points))
 
 
-async def begin(database: Database, *ids: str, preview: bool = True) -> Regrade:
-    return await write_by(database, regrades.begin, requested_by=BY, choice=ids, selection={}, is_preview=preview)
+begin = partial(begin_regrade, preview=True)
 
 
 async def apply(database: Database, regrade: Regrade) -> None:

@@ -57,7 +57,7 @@ from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import BY, REPORT, add, add_rows, all_of, claim, finish, graded, row_of
+from tests.integration.app.rows import BY, REPORT, add, add_rows, all_of, claim, finish, graded, row_of, store
 from tests.tiers import sampled
 
 ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
@@ -326,8 +326,7 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database, owner, how)
 @on_both_thoroughly
 async def test_member_without_an_external_id_is_deleted(database, owner):
     member = await fill(database, owner)
-    async with database.write() as session:
-        (await session.get_one(Membership, member.id)).external_id = None
+    await store(database, Membership, Membership.id == member.id, external_id=None)
     await deletion.delete_member(database, member.id, DEFAULT_COURSE)
     left = await traces(database)
     # As an id of nobody, the former one is in what others keep.

@@ -24,7 +24,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, all_of, row_of, write_by
+from tests.integration.app.rows import add_rows, all_of, row_of, store, write_by
 
 STUDENTS = frozenset({MemberRole.STUDENT})
 ROSTER = """id;name;email;group
@@ -116,8 +116,7 @@ async def test_member_who_was_joined_with_another_does_not_come_back(database):
     plan = await run(database, "id\nivanov\n")
     assert [(step.conflict, step.with_id) for step in plan.steps] == [(Conflict.JOINED, "new-1")]
     assert (await member(database, "ivanov")).removed_at is not None
-    async with database.write() as session:
-        (await session.get_one(Merge, merge.id)).undone_at = utc_now()
+    await store(database, Merge, Merge.id == merge.id, undone_at=utc_now())
     assert outcomes(await run(database, "id\nivanov\n")) == [Outcome.RESTORED]
 
 
@@ -176,10 +175,9 @@ async def test_person_of_another_course_keeps_name_and_address(database):
     await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
     await run(database, "id;name;email\nivanov;Иван;ivanov@hse.ru\n", course=other)
     there = await member(database, "ivanov", other)
-    async with database.write() as session:
-        session.add(
-            Membership(course_id=DEFAULT_COURSE, person_id=there.person_id, role="student", external_id="ivanov")
-        )
+    await add_rows(
+        database, Membership(course_id=DEFAULT_COURSE, person_id=there.person_id, role="student", external_id="ivanov")
+    )
     plan = await run(database, "id;name;email;group\nivanov;Х;evil@x.ru;201\n")
     assert plan.steps[0].kept == ("name", "email")
     assert plan.steps[0].changes == {"group": (None, "201"), "confirmed": (False, True)}
@@ -191,8 +189,7 @@ async def test_person_of_another_course_keeps_name_and_address(database):
 @on_both
 async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database):
     anna = await add(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
-    async with database.write() as session:
-        session.add(Identity(person_id=anna.person_id, issuer="https://sso", subject="7", email="Anna@HSE.ru"))
+    await add_rows(database, Identity(person_id=anna.person_id, issuer="https://sso", subject="7", email="Anna@HSE.ru"))
     same, other = [await run(database, f"id;name;email\nanna;Zoë;{email}@hse.ru\n") for email in ("anna", "other")]
     assert [(step.outcome, step.kept) for step in (*same.steps, *other.steps)] == [
         (Outcome.UNCHANGED, ()),

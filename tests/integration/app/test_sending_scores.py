@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from app.courses import extensions, uses
 from app.lti.grades import expected, sender
@@ -14,11 +13,11 @@ from app.privacy import retention
 from app.storage import passback
 from app.storage.cascade import delete_rows
 from app.storage.models import DEFAULT_COURSE, Adjustment, LtiPlatform, LtiScore, Person, Submission
-from app.teaching import adjustments, previews, regrades
+from app.teaching import adjustments, previews
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, execute, write_by
+from tests.integration.app.rows import add_rows, store, write_by
 from tests.platforms import ISSUER
 from tests.tiers import sampled
 
@@ -107,7 +106,7 @@ async def test_platform_that_gives_no_token_for_a_day_gets_the_grade(world, stat
 async def test_grade_that_no_token_came_for_in_a_week_is_given_up_and_not_taken_for_a_deleted_column(world):
     await world.attempt()
     world.fake.answers["/token"] = lambda: httpx.Response(404)
-    await execute(world.database, update(LtiScore).values(attempts=sender.MOST_TRIES - 1))
+    await store(world.database, LtiScore, attempts=sender.MOST_TRIES - 1)
     await world.send()
     score = await world.score()
     assert (score.failed_at is not None, score.last_status, score.token_refused) == (True, 404, True)
@@ -169,7 +168,7 @@ async def test_newer_stamp_there_is_passed_by_a_later_one(world):
 @on_both
 async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world):
     await world.attempt()
-    await execute(world.database, update(Submission).values(created_at=NOW))
+    await store(world.database, Submission, created_at=NOW)
 
     def take_and_end() -> None:
         world.fake.book.take("/items/4", world.scores[-1])
@@ -257,10 +256,7 @@ async def test_regrade_arrives_and_a_preview_when_it_is_applied(world):
     submission = await world.attempt(points=50)
     await world.send()
     for is_preview, points, before in ((False, 70, 70), (True, 80, 70)):
-        async with world.database.write() as session:
-            regrade = await regrades.begin(
-                session, requested_by=world.owner.id, choice=[submission.id], selection={}, is_preview=is_preview
-            )
+        regrade = await rows.begin_regrade(world.database, submission.id, preview=is_preview)
         await world.finish(await rows.claim(world.database), points)
         await world.send()
         assert world.given() == before
@@ -283,13 +279,12 @@ async def test_removed_member_keeps_what_is_there(world):
 @on_both_thoroughly
 async def test_attempts_that_are_deleted_for_their_age_lower_nothing(world):
     await world.attempt(points=90)
-    await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
-    await world.attempt(points=20)
+    await store(world.database, Submission, created_at=NOW - timedelta(days=4000))
+    submission = await world.attempt(points=20)
     await world.send()
     assert world.given() == 90
     assert await retention.delete_older(world.database, 1000) == 1
-    async with world.database.write() as session:
-        await passback.grades_changed(session, (await world.use(session)).id)
+    await write_by(world.database, passback.grades_changed, submission.course_assignment_id)
     await world.send()
     assert world.given() == 90
     assert await expected.send_changed(world.database, ASSIGNMENTS) == 0
@@ -307,7 +302,7 @@ async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world)
     await world.send()
     assert (world.given(), (await world.score()).points) == (90, None)
     world.fake.answers.clear()
-    await execute(world.database, update(Submission).values(created_at=NOW - timedelta(days=4000)))
+    await store(world.database, Submission, created_at=NOW - timedelta(days=4000))
     assert await retention.delete_older(world.database, 1000) == 1
     await write_by(world.database, passback.members_changed, [submission.membership_id])
     await world.send(60)
@@ -317,11 +312,10 @@ async def test_grade_that_arrived_without_an_answer_outlives_its_attempts(world)
 @on_both_thoroughly
 @pytest.mark.parametrize("issuer", ["https://canvas.instructure.com", ISSUER])
 async def test_canvas_gets_a_new_submission_and_a_comment_for_what_is_new(world, issuer):
-    await execute(world.database, update(LtiPlatform).values(issuer=issuer))
-    await world.attempt(points=50)
+    await store(world.database, LtiPlatform, issuer=issuer)
+    submission = await world.attempt(points=50)
     await world.send()
-    async with world.database.write() as session:
-        await passback.grades_changed(session, (await world.use(session)).id)
+    await write_by(world.database, passback.grades_changed, submission.course_assignment_id)
     await world.send()
     await adjust(world, 80)
     await world.send()

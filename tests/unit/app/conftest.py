@@ -14,7 +14,7 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import Counter, Histogram
 from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import sessions, tokens
 from app.access.limits import RateLimit
@@ -55,6 +56,7 @@ OTHER = "c" * 26
 #: A client that asks the API, or opens pages.
 Browser = httpx.AsyncClient
 Client = TypeVar("Client", bound=Browser)
+Answer = TypeVar("Answer")
 
 
 @pytest.fixture(scope="session")
@@ -217,10 +219,18 @@ class Service:
         async with self.client(None, Cookie=f"{SESSION_COOKIE}=cookie", Accept="text/html") as browser:
             yield browser
 
+    async def write(self, do: Callable[..., Awaitable[Answer]], *arguments: Any, **named: Any) -> Answer:
+        """Do what takes a session, in a transaction of its own."""
+        async with self.services.database.write() as session:
+            return await do(session, *arguments, **named)
+
+    async def add(self, *rows: Base) -> None:
+        async with self.services.database.write() as session:
+            session.add_all(rows)
+
     async def store(self, table: type[Any], *which: ColumnElement[bool], **values: Any) -> None:
         """Set these values in the rows of a table for which all these conditions hold."""
-        async with self.services.database.write() as session:
-            await session.execute(update(table).where(*which).values(**values))
+        await self.write(AsyncSession.execute, update(table).where(*which).values(**values))
 
     async def rows(self, table: type[Any], *which: ColumnElement[bool]) -> list[Any]:
         """Return the rows of a table for which all these conditions hold, in the order of their keys."""

@@ -24,8 +24,7 @@ FRAME = "f" * 43
 
 
 async def notebook_of(service: Service, member: Membership) -> str:
-    async with service.services.database.write() as session:
-        code = await notebooks.make_code(session, Principal.of_member(member), "lstm-layer", "en")
+    code = await service.write(notebooks.make_code, Principal.of_member(member), "lstm-layer", "en")
     async with service.client(None) as nobody:
         token: str = (await nobody.post("/api/v1/notebook/tokens", json={"code": code})).json()["token"]
     return token

@@ -29,8 +29,7 @@ OF_NOTEBOOKS = {("post", SUBMISSIONS), ("get", SUBMISSIONS), ("post", CHECKS), (
 async def code_for(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
     """Make a code, as the student's page does."""
     member = await service.member(student)
-    async with service.services.database.write() as session:
-        return await notebooks.make_code(session, notebooks.Principal.of_member(member), assignment, "ru")
+    return await service.write(notebooks.make_code, notebooks.Principal.of_member(member), assignment, "ru")
 
 
 async def exchange(service: Service, code: str, **more: str) -> httpx.Response:

@@ -165,7 +165,6 @@ async def test_a_check_that_was_cut_off_runs_again(service, ivanov):
     await allow(service, 1)
     stored = (await check(ivanov)).json()
     await service.store(Check, job_status=JobStatus.RUNNING, claim="0" * 26, content=b"class LSTM: ...", report=None)
-    async with service.services.database.write() as session:
-        assert await claims.requeue_running(session) == 1
+    assert await service.write(claims.requeue_running) == 1
     answer = (await ivanov.get(stored["links"]["self"], params={"wait": 120})).json()
     assert (answer["job_status"], answer["report"]["status"]) == ("done", "passed")

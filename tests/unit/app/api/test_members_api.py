@@ -223,8 +223,7 @@ async def ivanov(service: Service, **values: Any) -> str:
     async with service.client() as admin:
         body = {"external_id": "ivanov", "email": OWN, **values}
         member = (await admin.post(MEMBERS, json=body)).json()
-    async with service.services.database.write() as session:
-        session.add(Identity(person_id=member["person"], issuer="https://id.example.edu", subject="1", email=OWN))
+    await service.add(Identity(person_id=member["person"], issuer="https://id.example.edu", subject="1", email=OWN))
     id: str = member["id"]
     return id
 

@@ -40,5 +40,4 @@ CHANGES: dict[str, Change] = {
 async def test_transaction_refuses_what_an_archived_course_no_longer_takes(service, change):
     await service.store(Course, Course.id == HERE, archived_at=utc_now())
     with pytest.raises(CourseArchived):
-        async with service.services.database.write() as session:
-            await change(session, dict(service.services.assignments))
+        await service.write(change, dict(service.services.assignments))

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from joserfc.jwk import RSAKey
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.lti import keys, platforms
 from app.lti.grades import sender
@@ -40,12 +40,6 @@ NUMBERS = itertools.count()
 @pytest.fixture
 def fake() -> FakePlatform:
     return FakePlatform()
-
-
-@pytest.fixture(scope="session")
-def made_keys() -> Iterator[RSAKey]:
-    """Keys for services, in turn: making one takes a tenth of a second. No service of these tests needs five."""
-    return itertools.cycle([RSAKey.generate_key(keys.BITS) for _ in range(4)])
 
 
 class Line:
@@ -107,8 +101,7 @@ async def platform(service: Service) -> LtiPlatform:
 async def register(
     service: Service, registration: Registration = REGISTRATION, *, confirmed: bool = True
 ) -> LtiPlatform:
-    async with service.services.database.write() as session:
-        return await platforms.add(session, registration, made_by="test", confirmed=confirmed)
+    return await service.write(platforms.add, registration, made_by="test", confirmed=confirmed)
 
 
 class Browser(httpx.AsyncClient):
@@ -161,20 +154,24 @@ def browser(service: Service, **headers: str) -> Browser:
     return browser
 
 
-async def store(service: Service, table: type[Any], **values: object) -> None:
-    """Set these values in all rows of a table."""
-    async with service.services.database.write() as session:
-        await session.execute(update(table).values(**values))
+async def _somebody(service: Service) -> AsyncIterator[Browser]:
+    async with browser(service) as client:
+        yield client
 
 
-async def everything(service: Service, table: type[Any]) -> list[Any]:
-    async with service.services.database.read() as session:
-        return list((await session.scalars(select(table))).all())
+# Browsers of people who come from the platform, as who their launch says they are.
+teacher, student, other, client = (pytest.fixture(_somebody) for _ in range(4))
+
+
+@pytest.fixture
+async def admin(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    async with service.browser() as admin:
+        yield admin
 
 
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(sender.ScoreSender, "LOOK_SECONDS", 0.04)
     monkeypatch.setattr(sender, "RETRY_SECONDS", (0.02,))
     monkeypatch.setattr(sender, "RESTAMP_SECONDS", 0.02)
     monkeypatch.setattr(sender, "IN_A_MOMENT", timedelta(seconds=0.02))
@@ -209,7 +206,7 @@ async def idle(service: Service) -> LtiScore:
     """Wait until no score is due or waiting, and return the first, mostly the only one."""
 
     async def score() -> LtiScore | None:
-        scores = await everything(service, LtiScore)
+        scores = await service.rows(LtiScore)
         return scores[0] if scores and all(score.next_at is None for score in scores) else None
 
     return await until(score)
@@ -239,11 +236,15 @@ async def deliver(service: Service, **claims: Any) -> LtiScore:
     return await idle(service)
 
 
-async def failure_of(service: Service, user_id: str | None = None) -> LtiScore:
-    """Wait until the score of this person, or the only one, is given up, and return it."""
+async def score_when(service: Service, holds: Callable[[LtiScore], object]) -> LtiScore:
+    """Wait until this holds of a score, and return it."""
 
     async def score() -> LtiScore | None:
-        scores = await everything(service, LtiScore)
-        return next((each for each in scores if user_id in (None, each.user_id) and each.failed_at), None)
+        return next((each for each in await service.rows(LtiScore) if holds(each)), None)
 
     return await until(score)
+
+
+async def failure_of(service: Service, user_id: str | None = None) -> LtiScore:
+    """Wait until the score of this person, or the only one, is given up, and return it."""
+    return await score_when(service, lambda score: score.failed_at and user_id in (None, score.user_id))

@@ -5,7 +5,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from app.lti.addresses import is_below, is_of_course, is_of_platform
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
@@ -19,15 +18,12 @@ from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     TEACHER,
-    browser,
     come_and_hand_in,
     deliver,
-    everything,
     failure_of,
     idle,
     open_course,
     register,
-    store,
 )
 from tests.waiting import until
 
@@ -181,7 +177,7 @@ async def test_line_item_of_before_is_forgotten_at_the_next_launch(service, mood
     await open_course(service, **claims())
     before = await deliver(service, **claims())
     fake.book.forget()
-    await store(service, LtiLink, lineitem_url=kept)
+    await service.store(LtiLink, lineitem_url=kept)
     await open_course(service, **claims(lineitem=kept))
     await until(lambda: fake.book.column("/items/1").grades.get("user-5"))
     assert (await idle(service)).version > before.version
@@ -197,23 +193,20 @@ async def test_address_of_before_at_another_site_or_inside_gets_no_token(service
         ("lineitem_url", EVIL, "https://evil.example is none of the platform's sites"),
         ("lineitems_url", EVIL, "https://evil.example is none of the platform's sites"),
     ):
-        async with service.services.database.write() as session:
-            await session.execute(update(LtiLink).values(**{"lineitem_url": None, column: address}))
-            await scores_changed(session, [score.id])
+        await service.store(LtiLink, **{"lineitem_url": None, column: address})
+        await service.write(scores_changed, [score.id])
         refused = await failure_of(service)
         assert (refused.last_status, refused.last_error) == (None, f"the address is refused: {words}")
         assert (refused.attempts, refused.next_at, with_token(fake)) == (1, None, {ISSUER})
     # An admin who enters the site need not send each grade again.
-    async with service.services.database.write() as session:
-        await set_origins(session, platform.id, ["https://evil.example"])
+    await service.write(set_origins, platform.id, ["https://evil.example"])
     await until(lambda: "https://evil.example" in with_token(fake))
 
 
-async def test_list_of_members_at_another_site_gets_no_token(service, moodle, fake):
-    async with browser(service) as teacher:
-        page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
-        (context,) = await everything(service, LtiContext)
-        answer = await send(teacher, f"{page}/lms", f"{page}/lms/contexts/{context.id}/members")
+async def test_list_of_members_at_another_site_gets_no_token(service, teacher, moodle, fake):
+    page = await teacher.land(**TEACHER, **{NRPS: {"context_memberships_url": EVIL}})
+    (context,) = await service.rows(LtiContext)
+    answer = await send(teacher, f"{page}/lms", f"{page}/lms/contexts/{context.id}/members")
     assert (answer.status_code, "none of the platform" in answer.text) == (403, True)
     assert with_token(fake) == set()
 
@@ -237,7 +230,7 @@ async def test_lists_of_another_course_that_a_teacher_has_written_are_as_good_as
     await open_course(service, **written)
     await come_and_hand_in(service, **written)
     assert (await failure_of(service)).last_error == "the platform has granted no grade book for this link"
-    (context,) = await everything(service, LtiContext)
+    (context,) = await service.rows(LtiContext)
     assert context.memberships_url is None
     assert caplog.messages.count("lti_list_refused") >= 2
     assert with_token(fake) == set()

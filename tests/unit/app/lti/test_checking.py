@@ -129,7 +129,6 @@ async def test_unknown_deployment_is_named_and_added_by_a_click(healthy, platfor
 
 
 async def test_unconfirmed_platform_is_named_and_gets_nothing_that_we_sign(service, fake, platform):
-    async with service.services.database.write() as session:
-        await platforms.suspend(session, platform.id)
+    await service.write(platforms.suspend, platform.id)
     assert "waits for your confirmation" in await check(service, platform)
     assert fake.token_path not in fake.asked

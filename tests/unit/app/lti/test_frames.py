@@ -10,13 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from app.access.sessions import LAUNCH_LIFETIME
 from app.storage.models import LtiLogin, Session, utc_now
 from tests.platforms import ISSUER, login_parameters
 from tests.unit.app.conftest import Service, form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, Browser, browser, everything, store
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, Browser, browser
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -79,7 +78,7 @@ async def test_frame_without_cookies_or_storage_opens_a_window_by_the_hint(frame
     refused = await frame.post(LOGIN, data=login_parameters(), follow_redirects=True)
     assert refused.status_code == 403
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', refused.text)
-    assert await everything(service, LtiLogin) == []
+    assert await service.rows(LtiLogin) == []
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         answer = await window.get(unescape(again[1]))
         assert answer.headers["location"].startswith(f"{ISSUER}/auth")
@@ -105,18 +104,16 @@ async def test_value_from_the_storage_comes_from_our_page(frame, fake):
     assert (await frame.post(LAUNCH, data=fields, headers=ours)).status_code == 200
 
 
-async def test_launch_by_cookie_takes_no_value_from_a_storage(service, fake):
-    async with browser(service) as client:
-        answer = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
-        fields = fake.message(answer.headers["location"], **TEACHER)
-        (secret,) = [value for name, value in client.cookies.items() if name.startswith("lstm_grader_lti_")]
-        client.cookies.clear()
-        assert (await client.post(LAUNCH, data={**fields, "stored": secret})).status_code == 403
+async def test_launch_by_cookie_takes_no_value_from_a_storage(client, fake):
+    answer = await client.post(LOGIN, data=login_parameters(lti_storage_target=TARGET))
+    fields = fake.message(answer.headers["location"], **TEACHER)
+    (secret,) = [value for name, value in client.cookies.items() if name.startswith("lstm_grader_lti_")]
+    client.cookies.clear()
+    assert (await client.post(LAUNCH, data={**fields, "stored": secret})).status_code == 403
 
 
-async def test_student_hands_in_without_a_cookie(frame, service):
-    async with browser(service) as teacher:
-        await teacher.launch(**TEACHER)
+async def test_student_hands_in_without_a_cookie(frame, teacher):
+    await teacher.launch(**TEACHER)
     address = await land_by_storage(frame)
     prefix = re.match(r"/t/[\w-]{43}(?=/courses/)", address)
     shown = await frame.get(address)
@@ -138,7 +135,7 @@ async def test_student_hands_in_without_a_cookie(frame, service):
     assert [name for name in archive.namelist() if name.endswith("/file.py")]
 
 
-async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(frame, service, caplog):
+async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(frame, caplog):
     caplog.set_level("DEBUG")
     address = await land_by_storage(frame, **TEACHER)
     token, _, course = address.removeprefix("/t/").partition("/")
@@ -161,7 +158,7 @@ async def test_token_of_a_frame_opens_its_course_there_and_nothing_else(frame, s
     assert token not in str(ours)
 
 
-async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(frame, service):
+async def test_token_of_a_frame_counts_on_the_way_from_our_own_pages_only(frame):
     """Somebody who shows the address of their own frame to others would get their work."""
     address = await land_by_storage(frame, **TEACHER)
     secret = {"form_secret": form_secret((await frame.get(address)).text)}
@@ -181,9 +178,9 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
     address = await land_by_storage(frame, **TEACHER)
 
     async def ends(**values: object) -> timedelta:
-        await store(service, Session, **values)
+        await service.store(Session, **values)
         await frame.get(address)
-        (session,) = await everything(service, Session)
+        (session,) = await service.rows(Session)
         ends_at: timedelta = session.expires_at - utc_now()
         return ends_at
 
@@ -199,17 +196,17 @@ async def test_frames_session_lasts_an_hour_from_its_last_use_and_a_launch_no_lo
 async def test_session_of_a_frame_and_of_its_window_lasts_no_longer_than_the_settings_say(frame, service):
     service.services.settings.__dict__["session_seconds"] = 600
     address = await land_by_storage(frame, **TEACHER)
-    await store(service, Session, created_at=utc_now() - timedelta(minutes=5))
+    await service.store(Session, created_at=utc_now() - timedelta(minutes=5))
     async with browser(service, **{"Sec-Fetch-Dest": "document"}) as window:
         opened = await window.post("/lti/window/open", data=await lend(frame, address))
         assert (opened.status_code, "Max-Age=600;" in opened.headers["set-cookie"]) == (303, True)
         assert (await window.get(opened.headers["location"])).status_code == 200
-    lasted = [each.expires_at - each.created_at for each in await everything(service, Session)]
+    lasted = [each.expires_at - each.created_at for each in await service.rows(Session)]
     assert max(lasted) <= timedelta(seconds=601)
 
 
 @pytest.mark.parametrize("keeps_cookies", [True, False])
-async def test_page_in_a_frame_opens_in_a_window_once(frame, service, keeps_cookies):
+async def test_page_in_a_frame_opens_in_a_window_once(frame, service, other, keeps_cookies):
     if keeps_cookies:
         frame._cookies = httpx.Cookies()
         await frame.post(LOGIN, data=login_parameters(), follow_redirects=False)
@@ -226,12 +223,9 @@ async def test_page_in_a_frame_opens_in_a_window_once(frame, service, keeps_cook
         opened = await window.post("/lti/window/open", data=asked)
         assert (opened.status_code, opened.headers["location"]) == (303, course)
         assert (await window.get(course)).status_code == 200
-    async with browser(service) as other:
-        assert (await other.post("/lti/window/open", data=asked)).status_code == 401
-        late = await lend(frame, address)
-        async with service.services.database.write() as session:
-            soon = Session.expires_at < utc_now() + timedelta(seconds=61)
-            await session.execute(update(Session).where(soon).values(expires_at=utc_now()))
-        assert (await other.post("/lti/window/open", data=late)).status_code == 401
-        away = {**await lend(frame, address), "next": "//evil.example"}
-        assert (await other.post("/lti/window/open", data=away)).headers["location"] == "/"
+    assert (await other.post("/lti/window/open", data=asked)).status_code == 401
+    late = await lend(frame, address)
+    await service.store(Session, Session.expires_at < utc_now() + timedelta(seconds=61), expires_at=utc_now())
+    assert (await other.post("/lti/window/open", data=late)).status_code == 401
+    away = {**await lend(frame, address), "next": "//evil.example"}
+    assert (await other.post("/lti/window/open", data=away)).headers["location"] == "/"

@@ -8,7 +8,7 @@ import pytest
 from app.http.texts import PLATFORM_COOKIE
 from app.storage.models import Course
 from tests.platforms import LTI
-from tests.unit.app.lti.conftest import TEACHER, browser, everything
+from tests.unit.app.lti.conftest import TEACHER, browser
 from tests.unit.app.lti.test_frames import FRAME, NoCookies, land_by_storage, lend
 
 pytestmark = pytest.mark.usefixtures("course")
@@ -36,24 +36,22 @@ async def test_platform_says_the_language(service):
             assert language((await student.get(answer.headers["location"])).text) == shown, presentation
 
 
-async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new_course_is(service):
+async def test_first_teacher_is_asked_in_the_language_of_the_platform_as_the_new_course_is(service, teacher):
     new = {**RUSSIAN, f"{LTI}context": {"id": "course-4", "title": "Another"}}
-    async with browser(service) as teacher:
-        asked = await teacher.launch_only(**TEACHER, **new)
-        assert language(asked.text) == "ru"
-        await teacher.launch(**TEACHER, **new)
-    assert [each.language for each in await everything(service, Course) if each.title == "Another"] == ["ru"]
+    asked = await teacher.launch_only(**TEACHER, **new)
+    assert language(asked.text) == "ru"
+    await teacher.launch(**TEACHER, **new)
+    assert [each.language for each in await service.rows(Course) if each.title == "Another"] == ["ru"]
 
 
-async def test_choice_is_kept_before_what_the_platform_says_which_lasts_as_long_as_the_session(service):
-    async with browser(service) as student:
-        answer = await student.launch(**RUSSIAN)
-        (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{PLATFORM_COOKIE}=ru")]
-        assert "Max-Age=43200" in cookie
-        page = answer.headers["location"]
-        assert language((await student.get(f"{page}?lang=en")).text) == "en"
-        await student.launch(**RUSSIAN)
-        assert language((await student.get(page)).text) == "en"
+async def test_choice_is_kept_before_what_the_platform_says_which_lasts_as_long_as_the_session(student):
+    answer = await student.launch(**RUSSIAN)
+    (cookie,) = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{PLATFORM_COOKIE}=ru")]
+    assert "Max-Age=43200" in cookie
+    page = answer.headers["location"]
+    assert language((await student.get(f"{page}?lang=en")).text) == "en"
+    await student.launch(**RUSSIAN)
+    assert language((await student.get(page)).text) == "en"
 
 
 @pytest.mark.parametrize("claims", [{}, RUSSIAN], ids=["chosen", "of the platform"])

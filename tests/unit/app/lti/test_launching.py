@@ -25,16 +25,15 @@ from tests.platforms import (
     signed,
 )
 from tests.unit.app.conftest import form_secret
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, open_course, register
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, open_course, register
 
 pytestmark = pytest.mark.usefixtures("platform")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_login_goes_back_to_the_platform_with_state_and_nonce(service, method):
-    async with browser(service) as client:
-        sent = {"params" if method == "GET" else "data": login_parameters()}
-        answer = await client.request(method, LOGIN, **sent)  # type: ignore[arg-type]
+async def test_login_goes_back_to_the_platform_with_state_and_nonce(client, method):
+    sent = {"params" if method == "GET" else "data": login_parameters()}
+    answer = await client.request(method, LOGIN, **sent)  # type: ignore[arg-type]
     assert answer.status_code == 302, answer.text
     address = urlsplit(answer.headers["location"])
     asked = {name: values[0] for name, values in parse_qs(address.query).items()}
@@ -64,126 +63,116 @@ async def test_teacher_comes_first_and_students_hand_in(service):
         answer = await client.launch()
         assert re.fullmatch(r"/courses/\w+/assignments/lstm-layer", answer.headers["location"]), answer.headers
         await client.hand_in(answer.headers["location"])
-    members = {member.role: member for member in await everything(service, Membership)}
+    members = {member.role: member for member in await service.rows(Membership)}
     assert set(members) == {MemberRole.TEACHER, MemberRole.STUDENT}
     assert all(member.confirmed_at for member in members.values())
-    assert {person.name for person in await everything(service, Person)} == {"Мария Кюри", "Анна Петрова"}
-    (link,) = await everything(service, LtiLink)
+    assert {person.name for person in await service.rows(Person)} == {"Мария Кюри", "Анна Петрова"}
+    (link,) = await service.rows(LtiLink)
     assert link.lineitem_url == f"{ISSUER}/items/4?type=7"
-    assert await everything(service, LtiLogin) == []
+    assert await service.rows(LtiLogin) == []
 
 
-async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone(service):
-    async with browser(service) as teacher, browser(service) as student:
-        await teacher.launch(**TEACHER)
-        page = await student.land()
-        old = {"form_secret": form_secret((await student.get(page)).text)}
-        file = {"file": ("LSTM.py", b"class LSTM: ...")}
-        await student.launch()
-        assert (await student.post(page, data=old, files=file)).status_code == 303
-        # On a shared computer somebody else has come by now.
-        await student.launch(sub="student-2")
-        assert (await student.post(page, data=old, files=file)).status_code == 403
+async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone(teacher, student):
+    await teacher.launch(**TEACHER)
+    page = await student.land()
+    old = {"form_secret": form_secret((await student.get(page)).text)}
+    file = {"file": ("LSTM.py", b"class LSTM: ...")}
+    await student.launch()
+    assert (await student.post(page, data=old, files=file)).status_code == 303
+    # On a shared computer somebody else has come by now.
+    await student.launch(sub="student-2")
+    assert (await student.post(page, data=old, files=file)).status_code == 403
 
 
-async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(service):
+async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(teacher, student):
     other = {f"{LTI}resource_link": {"id": "made by deep linking"}}
-    async with browser(service) as teacher, browser(service) as student:
-        await teacher.launch(**TEACHER)
-        assert (await student.launch(**other)).status_code == 303
-        unused = {f"{LTI}resource_link": {"id": "third"}, f"{LTI}custom": {"assignment": "lstm-notebook"}}
-        assert (await student.launch(**unused)).status_code == 403
+    await teacher.launch(**TEACHER)
+    assert (await student.launch(**other)).status_code == 303
+    unused = {f"{LTI}resource_link": {"id": "third"}, f"{LTI}custom": {"assignment": "lstm-notebook"}}
+    assert (await student.launch(**unused)).status_code == 403
 
 
-async def test_work_is_reviewed_although_the_message_names_no_link_or_no_person(service):
+async def test_work_is_reviewed_although_the_message_names_no_link_or_no_person(service, teacher, student):
     of_nobody = {f"{LTI}message_type": "LtiSubmissionReviewRequest"}
     review = {**of_nobody, f"{LTI}for_user": {"user_id": "user-5"}}
     without_link = {f"{LTI}resource_link": None, f"{LTI}custom": None}
     no_link = {**review, **without_link}
     elsewhere = {AGS: {"scope": [], "lineitem": f"{ISSUER}/items/another"}}
-    async with browser(service) as teacher, browser(service) as student:
-        course = await teacher.land(**TEACHER)
-        own = await student.land()
-        (member,) = [each for each in await everything(service, Membership) if each.role == MemberRole.STUDENT]
-        work = f"{course}/members/{member.id}"
-        assert (await teacher.land(**TEACHER, **review)).startswith(work)
-        answer = await teacher.launch(**TEACHER, **no_link)
-        assert answer.headers["location"] == f"{work}/assignments/lstm-layer"
-        answer = await teacher.launch(**TEACHER, **no_link, **elsewhere)
-        assert answer.headers["location"] == work
-        assert (await teacher.get(work)).status_code == 200
-        assert await student.land(**no_link) == own
-        answer = await student.launch(**no_link, **elsewhere)
-        assert (await student.get(answer.headers["location"], follow_redirects=True)).status_code == 200
-        # Moodle sends this from the title of the activity in its grade book.
-        for claims in (of_nobody, {**of_nobody, AGS: None}, {**of_nobody, **without_link}):
-            assert await teacher.land(**TEACHER, **claims) == course
-            assert await student.land(**claims) == own
+    course = await teacher.land(**TEACHER)
+    own = await student.land()
+    (member,) = [each for each in await service.rows(Membership) if each.role == MemberRole.STUDENT]
+    work = f"{course}/members/{member.id}"
+    assert (await teacher.land(**TEACHER, **review)).startswith(work)
+    answer = await teacher.launch(**TEACHER, **no_link)
+    assert answer.headers["location"] == f"{work}/assignments/lstm-layer"
+    answer = await teacher.launch(**TEACHER, **no_link, **elsewhere)
+    assert answer.headers["location"] == work
+    assert (await teacher.get(work)).status_code == 200
+    assert await student.land(**no_link) == own
+    answer = await student.launch(**no_link, **elsewhere)
+    assert (await student.get(answer.headers["location"], follow_redirects=True)).status_code == 200
+    # Moodle sends this from the title of the activity in its grade book.
+    for claims in (of_nobody, {**of_nobody, AGS: None}, {**of_nobody, **without_link}):
+        assert await teacher.land(**TEACHER, **claims) == course
+        assert await student.land(**claims) == own
 
 
-async def test_platforms_never_find_people_by_address(service):
-    async with service.services.database.write() as session:
-        session.add(Person(name="Owner of the address", email="anna@example.edu"))
-    async with browser(service) as client:
-        await client.launch(**TEACHER, email="anna@example.edu")
-    (identity,) = await everything(service, Identity)
-    async with service.services.database.read() as session:
-        assert (await session.get_one(Person, identity.person_id)).name == "Мария Кюри"
+async def test_platforms_never_find_people_by_address(service, client):
+    await service.add(Person(name="Owner of the address", email="anna@example.edu"))
+    await client.launch(**TEACHER, email="anna@example.edu")
+    (identity,) = await service.rows(Identity)
+    (person,) = await service.rows(Person, Person.id == identity.person_id)
+    assert person.name == "Мария Кюри"
 
 
-async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service):
+async def test_person_of_one_platform_is_nobody_in_a_course_of_another(service, client):
     """Even where the two were merged into one person: each platform speaks for its own courses."""
     await register(service, replace(REGISTRATION, client_id="other", name="Canvas"))
     first = await open_course(service)
-    async with browser(service) as client:
-        second = (await client.choose(await client.launch_from_other(), course="new")).headers["location"]
-        assert first != second
-        async with service.services.database.write() as session:
-            ours, theirs = (await session.scalars(select(Identity).order_by(Identity.id))).all()
-            await session.execute(update(Membership).values(person_id=ours.person_id))
-            theirs.person_id = ours.person_id
-        assert (await client.launch_from_other()).headers["location"] == second
-        assert (await client.get(second)).status_code == 200
-        assert (await client.get(first)).status_code == 404
+    second = (await client.choose(await client.launch_from_other(), course="new")).headers["location"]
+    assert first != second
+    async with service.services.database.write() as session:
+        ours, theirs = (await session.scalars(select(Identity).order_by(Identity.id))).all()
+        await session.execute(update(Membership).values(person_id=ours.person_id))
+        theirs.person_id = ours.person_id
+    assert (await client.launch_from_other()).headers["location"] == second
+    assert (await client.get(second)).status_code == 200
+    assert (await client.get(first)).status_code == 404
 
 
-async def test_login_without_client_id_needs_a_single_registration(service):
-    async with browser(service) as client:
-        assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 302
-        await register(service, replace(REGISTRATION, client_id="other"))
-        assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 403
+async def test_login_without_client_id_needs_a_single_registration(service, client):
+    assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 302
+    await register(service, replace(REGISTRATION, client_id="other"))
+    assert (await client.post(LOGIN, data=login_parameters(client_id=""))).status_code == 403
 
 
-async def test_launch_that_is_too_large_or_that_nobody_has_begun_writes_nothing(service, monkeypatch):
+async def test_launch_that_is_too_large_or_that_nobody_has_begun_writes_nothing(client, monkeypatch):
     """Anybody can send any number of them."""
 
     async def written(*_: object) -> None:
         pytest.fail("something was written")
 
     monkeypatch.setattr(login, "take", written)
-    async with browser(service) as client:
-        assert (await client.post(LAUNCH, data={"id_token": "x" * 100_000})).status_code == 413
-        answer = await client.post(LAUNCH, data={"state": "x" * 43, "id_token": "x"})
+    assert (await client.post(LAUNCH, data={"id_token": "x" * 100_000})).status_code == 413
+    answer = await client.post(LAUNCH, data={"state": "x" * 43, "id_token": "x"})
     assert (answer.status_code, "works once" in answer.text) == (403, True)
 
 
-async def test_launches_that_begin_in_two_windows_at_once_both_arrive(service, fake):
-    async with browser(service) as client:
-        await client.launch(**TEACHER)
-        client.cookies.clear()
-        for address in await asyncio.gather(client.begin(), client.begin()):
-            answer = await client.post(LAUNCH, data=fake.message(address, **TEACHER))
-            assert answer.status_code == 303, answer.text
-        # The cookies of launches are gone.
-        assert not any(name.startswith("lstm_grader_lti") for name in client.cookies)
+async def test_launches_that_begin_in_two_windows_at_once_both_arrive(client, fake):
+    await client.launch(**TEACHER)
+    client.cookies.clear()
+    for address in await asyncio.gather(client.begin(), client.begin()):
+        answer = await client.post(LAUNCH, data=fake.message(address, **TEACHER))
+        assert answer.status_code == 303, answer.text
+    # The cookies of launches are gone.
+    assert not any(name.startswith("lstm_grader_lti") for name in client.cookies)
 
 
-async def test_launch_belongs_to_the_browser_that_began_it(service, fake):
-    async with browser(service) as victim, browser(service) as attacker:
-        await attacker.launch(**TEACHER)
-        fields = fake.message(await attacker.begin(), **TEACHER)
-        await victim.begin()
-        answer = await victim.post(LAUNCH, data=fields)
+async def test_launch_belongs_to_the_browser_that_began_it(service, other, client, fake):
+    await client.launch(**TEACHER)
+    fields = fake.message(await client.begin(), **TEACHER)
+    await other.begin()
+    answer = await other.post(LAUNCH, data=fields)
     assert (answer.status_code, "kept no cookie" in answer.text) == (403, True)
     again = re.search(r'<a class="onward" href="(/lti/login\?[^"]+)" target="_blank"', answer.text)
     # The way out works: the same launch begins once more, in a window.
@@ -192,25 +181,23 @@ async def test_launch_belongs_to_the_browser_that_began_it(service, fake):
         assert (await window.post(LAUNCH, data=fields)).status_code == 303
 
 
-async def test_platform_may_change_its_key(service, fake):
-    async with browser(service) as client:
-        assert (await client.launch(**TEACHER)).status_code == 303
-        fake.keys, fake.sign = [OTHER_KEY, KEY], partial(signed, key=OTHER_KEY)
-        # It was asked a moment ago, and is asked again in a while.
-        refused = await client.launch(**TEACHER)
-        assert (refused.status_code, "key_unknown" in refused.text) == (403, True)
-        known = service.services.platform_keys
-        known._asked = dict.fromkeys(known._asked, float("-inf"))
-        assert (await client.launch(**TEACHER)).status_code == 303
+async def test_platform_may_change_its_key(service, client, fake):
+    assert (await client.launch(**TEACHER)).status_code == 303
+    fake.keys, fake.sign = [OTHER_KEY, KEY], partial(signed, key=OTHER_KEY)
+    # It was asked a moment ago, and is asked again in a while.
+    refused = await client.launch(**TEACHER)
+    assert (refused.status_code, "key_unknown" in refused.text) == (403, True)
+    known = service.services.platform_keys
+    known._asked = dict.fromkeys(known._asked, float("-inf"))
+    assert (await client.launch(**TEACHER)).status_code == 303
     assert fake.asked == ["/keys", "/keys"]
 
 
-async def test_platform_without_keys_is_said_to_be_unavailable_and_asked_once(service, fake, caplog):
+async def test_platform_without_keys_is_said_to_be_unavailable_and_asked_once(client, fake, caplog):
     fake.answers["/keys"] = lambda: httpx.Response(500)
-    async with browser(service) as client:
-        for _ in range(2):
-            refused = await client.launch(**TEACHER)
-            assert (refused.status_code, "cannot be read at the moment" in refused.text) == (503, True)
+    for _ in range(2):
+        refused = await client.launch(**TEACHER)
+        assert (refused.status_code, "cannot be read at the moment" in refused.text) == (503, True)
     assert fake.asked == ["/keys"]
     assert caplog.messages.count("lti_keys_unavailable") == 1
 

@@ -30,7 +30,7 @@ from app.storage.models import (
 from tests.platforms import AGS, ISSUER, NRPS, ROLE, FakePlatform
 from tests.platforms.gradebooks import CanvasGradeBook, MoodleGradeBook
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import SCORES, TEACHER, browser, come_and_hand_in, deliver, everything, idle, store
+from tests.unit.app.lti.conftest import SCORES, TEACHER, browser, come_and_hand_in, deliver, idle
 from tests.waiting import until
 
 GRANT: dict[str, Any] = {
@@ -57,10 +57,10 @@ def person(user_id: str, role: str = "Learner", **more: str) -> dict[str, Any]:
 async def night(service: Service, nightly: Nightly) -> LtiContext:
     """Let it be night, and look at the course."""
     await nightly.check_next()
-    await store(service, LtiContext, next_at=datetime.now(UTC) - timedelta(seconds=1))
+    await service.store(LtiContext, next_at=datetime.now(UTC) - timedelta(seconds=1))
     assert await nightly.check_next()
     assert not await nightly.check_next()
-    (context,) = await everything(service, LtiContext)
+    (context,) = await service.rows(LtiContext)
     return context
 
 
@@ -123,7 +123,7 @@ async def test_grades_of_a_column_with_another_scale_are_sent_again_once(service
             await idle(service)
         posts += 1
         assert (book.shown("/items/4", "user-5"), fake.asked.count(SCORES)) == (most, posts)
-        scores = {each.user_id: each for each in await everything(service, LtiScore)}
+        scores = {each.user_id: each for each in await service.rows(LtiScore)}
         assert (scores["user-5"].differs_since, scores["user-6"].differs_since is None) == (None, False)
 
 
@@ -139,8 +139,7 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
     assert (await idle(service)).version == before.version
     assert not fake.items
     del fake.answers["/token"]
-    async with service.services.database.write() as session:
-        await keys.rotate(session)  # Else the refusal is remembered for a minute.
+    await service.write(keys.rotate)  # Else the refusal is remembered for a minute.
     fake.book.forget()
     fake.book.deleted.add("/items/4")
     fake.answers["/items/4/results"] = lambda: httpx.Response(404)
@@ -150,7 +149,7 @@ async def test_column_that_is_gone_is_replaced_and_a_refused_token_is_no_word_ab
 
 
 async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_until_there_is_a_new_one_here(
-    service, fake, score, nightly
+    service, student, fake, score, nightly
 ):
     for points in (55, 55, 100, 55):  # It agrees for one night.
         fake.grades["user-5"] |= {"scoreGiven": points}
@@ -160,22 +159,21 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_u
     shown = await connection_page(service)
     assert "1 differs" in shown
     assert "has arrived" not in shown
-    async with browser(service) as student:
-        page = await student.land(**GRANT)
-        assert "shows another grade than this one" in (await student.get(page)).text
-        assert 'id="differences"' in shown
-        assert ">55<" in shown
-        await store(service, LtiScore, points=10.0)
-        await student.hand_in(page)
-        await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
-        assert (await idle(service)).differs_since is None
+    page = await student.land(**GRANT)
+    assert "shows another grade than this one" in (await student.get(page)).text
+    assert 'id="differences"' in shown
+    assert ">55<" in shown
+    await service.store(LtiScore, points=10.0)
+    await student.hand_in(page)
+    await until(lambda: fake.grades["user-5"]["scoreGiven"] == 100)
+    assert (await idle(service)).differs_since is None
 
 
 async def test_members_who_left_lose_their_rights_and_new_ones_come(service, fake, score, nightly):
     fake.people = [person("teacher-1", "Instructor"), *(person(f"new-{number}") for number in range(4))]
     context = await night(service, nightly)
     assert context.check_error is None
-    members = {member.id: member for member in await everything(service, Membership)}
+    members = {member.id: member for member in await service.rows(Membership)}
     assert members[score.membership_id].removed_at is not None
     assert sum(member.removed_at is None for member in members.values()) == 5
     assert fake.asked.count("/members") == 3
@@ -214,7 +212,7 @@ async def test_failure_is_noted_alone(service, fake, score, nightly):
         assert context.next_at is not None, answer
         assert context.next_at <= next_night(datetime.now(UTC), "UTC", context.id), answer
         assert (await idle(service)).differs_since is None, answer
-    await store(service, LtiLink, lineitem_url="https://[x")
+    await service.store(LtiLink, lineitem_url="https://[x")
     assert (await night(service, nightly)).check_error == "the address is refused: 'https://[x' is no address"
 
 
@@ -289,7 +287,7 @@ def test_next_page_elsewhere_is_refused(address):
 async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(service, platform, course, nightly):
     """A question holds the whole message of a launch, with name and address."""
     tables = LtiLogin, LtiQuestion, LtiSelection, LtiCode, LtiInvitation
-    (context,), (member,) = await everything(service, LtiContext), await everything(service, Membership)
+    (context,), (member,) = await service.rows(LtiContext), await service.rows(Membership)
     now = datetime.now(UTC)
     async with service.services.database.write() as session:
         for name, ends in (("old", now - timedelta(days=91)), ("new", now + timedelta(minutes=5))):
@@ -304,7 +302,7 @@ async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(service
             session.add(LtiInvitation(sha256=name, made_by="test", expires_at=expired))
 
     async def only_new_ones() -> bool:
-        return [len(await everything(service, table)) for table in tables] == [1] * len(tables)
+        return [len(await service.rows(table)) for table in tables] == [1] * len(tables)
 
     async with nightly:
         await until(only_new_ones)
@@ -319,7 +317,7 @@ async def test_process_that_died_leaves_the_course_to_others(service, score, nig
         with pytest.raises(OperationalError):
             await night(service, nightly)
     assert not await nightly.check_next()
-    (context,) = await everything(service, LtiContext)
+    (context,) = await service.rows(LtiContext)
     assert context.next_at > datetime.now(UTC)
     await night(service, nightly)
 

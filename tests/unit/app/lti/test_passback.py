@@ -27,12 +27,11 @@ from tests.unit.app.lti.conftest import (
     browser,
     come_and_hand_in,
     deliver,
-    everything,
     failure_of,
     idle,
     join_to_roster,
     open_course,
-    store,
+    score_when,
 )
 from tests.waiting import until
 
@@ -42,7 +41,7 @@ GRANT = {AGS: {"scope": ITEM_SCOPES, "lineitems": f"{ISSUER}/items"}}
 ANOTHER = {f"{LTI}resource_link": {"id": "another", "title": "LSTM"}}
 
 
-async def test_grades_arrive_with_comments_by_one_token_that_our_signature_gets(service, fake):
+async def test_grades_arrive_with_comments_by_one_token_that_our_signature_gets(service, client, fake):
     await come_and_hand_in(service)
     score = await until(lambda: fake.grades.get("user-5"))
     assert (score["scoreGiven"], score["scoreMaximum"]) == (100, 100)
@@ -59,8 +58,7 @@ async def test_grades_arrive_with_comments_by_one_token_that_our_signature_gets(
     await until(lambda: len(fake.grades) == 2)
     (asked,) = [request for request in fake.sent if request.url.path == "/token"]
     form = {name: values[0] for name, values in parse_qs(asked.content.decode()).items()}
-    async with browser(service) as client:
-        keys = KeySet.import_key_set((await client.get("/lti/keys")).json())
+    keys = KeySet.import_key_set((await client.get("/lti/keys")).json())
     claims = jwt.decode(form["client_assertion"], keys, algorithms=["RS256"]).claims
     assert (claims["iss"], claims["sub"], claims["aud"]) == (CLIENT_ID, CLIENT_ID, f"{ISSUER}/token")
     assert form["grant_type"] == "client_credentials"
@@ -68,7 +66,7 @@ async def test_grades_arrive_with_comments_by_one_token_that_our_signature_gets(
 
 
 async def another_link(service: Service) -> LtiLink:
-    return next(each for each in await everything(service, LtiLink) if each.resource_link_id == "another")
+    return next(each for each in await service.rows(LtiLink) if each.resource_link_id == "another")
 
 
 def refuses_connections() -> httpx.Response:
@@ -105,7 +103,7 @@ async def test_platform_that_is_away_gets_the_grade_later(service, fake, path, a
     await come_and_hand_in(service)
 
     async def ended() -> bool:
-        (score,) = await everything(service, LtiScore)
+        (score,) = await service.rows(LtiScore)
         return bool(fake.grades or score.failed_at)
 
     await until(ended)
@@ -115,35 +113,36 @@ async def test_platform_that_is_away_gets_the_grade_later(service, fake, path, a
     assert (left, fake.grades["user-5"]["scoreGiven"]) == ([], 100)
 
 
-async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(service, fake, course, monkeypatch):
+async def test_grades_that_are_tried_again_are_shown_with_the_platforms_words(
+    service, teacher, admin, fake, course, monkeypatch
+):
     """A grade that is locked in Moodle is tried for a week, and only a teacher there can unlock it."""
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
     fake.answers[SCORES] = lambda: httpx.Response(500, json={"reason": f"locked at {monotonic()}"})
 
     async def refused() -> bool:
-        return sum(each.last_error is not None for each in await everything(service, LtiScore)) == 2
+        return sum(each.last_error is not None for each in await service.rows(LtiScore)) == 2
 
-    async with browser(service) as teacher, service.browser() as admin:
-        await teacher.launch(**TEACHER)
-        (platform,) = await everything(service, LtiPlatform)
-        for student in ("student-1", "student-2"):
-            await come_and_hand_in(service, sub=student)
-        await until(refused)
-        for client, page in ((teacher, f"{course}/lms"), (admin, f"/platforms/{platform.id}")):
-            shown = (await client.get(page)).text
-            assert shown.count("does not take grades at present") == 1
-            assert "It answers 500: locked at" in shown
-            assert "2 grades wait and are tried again" in shown
-        # Nothing is sent to a suspended platform.
-        for confirmed_at in (None, utc_now()):
-            await store(service, LtiPlatform, confirmed_at=confirmed_at)
-            shown = (await admin.get(f"/platforms/{platform.id}")).text
-            assert ("does not take grades" in shown) == (confirmed_at is not None)
-        del fake.answers[SCORES]
-        await store(service, LtiScore, next_at=utc_now())
-        await until(lambda: len(fake.grades) == 2)
-        await idle(service)
-        assert "does not take grades" not in (await teacher.get(f"{course}/lms")).text
+    await teacher.launch(**TEACHER)
+    (platform,) = await service.rows(LtiPlatform)
+    for student in ("student-1", "student-2"):
+        await come_and_hand_in(service, sub=student)
+    await until(refused)
+    for client, page in ((teacher, f"{course}/lms"), (admin, f"/platforms/{platform.id}")):
+        shown = (await client.get(page)).text
+        assert shown.count("does not take grades at present") == 1
+        assert "It answers 500: locked at" in shown
+        assert "2 grades wait and are tried again" in shown
+    # Nothing is sent to a suspended platform.
+    for confirmed_at in (None, utc_now()):
+        await service.store(LtiPlatform, confirmed_at=confirmed_at)
+        shown = (await admin.get(f"/platforms/{platform.id}")).text
+        assert ("does not take grades" in shown) == (confirmed_at is not None)
+    del fake.answers[SCORES]
+    await service.store(LtiScore, next_at=utc_now())
+    await until(lambda: len(fake.grades) == 2)
+    await idle(service)
+    assert "does not take grades" not in (await teacher.get(f"{course}/lms")).text
 
 
 async def test_student_reads_the_state(service, fake, monkeypatch):
@@ -176,52 +175,42 @@ async def test_refusal_is_final_and_kept_in_the_platforms_words(service, fake):
         assert fake.asked.count(SCORES) == count, status
 
 
-async def refused_token_of(service: Service, user_id: str = "user-5") -> LtiScore:
-    """Wait until the grade of this person waits for a token, and return it."""
-
-    async def score() -> LtiScore | None:
-        scores = await everything(service, LtiScore)
-        return next((each for each in scores if each.user_id == user_id and each.token_refused), None)
-
-    return await until(score)
-
-
 async def test_refused_request_for_a_token_is_not_repeated_for_each_grade_before_our_key_is_another(service, fake):
     fake.answers["/token"] = lambda: httpx.Response(400, json={"error": "invalid_client"})
     for student in ("student-1", "student-2"):
         await come_and_hand_in(service, sub=student)
-        score = await refused_token_of(service, student)
+        score = await score_when(service, lambda each, who=student: each.token_refused and each.user_id == who)
         assert (score.last_status, score.last_error, score.failed_at) == (400, "invalid_client", None)
     assert fake.asked.count("/token") == 1
     del fake.answers["/token"]
-    async with service.services.database.write() as session:
-        await keys.rotate(session)
+    await service.write(keys.rotate)
     await until(lambda: len(fake.grades) == 2)
     assert not (await idle(service)).token_refused
 
 
-async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(service, fake, course, monkeypatch):
+async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(
+    service, teacher, admin, fake, course, monkeypatch
+):
     """Moodle cannot read our keys for a while, and its page of an error is no word about the column."""
     monkeypatch.setattr(sender, "RETRY_SECONDS", (3600,))
     fake.answers["/token"] = lambda: httpx.Response(404, html="<title>Error | Moodle</title>")
     await come_and_hand_in(service)
-    score = await refused_token_of(service)
+    score = await score_when(service, lambda each: each.token_refused)
     assert score.next_at is not None
-    (platform,) = await everything(service, LtiPlatform)
-    async with browser(service) as teacher, service.browser() as admin:
-        await teacher.launch(**TEACHER)
-        shown = (await teacher.get(f"{course}/lms")).text
-        assert "gives this service no access to its grade book" in shown
-        assert "404: Error | Moodle" in shown
-        assert 'id="failures"' not in shown
-        page = f"/platforms/{platform.id}"
-        shown = (await admin.get(page)).text
-        assert "404: Error | Moodle" in shown
-        del fake.answers["/token"]
-        await send(admin, page, f"{page}/check")
-        await until(lambda: fake.grades)
-        await idle(service)
-        assert "no access to its grade book" not in (await teacher.get(f"{course}/lms")).text
+    (platform,) = await service.rows(LtiPlatform)
+    await teacher.launch(**TEACHER)
+    shown = (await teacher.get(f"{course}/lms")).text
+    assert "gives this service no access to its grade book" in shown
+    assert "404: Error | Moodle" in shown
+    assert 'id="failures"' not in shown
+    page = f"/platforms/{platform.id}"
+    shown = (await admin.get(page)).text
+    assert "404: Error | Moodle" in shown
+    del fake.answers["/token"]
+    await send(admin, page, f"{page}/check")
+    await until(lambda: fake.grades)
+    await idle(service)
+    assert "no access to its grade book" not in (await teacher.get(f"{course}/lms")).text
 
 
 async def test_deleted_column_is_made_once_more(service, fake):
@@ -286,12 +275,12 @@ async def test_grade_goes_to_links_that_the_student_has_not_opened(service, fake
     # A link that comes later gets the grades of those who have come before.
     await open_course(service, **link(6))
     await until(lambda: "/items/6/scores" in fake.asked)
-    scores = await everything(service, LtiScore)
+    scores = await service.rows(LtiScore)
     assert (len(scores), {each.user_id for each in scores}) == (3, {"user-5"})
     kept = await join_to_roster(service)
     await open_course(service, **link(8))
     await until(lambda: fake.book.column("/items/8").grades.get("user-5"))
-    assert {each.membership_id for each in await everything(service, LtiScore)} == {kept}
+    assert {each.membership_id for each in await service.rows(LtiScore)} == {kept}
 
 
 async def test_column_that_a_launch_brings_gets_the_grades_of_before(service, fake):
@@ -323,61 +312,57 @@ async def test_grades_of_before_arrive_where_the_platform_takes_them_later(servi
     await until(lambda: fake.book.column("/items/7").grades.get("user-5"))
 
 
-async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_beside_another_one(service, fake, course):
+async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_beside_another_one(
+    service, teacher, student, fake, course
+):
     """A teacher there deletes the activity, and makes it again. Moodle makes no column for the old one."""
     of_old = {AGS: {**GRANT[AGS], "lineitem": f"{ISSUER}/items/5"}}
-    async with browser(service) as teacher, browser(service) as student:
-        await teacher.launch(**TEACHER, **ANOTHER, **of_old)
-        page = await student.land(**ANOTHER, **of_old)
-        await student.launch()
-        await student.hand_in(page)
-        await until(lambda: fake.book.column("/items/4").grades and fake.book.column("/items/5").grades)
-        await come_and_hand_in(service, sub="student-2", **ANOTHER, **of_old)
-        await idle(service)
-        fake.book.deleted.add("/items/5")
-        fake.book.deleted_links.add("another")
-        await student.hand_in(page)
-        for user in ("user-5", "student-2"):
-            score = await failure_of(service, user)
-            said = "the column is gone, and no other one is made for this link: 403 Forbidden"
-            assert (score.last_status, score.last_error) == (404, said)
-        await idle(service)
-        assert "the column is gone" not in (await teacher.get(f"{course}/lms")).text
-        assert "In the grade book" in (await student.get(page)).text
-        # Later grades do not ask for the column that is gone, which did not arrive there either.
-        asked, grades = len(fake.sent), fake.book.column("/items/4").grades
-        before = grades["user-5"]["timestamp"]
-        await student.hand_in(page)
-        await until(lambda: grades["user-5"]["timestamp"] != before)
-        await idle(service)
-        assert {each.url.path for each in fake.sent[asked:]} <= {SCORES, "/token"}
-        # Somebody whose grade no other link has taken is in need of help.
-        fake.answers[SCORES] = lambda: httpx.Response(404, json={"message": "the activity is gone"})
-        await come_and_hand_in(service, sub="student-3")
-        await failure_of(service, "student-3")
-        await idle(service)
-        assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
+    await teacher.launch(**TEACHER, **ANOTHER, **of_old)
+    page = await student.land(**ANOTHER, **of_old)
+    await student.launch()
+    await student.hand_in(page)
+    await until(lambda: fake.book.column("/items/4").grades and fake.book.column("/items/5").grades)
+    await come_and_hand_in(service, sub="student-2", **ANOTHER, **of_old)
+    await idle(service)
+    fake.book.deleted.add("/items/5")
+    fake.book.deleted_links.add("another")
+    await student.hand_in(page)
+    for user in ("user-5", "student-2"):
+        score = await failure_of(service, user)
+        said = "the column is gone, and no other one is made for this link: 403 Forbidden"
+        assert (score.last_status, score.last_error) == (404, said)
+    await idle(service)
+    assert "the column is gone" not in (await teacher.get(f"{course}/lms")).text
+    assert "In the grade book" in (await student.get(page)).text
+    # Later grades do not ask for the column that is gone, which did not arrive there either.
+    asked, grades = len(fake.sent), fake.book.column("/items/4").grades
+    before = grades["user-5"]["timestamp"]
+    await student.hand_in(page)
+    await until(lambda: grades["user-5"]["timestamp"] != before)
+    await idle(service)
+    assert {each.url.path for each in fake.sent[asked:]} <= {SCORES, "/token"}
+    # Somebody whose grade no other link has taken is in need of help.
+    fake.answers[SCORES] = lambda: httpx.Response(404, json={"message": "the activity is gone"})
+    await come_and_hand_in(service, sub="student-3")
+    await failure_of(service, "student-3")
+    await idle(service)
+    assert "the activity is gone" in (await teacher.get(f"{course}/lms")).text
 
 
-async def test_grade_whose_stamp_is_ahead_waits_with_words(service, fake, course):
+async def test_grade_whose_stamp_is_ahead_waits_with_words(service, teacher, fake, course):
     """A date of the platform was hours ahead once, and it takes no earlier stamp than the last one."""
     before = await deliver(service)
     assert before.stamp is not None
 
     async def send_again(**values: object) -> None:
-        await store(service, LtiScore, next_at=utc_now(), **values)
-
-    async def refused() -> LtiScore | None:
-        (score,) = await everything(service, LtiScore)
-        return score if score.last_error else None
+        await service.store(LtiScore, next_at=utc_now(), **values)
 
     await send_again(stamp=before.stamp + timedelta(hours=2))
-    waits = await until(refused)
+    waits = await score_when(service, lambda each: each.last_error)
     assert timedelta(hours=1) < waits.next_at - waits.waits_since <= timedelta(hours=2)
     assert (waits.attempts, fake.asked.count(SCORES)) == (0, 1)
-    async with browser(service) as teacher:
-        await teacher.launch(**TEACHER)
-        assert "Its clock was ahead" in (await teacher.get(f"{course}/lms")).text
+    await teacher.launch(**TEACHER)
+    assert "Its clock was ahead" in (await teacher.get(f"{course}/lms")).text
     await send_again(stamp=before.stamp)
     assert (await idle(service)).last_error is None
     assert fake.asked.count(SCORES) == 2
@@ -409,8 +394,7 @@ async def test_connection_that_is_undone_while_a_grade_is_on_its_way_is_no_outag
     caplog.set_level("INFO", "app")
 
     async def undo() -> httpx.Response:
-        async with service.services.database.write() as session:
-            await delete_rows(session, LtiContext, LtiContext.platform_id.is_not(None))
+        await service.write(delete_rows, LtiContext, LtiContext.platform_id.is_not(None))
         return httpx.Response(status, json=said)
 
     await open_course(service, **GRANT, **ANOTHER)
@@ -418,4 +402,4 @@ async def test_connection_that_is_undone_while_a_grade_is_on_its_way_is_no_outag
     await come_and_hand_in(service, **GRANT, **ANOTHER)
     await until(lambda: "sending_ended" in caplog.messages)
     assert not {"database_failing", "sending_failed"} & set(caplog.messages)
-    assert await everything(service, LtiScore) == []
+    assert await service.rows(LtiScore) == []

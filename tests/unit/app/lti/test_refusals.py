@@ -16,7 +16,7 @@ import pytest
 from app.lti import platforms
 from app.storage.models import Course, LtiContext, LtiLogin, Membership, Person, utc_now
 from tests.platforms import ISSUER, LTI, OTHER_KEY, REGISTRATION, login_parameters, signed
-from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, browser, everything, register, store
+from tests.unit.app.lti.conftest import LAUNCH, LOGIN, TEACHER, register
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -116,85 +116,78 @@ def checked(caplog: pytest.LogCaptureFixture) -> Checked:
     return Checked(caplog)
 
 
-async def test_wrong_logins(service, checked):
-    async with browser(service) as client:
-        for name, (changed, expected) in LOGINS.items():
-            await checked(name, expected, partial(client.post, LOGIN, data=login_parameters(**changed)))
-        for each in ("iss", "login_hint", "target_link_uri", "client_id"):
-            twice = [*login_parameters().items(), (each, "another")]
-            await checked(
-                f"{each} twice", login_refused(f"{each} came twice"), partial(client.get, LOGIN, params=twice)
-            )
+async def test_wrong_logins(client, checked):
+    for name, (changed, expected) in LOGINS.items():
+        await checked(name, expected, partial(client.post, LOGIN, data=login_parameters(**changed)))
+    for each in ("iss", "login_hint", "target_link_uri", "client_id"):
+        twice = [*login_parameters().items(), (each, "another")]
+        await checked(f"{each} twice", login_refused(f"{each} came twice"), partial(client.get, LOGIN, params=twice))
     assert checked.wrong == {}
 
 
-async def test_wrong_claims(service, checked):
-    async with browser(service) as client:
-        for name, (claims, expected) in CLAIMS.items():
-            await checked(name, expected, partial(client.launch, **claims))
+async def test_wrong_claims(service, client, checked):
+    for name, (claims, expected) in CLAIMS.items():
+        await checked(name, expected, partial(client.launch, **claims))
     assert checked.wrong == {}
-    assert await everything(service, Membership) == []
+    assert await service.rows(Membership) == []
 
 
-async def test_launch_that_nobody_began(service, platform, fake, checked):
-    async with browser(service) as client:
+async def test_launch_that_nobody_began(service, client, platform, fake, checked):
 
-        async def fields() -> dict[str, str]:
-            return fake.message(await client.begin(), **TEACHER)
+    async def fields() -> dict[str, str]:
+        return fake.message(await client.begin(), **TEACHER)
 
-        def post(sent: Any) -> Callable[[], Awaitable[httpx.Response]]:
-            return partial(client.post, LAUNCH, data=sent)
+    def post(sent: Any) -> Callable[[], Awaitable[httpx.Response]]:
+        return partial(client.post, LAUNCH, data=sent)
 
-        await client.launch(**TEACHER)
-        used = await fields()
-        assert (await client.post(LAUNCH, data=used)).status_code == 303
-        await checked("state again", outdated("state"), post(used))
-        await checked("unknown state", outdated("state"), post({**await fields(), "state": "x" * 43}))
-        await checked("no state", outdated("state"), post({"id_token": "a.b.c"}))
-        await checked("nothing", outdated("state"), post({}))
-        first, second = await fields(), await fields()
-        await checked("nonce of another", refused("nonce"), post({**first, "id_token": second["id_token"]}))
-        await checked("message again", refused("nonce"), post({**await fields(), "id_token": used["id_token"]}))
-        await checked("state of a refused one", outdated("state"), post(first))
-        await checked("no message", refused("token_form"), post({"state": (await fields())["state"]}))
-        doubled = {"state": [(await fields())["state"], "x" * 43], "id_token": "a.b.c"}
-        await checked("field twice", refused("field_twice"), post(doubled))
-        late = await fields()
-        await store(service, LtiLogin, expires_at=utc_now())
-        await checked("after ten minutes", outdated("state_expired"), post(late))
-        error = {"error": "login_required<script>", "error_description": "x", "state": "y"}
-        await checked("platform says no", refused("platform_login_requiredscript"), post(error))
-        late = await fields()
-        async with service.services.database.write() as session:
-            await platforms.suspend(session, platform.id)
-        await checked("suspended meanwhile", refused("platform_unconfirmed"), post(late))
-        begun = partial(client.post, LOGIN, data=login_parameters())
-        await checked("suspended", UNKNOWN, begun)
+    await client.launch(**TEACHER)
+    used = await fields()
+    assert (await client.post(LAUNCH, data=used)).status_code == 303
+    await checked("state again", outdated("state"), post(used))
+    await checked("unknown state", outdated("state"), post({**await fields(), "state": "x" * 43}))
+    await checked("no state", outdated("state"), post({"id_token": "a.b.c"}))
+    await checked("nothing", outdated("state"), post({}))
+    first, second = await fields(), await fields()
+    await checked("nonce of another", refused("nonce"), post({**first, "id_token": second["id_token"]}))
+    await checked("message again", refused("nonce"), post({**await fields(), "id_token": used["id_token"]}))
+    await checked("state of a refused one", outdated("state"), post(first))
+    await checked("no message", refused("token_form"), post({"state": (await fields())["state"]}))
+    doubled = {"state": [(await fields())["state"], "x" * 43], "id_token": "a.b.c"}
+    await checked("field twice", refused("field_twice"), post(doubled))
+    late = await fields()
+    await service.store(LtiLogin, expires_at=utc_now())
+    await checked("after ten minutes", outdated("state_expired"), post(late))
+    error = {"error": "login_required<script>", "error_description": "x", "state": "y"}
+    await checked("platform says no", refused("platform_login_requiredscript"), post(error))
+    late = await fields()
+    await service.write(platforms.suspend, platform.id)
+    await checked("suspended meanwhile", refused("platform_unconfirmed"), post(late))
+    begun = partial(client.post, LOGIN, data=login_parameters())
+    await checked("suspended", UNKNOWN, begun)
     assert checked.wrong == {}
 
 
-async def test_one_platform_does_not_speak_for_another(service, fake, checked):
+async def test_one_platform_does_not_speak_for_another(service, client, fake, checked):
     """Both know a course and a person by the same ids."""
     second = replace(REGISTRATION, issuer="https://other.example", client_id="other", keys_url=f"{ISSUER}/other")
     await register(service, second)
     fake.answers["/other"] = lambda: httpx.Response(200, json={"keys": [OTHER_KEY.as_dict(private=False)]})
     other = {"iss": "https://other.example", "client_id": "other"}
-    async with browser(service) as client:
-        ours = await client.land(**TEACHER)
+    ours = await client.land(**TEACHER)
 
-        async def come(**claims: Any) -> httpx.Response:
-            return await client.post(LAUNCH, data=fake.message(await client.begin(**other), **TEACHER, **claims))
+    async def come(**claims: Any) -> httpx.Response:
+        return await client.post(LAUNCH, data=fake.message(await client.begin(**other), **TEACHER, **claims))
 
-        fake.sign = partial(signed, key=OTHER_KEY)
-        await checked("first one's issuer", refused("issuer"), partial(come, aud="other"))
-        await checked("first one's client id", refused("audience"), partial(come, iss="https://other.example"))
-        fake.sign = signed
-        theirs = {"iss": "https://other.example", "aud": "other"}
-        await checked("first one's key", refused("key_unknown"), partial(come, **theirs))
-        fake.sign = partial(signed, key=OTHER_KEY)
-        assert (await client.choose(await come(**theirs), course="new")).headers["location"] != ours
-        assert (await client.get(ours)).status_code == 404
+    fake.sign = partial(signed, key=OTHER_KEY)
+    await checked("first one's issuer", refused("issuer"), partial(come, aud="other"))
+    await checked("first one's client id", refused("audience"), partial(come, iss="https://other.example"))
+    fake.sign = signed
+    theirs = {"iss": "https://other.example", "aud": "other"}
+    await checked("first one's key", refused("key_unknown"), partial(come, **theirs))
+    fake.sign = partial(signed, key=OTHER_KEY)
+    assert (await client.choose(await come(**theirs), course="new")).headers["location"] != ours
+    assert (await client.get(ours)).status_code == 404
     assert checked.wrong == {}
-    assert len(await everything(service, LtiContext)) == 2
-    assert len([each for each in await everything(service, Course) if each.title == "Recurrent networks"]) == 2
-    assert len(await everything(service, Person)) == 2
+    assert len(await service.rows(LtiContext)) == 2
+    assert len([each for each in await service.rows(Course) if each.title == "Recurrent networks"]) == 2
+    assert len(await service.rows(Person)) == 2

@@ -25,7 +25,7 @@ from tests.platforms.registrar import (
 )
 from tests.unit.app.calls import send
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import browser, everything, store
+from tests.unit.app.lti.conftest import browser
 from tests.unit.app.lti.conftest import register as register_by_hand
 
 SITE = moodle().issuer
@@ -51,12 +51,12 @@ async def register(service: Service, path: str, **parameters: str) -> httpx.Resp
         return await admin.post(path, data=sent)
 
 
-async def test_platform_registers_itself_and_waits_for_an_admin(service, fake):
+async def test_platform_registers_itself_and_waits_for_an_admin(service, admin, fake):
     registrar = fake.registrar
     answer = await register(service, await invite(service), **registrar.parameters)
     assert answer.status_code == 200, answer.text
     assert CLOSING in answer.text
-    (platform,) = await everything(service, LtiPlatform)
+    (platform,) = await service.rows(LtiPlatform)
     assert platform.confirmed_at is None
     assert (platform.issuer, platform.client_id) == (registrar.issuer, "client-of-the-registration")
     assert (platform.login_url, platform.keys_url) == (f"{registrar.issuer}/auth", f"{registrar.issuer}/keys")
@@ -70,15 +70,14 @@ async def test_platform_registers_itself_and_waits_for_an_admin(service, fake):
     assert tool["scope"].split() == SCOPES
     assert tool[TOOL]["domain"] == "grader.test"
     assert {"name", "email"} <= set(tool[TOOL]["claims"])
-    async with service.browser() as admin:
-        page = f"/platforms/{platform.id}"
-        shown = (await admin.get(page)).text
-        assert "Confirm" in shown
-        await send(admin, page, f"{page}/confirm")
+    page = f"/platforms/{platform.id}"
+    shown = (await admin.get(page)).text
+    assert "Confirm" in shown
+    await send(admin, page, f"{page}/confirm")
     assert service.services.frame_sites() == (registrar.issuer,)
 
 
-async def test_each_platform_is_registered_as_it_describes_itself(service, fake):
+async def test_each_platform_is_registered_as_it_describes_itself(service, admin, fake):
     """The portal of Blackboard speaks for the issuer of all schools."""
     tools = {}
     for make in (*REGISTRARS.values(), blackboard):
@@ -87,7 +86,7 @@ async def test_each_platform_is_registered_as_it_describes_itself(service, fake)
         answer = await register(service, await invite(service), **fake.registrar.parameters)
         assert answer.status_code == 200, answer.text
         (tools[make.__name__],) = fake.registrar.registered
-    platforms = {each.issuer: each for each in await everything(service, LtiPlatform)}
+    platforms = {each.issuer: each for each in await service.rows(LtiPlatform)}
     brightspace = platforms["https://school.brightspace.com"]
     assert {issuer: (each.name, each.token_audience) for issuer, each in platforms.items()} == {
         "https://moodle.example.edu": ("Moodle, moodle.example.edu", None),
@@ -96,9 +95,8 @@ async def test_each_platform_is_registered_as_it_describes_itself(service, fake)
         "https://blackboard.com": (platforms["https://blackboard.com"].name, None),
     }
     assert platforms["https://blackboard.com"].keys_url == "https://developer.blackboard.com/keys"
-    async with service.browser() as admin:
-        assert brightspace.token_audience in (await admin.get(f"/platforms/{brightspace.id}")).text
-    assert [each.deployment_id for each in await everything(service, LtiDeployment)] == ["17"]
+    assert brightspace.token_audience in (await admin.get(f"/platforms/{brightspace.id}")).text
+    assert [each.deployment_id for each in await service.rows(LtiDeployment)] == ["17"]
     assert [each["type"] for each in tools["brightspace"][TOOL]["messages"]] == [RESOURCE_LINK]
     # Teachers find the tool there in Canvas.
     placements = {each["type"]: each.get("placements") for each in tools["canvas"][TOOL]["messages"]}
@@ -106,49 +104,48 @@ async def test_each_platform_is_registered_as_it_describes_itself(service, fake)
     assert tools["canvas"][TOOL]["https://canvas.instructure.com/lti/privacy_level"] == "public"
 
 
-async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service, fake):
+async def test_page_stands_in_the_frame_of_an_unknown_platform_alone(service, other, fake):
     path = await invite(service)
-    async with browser(service) as admin:
-        asking = await admin.get(path, params=fake.registrar.parameters)
-        refused = await admin.get("/lti/register/none", params=fake.registrar.parameters)
-        closing = await admin.post(path, data=fake.registrar.parameters)
-        for answer in (asking, refused, closing):
-            assert answer.headers["content-security-policy"].endswith("frame-ancestors 'self' *")
-            assert "x-frame-options" not in answer.headers
-            # The window that has opened this one is told when it may close it.
-            assert "cross-origin-opener-policy" not in answer.headers
-            assert "set-cookie" not in answer.headers
-        for page in (asking, closing):
-            # No page that a link led to would be shown there.
-            assert re.findall(r'<a [^>]*href="(?!#)[^"]*"', page.text) == []
-        for elsewhere in ("/enter", "/lti/open", "/courses", "/lti/registers"):
-            answer = await admin.get(elsewhere)
-            assert answer.headers["x-frame-options"] == "DENY"
-            assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    asking = await other.get(path, params=fake.registrar.parameters)
+    refused = await other.get("/lti/register/none", params=fake.registrar.parameters)
+    closing = await other.post(path, data=fake.registrar.parameters)
+    for answer in (asking, refused, closing):
+        assert answer.headers["content-security-policy"].endswith("frame-ancestors 'self' *")
+        assert "x-frame-options" not in answer.headers
+        # The window that has opened this one is told when it may close it.
+        assert "cross-origin-opener-policy" not in answer.headers
+        assert "set-cookie" not in answer.headers
+    for page in (asking, closing):
+        # No page that a link led to would be shown there.
+        assert re.findall(r'<a [^>]*href="(?!#)[^"]*"', page.text) == []
+    for elsewhere in ("/enter", "/lti/open", "/courses", "/lti/registers"):
+        answer = await other.get(elsewhere)
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-async def test_invitation_is_used_once_however_many_come_at_once_and_a_platform_registers_once(service, fake):
+async def test_invitation_is_used_once_however_many_come_at_once_and_a_platform_registers_once(service, other, fake):
     fake.registrar = REGISTRARS["brightspace"]()
     path = await invite(service)
-    async with browser(service) as admin:
-        answers = await asyncio.gather(*(admin.post(path, data=fake.registrar.parameters) for _ in range(5)))
+    answers = await asyncio.gather(*(other.post(path, data=fake.registrar.parameters) for _ in range(5)))
     assert Counter(answer.status_code for answer in answers) == {200: 1, 410: 4}
     assert "This invitation has been used" in next(each.text for each in answers if each.status_code == 410)
     assert len(fake.registrar.registered) == 1
     again = await register(service, await invite(service), **fake.registrar.parameters)
     assert (again.status_code, "registered already" in again.text) == (409, True)
-    assert len(await everything(service, LtiPlatform)) == 1
+    assert len(await service.rows(LtiPlatform)) == 1
 
 
-async def test_unknown_invitations_and_those_that_are_expired_or_opened_elsewhere_have_their_pages(service, fake):
+async def test_unknown_invitations_and_those_that_are_expired_or_opened_elsewhere_have_their_pages(
+    service, other, fake
+):
     path = await invite(service)
-    async with browser(service) as person:
-        shown = await person.get(path)
-        assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
-        assert (await person.post(path)).status_code == 200
-    (invitation,) = await everything(service, LtiInvitation)
+    shown = await other.get(path)
+    assert (shown.status_code, f"http://grader.test{path}" in shown.text) == (200, True)
+    assert (await other.post(path)).status_code == 200
+    (invitation,) = await service.rows(LtiInvitation)
     assert invitation.used_at is None
-    await store(service, LtiInvitation, expires_at=utc_now() - timedelta(seconds=1))
+    await service.store(LtiInvitation, expires_at=utc_now() - timedelta(seconds=1))
     expired = await register(service, path, **fake.registrar.parameters)
     assert (expired.status_code, "This invitation has expired" in expired.text) == (410, True)
     unknown = await register(service, path[:-1], **fake.registrar.parameters)
@@ -186,8 +183,8 @@ async def expect_refused(
     assert (answer.status_code, words in answer.text) == (status, True), (words, answer.text)
     (line,) = [each for each in caplog.records if each.message == "lti_registration_refused"]
     assert words in str(vars(line))
-    assert await everything(service, LtiPlatform) == []
-    (invitation,) = await everything(service, LtiInvitation)
+    assert await service.rows(LtiPlatform) == []
+    (invitation,) = await service.rows(LtiInvitation)
     assert invitation.used_at is None, words
 
 
@@ -213,14 +210,13 @@ NEVER_SENT = [
 ]
 
 
-async def test_parameters_that_no_platform_sends_are_refused(service, fake):
+async def test_parameters_that_no_platform_sends_are_refused(service, other, fake):
     path = await invite(service)
-    async with browser(service) as admin:
-        for parameters, words in NEVER_SENT:
-            body = str(httpx.QueryParams(parameters))
-            form = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = await admin.post(path, content=body, headers=form)
-            assert (answer.status_code in (400, 403), words in answer.text) == (True, True), (parameters, answer.text)
+    for parameters, words in NEVER_SENT:
+        body = str(httpx.QueryParams(parameters))
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await other.post(path, content=body, headers=form)
+        assert (answer.status_code in (400, 403), words in answer.text) == (True, True), (parameters, answer.text)
     assert fake.asked == []
 
 
@@ -242,7 +238,7 @@ async def test_name_of_a_platform_is_words_and_nothing_else(service, fake):
         answer = await register(service, await invite(service), **fake.registrar.parameters)
         assert answer.status_code == 200, answer.text
         assert "<script>alert" not in answer.text
-        (platform,) = [each for each in await everything(service, LtiPlatform) if each.client_id == f"client-{number}"]
+        (platform,) = [each for each in await service.rows(LtiPlatform) if each.client_id == f"client-{number}"]
         assert platform.name == name
 
 
@@ -254,25 +250,24 @@ async def test_client_id_of_another_one_is_refused(service, fake, platform):
         fake.registrar.client_id = client_id
         answer = await register(service, path, **fake.registrar.parameters)
         assert (answer.status_code, "is that of another platform here" in answer.text) == (400, True), client_id
-    assert [each.id for each in await everything(service, LtiPlatform)] == [platform.id]
-    (invitation,) = await everything(service, LtiInvitation)
+    assert [each.id for each in await service.rows(LtiPlatform)] == [platform.id]
+    (invitation,) = await service.rows(LtiInvitation)
     assert invitation.used_at is None
 
 
-async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the_pages_of_both(service, fake):
+async def test_client_id_that_another_platform_gets_later_by_hand_is_said_on_the_pages_of_both(service, admin, fake):
     """The first one may have named it because the other is known to have it."""
     fake.registrar.client_id = CLIENT_ID.upper()
     await register(service, await invite(service), **fake.registrar.parameters)
-    (first,) = await everything(service, LtiPlatform)
+    (first,) = await service.rows(LtiPlatform)
     words = "have one client id"
-    async with service.browser() as admin:
-        assert words not in (await admin.get(f"/platforms/{first.id}")).text
-        second = await register_by_hand(service)
-        for page, other in ((first, second), (second, first)):
-            shown = (await admin.get(f"/platforms/{page.id}")).text
-            assert f"{other.name} ({other.issuer}) {words}" in shown
-            checked = await send(admin, f"/platforms/{page.id}", f"/platforms/{page.id}/check")
-            assert checked.text.count(words) == 1
+    assert words not in (await admin.get(f"/platforms/{first.id}")).text
+    second = await register_by_hand(service)
+    for page, other in ((first, second), (second, first)):
+        shown = (await admin.get(f"/platforms/{page.id}")).text
+        assert f"{other.name} ({other.issuer}) {words}" in shown
+        checked = await send(admin, f"/platforms/{page.id}", f"/platforms/{page.id}/check")
+        assert checked.text.count(words) == 1
 
 
 async def test_platform_without_grades_is_told_what_is_missing(service, fake):

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from app.errors import AppError
 from app.errors.lti import PlatformUnavailable
@@ -27,7 +26,6 @@ from app.storage.models import LtiLink, LtiPlatform
 from tests.platforms import ISSUER
 from tests.platforms.registrar import moodle
 from tests.unit.app.conftest import Service
-from tests.unit.app.lti.conftest import everything
 
 pytestmark = pytest.mark.usefixtures("course", "names")
 
@@ -59,10 +57,8 @@ async def fetch_token(service: Service, platform: LtiPlatform, url: str) -> None
 
 async def find_line_item(service: Service, platform: LtiPlatform, url: str) -> None:
     parts, granted = service.services, {"granted": [LINEITEM_SCOPE]}
-    async with parts.database.write() as session:
-        unknown = {"lineitem_url": None, "lineitem_at": None, "lineitems_url": url, "scopes": granted}
-        await session.execute(update(LtiLink).values(**unknown))
-    (link,) = await everything(service, LtiLink)
+    await service.store(LtiLink, lineitem_url=None, lineitem_at=None, lineitems_url=url, scopes=granted)
+    (link,) = await service.rows(LtiLink)
     await lineitems.of_link(
         parts.database, parts.platform_services, platform, link, label="LSTM", max_points=100.0, resource="lstm-layer"
     )

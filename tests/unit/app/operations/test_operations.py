@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from app.operations import probe
@@ -275,9 +274,8 @@ async def test_runs_that_we_lose_are_counted_and_raised():
 
 
 async def wait_since(service: Service, seconds: float, **values: Any) -> None:
-    waiting = update(Submission).where(Submission.job_status == JobStatus.QUEUED)
-    async with service.services.database.write() as session:
-        await session.execute(waiting.values(created_at=utc_now() - timedelta(seconds=seconds), **values))
+    began = utc_now() - timedelta(seconds=seconds)
+    await service.store(Submission, Submission.job_status == JobStatus.QUEUED, created_at=began, **values)
 
 
 @pytest.fixture

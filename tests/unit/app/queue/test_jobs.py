@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
@@ -168,10 +169,8 @@ async def test_submission_that_takes_the_service_down_is_given_up(settings, grad
     async with running(settings, grader) as service:
         submission_id = await submit(service)
         await done(service, submission_id)
-        async with service.services.database.write() as session:
-            submission = await session.get_one(Submission, submission_id)
-            submission.job_status, submission.tries = JobStatus.RUNNING, MAX_CLAIMS
-            await session.execute(delete(StoredReport))
+        await service.store(Submission, job_status=JobStatus.RUNNING, tries=MAX_CLAIMS)
+        await service.write(AsyncSession.execute, delete(StoredReport))
     async with running(settings, grader) as service:
         _, _, report = await done(service, submission_id)
     assert report.status == Status.INTERNAL_ERROR

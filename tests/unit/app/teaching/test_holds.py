@@ -29,8 +29,7 @@ async def _told(service: Service) -> int:
 
 async def _with_webhook(service: Service) -> None:
     token = await service.add_token("of-the-hook-0123456789", Role.TEACHER)
-    async with service.services.database.write() as session:
-        session.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
+    await service.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
 async def test_an_attack_is_held_with_its_report_as_it_is(service, owner):

@@ -92,8 +92,7 @@ async def test_joiner_whose_link_was_revoked_is_a_new_student_of_a_browser(servi
         secrets.append(link_in((await join(visitor, path)).text))
         again = await visitor.post(path, data={"form_key": key_of(visitor), "name": "Анна Петрова"})
         assert link_in(again.text) == secrets[-1]
-        async with service.services.database.write() as session:
-            assert await links.revoke(session, Principal(new_id(), Role.TEACHER)) == 1
+        assert await service.write(links.revoke, Principal(new_id(), Role.TEACHER)) == 1
     assert len(set(secrets)) == len(await service.rows(Membership)) == 3
 
 
@@ -102,8 +101,7 @@ async def test_removed_joiner_is_told_and_others_join(service, visitor, path, *,
     await join(visitor, path)
     await service.store(Membership, removed_at=utc_now())
     if revoked:
-        async with service.services.database.write() as session:
-            await links.revoke(session, Principal(new_id(), Role.TEACHER))
+        await service.write(links.revoke, Principal(new_id(), Role.TEACHER))
     refused = await join(visitor, path)
     assert refused.status_code == 403
     assert "The student is no longer in the course" in refused.text

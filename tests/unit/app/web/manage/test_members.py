@@ -198,9 +198,8 @@ async def test_links_of_all_who_never_came_are_one_table(service, visitor, brows
     for number in range(3):
         await add(service, f"st{number}", name=f"Student {number}", email=f"st{number}@example.org")
     await add(service, "signs-on", name="Student")
-    async with service.services.database.write() as session:
-        person = (await service.member("signs-on")).person_id
-        session.add(Identity(person_id=person, issuer="https://id.example.edu", subject="7"))
+    person = (await service.member("signs-on")).person_id
+    await service.add(Identity(person_id=person, issuer="https://id.example.edu", subject="7"))
     answer = await send(browser, LINKS, **{"for": "never_used"})
     rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
     assert [row["id"] for row in rows] == ["st0", "st1", "st2"]
