@@ -79,10 +79,11 @@ def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
 def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     evidence = judgement.evidence
     execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
+    reached = list(reached_for(execution, reading.source))
     own_work = judgement.verdicts.get("own_work")
     if own_work is not None and own_work.status == CheckStatus.FAILED and own_work.finding is not None:
         # The search for the built-in layer says more than the layer itself.
-        yield from (Diagnosis.likely(found) for found in reached_for(execution) if found.code in NEVER_NEEDED)
+        yield from (Diagnosis.likely(found) for found in reached if found.code in NEVER_NEEDED)
         yield Diagnosis.exact(own_work.finding)
         return
     problem = structural_problem(execution, reading)
@@ -152,7 +153,6 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield from known_mistakes(evidence)
     from_numbers = comparison.same_shape and understanding.explanation is None
     rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
-    reached = list(reached_for(execution))
     is_told = understanding.explanation is not None or reached or any(each.confidence == "exact" for each in rest)
     counted = (
         (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)

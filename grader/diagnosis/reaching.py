@@ -20,15 +20,17 @@ OF_THE_CLASS = frozenset({"build", "inject", "trial", "call", "repeat", "gradien
 NEVER_NEEDED = frozenset({"frame_walk", "gc_reference"})
 #: Reaches for the grader itself; they are reported as such and as nothing else.
 OF_THE_GRADER = frozenset({"result_pipe", "grader_module"})
+#: These raise nothing themselves: what the line raised has another reason.
+NO_REASON = OF_THE_GRADER | {"frame_walk"}
 #: Keras' own recurrent code, written into the submission. The teacher decides who may copy it.
 COPIED = "copied_source"
 # Logging reads a caller's name and line, and helpers that print a variable's name read the caller's variables. Looking
 # into frames further up, or at objects that only the grader has, is different.
-INTO_FRAMES = re.compile(r"\bf_(?:locals|globals)\b")
+INTO_FRAMES = re.compile(r"\b(?:f_locals|f_globals|f_builtins|_current_frames)\b")
 FURTHER_UP = re.compile(
     r"\bf_back\s*\.\s*f_back\b|\b(\w+)\s*=\s*\1\.f_back\b|\b_getframe\(\s*[2-9]|['\"](?:f_back|self)['\"]"
+    r"|\b(?:_current_frames|f_builtins)\b"
 )
-ALL_FRAMES = re.compile(r"\b(?:_current_frames|f_builtins)\b")
 # Names that show knowledge of the grader's objects in memory.
 OUR_OBJECTS = re.compile(
     r"['\"](?:Driver|Channel|StudentModule|Phases|Watch)['\"]"
@@ -49,7 +51,7 @@ def behind(raised: Raised, execution: Execution) -> Finding | None:
     tried = [
         reach
         for reach, phase in execution.reaches
-        if phase == raised.phase and reach.line in raised.lines[-1:] and reach.code not in OF_THE_GRADER
+        if phase == raised.phase and reach.line in raised.lines[-1:] and reach.code not in NO_REASON
     ]
     return _problem(min(tried, key=lambda reach: reach.code == "env_read")) if tried else None
 
@@ -59,17 +61,17 @@ def at_import(line: int, execution: Execution) -> Finding | None:
     failed = [statement.line for statement in execution.statements_failed]
     for reach, phase in execution.reaches:
         begun = [start for start in failed if start <= reach.line]
-        if phase == "import" and begun and max(begun) == line and reach.code not in OF_THE_GRADER:
+        if phase == "import" and begun and max(begun) == line and reach.code not in NO_REASON:
             return _problem(reach)
     return None
 
 
-def reached_for(execution: Execution) -> Iterator[Finding]:
+def reached_for(execution: Execution, source: str) -> Iterator[Finding]:
     """Yield what the class tried, in order, and the library functions that were replaced."""
     if execution.patched:
         yield Finding.of("monkeypatch", functions=list(execution.patched))
-    for reach, phase in execution.reaches:
-        if reach.code not in (COPIED, *OF_THE_GRADER) and (phase in OF_THE_CLASS or reach.code in NEVER_NEEDED):
+    for reach, phase in _needless(execution, source):
+        if reach.code != COPIED and (phase in OF_THE_CLASS or reach.code in NEVER_NEEDED):
             yield _problem(reach)
 
 
@@ -93,11 +95,8 @@ def attacks(execution: Execution, source: str, in_notebook: Sequence[Reach] = ()
             yield _attack(variant, aimed)
     closure = INTO_CLOSURES.search(source)
     if closure is not None and OUR_OBJECTS.search(source):
-        yield _attack("memory", Reach(event="reach", code="gc_reference", what=closure[0], line=_line(source, closure)))
-
-
-def _line(source: str, found: re.Match[str]) -> int:
-    return source.count("\n", 0, found.start()) + 1
+        line = source.count("\n", 0, closure.start()) + 1
+        yield _attack("memory", Reach(event="reach", code="gc_reference", what=closure[0], line=line))
 
 
 def _attack(variant: str, reach: Reach) -> Remark:
@@ -106,8 +105,6 @@ def _attack(variant: str, reach: Reach) -> Remark:
 
 
 def _looks_into_others(source: str) -> bool:
-    if ALL_FRAMES.search(source):
-        return True
     further = FURTHER_UP.search(source) or OUR_OBJECTS.search(source)
     return INTO_FRAMES.search(source) is not None and further is not None
 
@@ -119,13 +116,11 @@ def _means_us(reach: Reach, source: str) -> bool:
     return reach.code == "result_pipe" or OUR_OBJECTS.search(source) is not None
 
 
-def worth_a_look(execution: Execution) -> Iterator[Remark]:
+def worth_a_look(execution: Execution, source: str) -> Iterator[Remark]:
     """Yield reaches for the teacher, no diagnoses. Asking for a setting is honest."""
     if execution.patched:
         yield Remark(code="monkeypatch", params={"functions": list(execution.patched)})
-    for reach, phase in execution.reaches:
-        if reach.code in OF_THE_GRADER:
-            continue
+    for reach, phase in _needless(execution, source):
         tells = phase in OF_THE_CLASS and reach.code != "env_read"
         if reach.code == COPIED:
             params = {"evidence": reach.what, "variant": "copied"}
@@ -133,6 +128,13 @@ def worth_a_look(execution: Execution) -> Iterator[Remark]:
         elif tells or reach.code in NEVER_NEEDED or reach.code == "write_outside":
             found = _problem(reach)
             yield Remark(code=found.code, params=found.params, line=reach.line)
+
+
+def _needless(execution: Execution, source: str) -> Iterator[tuple[Reach, str | None]]:
+    """Yield what was reached for beside the grader, and the phase. A frame's name and line are there to be logged."""
+    for reach, phase in execution.reaches:
+        if reach.code not in OF_THE_GRADER and (reach.code != "frame_walk" or INTO_FRAMES.search(source)):
+            yield reach, phase
 
 
 def _problem(reach: Reach) -> Finding:

@@ -43,7 +43,7 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
         *attacks(execution, reading.source, evidence.notebook.reaches if evidence.notebook is not None else ()),
         *reading.advisories,
         *(Remark(code="global_x_shape", line=use.line) for use in reading.global_x if use.shape_only),
-        *(remark for remark in worth_a_look(execution) if remark.code not in diagnosed),
+        *(remark for remark in worth_a_look(execution, reading.source) if remark.code not in diagnosed),
     ][:MOST_ADVISORIES]
     limit, spent = evidence.assignment.limits.cpu_seconds, execution.outcome.cpu_seconds
     if execution.complete and spent > SLOW_SHARE * limit:

@@ -57,6 +57,22 @@ def test_a_worthless_answer_is_named_after_what_it_was_looked_for_with(evidence_
     assert _codes(evidence) == ["gc_reference", "constant_output"]
 
 
+@pytest.mark.parametrize(
+    ("source", "codes"),
+    [
+        ("logging.info(inspect.currentframe().f_code.co_name)", []),
+        ("print(sys._getframe(1).f_lineno)", []),
+        ("sys._getframe(1).f_locals.values()", ["frame_walk"]),
+        ("sys._current_frames()", ["frame_walk"]),
+    ],
+)
+def test_a_look_at_names_and_lines_of_frames_explains_nothing(evidence_of, source, codes):
+    reaches = [(_attempt("frame_walk", what="sys._getframe"), "call")]
+    evidence = evidence_of(lambda case: case.expected * 0, reading={"source": source}, reaches=reaches)
+    assert _codes(evidence) == [*codes, "constant_output"]
+    assert [remark.code for remark in worth_a_look(evidence.execution, source)] == codes
+
+
 def test_numbers_that_a_mistake_explains_are_named_after_the_mistake(evidence_of):
     evidence = evidence_of(lambda case: case.expected[:, ::-1], reaches=[(_attempt(), "call")])
     assert _codes(evidence)[0] == "time_reversed"
@@ -71,7 +87,7 @@ def test_beside_a_right_answer_it_is_for_the_teacher_alone(evidence_of):
     ]
     evidence = evidence_of(lambda case: case.expected, reaches=reaches, patched=("numpy.abs",))
     assert _codes(evidence) == []
-    told = [(remark.code, remark.line) for remark in worth_a_look(evidence.execution)]
+    told = [(remark.code, remark.line) for remark in worth_a_look(evidence.execution, "")]
     assert told == [("monkeypatch", None), ("network", 5), ("write_outside", 2)]
 
 
@@ -148,5 +164,5 @@ def test_a_reach_in_the_notebooks_own_run_holds_the_attempt_too(evidence_of):
 
 def test_code_that_touches_the_grader_is_told_as_nothing_else(evidence_of):
     evidence = evidence_of(reaches=[(_attempt(code), "call") for code in ("result_pipe", "grader_module")])
-    assert not list(worth_a_look(evidence.execution))
-    assert not list(reached_for(evidence.execution))
+    assert not list(worth_a_look(evidence.execution, ""))
+    assert not list(reached_for(evidence.execution, ""))
