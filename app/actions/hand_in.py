@@ -16,8 +16,7 @@ from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest
 from app.courses import course as courses
 from app.courses import members
-from app.errors.submissions import NotCancellable
-from app.errors.uploads import HandedInBefore
+from app.errors import HandedInBefore, NotCancellable
 from app.queue import checks
 from app.queue.batches import taking_in
 from app.queue.inbox import Inbox, QueuedSubmission

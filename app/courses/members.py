@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import course as courses
-from app.errors.members import MemberNotStudent
+from app.errors import MemberNotStudent
 from app.mail.addresses import comparable
 from app.storage import turns
 from app.storage.models import Course, Extension, MemberRole, Membership, Person, new_id, utc_now
