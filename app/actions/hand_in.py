@@ -32,7 +32,7 @@ ONE_AT_A_TIME = asyncio.Semaphore(1)
 
 
 class HandIn(ActionRequest):
-    """An attempt. Each of its faults has a refusal of its own (`app.errors.uploads`).
+    """An attempt. Each of its faults has a refusal of its own (`app.errors`).
 
     Attributes:
         student: the id in the grade book; None: the holder's own.
