@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -15,20 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from app import errors
-from app.errors import (
-    AppError,
-    batches,
-    courses,
-    lti,
-    members,
-    outgoing,
-    requests,
-    rosters,
-    submissions,
-    teaching,
-    uploads,
-    ways_in,
-)
+from app.errors import AppError, lti
 from app.storage.database import CommitUnanswered
 from app.storage.database_file import NoRoom
 from app.texts import catalogue
@@ -51,46 +37,46 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.Conflict: 409,
     errors.Ended: 410,
     errors.Invalid: 422,
-    requests.NotAuthenticated: 401,
-    requests.SessionMissing: 401,
-    requests.TooManyRequests: 429,
-    ways_in.LinkUnusable: 401,
-    ways_in.IssuerUnavailable: 503,
+    errors.NotAuthenticated: 401,
+    errors.SessionMissing: 401,
+    errors.TooManyRequests: 429,
+    errors.LinkUnusable: 401,
+    errors.IssuerUnavailable: 503,
     lti.LoginRefused: 400,
     lti.RegistrationRefused: 400,
     lti.PlatformUnavailable: 503,
     lti.PlatformRefused: 502,
-    outgoing.AnswerUnusable: 502,
-    uploads.Overloaded: 503,
-    uploads.FormExpected: 415,
-    uploads.FormUnreadable: 400,
-    uploads.UploadTooSlow: 408,
-    uploads.FileTooLarge: 413,
-    uploads.FileTypeUnsupported: 415,
-    uploads.AttemptRefused: 403,
-    uploads.AttemptTooSoon: 429,
-    batches.ArchiveTooLarge: 413,
-    rosters.RosterNotCSV: 415,
-    submissions.ChecksUsedUp: 429,
+    errors.AnswerUnusable: 502,
+    errors.Overloaded: 503,
+    errors.FormExpected: 415,
+    errors.FormUnreadable: 400,
+    errors.UploadTooSlow: 408,
+    errors.FileTooLarge: 413,
+    errors.FileTypeUnsupported: 415,
+    errors.AttemptRefused: 403,
+    errors.AttemptTooSoon: 429,
+    errors.ArchiveTooLarge: 413,
+    errors.RosterNotCSV: 415,
+    errors.ChecksUsedUp: 429,
     SQLAlchemyError: 503,
 }
 #: The slugs that do not follow from the name of the class.
 SLUGS: Mapping[type[Exception], str] = {
     Exception: "internal-error",
-    requests.NotPermitted: "forbidden",
-    requests.NotAuthenticated: "unauthorized",
-    ways_in.NotebookCodeUnusable: "code-unusable",
+    errors.NotPermitted: "forbidden",
+    errors.NotAuthenticated: "unauthorized",
+    errors.NotebookCodeUnusable: "code-unusable",
     lti.MentorLaunch: "lti-mentor",
     **dict.fromkeys(
-        (uploads.UploadRefused, batches.ArchiveRefused, teaching.GradeBookRefused, rosters.RosterRefused),
+        (errors.UploadRefused, errors.ArchiveRefused, errors.GradeBookRefused, errors.RosterRefused),
         "invalid-request",
     ),
-    uploads.NoFileChosen: "fields-missing",
-    uploads.FieldsUnknown: "unknown-fields",
-    uploads.StudentInvalid: "invalid-student",
-    uploads.AssignmentUnknown: "unknown-assignment",
-    uploads.FileEmpty: "empty-file",
-    uploads.FileTypeUnsupported: "unsupported-file-type",
+    errors.NoFileChosen: "fields-missing",
+    errors.FieldsUnknown: "unknown-fields",
+    errors.StudentInvalid: "invalid-student",
+    errors.AssignmentUnknown: "unknown-assignment",
+    errors.FileEmpty: "empty-file",
+    errors.FileTypeUnsupported: "unsupported-file-type",
     SQLAlchemyError: "storage-unavailable",
     NoRoom: "storage-full",
     NoConnectionFree: "busy",
@@ -105,14 +91,16 @@ def _answer(cls: type[Exception]) -> Answer:
 
 
 def _classes_of(module: ModuleType) -> list[type[AppError]]:
-    """Return the errors of a module, without the bases that it imports."""
-    return [cls for cls in vars(module).values() if getattr(cls, "__module__", None) == module.__name__]
+    """Return the errors of a module, without those that it imports."""
+    classes = (each for each in vars(module).values() if isinstance(each, type) and issubclass(each, AppError))
+    return [cls for cls in classes if cls.__module__ == module.__name__ and cls not in BASES]
 
 
-MODULES = (requests, ways_in, lti, outgoing, courses, uploads, batches, teaching, rosters, members, submissions)
+#: Classes that are raised only as their subclasses.
+BASES = (AppError, errors.AccessDenied, errors.NotFound, errors.Conflict, errors.Ended, errors.Invalid)
 NOT_OURS = (SQLAlchemyError, NoRoom, NoConnectionFree, CommitUnanswered, Exception)
 ANSWERS: dict[type[Exception], Answer] = {
-    cls: _answer(cls) for cls in (*chain.from_iterable(map(_classes_of, MODULES)), *NOT_OURS)
+    cls: _answer(cls) for cls in (*_classes_of(errors), *_classes_of(lti), *NOT_OURS)
 }
 
 

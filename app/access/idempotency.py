@@ -11,7 +11,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.uploads import IdempotencyKeyReused
+from app.errors import IdempotencyKeyReused
 from app.storage.database import Database
 from app.storage.models import Check, Course, Regrade, Submission, Token, Webhook
 

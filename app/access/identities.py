@@ -29,9 +29,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.access import persons
 from app.courses import changes
-from app.errors import existing
-from app.errors.members import EmailTaken, PersonNotFound
-from app.errors.ways_in import IdentityNotFound, MemberClaimed, PersonInCourse
+from app.errors import EmailTaken, IdentityNotFound, MemberClaimed, PersonInCourse, PersonNotFound, existing
 from app.mail.addresses import comparable, domain_of, is_address
 from app.oidc.issuer import Claims
 from app.storage.models import Course, Identity, MemberRole, Membership, Person, Session, utc_now

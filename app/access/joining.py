@@ -17,10 +17,15 @@ from app.access import links
 from app.access.links import NewLink
 from app.access.tokens import Principal, hash_secret, new_token
 from app.courses import changes, members
-from app.errors import existing
-from app.errors.courses import CourseArchived
-from app.errors.uploads import MemberRemoved
-from app.errors.ways_in import JoinLinkExpired, JoinLinkFull, JoinLinkNotFound, JoinLinkRevoked
+from app.errors import (
+    CourseArchived,
+    JoinLinkExpired,
+    JoinLinkFull,
+    JoinLinkNotFound,
+    JoinLinkRevoked,
+    MemberRemoved,
+    existing,
+)
 from app.storage import turns
 from app.storage.models import Course, JoinLink, Membership, Person, Token, new_id, utc_now
 from app.storage.paging import Paging

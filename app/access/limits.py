@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.requests import TooManyRequests
+from app.errors import TooManyRequests
 from app.storage.models import Submission, utc_now
 
 MINUTE = timedelta(minutes=1)

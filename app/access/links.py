@@ -21,10 +21,7 @@ from sqlalchemy.orm import joinedload
 from app.access import notebooks
 from app.access.rights import Right
 from app.access.tokens import ROLES, Principal, hash_secret, is_valid, managed_by, new_token, sign_in_link
-from app.errors import existing
-from app.errors.members import MemberNotFound
-from app.errors.requests import SessionMissing
-from app.errors.uploads import MemberRemoved
+from app.errors import MemberNotFound, MemberRemoved, SessionMissing, existing
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind
 from app.storage.memberships import are_students, is_student, with_persons

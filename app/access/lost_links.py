@@ -18,7 +18,7 @@ from sqlalchemy.orm import contains_eager
 
 from app.access import links
 from app.access.tokens import sign_in_link
-from app.errors.requests import TooManyRequests
+from app.errors import TooManyRequests
 from app.mail.addresses import comparable
 from app.mail.mailer import Mailer
 from app.mail.messages import MailKind

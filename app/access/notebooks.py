@@ -16,9 +16,7 @@ from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal, hash_secret, is_valid, new_token
-from app.errors import existing
-from app.errors.uploads import MemberRemoved
-from app.errors.ways_in import NotebookCodeUnusable
+from app.errors import MemberRemoved, NotebookCodeUnusable, existing
 from app.storage.memberships import is_student
 from app.storage.models import Course, Membership, NotebookCode, Role, Token, utc_now
 from app.storage.updates import update_rows

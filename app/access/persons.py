@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from app.courses import changes
 from app.courses.members import is_same, take_course
 from app.courses.membership import check_email
-from app.errors.members import (
+from app.errors import (
     JoinFollowed,
     JoinNotFound,
     JoinOutdated,

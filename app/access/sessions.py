@@ -12,8 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.access import notebooks
 from app.access.tokens import Principal, find_holders, hash_secret, holders, is_valid
-from app.errors import existing
-from app.errors.requests import SessionMissing
+from app.errors import SessionMissing, existing
 from app.storage.database import Database
 from app.storage.models import Course, Membership, NotebookCode, Person, Session, Submission, Token, utc_now
 

@@ -19,12 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.rights import ADDING, Right
 from app.courses import members
-from app.errors import existing
-from app.errors.courses import CourseArchived, CourseNotFound
-from app.errors.members import MemberNotStudent
-from app.errors.requests import NotPermitted
-from app.errors.uploads import MemberRemoved
-from app.errors.ways_in import LinkUnusable
+from app.errors import (
+    CourseArchived,
+    CourseNotFound,
+    LinkUnusable,
+    MemberNotStudent,
+    MemberRemoved,
+    NotPermitted,
+    existing,
+)
 from app.onward import HOME
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Role, Session, Token, utc_now
 from app.storage.paging import EVERY_ROW, Paging

@@ -14,7 +14,7 @@ from app.courses import changes, copying, uses
 from app.courses import course as courses
 from app.courses.assignments import Rules
 from app.courses.uses import UsedAssignment
-from app.errors.courses import DeletionUnconfirmed
+from app.errors import DeletionUnconfirmed
 from app.privacy import deletion
 from app.privacy.deletion import DeletedCourse
 from app.storage.models import Course

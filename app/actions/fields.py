@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from app.courses.course import time_zone_of, time_zones
-from app.errors.uploads import StudentInvalid
+from app.errors import StudentInvalid
 from app.mail import addresses
 from app.storage.models import ID_ALPHABET, ID_LENGTH
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student

@@ -17,7 +17,7 @@ from app.access.links import NewLink
 from app.access.sessions import SignedIn, Visitor, new_secret
 from app.access.tokens import hash_secret
 from app.actions.fields import ActionRequest, Email, Name
-from app.errors.requests import SessionMissing
+from app.errors import SessionMissing
 from app.oidc.issuer import Claims
 from app.storage.models import Membership, Person, Token
 from app.storage.outage import is_ours, reason_of

@@ -16,8 +16,7 @@ from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest
 from app.courses import course as courses
 from app.courses import members
-from app.errors.submissions import NotCancellable
-from app.errors.uploads import HandedInBefore
+from app.errors import HandedInBefore, NotCancellable
 from app.queue import checks
 from app.queue.batches import taking_in
 from app.queue.inbox import Inbox, QueuedSubmission
@@ -33,7 +32,7 @@ ONE_AT_A_TIME = asyncio.Semaphore(1)
 
 
 class HandIn(ActionRequest):
-    """An attempt. Each of its faults has a refusal of its own (`app.errors.uploads`).
+    """An attempt. Each of its faults has a refusal of its own (`app.errors`).
 
     Attributes:
         student: the id in the grade book; None: the holder's own.

@@ -11,10 +11,7 @@ from app.access.rights import Right
 from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Id, Language, Name, Points, Words
 from app.courses import course as courses
-from app.errors import existing
-from app.errors.members import MemberNotFound
-from app.errors.outgoing import MailNotSet
-from app.errors.teaching import LetterRepeated
+from app.errors import LetterRepeated, MailNotSet, MemberNotFound, existing
 from app.storage.database import Database
 from app.storage.models import Membership, Person
 from app.storage.turns import take_turns

@@ -12,8 +12,7 @@ from app.access.tokens import Principal
 from app.actions.actor import Actor, Writer, action, change
 from app.actions.fields import ActionRequest, Email, Group, Id, Name
 from app.courses import membership, people
-from app.errors.courses import DeletionUnconfirmed
-from app.errors.members import EmailTaken, MemberNotFound
+from app.errors import DeletionUnconfirmed, EmailTaken, MemberNotFound
 from app.privacy import deletion
 from app.privacy.deletion import DeletedRows
 from app.storage.models import MemberRole, Membership, Merge

@@ -15,8 +15,7 @@ from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Where
 from app.courses.assignments import Assignments
 from app.courses.uses import UsedAssignment, find_used
-from app.errors.courses import AssignmentNotFound
-from app.errors.requests import TokenNotFound
+from app.errors import AssignmentNotFound, TokenNotFound
 from app.storage.database import Database
 from app.storage.models import Token
 

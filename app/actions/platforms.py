@@ -11,7 +11,7 @@ from app.access.rights import Right
 from app.actions.actor import Writer, change
 from app.actions.fields import ActionRequest, Name, text_field
 from app.client.notebook import in_ascii
-from app.errors.outgoing import TargetRefused
+from app.errors import TargetRefused
 from app.lti import keys, platforms
 from app.lti.platforms import Registration
 from app.lti.registration import invitations

@@ -26,9 +26,7 @@ from app.courses import course as courses
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
 from app.courses.roster.reading import Roster, read
-from app.errors.outgoing import MailNotSet
-from app.errors.requests import TokenMadeBefore, TokenNotFound
-from app.errors.rosters import RosterChanged
+from app.errors import MailNotSet, RosterChanged, TokenMadeBefore, TokenNotFound
 from app.storage.models import Course, JoinLink, MemberRole, Role, Token, utc_now
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

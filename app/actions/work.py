@@ -10,7 +10,7 @@ from app.actions.actor import Writer, change
 from app.actions.fields import MOST_ATTEMPTS, MOST_POINTS, WHOLE, ActionRequest, Id, Moment, Number, Words
 from app.courses import course as courses
 from app.courses import extensions
-from app.errors.submissions import NotHeld
+from app.errors import NotHeld
 from app.storage.models import Adjustment, Comment, Extension, HoldDecision, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews

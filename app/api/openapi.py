@@ -18,8 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.access.rights import EVERYBODY
 from app.actions.actor import Action
 from app.api.schemas.base import Problem
-from app.errors.courses import CourseArchived, CourseNotFound
-from app.errors.requests import NotAuthenticated, NotPermitted, TooManyRequests
+from app.errors import CourseArchived, CourseNotFound, NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
 from app.http.auth.holders import RouteAction, TokenFor, monitor, token_holder
 from app.http.bodies import FIELDS

@@ -68,7 +68,7 @@ def _work(file: Path, language: str) -> Work:
     """
     # They load much that no other command needs.
     from app.answers import answer_for, words_for
-    from app.errors.uploads import UploadRefused
+    from app.errors import UploadRefused
     from app.submissions.uploads import check_file
 
     content = file.read_bytes()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
-from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors import CourseArchived, CourseNotFound
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, utc_now
 from app.storage.paging import EVERY_ROW, Paging
 

@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload
 
 from app.courses import changes
-from app.errors import existing
-from app.errors.teaching import ExtensionNotFound
+from app.errors import ExtensionNotFound, existing
 from app.storage.models import CourseAssignment, Extension, Membership, new_id, utc_now
 from app.storage.paging import Paging
 from app.storage.passback import grades_changed

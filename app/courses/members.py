@@ -2,12 +2,13 @@
 
 import unicodedata
 from collections.abc import Collection
+from functools import partial
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import course as courses
-from app.errors.members import MemberNotStudent
+from app.errors import MemberNotStudent
 from app.mail.addresses import comparable
 from app.storage import turns
 from app.storage.models import Course, Extension, MemberRole, Membership, Person, new_id, utc_now
@@ -95,7 +96,8 @@ def add(
 
 async def find(session: AsyncSession, students: Collection[Student]) -> dict[Student, Membership]:
     """Find members by course and external id, removed ones too."""
-    members = await session.scalars(select(Membership).where(_are(students)))
+    of_students = tuple_(Membership.course_id, Membership.external_id).in_(students)
+    members = await session.scalars(select(Membership).where(of_students))
     return {(member.course_id, member.external_id or ""): member for member in members}
 
 
@@ -131,17 +133,9 @@ def is_same(name: str, one: str | None, other: str | None) -> bool:
 
     Issuers and platforms write addresses with capitals, and letters in parts; our forms and rosters do not.
     """
-    compared = comparable if name == "email" else _compose
+    compared = comparable if name == "email" else partial(unicodedata.normalize, "NFC")
     return compared(one or "") == compared(other or "")
-
-
-def _compose(value: str) -> str:
-    return unicodedata.normalize("NFC", value)
 
 
 def _course(course_id: str) -> str:
     return f"members:{course_id}"
-
-
-def _are(students: Collection[Student]) -> ColumnElement[bool]:
-    return tuple_(Membership.course_id, Membership.external_id).in_(students)

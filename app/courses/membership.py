@@ -14,9 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, members
 from app.courses.matching import matches
-from app.errors import existing
-from app.errors.members import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, PersonShared
-from app.errors.requests import NotPermitted
+from app.errors import EmailTaken, ExternalIdTaken, MemberJoined, MemberNotFound, NotPermitted, PersonShared, existing
 from app.mail.addresses import comparable
 from app.storage.memberships import are_students, with_persons
 from app.storage.models import OF_PLATFORMS, Identity, MemberRole, Membership, Merge, Person, Submission, Token, utc_now

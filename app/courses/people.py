@@ -8,8 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.matching import comparable, matches
-from app.errors import existing
-from app.errors.members import PersonNotFound
+from app.errors import PersonNotFound, existing
 from app.storage.models import Course, Identity, Membership, Person
 from app.storage.paging import Paging
 

@@ -14,9 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course
 from app.courses.assignments import Assignments, Rules, find, in_course, stand_in, turn_of
-from app.errors import existing
-from app.errors.courses import AssignmentInUse, AssignmentNotFound, LateWithoutDue, RulesContradictory
-from app.errors.uploads import AssignmentUnknown
+from app.errors import (
+    AssignmentInUse,
+    AssignmentNotFound,
+    AssignmentUnknown,
+    LateWithoutDue,
+    RulesContradictory,
+    existing,
+)
 from app.storage.models import DEFAULT_COURSE, Adjustment, Comment, CourseAssignment, Extension, LtiLink, Submission
 from app.storage.passback import grades_changed
 from app.storage.turns import take_turns

@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 
 from app.access.tokens import Principal
-from app.errors.requests import NotPermitted
+from app.errors import NotPermitted
 from app.http.visibility import report_for
 from app.privacy import export
 from app.services import Services, services

@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from app.actions.actor import Actor
 from app.actions.hand_in import HandIn
-from app.errors.uploads import FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, NoFileChosen, UploadTooSlow
+from app.errors import FieldsUnknown, FileTooLarge, FormExpected, FormUnreadable, NoFileChosen, UploadTooSlow
 from app.http.watching import current_rights_if_slow
 from app.services import services
 from app.submissions.uploads import DEFAULT_ASSIGNMENT, PASTE_BYTES, File

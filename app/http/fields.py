@@ -16,9 +16,7 @@ from pydantic_core import ErrorDetails
 
 from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
 from app.courses.course import read_moment
-from app.errors import AppError
-from app.errors.requests import FieldsWrong, FormExpired
-from app.errors.uploads import IdempotencyKeyReused
+from app.errors import AppError, FieldsWrong, FormExpired, IdempotencyKeyReused
 from app.http.auth.proof import FORM_FIELD, mask, unmask
 from app.http.forms import WORDS, field_errors, refusal_context
 from app.http.texts import language_of

@@ -10,12 +10,21 @@ from starlette.datastructures import FormData
 from starlette.status import HTTP_303_SEE_OTHER
 
 from app.answers import answer_for
-from app.errors import AppError
-from app.errors.courses import AssignmentInUse, DeletionUnconfirmed, LateWithoutDue, RulesContradictory
-from app.errors.members import EmailTaken, ExternalIdTaken, JoinFollowed, PersonsShareCourse
-from app.errors.rosters import RosterChanged
-from app.errors.teaching import AdjustmentReplaced
-from app.errors.uploads import FieldsMissing, NoFileChosen
+from app.errors import (
+    AdjustmentReplaced,
+    AppError,
+    AssignmentInUse,
+    DeletionUnconfirmed,
+    EmailTaken,
+    ExternalIdTaken,
+    FieldsMissing,
+    JoinFollowed,
+    LateWithoutDue,
+    NoFileChosen,
+    PersonsShareCourse,
+    RosterChanged,
+    RulesContradictory,
+)
 from app.http.auth.proof import FORM_FIELD, check_form_secret, check_origin
 from app.http.bodies import texts_of
 from app.http.pages import SAID

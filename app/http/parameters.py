@@ -13,17 +13,27 @@ from pydantic.json_schema import SkipJsonSchema
 from app.actions.actor import Action
 from app.actions.fields import ID, AssignmentKey, Language, Moment, Name
 from app.actions.work import WorkId
-from app.errors import AppError
-from app.errors.batches import BatchNotFound
-from app.errors.courses import AssignmentNotFound
+from app.errors import (
+    AdjustmentNotFound,
+    AppError,
+    AssignmentNotFound,
+    BatchNotFound,
+    CheckNotFound,
+    CommentNotFound,
+    IdempotencyKeyReused,
+    IdentityNotFound,
+    JoinLinkNotFound,
+    JoinNotFound,
+    MemberNotFound,
+    MemberNotStudent,
+    PersonNotFound,
+    RegradeNotFound,
+    ReviewNotFound,
+    SubmissionNotFound,
+    TokenNotFound,
+    WebhookNotFound,
+)
 from app.errors.lti import LinkNotFound, PlatformNotFound, SelectionNotFound
-from app.errors.members import JoinNotFound, MemberNotFound, MemberNotStudent, PersonNotFound
-from app.errors.outgoing import WebhookNotFound
-from app.errors.requests import TokenNotFound
-from app.errors.submissions import CheckNotFound, SubmissionNotFound
-from app.errors.teaching import AdjustmentNotFound, CommentNotFound, RegradeNotFound, ReviewNotFound
-from app.errors.uploads import IdempotencyKeyReused
-from app.errors.ways_in import IdentityNotFound, JoinLinkNotFound
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
 from grader import Status

@@ -12,12 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from app.answers import ANSWERS, Answer, answer_for, words_for
-from app.errors import AppError
+from app.errors import AnswerUnusable, AppError, IssuerUnavailable, NotAuthenticated, Overloaded
 from app.errors.lti import PlatformRefused, PlatformUnavailable
-from app.errors.outgoing import AnswerUnusable
-from app.errors.requests import NotAuthenticated
-from app.errors.uploads import Overloaded
-from app.errors.ways_in import IssuerUnavailable
 from app.http.problem_pages import problem_page
 from app.http.texts import language_of
 from app.log_config import request_id_var

@@ -20,8 +20,7 @@ from starlette.status import HTTP_204_NO_CONTENT
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.errors import existing
-from app.errors.requests import NotAuthenticated
+from app.errors import NotAuthenticated, existing
 from app.services import Services
 from app.storage.models import JobStatus, SubmissionEvent
 from app.submissions import repository

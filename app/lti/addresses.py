@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 import httpx
 
-from app.errors.outgoing import TargetRefused
+from app.errors import TargetRefused
 from app.lti.registration.kinds import is_for_many_schools, is_moodle
 from app.storage.models import LtiPlatform
 

@@ -12,9 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import course
-from app.errors.courses import CourseArchived
-from app.errors.outgoing import AnswerUnusable
-from app.errors.uploads import MemberRemoved
+from app.errors import AnswerUnusable, CourseArchived, MemberRemoved
 from app.lti.grades import outbox
 from app.lti.launch import binding, people
 from app.lti.launch.message import Id, Text, full_name

@@ -18,9 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.background import Background
 from app.courses.assignments import Assignments
-from app.errors import AppError
+from app.errors import AnswerUnusable, AppError, TargetRefused
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import expiry, memberships
 from app.lti.grades import comparison, expected
 from app.lti.platform_services import PlatformServices, may_pass

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from app.errors.outgoing import AnswerUnusable
+from app.errors import AnswerUnusable
 from app.lti.addresses import is_same_site
 from app.lti.platform_services import ANSWER_BYTES, PlatformServices, refusal
 from app.outgoing.client import Answer

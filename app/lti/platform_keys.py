@@ -11,8 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from joserfc.util import to_bytes, urlsafe_b64decode
 
+from app.errors import AnswerUnusable, TargetRefused
 from app.errors.lti import LaunchRefused, PlatformUnavailable
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.launch.message import ALGORITHM
 from app.outgoing.client import Outgoing
 

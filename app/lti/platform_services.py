@@ -15,8 +15,8 @@ from http.client import responses
 from typing import Any
 from urllib.parse import urlencode
 
+from app.errors import AnswerUnusable, TargetRefused
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import keys
 from app.lti.addresses import is_of_platform
 from app.lti.platforms import site_of

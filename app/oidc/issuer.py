@@ -22,7 +22,7 @@ from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey, import_key
 
-from app.errors.ways_in import IssuerUnavailable, SignOnRefused
+from app.errors import IssuerUnavailable, SignOnRefused
 from app.mail.addresses import address_of
 from app.oidc.flow import Flow
 from app.oidc.registration import Registration

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 from pydantic_core import from_json
 
-from app.errors.outgoing import AnswerUnusable
+from app.errors import AnswerUnusable
 from app.outgoing.targets import check_url, look_up
 
 CONNECT_SECONDS = 5.0

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.errors.outgoing import AnswerUnusable, TargetRefused
+from app.errors import AnswerUnusable, TargetRefused
 
 # The rest of IPv6 is reserved for other uses (IANA, "Internet Protocol Version 6 Address Space").
 GLOBAL_UNICAST = IPv6Network("2000::/3")

@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.courses import members
-from app.errors import existing
-from app.errors.members import PersonNotFound
+from app.errors import PersonNotFound, existing
 from app.privacy import mentions
 from app.storage.cascade import delete_rows
 from app.storage.database import Database

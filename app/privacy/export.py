@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, inspect, or_, select, true
 from sqlalchemy.orm import undefer
 
 from app.courses.assignments import Assignments
-from app.errors import existing
-from app.errors.members import PersonNotFound
+from app.errors import PersonNotFound, existing
 from app.privacy.archives import Entry, archive_of, suffix_of
 from app.privacy.deletion import same_people, with_merged
 from app.storage.database import Database

@@ -9,10 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import Background
 from app.privacy import deletion
-from app.storage.cascade import delete_rows
+from app.storage.cascade import delete_ended, delete_rows
 from app.storage.database import Database
 from app.storage.models import (
-    Base,
     Batch,
     Change,
     Check,
@@ -79,18 +78,15 @@ async def delete_expired(database: Database, days: float | None) -> int:
 
 async def _delete_short_lived(database: Database) -> None:
     now = utc_now()
-    is_over: dict[type[Base], ColumnElement[bool]] = {
-        Check: Check.created_at < now - CHECKS_KEPT,
-        NotebookCode: NotebookCode.expires_at < now,
-        Token: Token.assignment_id.is_not(None) & (Token.expires_at < now),
-    }
-    async with database.write() as session:
-        tables = [
-            table for table, condition in is_over.items() if await session.scalar(select(exists().where(condition)))
-        ]
-        for table in tables:
-            await delete_rows(session, table, is_over[table])
-    if tables:
+    deleted = await delete_ended(
+        database,
+        {
+            Check: Check.created_at < now - CHECKS_KEPT,
+            NotebookCode: NotebookCode.expires_at < now,
+            Token: Token.assignment_id.is_not(None) & (Token.expires_at < now),
+        },
+    )
+    if deleted:
         await database.empty_log()
 
 

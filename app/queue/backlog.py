@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.uploads import Overloaded
+from app.errors import Overloaded
 from app.queue.claims import live_workers
 from app.queue.heartbeat import STALLED_SECONDS
 from app.storage.announcements import is_postgresql

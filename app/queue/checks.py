@@ -7,8 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
-from app.errors.submissions import CheckNotFound, ChecksNotAllowed, ChecksUsedUp
-from app.errors.uploads import MemberRemoved
+from app.errors import CheckNotFound, ChecksNotAllowed, ChecksUsedUp, MemberRemoved
 from app.storage.announcements import announce_queued
 from app.storage.models import Check, JobStatus, Membership, Submission, utc_now
 from app.submissions.policy import check_attempt

@@ -17,9 +17,7 @@ from app.access.tokens import Principal
 from app.courses import course, members
 from app.courses.assignments import Assignments, in_course, used_in
 from app.courses.extensions import apply_extension
-from app.errors.courses import CourseArchived
-from app.errors.requests import TooManyRequests
-from app.errors.uploads import AssignmentUnknown, AttemptRefused, MemberRemoved, UploadRefused
+from app.errors import AssignmentUnknown, AttemptRefused, CourseArchived, MemberRemoved, TooManyRequests, UploadRefused
 from app.queue import Jobs
 from app.queue.backlog import Backlog
 from app.storage.batches import Batcher

@@ -9,7 +9,7 @@ from functools import cache
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, undefer
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.queue.claims import Claim
@@ -133,8 +133,9 @@ async def claim_next(session: AsyncSession, besides: Collection[str] = ()) -> Cl
 
 async def _claim_check(session: AsyncSession, claim_id: str) -> Claim | None:
     waiting = (
-        select(Check.id, Membership.course_id)
+        select(Check, Membership.course_id)
         .join(Membership)
+        .options(undefer(Check.content))
         .where(Check.job_status == JobStatus.QUEUED)
         # As with previews.
         .order_by(Check.tries, Check.id)
@@ -143,40 +144,33 @@ async def _claim_check(session: AsyncSession, claim_id: str) -> Claim | None:
     )
     if (first := (await session.execute(waiting)).one_or_none()) is None:
         return None
-    check_id, course_id = first
-    claimed = await session.execute(
-        update(Check)
-        .where(Check.id == check_id)
-        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=Check.tries + 1)
-        .returning(Check.assignment_id, Check.filename, Check.content, Check.tries)
-        .execution_options(synchronize_session=False)
-    )
-    assignment_id, filename, content, tries = claimed.one()
-    await announce(session, check_id)
+    check, course_id = first
+    _take(check, claim_id)
+    await announce(session, check.id)
     # The numbers that a check draws are names and an order: what it asks is published.
-    own = check_id, course_id, assignment_id, filename, content or b"", new_seed(), tries
+    own = check.id, course_id, check.assignment_id, check.filename, check.content or b"", new_seed(), check.tries
     return Claim(claim_id, *own, is_check=True)
 
 
 async def _claim_preview(session: AsyncSession, claim_id: str) -> Claim | None:
+    own = Submission
     waiting = (
-        select(RegradeItem.regrade_id, RegradeItem.submission_id)
+        select(RegradeItem, own.id, own.course_id, own.assignment_id, own.filename, own.content, own.seed)
+        .join(own, own.id == RegradeItem.submission_id)
         .where(RegradeItem.job_status == JobStatus.QUEUED)
         # If its worker died, it goes behind the others, because it may be the reason.
         .order_by(RegradeItem.tries, RegradeItem.regrade_id, RegradeItem.submission_id)
         .limit(1)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=RegradeItem)
     )
     if (first := (await session.execute(waiting)).one_or_none()) is None:
         return None
-    item = await session.execute(
-        update(RegradeItem)
-        .where(RegradeItem.regrade_id == first.regrade_id, RegradeItem.submission_id == first.submission_id)
-        .values(job_status=JobStatus.RUNNING, claim=claim_id, tries=RegradeItem.tries + 1)
-        .returning(RegradeItem.tries)
-        .execution_options(synchronize_session=False)
-    )
-    own = Submission
-    facts = select(own.id, own.course_id, own.assignment_id, own.filename, own.content, own.seed)
-    row = (await session.execute(facts.where(own.id == first.submission_id))).one()
-    return Claim(claim_id, *row, item.scalar_one(), first.regrade_id)
+    item, submission_id, course_id, assignment_id, filename, content, seed = first
+    _take(item, claim_id)
+    facts = submission_id, course_id, assignment_id, filename, content, seed, item.tries
+    return Claim(claim_id, *facts, item.regrade_id)
+
+
+def _take(job: Check | RegradeItem, claim_id: str) -> None:
+    job.job_status, job.claim = JobStatus.RUNNING, claim_id
+    job.tries += 1

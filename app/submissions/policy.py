@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
+from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.storage.models import HoldDecision
 from grader import Assignment
 

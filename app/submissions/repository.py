@@ -13,8 +13,7 @@ from sqlalchemy.orm import undefer
 from app.access.tokens import Principal
 from app.courses import assignments, members
 from app.courses.assignments import Use
-from app.errors import existing
-from app.errors.submissions import ReportNotFound, ReportNotReady, SubmissionNotFound
+from app.errors import ReportNotFound, ReportNotReady, SubmissionNotFound, existing
 from app.storage.announcements import announce, announce_queued
 from app.storage.memberships import is_student
 from app.storage.models import (

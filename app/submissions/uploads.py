@@ -10,13 +10,13 @@ from pathlib import PurePosixPath
 
 from app.access.tokens import Principal
 from app.courses.assignments import Assignments
-from app.errors.requests import NotPermitted
-from app.errors.uploads import (
+from app.errors import (
     AssignmentUnknown,
     FieldsMissing,
     FileEmpty,
     FileTooLarge,
     FileTypeUnsupported,
+    NotPermitted,
     OtherStudent,
     StudentInvalid,
 )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 
 from app.courses import changes
 from app.courses.assignments import Assignments
-from app.errors.teaching import AdjustmentNotFound, AdjustmentReplaced
+from app.errors import AdjustmentNotFound, AdjustmentReplaced
 from app.storage.models import Adjustment, CourseAssignment, Membership, new_id, utc_now
 from app.storage.paging import Paging
 from app.storage.passback import grades_changed

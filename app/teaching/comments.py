@@ -8,9 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import TEACHERS
 from app.access.tokens import Principal
 from app.courses import changes
-from app.errors.requests import NotPermitted
-from app.errors.submissions import SubmissionNotFound
-from app.errors.teaching import CommentNotFound
+from app.errors import CommentNotFound, NotPermitted, SubmissionNotFound
 from app.storage.models import Comment, Submission, new_id
 from app.storage.paging import Paging
 from app.teaching.student_work import StudentWork, list_rows

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from app.courses.assignments import Assignments
 from app.courses.matching import Candidate, Matcher, comparable
 from app.courses.roster import columns, reading
-from app.errors.rosters import RosterRefused, RosterTooLong
-from app.errors.teaching import GradeBookColumnMissing, GradeBookUnreadable
+from app.errors import GradeBookColumnMissing, GradeBookUnreadable, RosterRefused, RosterTooLong
 from app.storage.database import Database
 from app.storage.models import CourseAssignment
 from app.teaching.grade_book import points_in, points_possible

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.assignments import Assignments
 from app.courses.uses import list_used
-from app.errors.courses import AssignmentNotFound
+from app.errors import AssignmentNotFound
 from app.storage.memberships import are_students, with_persons
 from app.storage.models import CourseAssignment, Membership
 from app.storage.paging import Paging

@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
-from app.errors import existing
-from app.errors.submissions import SubmissionNotFound
+from app.errors import SubmissionNotFound, existing
 from app.storage.models import HoldDecision, Membership, Submission, utc_now
 from app.submissions import reports
 from app.submissions.new_grades import tell

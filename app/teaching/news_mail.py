@@ -8,9 +8,9 @@ same again. Only a process that dies between the mail server's answer and its ow
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Subquery, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.assignments import Assignments, title_of
@@ -86,7 +86,9 @@ class NewsSender(Sender[NewsMail]):
             news = stored_news(Membership.person_id == item.person_id)
             # A transaction that is still open may add earlier news.
             is_settled = news.c.at < await database_now(session) - SETTLED
-            condition = is_settled & is_unseen(news) & _is_unmailed(news, mail.mailed_until)
+            condition = is_settled & is_unseen(news)
+            if mail.mailed_until is not None:
+                condition &= news.c.at > mail.mailed_until
             unread = await read_news(session, news, condition, limit=SHOWN)
         is_sent: bool | None = False
         if unread and person.email and mail.off_at is None:  # It may have been seen or switched off since the claim.
@@ -156,10 +158,6 @@ async def _mail_of(session: AsyncSession, person_id: str) -> NewsMail:
         session.add(mail)
         await session.flush()
     return mail
-
-
-def _is_unmailed(news: Subquery, until: datetime | ColumnElement[datetime] | None) -> ColumnElement[bool]:
-    return true() if until is None else news.c.at > until
 
 
 async def _people_due(session: AsyncSession, of: ColumnElement[bool], *, limit: int) -> Collection[str]:

@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.courses.course import keep_open
-from app.errors import existing
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview
+from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished, RegradeNotFound, RegradeNotPreview, existing
 from app.storage.cascade import delete_rows
 from app.storage.models import JobStatus, Regrade, RegradeItem, StoredReport, Submission, utc_now
 from app.storage.updates import update_rows

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.courses import course as courses
-from app.errors.teaching import RegradeNotFound
+from app.errors import RegradeNotFound
 from app.storage.announcements import announce_queued
 from app.storage.models import Course, JobStatus, Regrade, RegradeItem, StoredReport, Submission
 from app.storage.paging import EVERY_ROW, Paging

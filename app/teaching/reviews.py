@@ -9,9 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes, course, members
-from app.errors import existing
-from app.errors.submissions import ReportNotReady
-from app.errors.teaching import ReviewAnswered, ReviewNotFound, ReviewOpen
+from app.errors import ReportNotReady, ReviewAnswered, ReviewNotFound, ReviewOpen, existing
 from app.storage.models import Membership, ReviewRequest, Submission, new_id, utc_now
 from app.storage.paging import EVERY_ROW, Paging
 from app.storage.updates import update_rows

@@ -10,9 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
 from app.courses.assignments import Assignments
-from app.errors import existing
-from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotStudent
+from app.errors import AssignmentNotFound, MemberNotStudent, existing
 from app.storage.models import Adjustment, Comment, CourseAssignment, MemberRole, Membership, Submission
 from app.storage.paging import Paging
 

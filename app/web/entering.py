@@ -11,9 +11,7 @@ from starlette.status import HTTP_303_SEE_OTHER, HTTP_404_NOT_FOUND
 from app.access import joining, sessions, tokens
 from app.access.tokens import Principal, hash_secret, sign_in_link
 from app.actions import getting_in
-from app.errors import existing
-from app.errors.requests import FieldsWrong, FormExpired
-from app.errors.ways_in import SignOnExpired
+from app.errors import FieldsWrong, FormExpired, SignOnExpired, existing
 from app.http.auth.holders import signed_in
 from app.http.auth.proof import check_origin, mask
 from app.http.auth.sessions import (

@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from app.access.tokens import Principal, is_valid
-from app.errors import existing
-from app.errors.outgoing import TooManyWebhooks, WebhookNotFound
+from app.errors import TooManyWebhooks, WebhookNotFound, existing
 from app.storage.due import database_now, is_due
 from app.storage.models import (
     DEFAULT_COURSE,

@@ -18,7 +18,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.assignments import Assignments
-from app.errors.outgoing import AnswerUnusable, TargetRefused
+from app.errors import AnswerUnusable, TargetRefused
 from app.outgoing.client import Outgoing
 from app.outgoing.sender import Sender
 from app.storage.database import Database

@@ -24,9 +24,7 @@ from app.courses.matching import MatchedBy
 from app.courses.roster.planning import Conflict, Outcome
 from app.courses.roster.reading import Fault
 from app.courses.uses import DATES
-from app.errors.courses import CourseArchived
-from app.errors.requests import NotPermitted
-from app.errors.uploads import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
+from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon, CourseArchived, NotPermitted
 from app.http.navigation import SECTIONS
 from app.http.problem_pages import OF_STORAGE, WORDS
 from app.http.problems import EVERY_ANSWER

@@ -11,7 +11,7 @@ from app.actions.fields import Moment, Name
 from app.api.dependencies import AnyReading, Reading, reads
 from app.api.schemas.base import Body, Items, shows
 from app.courses.assignments import used_in
-from app.errors.courses import AssignmentNotFound
+from app.errors import AssignmentNotFound
 from app.http.parameters import Omittable, Refuses
 from app.services import services
 from app.teaching.statistics import statistics_of

@@ -17,7 +17,7 @@ from app.courses import changes, uses
 from app.courses import course as courses
 from app.courses.assignments import Assignments, title_of
 from app.courses.uses import UsedAssignment
-from app.errors.courses import AssignmentNotFound, LateWithoutDue, RulesContradictory
+from app.errors import AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.http.archives import BINARY, limit_archives, send_archive
 from app.http.parameters import Omittable, Refuses
 from app.http.texts import language_of

@@ -16,8 +16,7 @@ from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
 from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
 from app.courses import membership
-from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotStudent
+from app.errors import AssignmentNotFound, MemberNotStudent
 from app.http.archives import as_file
 from app.http.parameters import AssignmentId, MemberId, Omittable, Refuses
 from app.storage.models import Adjustment, Comment, MemberRole, Membership

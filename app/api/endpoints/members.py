@@ -19,8 +19,7 @@ from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, 
 from app.api.schemas.work import DeletedBody
 from app.courses import membership, people
 from app.courses.membership import Members
-from app.errors.members import PersonNotFound
-from app.errors.requests import NotPermitted
+from app.errors import NotPermitted, PersonNotFound
 from app.http.archives import BINARY, send_archive_of_person, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
 from app.http.parameters import MemberId, Omittable, PersonId

@@ -14,9 +14,7 @@ from app.actions import notebooks as actions
 from app.api.openapi import refusals
 from app.api.schemas.base import Body, shows
 from app.courses.assignments import title_of
-from app.errors.courses import AssignmentNotFound
-from app.errors.requests import TooManyRequests
-from app.errors.ways_in import NotebookCodeUnusable
+from app.errors import AssignmentNotFound, NotebookCodeUnusable, TooManyRequests
 from app.http.auth.sessions import client_of
 from app.services import services
 

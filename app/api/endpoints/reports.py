@@ -15,8 +15,7 @@ from app.api.dependencies import SubmissionReading
 from app.api.endpoints.submissions import report_language
 from app.api.openapi import TEXT, file_answer, refusals
 from app.api.schemas.base import EXAMPLE_ID, Body, Items, shows
-from app.errors import existing
-from app.errors.submissions import ReportNotFound, ReportNotReady
+from app.errors import ReportNotFound, ReportNotReady, existing
 from app.http.auth.holders import SubmissionReader
 from app.http.parameters import Omittable, Refuses, SubmissionId
 from app.http.visibility import artefacts_for, report_for, view_for

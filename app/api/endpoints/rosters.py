@@ -18,8 +18,7 @@ from app.api.openapi import refusals, upload_form
 from app.api.schemas.base import EXAMPLE_ID, Body, Whether, shows
 from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
-from app.errors.rosters import RosterTooLong
-from app.errors.uploads import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, UploadTooSlow
+from app.errors import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, RosterTooLong, UploadTooSlow
 from app.http.archives import as_file
 from app.http.bodies import check_fields, read_file, read_form
 from app.http.parameters import Omittable

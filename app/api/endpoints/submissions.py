@@ -18,8 +18,7 @@ from app.api.dependencies import Paged, SubmissionReading, acts, page_of
 from app.api.openapi import BYTES, file_answer, upload_form
 from app.api.schemas.base import Page
 from app.api.schemas.work import CountedBody, SubmissionBody, SubmissionFacts, SubmissionItem
-from app.errors import existing
-from app.errors.submissions import SubmissionNotFound
+from app.errors import SubmissionNotFound, existing
 from app.http.auth.holders import SubmissionReader
 from app.http.bodies import form_with_file, hand_in_of
 from app.http.parameters import IdempotencyKey, LastEventId, SelectionQuery, SubmissionId, Wait

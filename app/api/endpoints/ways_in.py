@@ -16,7 +16,7 @@ from app.actions.actor import Actor
 from app.actions.fields import Id
 from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
 from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
-from app.errors.members import MemberNotFound
+from app.errors import MemberNotFound
 from app.http.parameters import IdempotencyKey, MemberId, Omittable, Refuses
 from app.storage.models import Membership, Role
 

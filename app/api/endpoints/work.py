@@ -13,8 +13,7 @@ from app.api.schemas.base import Page
 from app.api.schemas.work import AdjustmentBody, CommentBody, ExtensionBody, ReviewBody, ReviewsOfSubmission
 from app.courses import extensions
 from app.courses.assignments import in_course
-from app.errors import existing
-from app.errors.teaching import ExtensionNotFound
+from app.errors import ExtensionNotFound, existing
 from app.http.parameters import AtWork, Omittable, ReviewId, SubmissionId
 from app.services import services
 from app.storage.models import Adjustment, Comment, CourseAssignment, Extension, Membership, ReviewRequest, Submission

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.errors.rosters import RosterColumnUnknown, RosterHeadingsUnknown
+from app.errors import RosterColumnUnknown, RosterHeadingsUnknown
 
 #: The kinds of columns. Those of `IDS` name a student; the first one that has values is the external id: a grade book
 #: that is imported later finds the students by it.

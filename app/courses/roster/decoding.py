@@ -7,7 +7,7 @@ was read as CP1251 is therefore taken only if its words look like words.
 import codecs
 import re
 
-from app.errors.rosters import RosterEncodingUnknown, RosterNotCSV
+from app.errors import RosterEncodingUnknown, RosterNotCSV
 
 BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 #: Beginnings of files of spreadsheets: ZIP (.xlsx, .ods), and the older form of Excel (.xls).

@@ -16,7 +16,7 @@ from typing import Any
 from app.courses.roster import columns
 from app.courses.roster.columns import Columns
 from app.courses.roster.decoding import decode
-from app.errors.rosters import RosterBroken, RosterEmpty, RosterTooLong
+from app.errors import RosterBroken, RosterEmpty, RosterTooLong
 from app.mail.addresses import CHARACTERS, comparable, is_address
 from app.storage.models import MemberRole
 

@@ -19,10 +19,7 @@ from app.access.sessions import FRAME_LIFETIME
 from app.access.tokens import Principal, hash_secret
 from app.actions.actor import Action, Actor
 from app.actions.fields import ID
-from app.errors import existing
-from app.errors.courses import CourseNotFound
-from app.errors.requests import NotAuthenticated, SessionMissing
-from app.errors.ways_in import NoCourseYet
+from app.errors import CourseNotFound, NoCourseYet, NotAuthenticated, SessionMissing, existing
 from app.http.auth.proof import SAFE_METHODS, check_origin
 from app.http.auth.sessions import has_session, session_sha256, visitor
 from app.http.bodies import read_long_texts

@@ -11,7 +11,7 @@ from fastapi import Request
 
 from app.access import sessions
 from app.access.tokens import hash_secret
-from app.errors.requests import FormExpired, OtherSite
+from app.errors import FormExpired, OtherSite
 from app.http.auth.sessions import session_sha256
 from app.http.frames import is_from_us
 from app.services import services

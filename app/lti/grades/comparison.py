@@ -22,8 +22,8 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import AnswerUnusable, TargetRefused
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.addresses import with_query
 from app.lti.grades import lineitems
 from app.lti.grades.expected import is_settled

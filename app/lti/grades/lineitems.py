@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import AnswerUnusable
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable
 from app.lti.addresses import is_below, is_of_course, is_of_platform, with_query
 from app.lti.arguments import TAG
 from app.lti.pages import pages

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses.assignments import Assignments, title_of
+from app.errors import AnswerUnusable, TargetRefused
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.grades import comparison, lineitems, outbox, scores
 from app.lti.grades.comparison import PlatformGrade
 from app.lti.grades.expected import ExpectedGrade, expected_grade

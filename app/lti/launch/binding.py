@@ -20,8 +20,7 @@ from sqlalchemy.orm import aliased
 from app.access import identities
 from app.access.tokens import hash_secret
 from app.courses import changes, course
-from app.errors import existing
-from app.errors.courses import CourseNotFound
+from app.errors import CourseNotFound, existing
 from app.errors.lti import CodeUnusable, LaunchOutdated
 from app.lti import platforms
 from app.lti.grades.connection import find_context

@@ -3,7 +3,7 @@
 import math
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -85,8 +85,8 @@ def item_of(assignment: Assignment, *, title: str, url: str, points: float, take
         }
     opens, due, closes = assignment.deadline.opens, assignment.deadline.due, assignment.deadline.closes
     for name, dates in (("available", (opens, closes)), ("submission", (None, due))):
-        moments = dict(zip(("startDateTime", "endDateTime"), map(_iso_format, dates), strict=True))
-        if known := {key: value for key, value in moments.items() if value is not None}:
+        moments = zip(("startDateTime", "endDateTime"), dates, strict=True)
+        if known := {key: moment.isoformat() for key, moment in moments if moment is not None}:
             item[name] = known
     return item
 
@@ -113,7 +113,3 @@ async def answer(
     if selection.data is not None:
         claims[f"{CONTENT}data"] = selection.data
     return await keys.sign(database, claims, now=now, lifetime_seconds=ANSWER_SECONDS)
-
-
-def _iso_format(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import identities
 from app.courses import changes, course, members, membership
-from app.errors.uploads import MemberRemoved
+from app.errors import MemberRemoved
 from app.lti import platforms
 from app.lti.launch.message import Message
 from app.lti.launch.roles import Part

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from app.errors import AnswerUnusable, TargetRefused
 from app.errors.lti import PlatformRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti import keys, platforms
 from app.lti.platform_keys import fetch_keys, read_keys
 from app.lti.platform_services import SCORE_SCOPE, PlatformServices

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from app.errors import AnswerUnusable, TargetRefused
 from app.errors.lti import PlatformRefused, RegistrationRefused
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.lti.launch.message import DEEP_LINKING, RESOURCE_LINK, Id, Strings, Text, Url, strings
 from app.lti.platform_services import SCORE_SCOPE, words_of
 from app.lti.platforms import Registration, site_of

@@ -49,7 +49,7 @@ class Tool:
 
     @property
     def values(self) -> Mapping[str, str]:
-        """The values that administrators enter into platforms' forms (`kinds.FORMS`)."""
+        """The values that administrators enter into platforms' forms (`lti/parts.html`)."""
         addresses = self.addresses
         return {
             **addresses,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
+from app.errors import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable
 from grader.batch.archives import Unreadable, open_archive
 from grader.batch.collect import ARCHIVE_SUFFIX, StudentFile, collect
 

@@ -22,11 +22,16 @@ from app.courses import course
 from app.courses.assignments import Assignments
 from app.courses.matching import Candidate, MatchedBy, Matcher
 from app.courses.uses import find_used
-from app.errors import AppError, existing
-from app.errors.batches import ArchiveRefused, BatchNotFound
-from app.errors.courses import AssignmentNotFound, CourseArchived
-from app.errors.requests import TooManyRequests
-from app.errors.uploads import UploadRefused
+from app.errors import (
+    AppError,
+    ArchiveRefused,
+    AssignmentNotFound,
+    BatchNotFound,
+    CourseArchived,
+    TooManyRequests,
+    UploadRefused,
+    existing,
+)
 from app.queue.batches.reading import files_of, path_of
 from app.queue.inbox import Inbox
 from app.storage.cascade import delete_rows

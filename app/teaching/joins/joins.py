@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.persons import check_last
 from app.courses import changes, course, members, membership
-from app.errors.members import JoinNotFound, JoinOutdated, JoinUndone, MemberNotStudent, SameMember
-from app.errors.uploads import MemberRemoved
+from app.errors import JoinNotFound, JoinOutdated, JoinUndone, MemberNotStudent, MemberRemoved, SameMember
 from app.storage.announcements import announce_queued
 from app.storage.models import Adjustment, Comment, Extension, MemberRole, Membership, Merge, Submission, Token, utc_now
 from app.storage.paging import Paging

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors.members import AttemptsRunning
+from app.errors import AttemptsRunning
 from app.storage.models import (
     Adjustment,
     Check,

@@ -1,7 +1,7 @@
 """A student's work at each assignment of the course: grade, attempts, extensions, comments and requests."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,19 +74,19 @@ async def work_of(session: AsyncSession, assignments: Assignments, member: Membe
     uses = await used_assignments(session, assignments, member.course_id)
     counted = await grades_of_member(session, assignments, uses, member)
     extended = await extensions.find_all(session, [member.id])
-    attempts = await _attempts(session, member)
-    adjusted = _by_use(await rows_of_member(session, Adjustment, member))
-    comments_by_use = _by_use(await rows_of_member(session, Comment, member))
-    reviews_by_use: dict[str, list[tuple[ReviewRequest, Submission]]] = defaultdict(list)
-    for request, submission in await reviews.all_of(session, member.id):
-        reviews_by_use[submission.course_assignment_id].append((request, submission))
+    of_member = with_reports(Submission.membership_id == member.id).order_by(Submission.attempt.desc())
+    attempts = _by_use(((each, report), each.course_assignment_id) for each, report in await session.execute(of_member))
+    adjusted = _by_use((each, use.id) for each, use in await rows_of_member(session, Adjustment, member))
+    commented = _by_use((each, use.id) for each, use in await rows_of_member(session, Comment, member))
+    requested = await reviews.all_of(session, member.id)
+    reviewed = _by_use(((request, attempt), attempt.course_assignment_id) for request, attempt in requested)
     work = []
     for use in uses:
         assignment = in_course(assignments, use)
         assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
         extension = extended.get((member.id, use.id))
         of_student = extensions.apply_extension(assignment, extension)
-        has_review = any(request.answered_at is None for request, _ in reviews_by_use[use.id])
+        has_review = any(request.answered_at is None for request, _ in reviewed[use.id])
         grade = counted[use.assignment_id]
         work.append(
             Work(
@@ -95,26 +95,14 @@ async def work_of(session: AsyncSession, assignments: Assignments, member: Membe
                 of_student=of_student,
                 counted=grade,
                 states=states_of(grade, has_review=has_review),
-                attempts=[_attempt(of_student, *each) for each in attempts.get(use.id, ())],
+                attempts=[_attempt(of_student, *each) for each in attempts[use.id]],
                 extension=extension,
-                adjustments=adjusted.get(use.id, ()),
-                comments=comments_by_use.get(use.id, ()),
-                reviews=reviews_by_use[use.id],
+                adjustments=adjusted[use.id],
+                comments=commented[use.id],
+                reviews=reviewed[use.id],
             )
         )
     return work
-
-
-async def _attempts(
-    session: AsyncSession, member: Membership
-) -> Mapping[str, Sequence[tuple[Submission, StoredReport | None]]]:
-    rows = await session.execute(
-        with_reports(Submission.membership_id == member.id).order_by(Submission.attempt.desc())
-    )
-    by_use: dict[str, list[tuple[Submission, StoredReport | None]]] = defaultdict(list)
-    for submission, report in rows:
-        by_use[submission.course_assignment_id].append((submission, report))
-    return by_use
 
 
 def _attempt(assignment: Assignment, submission: Submission, report: StoredReport | None) -> Attempt:
@@ -122,8 +110,9 @@ def _attempt(assignment: Assignment, submission: Submission, report: StoredRepor
     return Attempt(submission, report, points_after_rules(assignment, submission, report), late_days)
 
 
-def _by_use(rows: Sequence[tuple[T, CourseAssignment]]) -> Mapping[str, Sequence[T]]:
+def _by_use(rows: Iterable[tuple[T, str]]) -> Mapping[str, Sequence[T]]:
+    """Sort rows, each given with the id of its course assignment, by that; there are none at any other."""
     by_use: dict[str, list[T]] = defaultdict(list)
-    for each, use in rows:
-        by_use[use.id].append(each)
+    for each, use_id in rows:
+        by_use[use_id].append(each)
     return by_use

@@ -12,8 +12,7 @@ from app.access.tokens import Principal
 from app.courses.assignments import Assignments
 from app.courses.course import list_of_person
 from app.courses.uses import find_used, used_by_course
-from app.errors import existing
-from app.errors.courses import AssignmentNotFound
+from app.errors import AssignmentNotFound, existing
 from app.storage.models import (
     Course,
     CourseAssignment,

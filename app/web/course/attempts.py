@@ -11,7 +11,7 @@ from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.courses import course as courses
-from app.errors.submissions import SubmissionNotFound
+from app.errors import SubmissionNotFound
 from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Pages, Visit

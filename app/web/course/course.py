@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
 from babel.dates import format_datetime
@@ -26,7 +25,7 @@ from app.teaching.overview.activity import Activity, Unit, activity, moments_of
 from app.teaching.overview.attention import attention
 from app.teaching.overview.table import Filter, Table, TableView, column_of, grade_table
 from app.teaching.same_code import count_groups
-from app.teaching.statistics import BINS, Misconception, Statistics, statistics_of
+from app.teaching.statistics import BINS, Statistics, statistics_of
 from app.texts import text
 from grader.report.messages import title_of
 from grader.report.numbers import percent
@@ -153,7 +152,7 @@ async def overview(visit: Visit, assignment_id: str, group: str = "") -> Respons
         students=students,
         scores=_scores(statistics, language),
         checks=[(title_of(f"check.{each.check}", language) or each.check, each) for each in statistics.checks],
-        causes=[_cause(each, statistics, language) for each in statistics.misconceptions],
+        causes=[(title_of(each.code, language) or each.code, each) for each in statistics.misconceptions],
         most_causes=MOST_CAUSES,
         falls=_falls(statistics, language),
         activity=steps,
@@ -185,16 +184,6 @@ def _falls(statistics: Statistics, language: str) -> Sequence[tuple[str, Sequenc
         return Bar(percent(round(100 * count / students), language), count, 100 * count / most)
 
     return [(title_of(each.code, language) or each.code, [*map(bar, each.by_attempt)]) for each in causes]
-
-
-def _cause(mistake: Misconception, statistics: Statistics, language: str) -> dict[str, Any]:
-    most = max(each.students for each in statistics.misconceptions)
-    return {
-        "title": title_of(mistake.code, language) or mistake.code,
-        "mistake": mistake,
-        "share": 100 * mistake.students / most,
-        "fixed": 100 * mistake.fixed / mistake.retried if mistake.retried else 0,
-    }
 
 
 def _bars(over_time: Activity, due: datetime | None, language: str) -> Sequence[Bar]:

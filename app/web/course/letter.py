@@ -8,7 +8,7 @@ from app.access.rights import Right
 from app.actions import mail as actions
 from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course, title_of
-from app.errors.teaching import LetterRepeated
+from app.errors import LetterRepeated
 from app.http.fields import AS_PYTHON
 from app.http.staff import titles_of
 from app.http.visits import Pages, Visit

@@ -10,10 +10,7 @@ from app.access.ways_in import ways_in_of
 from app.actions import work as actions
 from app.courses import extensions, membership
 from app.courses.membership import Members
-from app.errors import existing
-from app.errors.courses import AssignmentNotFound
-from app.errors.members import MemberNotStudent
-from app.errors.teaching import ExtensionNotFound
+from app.errors import AssignmentNotFound, ExtensionNotFound, MemberNotStudent, existing
 from app.http.fields import local
 from app.http.staff import one_page, search_of, titles_of
 from app.http.visits import Pages, Visit

@@ -16,8 +16,7 @@ from starlette.status import HTTP_303_SEE_OTHER
 
 from app.access.sessions import LAUNCH_LIFETIME
 from app.actions import launching
-from app.errors import AppError, existing
-from app.errors.courses import CourseArchived, CourseNotFound
+from app.errors import AppError, CourseArchived, CourseNotFound, existing
 from app.errors.lti import CodeUnusable, CourseUnconnected, LaunchRefused, TeacherNeeded
 from app.http.auth.sessions import client_of, keep_session, session_sha256, visitor
 from app.http.forms import read_page_form, read_strangers_form, refusal_context, see_other

@@ -6,9 +6,8 @@ from app.access.rights import Right
 from app.actions import lms as actions
 from app.courses import uses
 from app.courses.assignments import title_of
-from app.errors import existing
+from app.errors import AnswerUnusable, TargetRefused, existing
 from app.errors.lti import PlatformRefused, SelectionNotFound
-from app.errors.outgoing import AnswerUnusable, TargetRefused
 from app.http.middleware import POLICY
 from app.http.staff import every_title
 from app.http.visits import Pages, Visit

@@ -9,7 +9,7 @@ from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.lti.grades import connection
 from app.lti.registration import checking, invitations
-from app.lti.registration.kinds import FORMS, KINDS, Form
+from app.lti.registration.kinds import KINDS
 from app.storage.models import LtiContext, LtiPlatform
 from app.web.lti.registering import tool_of
 
@@ -29,7 +29,7 @@ async def platforms_page(visit: Visit) -> Response:
         "lti/platforms.html",
         platforms=rows,
         kinds=[(id, name) for id, (name, _) in KINDS.items()],
-        forms=_forms(visit),
+        tool=tool_of(visit.request),
         invitation=None,
         invitation_days=invitations.LIFETIME.days,
     )
@@ -71,7 +71,7 @@ async def platform_page(visit: Visit, platform_id: str) -> Response:
         faults=None,
         same_client=checking.of_same_client(same_client) if same_client else None,
         waits=waits,
-        forms=_forms(visit),
+        tool=tool_of(visit.request),
     )
 
 
@@ -106,9 +106,3 @@ def _sites(platform: LtiPlatform) -> dict[str, str]:
     """Return the sites of its addresses, by field, as browsers write them: letters of other alphabets look alike."""
     addresses = {name: str(getattr(platform, name)) for name in ADDRESSES}
     return {name: site for name, address in addresses.items() if (site := platforms.site_of(address))}
-
-
-def _forms(visit: Visit) -> dict[str, tuple[Form, list[tuple[str, str]]]]:
-    """Return, by platform, its form and our values for the fields."""
-    values = tool_of(visit.request).values
-    return {platform: (form, [(field, values[id]) for field, id in form.fields]) for platform, form in FORMS.items()}

@@ -15,8 +15,7 @@ from app.actions.fields import ID
 from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
-from app.errors.members import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent
-from app.errors.uploads import MemberRemoved
+from app.errors import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent, MemberRemoved
 from app.http.staff import ROWS, one_page, only_here, search_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms

@@ -6,7 +6,7 @@ from app.access import persons
 from app.access.rights import Right
 from app.actions import members as actions
 from app.courses import people
-from app.errors.members import JoinUndone, PersonNotFound
+from app.errors import JoinUndone, PersonNotFound
 from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
 from app.http.staff import one_page, search_of

@@ -17,10 +17,7 @@ from app.actions import ways_in as actions
 from app.courses.roster.columns import HEADINGS
 from app.courses.roster.planning import Outcome
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS
-from app.errors import AppError
-from app.errors.requests import FormExpired
-from app.errors.rosters import RosterChanged, RosterRefused, RosterTooLong
-from app.errors.uploads import FieldsMissing, FileTooLarge
+from app.errors import AppError, FieldsMissing, FileTooLarge, FormExpired, RosterChanged, RosterRefused, RosterTooLong
 from app.http.bodies import file_in
 from app.http.visits import Pages, Visit
 

@@ -17,8 +17,7 @@ from app.courses import uses
 from app.courses.assignments import Rules
 from app.courses.changes import RULES
 from app.courses.uses import DATES
-from app.errors.courses import AssignmentNotFound
-from app.errors.requests import FieldsWrong
+from app.errors import AssignmentNotFound, FieldsWrong
 from app.http.fields import Fields, local
 from app.http.visits import Pages, Visit
 

@@ -11,9 +11,7 @@ from app.actions import hand_in as actions
 from app.actions.fields import ID
 from app.answers import answer_named
 from app.courses.uses import list_used
-from app.errors.batches import ArchiveRefused
-from app.errors.courses import AssignmentNotFound
-from app.errors.uploads import FileTooLarge, UploadRefused
+from app.errors import ArchiveRefused, AssignmentNotFound, FileTooLarge, UploadRefused
 from app.http.bodies import chosen_file
 from app.http.problems import problem
 from app.http.staff import offered, one_page, titles_of

@@ -10,9 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.access.rights import Right
 from app.courses.uses import list_used
-from app.errors.rosters import RosterTooLong
-from app.errors.teaching import GradeBookRefused
-from app.errors.uploads import UploadRefused
+from app.errors import GradeBookRefused, RosterTooLong, UploadRefused
 from app.http.archives import as_file
 from app.http.bodies import chosen_file
 from app.http.staff import offered

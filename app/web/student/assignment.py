@@ -19,9 +19,7 @@ from app.actions import hand_in as actions
 from app.actions import notebooks
 from app.actions.fields import ID
 from app.answers import answer_for
-from app.errors import AppError, existing
-from app.errors.requests import NotAuthenticated
-from app.errors.uploads import FileAndCode, NothingHandedIn
+from app.errors import AppError, FileAndCode, NotAuthenticated, NothingHandedIn, existing
 from app.http.archives import as_file
 from app.http.auth.proof import mask, unmask
 from app.http.bodies import file_in

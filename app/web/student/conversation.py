@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.rights import Right
 from app.access.tokens import Principal
 from app.actions import work as actions
-from app.errors.requests import FieldsWrong
+from app.errors import FieldsWrong
 from app.http.fields import form_context
 from app.http.forms import see_other
 from app.http.pages import page

@@ -11,8 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
-from app.errors import existing
-from app.errors.submissions import ReportNotFound
+from app.errors import ReportNotFound, existing
 from app.http.parameters import LastEventId
 from app.http.staff import titles_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for

@@ -16,8 +16,7 @@ from sqlalchemy import select
 from app.access.tokens import Principal
 from app.courses import members
 from app.courses.matching import MatchedBy
-from app.errors.batches import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound
-from app.errors.requests import TooManyRequests
+from app.errors import ArchiveEmpty, ArchiveTooLarge, ArchiveUnreadable, BatchNotFound, TooManyRequests
 from app.queue.backlog import Backlog
 from app.queue.batches import lines, taking_in
 from app.queue.inbox import Inbox

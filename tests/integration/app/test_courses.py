@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.courses import course, membership, uses
-from app.errors.courses import CourseArchived
-from app.errors.members import EmailTaken, ExternalIdTaken
+from app.errors import CourseArchived, EmailTaken, ExternalIdTaken
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Change, CourseAssignment, MemberRole, Membership, Submission
 from grader import load_assignments

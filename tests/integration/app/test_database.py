@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
-from app.errors.requests import TooManyRequests
+from app.errors import TooManyRequests
 from app.queue import claims, order
 from app.queue.order import Overtaken
 from app.storage import engines, postgresql

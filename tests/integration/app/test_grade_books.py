@@ -9,8 +9,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from app.errors import AnswerUnusable
 from app.errors.lti import PlatformRefused
-from app.errors.outgoing import AnswerUnusable
 from app.lti import pages
 from app.lti.arguments import TAG
 from app.lti.grades import lineitems, sender

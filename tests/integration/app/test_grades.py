@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import event, select
 
 from app.courses import extensions, members
-from app.errors.teaching import AdjustmentReplaced, ReviewOpen
-from app.errors.uploads import AttemptsUsedUp
+from app.errors import AdjustmentReplaced, AttemptsUsedUp, ReviewOpen
 from app.queue.backlog import Backlog
 from app.queue.inbox import Inbox
 from app.storage.database import Database

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access import identities
 from app.access.identities import claim, sign_in
 from app.courses import members
-from app.errors.ways_in import MemberClaimed, PersonInCourse
+from app.errors import MemberClaimed, PersonInCourse
 from app.oidc.issuer import Claims
 from app.storage.database import Database
 from app.storage.models import Change, Course, Identity, MemberRole, Membership, Merge, Person, new_id, utc_now

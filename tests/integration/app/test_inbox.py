@@ -13,9 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access import tokens
 from app.access.tokens import Principal
-from app.errors import AppError
-from app.errors.requests import TooManyRequests
-from app.errors.uploads import AttemptsUsedUp, IdempotencyKeyReused
+from app.errors import AppError, AttemptsUsedUp, IdempotencyKeyReused, TooManyRequests
 from app.queue import jobs
 from app.queue.backlog import Backlog
 from app.queue.inbox import TOGETHER_BYTES, Inbox

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from app.access.limits import too_many_uploads
 from app.courses import members, membership
-from app.errors.members import (
+from app.errors import (
     AttemptsRunning,
     EmailTaken,
     JoinFollowed,
@@ -18,9 +18,9 @@ from app.errors.members import (
     JoinOutdated,
     JoinUndone,
     MemberJoined,
+    MemberRemoved,
     SameMember,
 )
-from app.errors.uploads import MemberRemoved
 from app.privacy import deletion, export
 from app.queue import order
 from app.storage.database import Database

@@ -16,10 +16,7 @@ from app.actions import ways_in
 from app.actions.actor import Actor
 from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
 from app.courses import members
-from app.errors.members import MemberNotFound
-from app.errors.requests import NotPermitted, SessionMissing
-from app.errors.uploads import MemberRemoved
-from app.errors.ways_in import JoinLinkFull
+from app.errors import JoinLinkFull, MemberNotFound, MemberRemoved, NotPermitted, SessionMissing
 from app.storage.database import Database
 from app.storage.models import (
     DEFAULT_COURSE,

@@ -9,7 +9,7 @@ from app.access import joining, links, persons
 from app.courses import changes, course, members, membership, people
 from app.courses.course import Size
 from app.courses.membership import Members
-from app.errors.members import PersonNotFound
+from app.errors import PersonNotFound
 from app.storage.database import Database
 from app.storage.models import DEFAULT_COURSE, Identity, MemberRole, Membership, Person, new_id, utc_now
 from app.storage.paging import Paging

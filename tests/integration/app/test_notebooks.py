@@ -7,8 +7,7 @@ import pytest
 from app.access import notebooks
 from app.access.tokens import Principal
 from app.courses import members
-from app.errors.submissions import ChecksUsedUp
-from app.errors.ways_in import NotebookCodeUnusable
+from app.errors import ChecksUsedUp, NotebookCodeUnusable
 from app.queue import checks, claims
 from app.queue.claims import Claim
 from app.queue.heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.access import persons, sessions
 from app.courses import members
-from app.errors.members import (
+from app.errors import (
     EmailTaken,
     JoinFollowed,
     JoinNotFound,

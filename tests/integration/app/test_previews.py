@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.tokens import Principal
-from app.errors.teaching import PreviewApplied, PreviewDropped, PreviewUnfinished
+from app.errors import PreviewApplied, PreviewDropped, PreviewUnfinished
 from app.privacy import deletion
 from app.queue import claims
 from app.queue.claims import Claim

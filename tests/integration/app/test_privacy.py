@@ -16,7 +16,7 @@ from sqlalchemy.orm import undefer
 
 from app.access.tokens import Principal
 from app.courses import changes
-from app.errors.members import PersonNotFound
+from app.errors import PersonNotFound
 from app.privacy import deletion, export, mentions, retention
 from app.privacy.export import LEFT_OUT, SECTIONS, SECTIONS_OF_SUBMISSION
 from app.storage.cascade import table_of

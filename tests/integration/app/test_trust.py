@@ -9,8 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from app.errors.outgoing import AnswerUnusable
-from app.errors.ways_in import IssuerUnavailable
+from app.errors import AnswerUnusable, IssuerUnavailable
 from app.oidc.flow import begin
 from app.oidc.issuer import Issuer
 from app.outgoing.client import Outgoing

@@ -9,10 +9,8 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 from app.answers import ANSWERS, answer_named, words_for
-from app.errors import AppError
+from app.errors import AppError, FileEmpty, JoinOutdated
 from app.errors.commands import CannotStart
-from app.errors.members import JoinOutdated
-from app.errors.uploads import FileEmpty
 from app.http.problems import EVERY_ANSWER, answer_to
 from app.texts import catalogue
 from grader.report.messages import LANGUAGES

@@ -5,7 +5,7 @@ from starlette.requests import Request
 
 from app.access import limits
 from app.access.limits import RateLimit
-from app.errors.requests import TooManyRequests
+from app.errors import TooManyRequests
 from app.http.auth.sessions import client_of
 from tests.waiting import Clock
 

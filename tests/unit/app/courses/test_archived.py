@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.courses import membership, uses
 from app.courses.roster import planning
 from app.courses.roster.reading import read
-from app.errors.courses import CourseArchived
+from app.errors import CourseArchived
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, new_id, utc_now
 from app.teaching import reviews
 from app.teaching.joins import joins

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.courses.roster.columns import HEADINGS, plain
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault, Roster, Row, read, table
-from app.errors.rosters import (
+from app.errors import (
     RosterBroken,
     RosterColumnUnknown,
     RosterEmpty,

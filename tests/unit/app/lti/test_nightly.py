@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
-from app.errors.outgoing import AnswerUnusable
+from app.errors import AnswerUnusable
 from app.lti import keys, memberships
 from app.lti.grades import expected
 from app.lti.nightly import AGAIN, FIRST_HOUR, HOURS, LAST_HOUR, Nightly, next_look, next_night

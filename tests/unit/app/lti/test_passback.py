@@ -11,7 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from app.errors.outgoing import AnswerUnusable
+from app.errors import AnswerUnusable
 from app.lti import keys, platform_services
 from app.lti.grades import lineitems, sender
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE

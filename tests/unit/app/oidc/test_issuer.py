@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.errors.ways_in import IssuerUnavailable, SignOnRefused
+from app.errors import IssuerUnavailable, SignOnRefused
 from app.oidc import issuer as module
 from app.oidc.flow import Flow, begin
 from app.oidc.issuer import LEEWAY_SECONDS, Claims, Issuer

@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from app.errors.outgoing import AnswerUnusable
+from app.errors import AnswerUnusable
 from app.outgoing import client
 from app.outgoing.client import MOST_VALUES, Answer
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.errors.outgoing import AnswerUnusable
+from app.errors import AnswerUnusable
 from app.outgoing import client as outgoing
 from app.outgoing import targets
 from app.outgoing.client import Answer, Outgoing

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.errors.uploads import AssignmentClosed, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
+from app.errors import AssignmentClosed, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
 from app.submissions.policy import Attempt, check_attempt, grade_by_rules, lateness
 from grader import Assignment
 from grader.assignment import BUILT_IN, read_assignment

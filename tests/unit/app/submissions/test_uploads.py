@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.errors.uploads import StudentInvalid
+from app.errors import StudentInvalid
 from app.submissions.uploads import FILENAME_CHARACTERS, check_student, clean_filename
 
 

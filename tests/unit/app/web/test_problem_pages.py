@@ -7,12 +7,18 @@ from html import unescape
 import httpx
 from starlette.exceptions import HTTPException
 
-from app.errors.courses import CourseArchived
-from app.errors.requests import FormExpired, NotPermitted, TooManyRequests
-from app.errors.rosters import RosterNotCSV
-from app.errors.submissions import SubmissionNotFound
-from app.errors.uploads import Overloaded, UploadTooSlow
-from app.errors.ways_in import JoinLinkExpired, JoinLinkFull
+from app.errors import (
+    CourseArchived,
+    FormExpired,
+    JoinLinkExpired,
+    JoinLinkFull,
+    NotPermitted,
+    Overloaded,
+    RosterNotCSV,
+    SubmissionNotFound,
+    TooManyRequests,
+    UploadTooSlow,
+)
 from app.http.middleware import BODY_BYTES
 from app.storage.database import CommitUnanswered
 from grader.report.messages import LANGUAGES

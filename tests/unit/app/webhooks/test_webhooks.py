@@ -12,7 +12,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from app.errors.outgoing import TargetRefused
+from app.errors import TargetRefused
 from app.outgoing import client as outgoing
 from app.outgoing.targets import check_url, is_public, look_up
 from app.settings import Settings
