@@ -80,6 +80,12 @@ async def test_every_unusable_code_gets_the_same_answer(service, ivanov):
         await service.store(table, **dict.fromkeys(values))
 
 
+async def test_a_code_is_of_no_use_when_the_assignment_is_gone(service, ivanov, monkeypatch):
+    code = await code_for(service)
+    monkeypatch.delitem(service.services.assignments, "lstm-layer")
+    assert_problem(await exchange(service, code), 404, "assignment-not-found")
+
+
 async def test_wrong_codes_are_limited_and_right_ones_are_not(service, ivanov):
     for _ in range(20):
         assert (await exchange(service, "AAAA-AAAA")).status_code == 403
