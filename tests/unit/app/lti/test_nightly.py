@@ -173,15 +173,22 @@ async def test_grade_that_somebody_changes_there_is_sent_again_once_and_listed_u
 
 async def test_members_who_left_lose_their_rights_and_new_ones_come(service, fake, score, nightly):
     fake.people = [person("teacher-1", "Instructor"), *(person(f"new-{number}") for number in range(4))]
-    fake.grades["user-5"] |= {"scoreGiven": 55}
     context = await night(service, nightly)
     assert context.check_error is None
     members = {member.id: member for member in await everything(service, Membership)}
     assert members[score.membership_id].removed_at is not None
     assert sum(member.removed_at is None for member in members.values()) == 5
     assert fake.asked.count("/members") == 3
-    # The grade of somebody who left is the platform's own.
-    assert {each.differs_since for each in await everything(service, LtiScore)} == {None}
+    assert fake.grades["user-5"]["scoreGiven"] == 100
+
+
+async def test_grade_of_somebody_who_left_is_the_platforms_own(service, fake, score, nightly):
+    await store(service, LtiContext, memberships_url=None)
+    await store(service, Membership, removed_at=datetime.now(UTC))
+    fake.grades["user-5"] |= {"scoreGiven": 55}
+    await night(service, nightly)
+    (compared,) = await everything(service, LtiScore)
+    assert compared.differs_since is None
 
 
 async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(service, fake, score, nightly):
