@@ -237,6 +237,8 @@ async def test_members_of_the_staff_have_no_grades(graded, teacher, ivanov):
     await graded.store(Membership, Membership.id == member.id, role=MemberRole.ASSISTANT)
     for path in (f"{await place_of(graded)}/extension", f"{COURSE}/members/{member.id}/grades"):
         assert_problem(await teacher.get(path), 409, "member-not-student")
+    token = await teacher.post("/api/v1/tokens", json={"name": "script", "student": "ivanov"})
+    assert_problem(token, 409, "member-not-student")
     assert [each["student"] for each in (await teacher.get(f"{COURSE}/grades")).json()["items"]] == ["petrov"]
     assert at(await own(ivanov))["derivation"][0]["code"] == "not_a_student"
     statistics = (await teacher.get("/api/v1/assignments/lstm-layer/statistics")).json()
