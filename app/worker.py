@@ -18,7 +18,6 @@ from app.operations.engine import grading_parts
 from app.operations.memory import return_large_blocks
 from app.operations.metrics import Metrics
 from app.operations.probe import REPORT_BYTES, WriteProbe
-from app.privacy.retention import Retention
 from app.queue import Worker
 from app.services import Operations
 from app.settings import Settings
@@ -53,7 +52,6 @@ async def _run(settings: Settings, sandbox: ForkSandbox | None) -> None:
         await database.check_revision()
         stopped = asyncio.Event()
         call_on_signal(stopped.set)
-        await stack.enter_async_context(Retention(database, settings.retention_days))
         metrics = Metrics()
         about = About(settings.slots)
         parts = grading_parts(settings, database, assignments, metrics, about, sandbox=sandbox)

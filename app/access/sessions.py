@@ -191,7 +191,7 @@ async def _everywhere(session: AsyncSession, sha256: str) -> tuple[str | None, C
     if owner is None:
         # As in `find_holder`.
         own = select(Token.id, Membership.person_id).outerjoin(Membership, Membership.id == Token.membership_id)
-        of_token = Token.sha256 == sha256, Token.assignment_id.is_(None), is_valid(utc_now())
+        of_token = Token.sha256 == sha256, is_valid(utc_now())
         owner, unstored = (await session.execute(own.where(*of_token))).one_or_none(), 1
     token_id, person_id = existing(owner, SessionMissing)
     members = select(Membership.id).where(Membership.person_id == person_id)

@@ -146,7 +146,7 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
     memberships = (await session.scalars(select(Membership).where(Membership.course_id == course_id))).all()
     people = sorted({member.person_id for member in memberships})
     actors = await _actors(session, memberships)
-    of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN) & Token.membership_id.is_(None)
+    of_admins = (Token.course_id == course_id) & (Token.role == Role.ADMIN)
     await update_rows(session, Token, of_admins, course_id=DEFAULT_COURSE)
     for model, condition in (
         (LtiContext, LtiContext.course_id == course_id),

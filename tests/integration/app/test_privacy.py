@@ -384,6 +384,7 @@ async def test_each_course_keeps_things_as_long_as_it_says(database):
         course.retention_days = 10
         use = CourseAssignment(course_id=OTHER, assignment_id="lstm-layer", rules={})
         session.add_all([use, Regrade(requested_by=BY, course_id=OTHER, selection={}, created_at=old)])
+        session.add(Token(name="expired", role=Role.SUBMITTER, sha256="1" * 64, expires_at=old))
         await session.flush()
         moved = {"course_id": OTHER, "membership_id": other.id, "course_assignment_id": use.id, "attempt": 1}
         cancelled = {"job_status": JobStatus.CANCELLED}
@@ -400,6 +401,7 @@ async def test_each_course_keeps_things_as_long_as_it_says(database):
         assert list(await session.scalars(select(Submission.id))) == [here.id]
         assert list(await session.scalars(select(Change.course_id))) == [DEFAULT_COURSE]
         assert list(await session.scalars(select(Regrade.id))) == []
+        assert list(await session.scalars(select(Token.name))) == ["expired"]
         assert list(await session.scalars(select(Batch.course_id))) == [DEFAULT_COURSE]
         assert len(list(await session.scalars(select(BatchFile.id)))) == 3
     assert await retention.delete_expired(database, 12) == 0

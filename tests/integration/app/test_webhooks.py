@@ -38,6 +38,18 @@ async def test_every_result_arrives_once(database, owner, receiver, monkeypatch)
     assert {message.headers["host"] for message in receiver.came} == {f"localhost:{receiver.server_port}"}
 
 
+async def test_receiver_that_answers_late_gets_one_result_at_a_time(database, owner, receiver):
+    webhook = await leave(database, owner, receiver)
+    receiver.answering.clear()
+    for _ in range(2):
+        await graded(database)
+    async with WebhookSender(database, private=True) as sends:
+        await until(lambda: receiver.came)
+        await sends._send_due()
+        assert list(sends._sending.values()) == [webhook]
+        receiver.answering.set()
+
+
 @on_both
 async def test_delivery_whose_sender_died_is_sent_by_another_with_the_same_id(database, owner, receiver):
     webhook = await leave(database, owner, receiver)

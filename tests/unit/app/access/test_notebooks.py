@@ -11,7 +11,7 @@ from app.access.tokens import hash_secret
 from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, NotebookCode, Person, Token, utc_now
 from tests.unit.app.access.test_access import filled, of_somebody_else, operations
-from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, upload
+from tests.unit.app.calls import PAGE, SUBMISSIONS, assert_problem, hand_in, upload
 from tests.unit.app.conftest import Service, form_secret
 
 EXCHANGE = "/api/v1/notebook/tokens"
@@ -77,6 +77,13 @@ async def test_every_unusable_code_gets_the_same_answer(service, ivanov):
         await service.store(table, **values)
         assert (await exchange(service, code)).text == answers[0], table
         await service.store(table, **dict.fromkeys(values))
+
+
+async def test_a_code_is_of_no_use_when_the_assignment_is_gone(service, ivanov, monkeypatch):
+    await hand_in(service, "ivanov")
+    code = await code_for(service)
+    monkeypatch.delitem(service.services.assignments, "lstm-layer")
+    assert_problem(await exchange(service, code), 404, "assignment-not-found")
 
 
 async def test_wrong_codes_are_limited_and_right_ones_are_not(service, ivanov):

@@ -103,7 +103,7 @@ async def test_adjustment_is_stale_when_the_points_below_it_have_changed(graded,
     (submission,) = await graded.rows(Submission)
     report = {"status": "failed", "points": 40.0, "max_points": 100.0, "body": {}}
     await graded.add(StoredReport(submission_id=submission.id, **report))
-    stale = (await teacher.get(f"{COURSE}/grades", params={"stale": True})).json()["items"]
+    stale = (await teacher.get(f"{COURSE}/grades", params={"stale": True, "held": False})).json()["items"]
     assert [(each["student"], at(each)["points"], at(each)["stale"]) for each in stale] == [("ivanov", 35, True)]
     # The same words again say that it still holds.
     await teacher.post(adjustments, json={"delta": -5.0, "reason": "x"})
@@ -236,6 +236,8 @@ async def test_members_of_the_staff_have_no_grades(graded, teacher, ivanov):
     await graded.store(Membership, Membership.id == member.id, role=MemberRole.ASSISTANT)
     for path in (f"{await place_of(graded)}/extension", f"{COURSE}/members/{member.id}/grades"):
         assert_problem(await teacher.get(path), 409, "member-not-student")
+    token = await teacher.post("/api/v1/tokens", json={"name": "script", "student": "ivanov"})
+    assert_problem(token, 409, "member-not-student")
     assert [each["student"] for each in (await teacher.get(f"{COURSE}/grades")).json()["items"]] == ["petrov"]
     assert at(await own(ivanov))["derivation"][0]["code"] == "not_a_student"
     statistics = (await teacher.get("/api/v1/assignments/lstm-layer/statistics")).json()

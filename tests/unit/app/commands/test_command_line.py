@@ -74,6 +74,7 @@ LONG = "a" * 300
         ("db restore text/x", "text/x cannot be restored"),
         (f"db restore {LONG}", "too long"),
         ("db backup folder", "folder is a folder"),
+        ("people export nobody --output folder", "folder is a folder"),
         ("db backup text", "text is there already"),
         ("db backup text/copy", "there is no folder text"),
         ("db backup /proc/copy", "/proc/copy"),

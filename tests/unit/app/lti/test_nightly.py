@@ -180,6 +180,15 @@ async def test_members_who_left_lose_their_rights_and_new_ones_come(service, fak
     assert fake.grades["user-5"]["scoreGiven"] == 100
 
 
+async def test_grade_of_somebody_who_left_is_the_platforms_own(service, fake, score, nightly):
+    await store(service, LtiContext, memberships_url=None)
+    await store(service, Membership, removed_at=datetime.now(UTC))
+    fake.grades["user-5"] |= {"scoreGiven": 55}
+    await night(service, nightly)
+    (compared,) = await everything(service, LtiScore)
+    assert compared.differs_since is None
+
+
 async def test_list_that_cannot_be_read_keeps_no_other_from_being_read_and_is_said(service, fake, score, nightly):
     def refuse() -> httpx.Response:
         return httpx.Response(403, json={"message": "not for you"})

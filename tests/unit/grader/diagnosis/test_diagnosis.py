@@ -439,3 +439,10 @@ def test_answers_that_change_have_dropout_where_zeros_do_and_else_a_kept_state(e
     execution = replace(evidence.execution, answers=answers, repeats={"exercise": second})
     understanding = replace(evidence.understanding, explanation=None)
     assert _codes(replace(evidence, execution=execution, understanding=understanding)) == [code]
+
+
+def test_a_right_answer_that_changes_at_the_second_call_has_a_kept_state(evidence_of):
+    evidence = evidence_of(lambda case: case.expected)
+    answer = evidence.execution.answers["exercise"]
+    execution = replace(evidence.execution, repeats={"exercise": replace(answer, array=answer.array + 0.1)})
+    assert _codes(replace(evidence, execution=execution)) == ["state_kept_between_calls"]

@@ -310,7 +310,10 @@ def other_shape(assignment):
 
 @pytest.mark.parametrize(
     ("shape", "code"),
-    [((5, 3, 32), "hardcoded_units"), ((5, 100, 11), "hardcoded_length"), ((2, 3, 11), "hardcoded_batch")],
+    [
+        *(((5, 3, 32), "hardcoded_units"), ((5, 100, 11), "hardcoded_length"), ((2, 3, 11), "hardcoded_batch")),
+        *(((5, 3, 64), None), ((5, 60, 11), None), ((4, 3, 11), None)),
+    ],
 )
 def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, other_shape, shape, code):
     evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)

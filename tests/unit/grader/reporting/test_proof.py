@@ -83,8 +83,9 @@ def test_step_says_where_it_parts_from_the_right_one(short, name, begins, wrong)
     assert (step.begins, step.wrong) == (begins, wrong)
 
 
-def test_mistakes_with_insides_of_another_kind_give_their_answer_alone(short):
-    named, step = _proof(short, NAMED["h = tanh(g)"])
+@pytest.mark.parametrize("name", ["h = tanh(g)", "every second step, each twice"])
+def test_mistakes_with_insides_of_another_kind_give_their_answer_alone(short, name):
+    named, step = _proof(short, NAMED[name])
     assert named is not None
     assert step.named is None
     assert not step.formulas
