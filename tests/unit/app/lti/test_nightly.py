@@ -181,11 +181,11 @@ async def test_members_who_left_lose_their_rights_and_new_ones_come(service, fak
 
 
 async def test_grade_of_somebody_who_left_is_the_platforms_own(service, fake, score, nightly):
-    await store(service, LtiContext, memberships_url=None)
-    await store(service, Membership, removed_at=datetime.now(UTC))
+    await service.store(LtiContext, memberships_url=None)
+    await service.store(Membership, removed_at=datetime.now(UTC))
     fake.grades["user-5"] |= {"scoreGiven": 55}
     await night(service, nightly)
-    (compared,) = await everything(service, LtiScore)
+    (compared,) = await service.rows(LtiScore)
     assert compared.differs_since is None
 
 
