@@ -43,6 +43,8 @@ OF_BOTH_STATES: dict[str, Callable[[Array, Array], Array]] = {
     "h - c": np.subtract,
     "c - h": lambda h, c: c - h,
     "h*c": np.multiply,
+    "(h + c) / 2": lambda h, c: (h + c) / 2,
+    "tanh(c)": lambda h, c: np.tanh(c),
 }
 
 #: Functions in the place of another; of two names for one, the first.

@@ -147,6 +147,7 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "roll(c, 1, axis=1) from step to step",
         "h - c for h in i",
         "h - c for h in ifgo",
+        "tanh(c) for h in g",
         "fcHO(h) for h in o",
         "fcHI(h) for h in f",
         "fcHI(h), fcHF(h), fcHC(h), fcHO(h) for h in ifgo",
