@@ -271,7 +271,7 @@ ODD_ANYWHERE: Mapping[str, Look] = {
 
 def first_oddity(parts: Sequence[Part]) -> Finding | None:
     """Return the first such treatment, with its gates."""
-    has_update = any(part.part == "update_c" for part in parts)
+    has_update = any(part.part == "update_c" and {"add", "mul"} <= {*part.what} for part in parts)
     for code, look in ODD_ANYWHERE.items():
         found = [part for part in parts if look.describes(part)]
         # Where no update of c was recognised, an addition may be the one in it.

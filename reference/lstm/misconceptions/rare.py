@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
 
-from reference.lstm.misconceptions.computation import Array, Moment
+from reference.cell import sigmoid
+from reference.lstm.definition import CELL
+from reference.lstm.misconceptions.computation import Array, Inputs, Moment
 from reference.lstm.misconceptions.gates import FUNCTIONS, WRITABLE, Function
 from reference.lstm.misconceptions.inputs import letters, on_x
 from reference.lstm.misconceptions.loop import PASSED
@@ -36,6 +38,14 @@ OTHER_H: dict[str, Function] = {
     "relu(h)": FUNCTIONS["relu"],
     "softmax(h)": FUNCTIONS["softmax"],
 }
+#: The same, made of both states.
+OF_BOTH_STATES: dict[str, Callable[[Array, Array], Array]] = {
+    "h - c": np.subtract,
+    "c - h": lambda h, c: c - h,
+    "h*c": np.multiply,
+    "(h + c) / 2": lambda h, c: (h + c) / 2,
+    "tanh(c)": lambda h, c: np.tanh(c),
+}
 
 #: Functions in the place of another; of two names for one, the first.
 NAMES = {function: name for name, function in reversed(WRITABLE.items()) if name != "tanh"}
@@ -50,7 +60,9 @@ NORMED: dict[str, Function] = {
 @cache
 def rare() -> tuple[Mistake, ...]:
     """Return the mistakes; the likelier of two that give the same numbers comes first."""
-    return tuple(mistake for family in (_other_h, _products, _functions, _of_states, _inputs) for mistake in family())
+    return tuple(
+        mistake for family in (_other_h, _products, _together, _functions, _of_states, _inputs) for mistake in family()
+    )
 
 
 def sometimes() -> Iterator[Mistake]:
@@ -65,9 +77,7 @@ def sometimes() -> Iterator[Mistake]:
 
 def _other_h() -> Iterator[Mistake]:
     for gates in ("".join(some) for count in (4, 3, 2, 1) for some in combinations(GATES, count)):
-        seen: dict[str, Any] = {f"seen.{gate}": lambda h, c, older_h: older_h for gate in gates}
-        params = {"gates": letters(gates), "variant": "older"}
-        yield Mistake("gate_hears_other", f"h of two steps ago in {gates}", seen, frozenset(gates), params)
+        yield _heard("", gates, lambda h, c, older_h: older_h, variant="older")
     older = {"formula": "c[t] = f*c[t-2] + i*ch", "variant": "c"}
     yield Mistake("other_formula", "c of two steps ago", {"calls": _with_older_c}, RECURRENCE | {"f"}, older)
     for heard, other in OTHER_H.items():
@@ -75,9 +85,34 @@ def _other_h() -> Iterator[Mistake]:
         changes: dict[str, Any] = {"pass_h": lambda m, h, c, other=other: other(m.h_new)}
         yield Mistake("gate_hears_other", f"{heard} from step to step", changes, RECURRENCE, passed_on)
         for gates in SETS[1:]:
-            seen = {f"seen.{gate}": lambda h, c, older_h, other=other: other(h) for gate in gates}
-            params = {"gates": letters(gates), "heard": heard}
-            yield Mistake("gate_hears_other", f"{heard} for h in {gates}", seen, frozenset(gates), params)
+            yield _heard(heard, gates, lambda h, c, older_h, other=other: other(h))
+    for heard, both in OF_BOTH_STATES.items():
+        for gates in SETS:
+            yield _heard(heard, gates, lambda h, c, older_h, both=both: both(h, c))
+    inner = [*((gates, gates) for gates in SETS), *permutations(GATES, 2)]
+    for gates, layers in inner:
+        heard = ", ".join(f"fcH{letter}(h)" for letter in letters(layers))
+        changes = {f"recurrent.{gate}": _after_layer(layer, gate) for gate, layer in zip(gates, layers, strict=True)}
+        params = {"gates": letters(gates), "heard": heard}
+        yield Mistake("gate_hears_other", f"{heard} for h in {gates}", changes, frozenset(gates), params)
+
+
+def _heard(heard: str, gates: str, choose: Callable[..., Array], **params: str) -> Mistake:
+    seen = {f"seen.{gate}": choose for gate in gates}
+    # All of them get what is passed on.
+    wrong = RECURRENCE if len(gates) == len(GATES) else frozenset(gates)
+    named = {"gates": letters(gates), **(params or {"heard": heard})}
+    return Mistake("gate_hears_other", f"{heard or 'h of two steps ago'} for h in {gates}", seen, wrong, named)
+
+
+def _after_layer(layer: str, gate: str) -> Callable[[Inputs], Inputs]:
+    """Return a choice of the slot ``recurrent``: the layer of a gate gets what another, or itself, makes of h."""
+
+    def change(inputs: Inputs) -> Inputs:
+        first = inputs.recurrent[..., inputs.columns(layer)]
+        return inputs.with_columns("recurrent", gate, lambda second: first @ second)
+
+    return change
 
 
 def _with_older_c(step: Any, z: Array, h: Array, c: Array) -> Moment:
@@ -108,6 +143,47 @@ def _with_sums(gates: str, total: Callable[[Array, Array, Array], Array]) -> Cal
         return moment
 
     return call
+
+
+def _together() -> Iterator[Mistake]:
+    """Yield functions over the sums, or the values, of several gates."""
+    for gates in SETS[:2]:
+        listed = f"[{', '.join('ch' if gate == 'g' else gate for gate in gates)}]"
+        for shown, function in (
+            (f"softmax(stack({listed}), axis=0)", partial(_softmax_over, (0,))),
+            (f"softmax(concat({listed}, axis=1))", partial(_softmax_over, (0, -1))),
+        ):
+            yield _together_in(gates, shown, function)
+    for gates in ("ifo", "if"):
+        yield _together_in(gates, f"sigmoid(z) / ({' + '.join(gates)})", _shares)
+
+
+def _softmax_over(axes: tuple[int, ...], sums: Array) -> Array:
+    exponentials = np.exp(sums - sums.max(axis=axes, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=axes, keepdims=True))
+
+
+def _shares(sums: Array) -> Array:
+    return np.asarray(sigmoid(sums) / sigmoid(sums).sum(axis=0))
+
+
+def _together_in(gates: str, shown: str, function: Function) -> Mistake:
+    """Make the mistake of gates (not the candidate) whose values depend on each other's sums."""
+    wrong = gates.replace("g", "")
+
+    def call(step: Any, z: Array, h: Array, c: Array) -> Moment:
+        moment: Moment = step(z, h, c)
+        sums = z + h @ step.recurrent
+        values = function(np.stack([sums[..., step.columns(gate)] for gate in gates]))
+        for gate in wrong:
+            setattr(moment, gate, values[gates.index(gate)])
+        moment.c_new = CELL.formulas["c_new"](moment)
+        moment.h_new = CELL.formulas["h_new"](moment)
+        return moment
+
+    changes = {"calls": call, **dict.fromkeys(("update", "show", "keep", "hold"))}
+    params = {"gates": letters(wrong), "function": shown}
+    return Mistake("wrong_gate_activation", f"{shown} in {gates}", changes, frozenset(wrong), params)
 
 
 def _functions() -> Iterator[Mistake]:

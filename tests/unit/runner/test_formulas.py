@@ -126,6 +126,7 @@ def test_code_that_students_get_has_the_formulas_of_the_definition(path: Path) -
         ),
         ("f * c + i * ch", "f * c + i * ch * -1.5", "c_new", "f * c + i * g * -1.5"),
         ("o * tf.tanh(c)", "0.9 * (o * tf.tanh(c)) + 0.01", "h_new", "0.9 * (o * tanh(c_new)) + 0.01"),
+        ("f * c + i * ch", "0.8 * (f * c + i * ch)", "c_new", "0.8 * (f * c + i * g)"),
         ("o * tf.tanh(c)", "o * tf.tanh(c) ** 2", "h_new", "o * square(tanh(c_new))"),
         ("self.fcHF(h))\n", "self.fcHF(h)) ** 0.5\n", "f", "sqrt(sigmoid(x_f + h_f))"),
         ("f = tf.sigmoid(self", "f = 0.001 + tf.sqrt(self", "f", "0.001 + sqrt(x_f + h_f)"),
@@ -137,6 +138,14 @@ def test_another_formula_is_read_as_it_stands(was: str, becomes: str, name: str,
     # A gate that is not used any more is not followed.
     assert found.items() <= {**formulas_of(CELL), name: formula}.items()
     assert found[name] == formula
+
+
+def test_the_one_gate_without_a_name_is_the_one_that_is_left() -> None:
+    made = "        self.first, self.second = tf.keras.layers.Dense(n), tf.keras.layers.Dense(n, use_bias=False)\n"
+    unnamed = CELL.replace("    def call(self, x, h, c):", f"{made}    def call(self, x, h, c):")
+    unnamed = unnamed.replace("ch = tf.tanh(self.fcXC(x) + self.fcHC(h))", "s = self.first(x) + self.second(h)")
+    unnamed = unnamed.replace("i * ch", "i * tf.tanh(s)")
+    assert formulas_of(unnamed)["g"] == RIGHT["g"]
 
 
 def test_the_activation_of_a_layer_is_part_of_the_formula() -> None:

@@ -314,6 +314,9 @@ F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
          .replace("hs = []", "hs, z = [], 0.0"), "passed_on", "third", [(None, 21)]),
         (STEP, STEP.replace("x[:, t]", "x[:, n]").replace("            h", "            n += 1\n            h")
          .replace("hs = []", "hs, n = [], -1"), "passed_on", "third", []),
+        # The memory itself, where h is made of more than the new one.
+        ("c = f * c + i * ch\n        h = o * tf.tanh(c)",
+         "old, c = c, f * c + i * ch\n        h = o * tf.tanh(c + old)", "passed_on", "third", []),
         ("hs.append(h)", "hs.append(c)", "collected", "c", [(None, 22)]),
         ("stack(hs, ", "stack(hs[::-1], ", "stacking", "reversed", [(None, 23)]),
         ("return tf.stack", "return h, tf.stack", "returned", "sequence", [(None, 23)]),

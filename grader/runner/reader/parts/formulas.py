@@ -6,7 +6,7 @@ stands between that changes numbers. The numbers of the class decide whether the
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from box_requests import ACTIVATIONS
@@ -44,10 +44,10 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
     carried = [each.after for each in step.loop.carried]
     if step.c is None or step.h is None or trace.is_doubtful:
         return {}
-    c, h = step.c, _with_numbers(step.h, carried)
+    c, h = (_with_numbers(state, carried) for state in (step.c, step.h))
     if not {id(c), id(h)} <= set(map(id, carried)):
         return {}
-    step = replace(step, h=h)
+    step = replace(step, h=h, c=c)
     writer = _Writer(step, trace)
     try:
         texts = {"c_new": writer.update(c), "h_new": writer.update(h)}
@@ -59,23 +59,24 @@ def formulas(step: Step, trace: Trace) -> dict[str, str]:
     return {name: text for name, text in texts.items() if len(text) <= LONGEST}
 
 
-def _with_numbers(h: Node, carried: Iterable[Value]) -> Node:
-    """Return the state that is made of h and numbers: ``h = 0.9 * h`` after its formula."""
+def _with_numbers(state: Node, carried: Iterable[Value]) -> Node:
+    """Return what is carried on, made of a state and numbers: ``h = 0.9 * h`` after its formula."""
     for after in carried:
-        way = path(after, h, through_states=False)
+        way = path(after, state, through_states=False)
         if way and all(node.op in SIGNS and len(node.inputs()) == 1 for node in way):
             return way[0]
-    return h
+    return state
 
 
 class _Writer:
     def __init__(self, step: Step, trace: Trace) -> None:
         self._step, self._trace = step, trace
-        letters = [gate.letter for gate in step.gates]
+        gates = _all_named(step.gates)
+        letters = [gate.letter for gate in gates]
         #: None at all where two have the same name: one of them is something else.
         self.gates = {
             NAMES[gate.letter]: gate
-            for gate in step.gates
+            for gate in gates
             if gate.letter is not None and letters.count(gate.letter) == 1 and not _is_torn(gate)
         }
         self._nodes = {name: self._named_node(gate) for name, gate in self.gates.items()}
@@ -220,6 +221,13 @@ def _unchanged(node: Node) -> Value:
     if is_coarse(node):
         raise UnreadableError
     return node.args[0]
+
+
+def _all_named(gates: Sequence[Gate]) -> list[Gate]:
+    """Give the one gate without a name the letter that is left."""
+    left = NAMES.keys() - {gate.letter for gate in gates}
+    is_one = len(gates) == len(NAMES) and len(left) == 1
+    return [replace(gate, by_names=min(left)) if is_one and gate.letter is None else gate for gate in gates]
 
 
 def _is_torn(gate: Gate) -> bool:

@@ -77,7 +77,7 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
     of_c = {id(each.state) for each in step.loop.carried if role_of(each.after, step) == "c"}
     seeing = 0
     for product in products:
-        inputs = [value for value in product.args if isinstance(value, Node) and not is_weight(value)]
+        inputs = [value for value in _joined(product.args) if isinstance(value, Node) and not is_weight(value)]
         if any(value is step.c or id(value) in of_c for value in inputs):
             seeing += 1
             yield "sees_c", product

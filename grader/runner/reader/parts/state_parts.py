@@ -19,7 +19,8 @@ def state_parts(step: Step, trace: Trace) -> Iterator[Part]:
     roles = {id(carried): role_of(carried.after, step) for carried in step.loop.carried}
     below_h = {id(node) for node in reachable_nodes([step.h])} if step.h is not None and step.c is not None else set()
     for carried in step.loop.carried:
-        if roles[id(carried)] is None and id(carried.state) in below_h and isinstance(carried.after, Node):
+        is_third = roles[id(carried)] is None and {"h", "c"} <= {*roles.values()}
+        if is_third and id(carried.state) in below_h and isinstance(carried.after, Node):
             is_counter = all(node is not trace.x for node in reachable_nodes([carried.after]))
             yield from [] if is_counter else [Part.at("passed_on", carried.after.span, "third")]
         if roles[id(carried)] is None and use_of(carried.state, step) is None:

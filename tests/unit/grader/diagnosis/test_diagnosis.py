@@ -202,9 +202,10 @@ def test_one_bias_that_the_gates_share_is_told_from_one_that_is_not_added(eviden
 def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of):
     for words, code in (
         ({"step_input": "div"}, "input_transformed"),
-        ({"passed_on": "add", "update_c": "usual"}, "residual"),
-        # The sum may be in an update that was not recognised.
+        ({"passed_on": "add", "update_c": "usual add mul"}, "residual"),
+        # The sum may be in an update that was not recognised, or was taken for another line.
         ({"passed_on": "add"}, None),
+        ({"passed_on": "add", "update_c": "odd add"}, None),
         ({"initial_state": "random"}, "state_init_random"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
         ({"passed_on": "third"}, "third_state"),
@@ -213,7 +214,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         ({"returned": "apply"}, None),
     ):
         place = {"gate": "F" if "activation" in words else None, "first_line": 3, "last_line": 3}
-        parts = [{"part": part, "what": [word], **place} for part, word in words.items()]
+        parts = [{"part": part, "what": word.split(), **place} for part, word in words.items()]
         for respond, found in ((_odd, code), (_making("c collected"), "returns_c")):
             told = _diagnosed(evidence_of(respond, reading={"parts": parts}))
             assert [(each.code, each.confidence == "exact") for each in told] == (
