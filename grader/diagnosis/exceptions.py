@@ -97,6 +97,7 @@ VARIANTS = {
         "structure": r"same nested structure",
         "joined": r"ConcatOp|dimensions except for the concatenation axis",
         "number_as_state": r"(?:Only input|Inputs to a layer should be) tensors\b.*<class '(?:int|float)'>",
+        "generator": r"'(?:generator|map|zip)'(?: object is not subscriptable| has no len|>)",
         "uncalled": r"'(?:Dense|\w*(?:Layer|Cell|function|method))' object is not (?:subscriptable|iterable)"
         r"|unsupported operand type\(s\).*'(?:Dense|\w*(?:Layer|Cell|function|method))'"
         r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",

@@ -249,11 +249,11 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
             params |= {"variant": "letter", "found": odd[0], "looks_like": odd[1]}
         return {**_fact("syntax_error", **params), "line": module.first_lines[place] + problem.line - 1}
     params = {}
-    if near:
+    if near and near[0] == CLASS:
+        elsewhere = "function"
+    elif near:
         params["found"] = near[0]
-        if near[0] == CLASS:
-            elsewhere = "function"
-        elif skeleton(near[0]) == CLASS:
+        if skeleton(near[0]) == CLASS:
             params |= {"looks_like": CLASS, "variant": "letter"}
     if any(cell.foreign_magic and CLASS_TEXT.search(cell.text) for cell in module.cells):
         elsewhere = "cell_magic"

@@ -253,7 +253,7 @@ LOOP = "  def call(self, x):\n    for t in range(9): h = self.cell(x[:, t])\n"
         ),
         ("class LSTMModel(nn.Module): pass\n", {"found": "LSTMModel", "variant": "torch"}),
         ("class LSТM: pass\n", {"found": "LSТM", "looks_like": "LSTM", "variant": "letter"}),
-        ("def main():\n    class LSTM: pass\n", {"found": "LSTM", "found_in": "function"}),
+        ("def main():\n    class LSTM: pass\n", {"found_in": "function"}),
         ("# class LSTM(tf.keras.Model):\n", {"found_in": "comment"}),
         ("class LSTMCell: pass\n", {"found": "LSTMCell", "variant": "not_written"}),
         ("print(1)\n", {}),
