@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.numerics.case_answers import CaseAnswer
+from grader.numerics.case_answers import CaseAnswer, residual
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
 from reference.lstm.misconceptions.computation import BEFORE, STEP, Inputs, forward
 
@@ -38,7 +38,7 @@ def step_suspects(case_answers: Sequence[CaseAnswer]) -> Iterator[Mistake]:
     if few is None:
         return
     if late <= 1:
-        yield from _near(rare(), few)
+        yield from (mistake for mistake, _ in _near(rare(), [few]))
     singles = [each for each in bank() if "calls" not in each.changes and each.changes.keys() <= set(STEP)]
     # Among those with the same numbers in these steps, the one that spoils least is meant.
     singles = [*sometimes(), *sorted(singles, key=lambda each: len(each.wrong))]
@@ -46,7 +46,7 @@ def step_suspects(case_answers: Sequence[CaseAnswer]) -> Iterator[Mistake]:
         # The answer of the first step may be right, and the states that it passes on wrong.
         if at(0) != (late == 0) and params["steps"] != "first":
             continue
-        for each in _near(singles, few, at):
+        for each, _ in _near(singles, [few], at):
             yield replace(each, params={**each.params, **params}, at=at)
 
 
@@ -69,14 +69,23 @@ def _in_every(first: int, period: int, t: int) -> bool:
     return t >= first and (t - first) % period == 0
 
 
-def _near(mistakes: Sequence[Mistake], few: CaseAnswer, at: At | None = None) -> Iterator[Mistake]:
-    """Yield the mistakes that give these first steps."""
+def with_a_rare_mistake(case_answers: Sequence[CaseAnswer]) -> int | None:
+    """Return the index of the answer to one case that a rare mistake gives; None without one."""
+    near = _near(rare(), case_answers)
+    return next((index for mistake, index in near if residual((mistake,), [case_answers[index]]) is not None), None)
+
+
+def _near(
+    mistakes: Sequence[Mistake], answers: Sequence[CaseAnswer], at: At | None = None
+) -> Iterator[tuple[Mistake, int]]:
+    """Yield the mistakes that give one of these answers to a case, with its index."""
     before = frozenset(BEFORE)
     for _, same in groupby(mistakes, key=lambda each: id(each.changes.get("calls"))):
         group = list(same)
-        changes, right = [each.changes for each in group], Inputs.of(few.case)
+        changes, right = [each.changes for each in group], Inputs.of(answers[0].case)
         inputs = [right if before.isdisjoint(each) else right.with_changes(each) for each in changes]
         with np.errstate(all="ignore"):
-            answers = forward(inputs, changes, only=None if at is None else (at, [{}] * len(group)))
-            near = np.abs(answers - few.answer).max(axis=(1, 2, 3)) <= CLOSE
-        yield from (group[int(index)] for index in np.flatnonzero(near))
+            given = forward(inputs, changes, only=None if at is None else (at, [{}] * len(group)))
+            for index, each in enumerate(answers):
+                near = np.abs(given - each.answer).max(axis=(1, 2, 3)) <= CLOSE
+                yield from ((group[int(place)], index) for place in np.flatnonzero(near))

@@ -12,6 +12,7 @@ from grader.pipeline import best
 from grader.report.finding import Finding, Verdict
 from grader.sandbox.events import Constructed, Trial
 from reference import search_case
+from reference.lstm.misconceptions import rare, replay
 
 
 def _run(evidence, **changes):
@@ -78,3 +79,13 @@ def test_of_answers_that_nothing_explains_one_that_begins_rightly_is_chosen(case
     begun[:, 0] = searched.expected[:, 0]
     trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=True)
     assert choose(trial, {"output": np.stack([*near, begun])}, cases, lambda case: table) == Roles(3)
+
+
+def test_of_answers_that_the_table_lacks_the_one_with_a_rare_mistake_is_chosen(cases, table):
+    searched = search_case(cases)
+    softmax = next(each for each in rare() if each.name == "softmax(stack([i, f, ch, o]), axis=0) in ifgo")
+    begun = _noise(4)(searched.expected)
+    begun[:, 0] = searched.expected[:, 0]
+    outputs = np.stack([_noise(1)(searched.expected), begun, replay([softmax], searched)]).astype(np.float32)
+    trial = Trial(event="trial", case=searched.spec.id, pairing={}, repeats=True)
+    assert choose(trial, {"output": outputs}, cases, lambda case: table) == Roles(2)
