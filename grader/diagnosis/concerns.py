@@ -223,7 +223,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
 #: Their own parameters hold the line, where it is known; of Task 2, the statement that copies or compares.
 NAMES_ITS_LINE = frozenset(
     {
-        *("attribute_error", "call_signature", "copying_failed", "cyrillic_homoglyph"),
+        *("attribute_error", "call_signature", "comparison_failed", "copying_failed", "cyrillic_homoglyph"),
         *("definition_failed", "env_read", "exits", "fake_array", "forged_result", "frame_walk"),
         *("gc_reference", "global_x", "imports_solution", "init_signature", "input_call"),
         "layer_misfed",

@@ -209,7 +209,8 @@ def _follows(raised: Raised, problem: Finding | None, reading: Reading) -> bool:
 def _behind_exception(raised: Raised, execution: Execution, reading: Reading, exercise: CaseEntry) -> Finding:
     if is_out_of_memory(raised):
         return Finding.of("memory")
-    found = behind(raised, execution) or behind_missing_name(raised, execution) or exception_problem(raised, reading)
+    missing = behind(raised, execution) or behind_missing_name(raised, execution, reading.source)
+    found = missing or exception_problem(raised, reading)
     if found.params.get("variant") == "shapes":
         found = Finding.of(found.code, found.params, variant=_shapes_variant(raised, exercise))
     return _with_sizes(found, raised, exercise)

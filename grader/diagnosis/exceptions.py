@@ -6,7 +6,7 @@ Every function here returns a `Finding` or None.
 import re
 from collections.abc import Sequence
 
-from grader.diagnosis.missing_names import UNKNOWN_NAME, behind_missing_module
+from grader.diagnosis.missing_names import NO_ATTRIBUTE, UNKNOWN_NAME, behind_missing_module
 from grader.diagnosis.near_names import guess_attribute, guess_name, misspelt_constructor, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
@@ -38,7 +38,6 @@ OVERWRITTEN = {
 }
 # A class ends above the next line that is not indented.
 NOT_INDENTED = re.compile(r"^[^\s#)\]}]", re.MULTILINE)
-NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 #: Types of objects that students ask for attributes of other objects -> the matching advice.
 OTHER_OBJECTS = {"int": "number", "float": "number", "NoneType": "none", "list": "list", "tuple": "list"}
 # A method and its class, when it gets more arguments than it has parameters. A function inside a method does not match;
@@ -80,6 +79,7 @@ BEFORE_SUPER = re.compile(
     r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
     r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
 )
+MODEL_AS_DATACLASS = re.compile(r"^[ \t]*@[\w.]*dataclass\b.*\n\s*class\s+\w+\(.*(?:Model|Layer)\b", re.MULTILINE)
 #: Kind of error -> how to recognise it by its type and message. The first match wins.
 VARIANTS = {
     name: re.compile(pattern, re.IGNORECASE)
@@ -205,7 +205,8 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
     if "SystemExit" in kinds:
         return Finding.of("exits", params)
     if BEFORE_SUPER.search(message):
-        return Finding.of("super_init_missing", params)
+        by_dataclass = {"variant": "dataclass"} if MODEL_AS_DATACLASS.search(source) else {}
+        return Finding.of("super_init_missing", {**params, **by_dataclass})
     if "AttributeError" in kinds:
         return Finding.of("attribute_error", {**params, **_attribute_variant(message, source)})
     lines = [reading.code_at(line) for line in raised.lines] if reading is not None else []

@@ -6,6 +6,7 @@ class whose own statement failed. The real mistake is that statement.
 
 import re
 
+from grader.diagnosis.near_names import guess_attribute, guess_name
 from grader.diagnosis.reaching import at_import
 from grader.execution.execution import Execution
 from grader.report.finding import Finding, Params
@@ -13,6 +14,7 @@ from grader.report.server_paths import in_brief
 from grader.sandbox.events import Raised, StatementFailed
 
 UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
+NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 # Possible module names of somebody else's answer, and of the grader itself.
 OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)
@@ -31,10 +33,10 @@ FAMILIAR = frozenset(
 )
 
 
-def behind_missing_name(raised: Raised, execution: Execution) -> Finding | None:
+def behind_missing_name(raised: Raised, execution: Execution, source: str) -> Finding | None:
     """Explain why a name that the class uses does not exist; None where no statement that defines it failed."""
     found = UNKNOWN_NAME.search(raised.message)
-    return _behind(found[1], execution) if found else None
+    return _behind(found[1], execution, source) if found else None
 
 
 def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Finding | None:
@@ -62,14 +64,16 @@ def behind_missing_module(failed: StatementFailed | Raised, name: str | None = N
     return None
 
 
-def behind_failure(failed: StatementFailed, execution: Execution, name: str | None = None) -> Finding | None:
+def behind_failure(
+    failed: StatementFailed, execution: Execution, source: str, name: str | None = None
+) -> Finding | None:
     """Explain why a defining statement failed; None where only its own error gives a reason."""
     if problem := behind_missing_module(failed, name):
         return problem
     if tried := at_import(failed.line, execution):
         return tried
     missing = UNKNOWN_NAME.search(failed.message)
-    return _behind(missing[1], execution, before=failed.line) if missing else None
+    return _behind(missing[1], execution, source, before=failed.line) if missing else None
 
 
 def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
@@ -87,16 +91,22 @@ def cause_of(raised: Raised, execution: Execution) -> Raised | StatementFailed:
     return cause
 
 
-def definition_failed(failed: StatementFailed, name: str) -> Finding:
-    message = in_brief(failed.message)
-    return Finding.of("definition_failed", name=name, line=failed.line, type=failed.type, message=message)
+def definition_failed(failed: StatementFailed, name: str, source: str) -> Finding:
+    """Report the statement that would define a name, with a guess of what was meant where it names something else."""
+    guess: Params = {}
+    if unknown := UNKNOWN_NAME.search(failed.message):
+        guess = guess_name(unknown[1], source)
+    elif lacking := NO_ATTRIBUTE.search(failed.message):
+        guess = guess_attribute(lacking[1], lacking[2], source)
+    params: Params = {"name": name, "line": failed.raised_at, "type": failed.type, "message": in_brief(failed.message)}
+    return Finding.of("definition_failed", {**params, **(guess if "similar" in guess else {})})
 
 
-def _behind(name: str, execution: Execution, before: int | None = None) -> Finding | None:
+def _behind(name: str, execution: Execution, source: str, before: int | None = None) -> Finding | None:
     failed = _bringer(name, execution, before)
     if failed is None:
         return None
-    return behind_failure(failed, execution, name) or definition_failed(failed, name)
+    return behind_failure(failed, execution, source, name) or definition_failed(failed, name, source)
 
 
 def _bringer(name: str, execution: Execution, before: int | None) -> StatementFailed | None:

@@ -24,7 +24,7 @@ IN_TENSORFLOW = {
         "tf.": """
             cast concat expand_dims identity matmul multiply add ones random range reduce_mean reduce_sum reshape scan
             shape sigmoid split squeeze stack tanh tensordot transpose unstack while_loop zeros zeros_like einsum
-            convert_to_tensor TensorArray Variable constant function float32 keras
+            convert_to_tensor Tensor TensorArray Variable constant function float32 keras
         """,
         "tf.keras.": "Model Sequential Input layers activations initializers backend",
         "tf.keras.layers.": "Dense Layer Dropout LSTM LSTMCell",

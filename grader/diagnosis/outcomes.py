@@ -23,6 +23,7 @@ from grader.report.server_paths import in_brief
 BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
 # ``...`` as a line of its own, or as the value of a name.
 UNWRITTEN_LINE = re.compile(r"^[ \t]+(?:\w+[ \t]*=[ \t]*)?\.\.\.[ \t]*(?:#.*)?$", re.MULTILINE)
+CALL_OUTSIDE = re.compile(r"^(?:async )?def call\b", re.MULTILINE)
 PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
 
 
@@ -56,7 +57,7 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
     if found is None:
         return None
     if not found.found:
-        return missing_class(execution, reading.class_line)
+        return missing_class(execution, reading)
     if not found.is_class:
         return Finding.of("lstm_not_class", kind=found.kind)
     if not found.is_model:
@@ -65,9 +66,12 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
         stopped = base.get("variant") == "layer" and not execution.answers
         return Finding.of("wrong_base_class", {**base, **({"variant": "layer_stopped"} if stopped else {})})
     if not found.has_call:
-        return Finding.of("no_call_method")
+        outside = CALL_OUTSIDE.search(reading.source)
+        line = reading.source.count("\n", 0, outside.start()) + 1 if outside else None
+        return Finding.of("no_call_method", {"variant": "outside", "line": line} if outside else {})
     if found.is_stub:
-        return Finding.of("not_implemented")
+        several = next((note.params for note in reading.advisories if note.code == "several_classes"), {})
+        return Finding.of("not_implemented", {"line": reading.class_line, **several} if several else {})
     text = _class_text(reading)
     if _gives_nothing(execution) and (dots := UNWRITTEN_LINE.search(text)):
         return Finding.of("not_implemented", line=(reading.class_line or 1) + text.count("\n", 0, dots.start()))
@@ -100,12 +104,8 @@ LIMITS_AT_IMPORT = {
 }
 
 
-def missing_class(execution: Execution, class_line: int | None = None) -> Finding:
-    """Explain why the name LSTM does not exist after all statements ran.
-
-    Args:
-        class_line: the line where the submission binds the class.
-    """
+def missing_class(execution: Execution, reading: Reading) -> Finding:
+    """Explain why the name LSTM does not exist after all statements ran."""
     failures = execution.statements_failed
     for failed in failures:
         if failed.code == "cell_timed_out":
@@ -114,15 +114,15 @@ def missing_class(execution: Execution, class_line: int | None = None) -> Findin
             return Finding.of("memory")
         if NO_MORE_THREADS.search(failed.message):
             return Finding.of("too_many_threads")
-    own = [failed for failed in failures if failed.line == class_line]
+    own = [failed for failed in failures if failed.line == reading.class_line]
     for failed in own:
         if match := MISSING_MODULE.search(failed.message):
             return Finding.of("imports_solution", module=match[1], line=failed.line)
     for failed in own or failures:
-        if problem := behind_failure(failed, execution):
+        if problem := behind_failure(failed, execution, reading.source):
             return problem
     if own:
-        return definition_failed(own[0], "LSTM")
+        return definition_failed(own[0], "LSTM", reading.source)
     return Finding.of(
         "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
     )
@@ -139,6 +139,8 @@ HARD_CODED = {
 CONSTANTS = {"batch": "BATCH_SIZE", "units": "H_SIZE", "timesteps": "SEQ_LEN", "features": "EMB_SIZE"}
 # The first constructor of a class.
 NO_PARAMETER = re.compile(r"\A(?:(?!def __init__)[\s\S]){0,2000}def __init__\(\s*self\s*\)")
+# The sizes in an input_signature.
+SIGNATURE = re.compile(r"\binput_signature\s*=.{0,80}?\bTensorSpec\(\s*(?:shape\s*=\s*)?[\[(]([^\])]{0,80})", re.DOTALL)
 # A smaller number in a line may be an axis.
 LEAST_SIZE = 10
 
@@ -158,6 +160,16 @@ def size_that_works(execution: Execution, exercise: CaseEntry) -> Finding | None
 
 def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Finding | None:
     """Find the exercise's size that an answer keeps, when it is right on the exercise's shape and wrong on another."""
+    found = _kept_size(evidence, wrong)
+    if found is not None and (signature := SIGNATURE.search(_class_text(evidence.reading))):
+        name = next(name for name, code in HARD_CODED.items() if code == found.code)
+        size = getattr(evidence.assignment.cases[0], name)
+        if re.search(rf"\b(?:{size}|{CONSTANTS[name]})\b", signature[1]):
+            return Finding.of(found.code, variant="signature")
+    return found
+
+
+def _kept_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Finding | None:
     execution, reading, form = evidence.execution, evidence.reading, evidence.understanding.form
     exercise = evidence.assignment.cases[0]
     if form is not None and not form.is_complete:

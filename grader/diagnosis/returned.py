@@ -86,7 +86,8 @@ def output_problem(
             CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
         )
     if output.shape is None or not NUMBERS.match(output.dtype or ""):
-        return Finding.of("wrong_kind", params)
+        is_async = output.kind in ("coroutine", "async_generator")
+        return Finding.of("wrong_kind", {**params, **({"variant": "async"} if is_async else {})})
     if output.own:
         return Finding.of("fake_array", params)
     if not output.shape:

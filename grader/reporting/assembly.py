@@ -33,7 +33,9 @@ def _status(judgement: Judgement) -> model.Status:
         return ending[0]
     entry_class = execution.class_found
     if entry_class is None or not entry_class.found:
-        return LIMITS_AT_IMPORT.get(missing_class(execution).code, model.Status.INVALID_SUBMISSION)
+        return LIMITS_AT_IMPORT.get(
+            missing_class(execution, judgement.evidence.reading).code, model.Status.INVALID_SUBMISSION
+        )
     if not entry_class.is_class:
         return model.Status.INVALID_SUBMISSION
     if any(is_out_of_memory(raised) for raised in execution.raised):

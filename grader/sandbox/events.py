@@ -54,6 +54,8 @@ class StatementFailed(Event):
     code: Literal["cell_failed", "cell_timed_out", "input_call"]
     type: Name
     message: Message
+    # The last of the file's lines that the error passed through.
+    raised_at: Count
     # Names that it would define, "*" for all that a module has, and the module that it imports them from.
     binds: Annotated[list[Name], Field(max_length=200)] = []
     module: Name | None = None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from grader.report.finding import Finding, Params, Verdict
 from grader.sandbox.events import ModelCall
 from grader.sandbox.requests import Spoil
-from grader.task2.copying import Pair
+from grader.task2.copying import Pair, params_of
 from grader.task2.differences import (
     CLAIM,
     SHIFT,
@@ -267,7 +267,17 @@ class _Comparison:
         for unlike, alike in zip((old_keras, old), together, strict=True):
             if itself := self._compared_with_itself(unlike, alike):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where(itself)))
-        return self._by_source()
+        return self._that_failed() or self._by_source()
+
+    def _that_failed(self) -> Verdict | None:
+        """Report a statement that reads both answers and raised an error."""
+        first = max(self._student[0].statement, self._keras[0].statement)
+        for statement, failed in self._clean.failed.items():
+            use = self._clean.use(statement)
+            is_comparison = use is not None and len(use.sides) == 2 and not use.shape_only and not use.reads_weights
+            if is_comparison and statement >= first:
+                return Verdict.failed(Finding.of("comparison_failed", params_of(failed)))
+        return None
 
     def _stale(self, places: set[OutputPlace]) -> Verdict:
         """Report an answer from before the copying, and whether the comparison itself also came before it."""

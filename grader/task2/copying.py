@@ -19,6 +19,7 @@ import numpy as np
 
 from grader.report.finding import Finding, Params, Verdict
 from grader.report.server_paths import in_brief
+from grader.sandbox.events import StatementFailed
 from grader.task2.runs import Array, ModelWeights, NotebookRun
 from reference import GATES
 
@@ -33,6 +34,9 @@ NOT_BUILT = re.compile(
     r"|not enough values to unpack"
 )
 LAYER_IN_LINE = re.compile(r"(\w+)(?:\.(?:kernel|bias|weights\[\d\]|assign|set_weights))")
+# A function of the module down to the next line that is not indented, brackets apart.
+FUNCTION = re.compile(r"^def (\w+).*(?:\n(?:[ \t)].*)?)*", re.MULTILINE)
+COPIES = re.compile(r"\b(?:set_weights|assign)\(")
 SHAPES = re.compile(r"\(\s*(\d+),\s*(\d+)\s*\)|\[(\d+),\s*(\d+)\]")
 
 
@@ -134,7 +138,7 @@ def judge_copying(run: NotebookRun) -> Verdict:
     pair = best_pair(run)
     failure = _failure(run)
     if pair is None:
-        return Verdict.failed(failure or Finding.of("weights_not_copied"))
+        return Verdict.failed(failure or _not_copied(run.reading.source))
     details: Params = {"parts_right": len(pair.right), "parts": len(PARTS)}
     if pair.complete:
         return Verdict.passed(**details)
@@ -158,7 +162,7 @@ def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: Finding |
     if len(wrong) == len(PARTS):
         if any(use.assigns_attribute for use in run.reading.uses):
             return Finding.of("t2_attr_assign", layers=layers)
-        return Finding.of("weights_not_copied")
+        return _not_copied(run.reading.source)
     arrays = {part.array for part in wrong}
     if arrays == {"bias"}:
         return Finding.of("t2_bias_not_copied", layers=layers)
@@ -210,8 +214,8 @@ def _failure(run: NotebookRun) -> Finding | None:
         use = run.use(statement)
         if use is None or not use.sides:
             continue
-        params: Params = {"type": failed.type, "message": in_brief(failed.message), "line": failed.line}
-        line = run.line(failed.line)
+        params = params_of(failed)
+        line = run.line(failed.raised_at)
         layers = {"layers": LAYER_IN_LINE.findall(line)[:1] or [line.strip()[:80]]}
         if NO_SETTER.search(failed.message):
             return Finding.of("t2_attr_assign", params)
@@ -223,6 +227,18 @@ def _failure(run: NotebookRun) -> Finding | None:
             return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, **layers})
         return Finding.of("copying_failed", params)
     return None
+
+
+def params_of(failed: StatementFailed) -> Params:
+    return {"type": failed.type, "message": in_brief(failed.message), "line": failed.raised_at}
+
+
+def _not_copied(source: str) -> Finding:
+    """Report that nothing was copied, and the first function that would copy and is named nowhere else."""
+    counts = Counter(re.findall(r"\w+", source))
+    functions = (match[1] for match in FUNCTION.finditer(source) if COPIES.search(match[0]))
+    uncalled = next((name for name in functions if counts[name] == 1), None)
+    return Finding.of("weights_not_copied", {"function": uncalled, "variant": "not_called"} if uncalled else {})
 
 
 def _were_both_called(run: NotebookRun, before: int) -> bool:

@@ -107,7 +107,7 @@ def _statement(line: int) -> dict[str, object]:
 
 
 def _failed(line: int) -> dict[str, object]:
-    failed = {"event": "statement_failed", "line": line, "code": "cell_failed", "type": "NameError"}
+    failed = {"event": "statement_failed", "line": line, "raised_at": line, "code": "cell_failed", "type": "NameError"}
     return failed | {"message": "name 'y' is not defined /a:" * 250, "binds": ["b" * 390] * 100}
 
 

@@ -28,9 +28,11 @@ def text_of(exc: BaseException) -> str:
 
 def failure(statement: ast.stmt, exc: BaseException, longest: int) -> dict[str, Any]:
     """Return the fields of ``statement_failed``, with so many characters of the exception's message."""
+    frames = student_module.student_frames(exc)
     timed_out = isinstance(exc, student_module.StatementTimeout)
     return {
         "line": statement.lineno,
+        "raised_at": frames[-1][1] if frames else statement.lineno,
         "code": "cell_timed_out" if timed_out else "input_call" if isinstance(exc, EOFError) else "cell_failed",
         "type": type(exc).__name__[:MAX_NAME],
         "message": text_of(exc)[:longest],

@@ -12,10 +12,10 @@ from grader.sandbox.events import StatementFailed
 from tests.unit.grader.diagnosis.events import raised_event
 
 
-def _failed(line, type, message, *, binds=(), module=None) -> StatementFailed:
+def _failed(line, type, message, *, binds=(), module=None, raised_at=None) -> StatementFailed:
     return StatementFailed(
         event="statement_failed", line=line, code="cell_failed", type=type, message=message, binds=list(binds),
-        module=module,
+        module=module, raised_at=raised_at or line,
     )  # fmt: skip
 
 
@@ -61,6 +61,20 @@ def test_an_exception_of_a_students_line_has_a_name(type, message, code):
 )  # fmt: skip
 def test_an_exception_is_also_named_by_its_bases_and_its_place(raised, code):
     assert exception_problem(raised).code == code
+
+
+@pytest.mark.parametrize(
+    ("head", "variant"),
+    [
+        ("@dataclass\nclass LSTM(tf.keras.Model):", "dataclass"),
+        ("@dataclasses.dataclass(eq=False)\nclass LSTM(keras.Model):", "dataclass"),
+        ("@dataclass\nclass Config:\n    n: int\n\nclass LSTM(tf.keras.Model):", None),
+    ],
+)
+def test_a_constructor_that_a_decorator_writes_is_named_by_the_decorator(head, variant):
+    raised = raised_event("you forgot to call `super().__init__()`", type="RuntimeError", lines=())
+    found = exception_problem(raised, Reading(format="py", error=None, source=f"{head}\n    h_size: int = 32\n"))
+    assert (found.code, found.params.get("variant")) == ("super_init_missing", variant)
 
 
 @pytest.mark.parametrize(
@@ -503,7 +517,7 @@ LOST = raised_event("name 'CustomLSTMCell' is not defined", type="NameError")
 )  # fmt: skip
 def test_a_missing_name_is_traced_to_the_statement_that_failed(evidence_of, failed, code, params):
     execution = evidence_of(statements_failed=(failed,)).execution
-    assert behind_missing_name(LOST, execution) == (code and Finding.of(code, params))
+    assert behind_missing_name(LOST, execution, "") == (code and Finding.of(code, params))
 
 
 @pytest.mark.parametrize(
@@ -527,3 +541,23 @@ def test_a_class_that_is_not_there_is_explained_by_what_failed(evidence_of, clas
     found = class_found.model_copy(update={"found": False, "is_class": False})
     execution = evidence_of(class_found=found, statements_failed=tuple(failures)).execution
     assert structural_problem(execution, Reading(format="py", error=None, class_line=2)) == Finding.of(*problem)
+
+
+@pytest.mark.parametrize(
+    ("message", "guess"),
+    [
+        ("module 'tensorflow' has no attribute 'tensor'", {"variant": "similar", "similar": "Tensor"}),
+        ("module 'keras._tf_keras.keras' has no attribute 'Modle'", {"variant": "similar", "similar": "Model"}),
+        ("name 'Tensr' is not defined", {"variant": "similar", "similar": "Tensor"}),
+        ("type object 'Cell' has no attribute 'size'", {}),
+        ("metaclass conflict", {}),
+    ],
+)
+def test_a_definition_that_fails_says_the_line_in_it_and_what_was_meant(evidence_of, class_found, message, guess):
+    source = "class Cell:\n    def f(self):\n        self.units = Tensor\n"
+    found = class_found.model_copy(update={"found": False, "is_class": False})
+    failed = _failed(2, "AttributeError", message, binds=["LSTM"], raised_at=7)
+    execution = evidence_of(class_found=found, statements_failed=(failed,)).execution
+    told = structural_problem(execution, Reading(format="py", error=None, source=source, class_line=2))
+    where = {"name": "LSTM", "line": 7, "type": "AttributeError", "message": message}
+    assert told == Finding.of("definition_failed", {**where, **guess})

@@ -12,7 +12,7 @@ from grader.diagnosis.weights import other_number_of_weights
 from grader.execution.answers import Answer
 from grader.execution.reading import Reading
 from grader.numerics.forms import STEPS, Form, Layout
-from grader.report.finding import Finding
+from grader.report.finding import Finding, Remark
 from grader.report.server_paths import clean, clean_message, without_server_paths
 from grader.sandbox import Outcome, Use
 from grader.sandbox.events import CaseOutput
@@ -48,6 +48,14 @@ def _output(shape=None, *, kind="tensor", dtype="float32", parts=None) -> CaseOu
 )
 def test_a_value_of_another_kind_or_type_has_a_name(fields, code):
     assert output_problem(_output(**fields), EXPECTED).code == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "variant"),
+    [("coroutine", "async"), ("async_generator", "async"), ("generator", None), ("KerasTensor", None)],
+)
+def test_an_object_that_async_makes_leads_to_it(kind, variant):
+    assert output_problem(_output(kind=kind), EXPECTED).params.get("variant") == variant
 
 
 @pytest.mark.parametrize(
@@ -198,6 +206,28 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
 def test_faults_of_the_class_have_a_name(evidence_of, class_found, changes, code):
     execution = evidence_of(class_found=class_found.model_copy(update=changes)).execution
     assert structural_problem(execution, READING).code == code
+
+
+@pytest.mark.parametrize(
+    ("source", "params"),
+    [
+        ("class LSTM:\n    pass\n\n\ndef call(self, x):\n    pass\n", {"variant": "outside", "line": 5}),
+        ("class LSTM:\n    pass\n\n\nasync def call (x):\n    pass\n", {"variant": "outside", "line": 5}),
+        ("class LSTM:\n    def callback(self):\n        def call(x): pass\n\n\ndef calls(x): pass\n", {}),
+    ],
+    ids=["outside", "async", "inside"],
+)
+def test_a_call_that_stands_outside_the_class_is_found(evidence_of, class_found, source, params):
+    execution = evidence_of(class_found=class_found.model_copy(update={"has_call": False})).execution
+    reading = READING.model_copy(update={"source": source, "class_line": 1})
+    assert structural_problem(execution, reading) == Finding.of("no_call_method", params)
+
+
+def test_an_unwritten_class_that_replaces_another_is_told_so(evidence_of, class_found):
+    execution = evidence_of(class_found=class_found.model_copy(update={"is_stub": True})).execution
+    several = Remark(code="several_classes", params={"count": 2}, line=7)
+    reading = READING.model_copy(update={"class_line": 7, "advisories": [several]})
+    assert structural_problem(execution, reading) == Finding.of("not_implemented", line=7, count=2)
 
 
 @pytest.mark.parametrize(
@@ -353,6 +383,20 @@ def test_a_line_that_fails_elsewhere_may_hold_a_size_of_the_exercise(evidence_of
     raised = raised_event(message, type="InvalidArgumentError", lines=(2,), case="other_shape")
     evidence = evidence_of(lambda case: case.expected, answers={}, raised=(raised,))
     assert hard_coded_size(replace(evidence, reading=reading), other_shape) == (Finding.of(code) if code else None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "variant"),
+    [("[2, 3, 16]", "signature"), ("shape=(BATCH_SIZE, None, 16)", "signature"), ("[None, None, 16]", None)],
+)
+def test_a_size_that_the_input_signature_fixes_leads_to_the_signature(evidence_of, other_shape, shape, variant):
+    signature = f"@tf.function(input_signature=[tf.TensorSpec({shape}, tf.float32)])"
+    source = f"class LSTM:\n    {signature}\n    def call(self, x):\n        h = tf.zeros((2, 8))\n"
+    raised = raised_event("Incompatible shapes: [5,8] vs. [2,8]", lines=(4,), case="other_shape")
+    evidence = evidence_of(lambda case: case.expected, answers={}, raised=(raised,))
+    reading = Reading(format="py", error=None, source=source, class_line=1)
+    found = hard_coded_size(replace(evidence, reading=reading), other_shape)
+    assert (found.code, found.params.get("variant")) == ("hardcoded_batch", variant)
 
 
 @pytest.mark.parametrize(("signature", "variant"), [("self", "no_parameter"), ("self, h_size", None)])

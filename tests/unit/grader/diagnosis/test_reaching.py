@@ -39,7 +39,9 @@ def test_a_reach_on_the_line_that_raised_is_behind_it(evidence_of, reaches, code
 
 def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class_found):
     failed = [
-        StatementFailed(event="statement_failed", line=line, code="cell_failed", type="OSError", message="no")
+        StatementFailed(
+            event="statement_failed", line=line, raised_at=line, code="cell_failed", type="OSError", message="no"
+        )
         for line in (3, 8)
     ]
     evidence = evidence_of(

@@ -83,7 +83,13 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
 def test_an_error_of_the_other_keras_is_that_of_the_statement_that_failed_first(evidence_of, report_on):
     lacks = "module 'keras.layers' has no attribute 'AbstractRNNCell'"
     failed = StatementFailed(
-        event="statement_failed", line=1, code="cell_failed", type="AttributeError", message=lacks, binds=["Base"]
+        event="statement_failed",
+        line=1,
+        raised_at=1,
+        code="cell_failed",
+        type="AttributeError",
+        message=lacks,
+        binds=["Base"],
     )
     follows = failed.model_copy(update={"line": 4, "message": "name 'Base' is not defined", "binds": ["Cell"]})
     raised = raised_event("name 'Cell' is not defined", type="NameError", phase="build", case=None, lines=())
@@ -137,7 +143,13 @@ UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
 )
 def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, report_on, source, skipped, lost, is_told):
     failed = StatementFailed(
-        event="statement_failed", line=1, code="cell_failed", type="ImportError", message="no cells", binds=lost
+        event="statement_failed",
+        line=1,
+        raised_at=1,
+        code="cell_failed",
+        type="ImportError",
+        message="no cells",
+        binds=lost,
     )
     evidence = evidence_of(
         lambda case: case.expected,

@@ -57,7 +57,7 @@ NEARLY = st.builds(
 SAMPLES = {
     "phase": {"name": "call"},
     "reach": {"code": "network", "what": "socket.connect", "line": 3},
-    "statement_failed": {"line": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
+    "statement_failed": {"line": 1, "raised_at": 1, "code": "cell_failed", "type": "NameError", "message": "no"},
     "class": {
         **dict.fromkeys(("found", "is_class", "is_model", "own", "has_call"), True),
         "kind": "type",

@@ -131,6 +131,27 @@ def test_nothing_copied_is_not_found_and_a_replaced_attribute_is_said_to_be_one(
     assert judge_copying(_copied(FRESH, assigns_attribute=True)).code == "t2_attr_assign"
 
 
+COPYING = "def copy_weights():\n\n    cell.fcXI.set_weights([W])\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "function"),
+    [
+        (COPYING, "copy_weights"),
+        (COPYING.replace("set_weights(", "kernel.assign("), "copy_weights"),
+        (COPYING.replace("copy_weights():", "copy_weights(\n    model,\n) -> None:"), "copy_weights"),
+        (f"{COPYING}copy_weights()\n", None),
+        (f"{COPYING}run = copy_weights\n", None),
+        ("def show():\n    print(y)\ncell.fcXI.set_weights([W])\n", None),
+    ],
+    ids=["set_weights", "assign", "parameters", "called", "under another name", "another function"],
+)
+def test_a_function_that_would_copy_and_is_never_called_is_named(source, function):
+    run = replace(_copied(FRESH), reading=_reading(source))
+    assert judge_copying(run).finding.params.get("function") == function
+    assert not function or judge_copying(replace(run, moments=())).finding.params["function"] == function
+
+
 def _constant(array, value=0.1):
     return np.full_like(array, value)
 
@@ -191,7 +212,9 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
 )
 def test_a_copying_statement_that_fails_says_why(message, source, code):
     run = _copied(FRESH)
-    failed = StatementFailed(event="statement_failed", line=1, code="cell_failed", type="ValueError", message=message)
+    failed = StatementFailed(
+        event="statement_failed", line=1, raised_at=1, code="cell_failed", type="ValueError", message=message
+    )
     verdict = judge_copying(replace(run, reading=_reading(source), failed={0: failed}))
     assert (verdict.code, verdict.finding.params["line"]) == (code, 1)
     assert verdict.finding.params.get("layers", ["fcXI"]) == ["fcXI"]
@@ -228,10 +251,19 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
                 answer[places] += np.float32(spoil["amount"]) * numbers
             answers[call.call] = answer
         old_keras, old, keras, own = (answers.get(number) for number in range(4))
+        failed: dict[int, StatementFailed] = {}
         try:
             shown = notebook(old_keras, old, keras if keras is not None else old_keras, own if own is not None else old)
-        except AssertionError as exc:
-            shown = [_shown(f"AssertionError: {exc}", via="raised")]
+        except (AssertionError, ValueError) as exc:
+            shown = [_shown(f"{type(exc).__name__}: {exc}", via="raised")]
+            failed[SHOW] = StatementFailed(
+                event="statement_failed",
+                line=SHOW + 1,
+                raised_at=SHOW + 1,
+                code="cell_failed",
+                type=type(exc).__name__,
+                message=str(exc),
+            )
         moments = ({0: FRESH, 1: KERAS}, {0: KERAS, 1: KERAS})
         return NotebookRun(
             _reading(**facts),
@@ -241,6 +273,7 @@ def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=Fa
             moments=moments if copies else moments[:1],
             changed_by=(1, COPY) if copies else (1,),
             outputs=tuple(shown),
+            failed=failed,
         )
 
     clean = ask()
@@ -322,6 +355,10 @@ FALSE = {
     "t2_exact_equality-count": (lambda a, b, y, z: [_shown(int((y == z).sum()))], {"equality": True}),
     "t2_exact_equality-assert": (lambda a, b, y, z: _passes((y == z).all()), {"equality": True}),
     "t2_stale_output-old": (lambda a, b, y, z: [_shown(np.abs(y - b).max())], {}),
+    "t2_shape_only-assert": (lambda a, b, y, z: _passes(y.shape == z[:, -1].shape), {"shape_only": True}),
+    "comparison_failed-shapes": (lambda a, b, y, z: [_shown(np.abs(y - z[:, -1]).max())], {}),
+    "comparison_not_found-shapes_of_one": (lambda a, b, y, z: [_shown(z - z[:, -1])], {"sides": ["student"]}),
+    "comparison_not_found-copying": (lambda a, b, y, z: [_shown(y - z[:, -1])], {"reads_weights": True}),
     "comparison_not_found-nothing": (lambda a, b, y, z: [], {}),
     "comparison_not_found-weights": (lambda a, b, y, z: [_shown(0.0)], {"reads_weights": True}),
     "comparison_not_found-own": (lambda a, b, y, z: [_shown(z)], {"sides": ["student"]}),
