@@ -70,6 +70,13 @@ LAYOUTS = {
             "(f, i, o), g = tf.split(z[:, : 3 * n], 3, axis=1), z[:, 3 * n :]"
         ),
     ),
+    "kernels_of_layers_under_second_names": (
+        "self.kernels = (); self.x, self.h = ([tf.keras.layers.Dense(n, use_bias=b) for _ in range(4)] for b in (1, 0))",
+        (
+            "o, i, g, f = [d(a) + e(h) for d, e in zip(self.x, self.h)]; "
+            "self.kernels, self.last = [d.kernel for d in self.x], self.h[3].kernel"
+        ),
+    ),
     "held_by_objects_of_python": (
         (
             "D, E = (functools.partial(tf.keras.layers.Dense, n, use_bias=each) for each in (True, False)); "
