@@ -71,7 +71,10 @@ LAYOUTS = {
         ),
     ),
     "kernels_of_layers_under_second_names": (
-        "self.kernels = (); self.x, self.h = ([tf.keras.layers.Dense(n, use_bias=b) for _ in range(4)] for b in (1, 0))",
+        (
+            "D = tf.keras.layers.Dense; self.kernels = (); "
+            "self.x, self.h = ([D(n, use_bias=each) for _ in range(4)] for each in (True, False))"
+        ),
         (
             "o, i, g, f = [d(a) + e(h) for d, e in zip(self.x, self.h)]; "
             "self.kernels, self.last = [d.kernel for d in self.x], self.h[3].kernel"
