@@ -75,9 +75,9 @@ def grade(
             evidence = Evidence(assignment, reading, execution, understanding)
             if assignment.has_task2 and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)
-                runner = NotebookRunner(
-                    reading, assignment, box, generation=execution.generation, roles=execution.roles
-                )
+                generation, roles, parts = execution.generation, execution.roles, execution.parts
+                unused = parts.unused if parts else ()
+                runner = NotebookRunner(reading, assignment, box, generation=generation, roles=roles, unused=unused)
                 is_own = equivalence(evidence).earned > 0
                 evidence = replace(evidence, notebook=run_notebook(runner, is_own=is_own))
             return run_checks(evidence)

@@ -154,8 +154,10 @@ class NotebookRequest(Run):
     Attributes:
         supply_layer: the notebook has no layer of Keras, so it gets the course's.
         spoils: changes of answers, by the number of the call.
+        unused: paths of what only looks like a weight, as the class showed.
     """
 
     task: Literal["notebook"]
     supply_layer: bool
+    unused: list[str]
     spoils: dict[str, Spoil]

@@ -1,6 +1,6 @@
 """Runs the notebook in the box, and collects its outputs, its calls of models and their weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -66,6 +66,7 @@ class NotebookRunner:
 
     Args:
         roles: the reading of weights without telling names that proved right for the class.
+        unused: paths of what only looks like a weight, as the class showed.
         prepared: take shortcuts around Keras, as the runs of `grader.execution.runner.Runner` do.
     """
 
@@ -77,6 +78,7 @@ class NotebookRunner:
         *,
         generation: str,
         roles: Roles,
+        unused: Sequence[str] = (),
         prepared: bool = True,
     ) -> None:
         self._reading = reading
@@ -84,6 +86,7 @@ class NotebookRunner:
         self._sandbox = sandbox
         self._kind = Kind.NOTEBOOK2 if generation == "2" else Kind.NOTEBOOK3
         self._roles = roles
+        self._unused = unused
         self._prepared = prepared
 
     def run(self, spoils: Spoils | None = None) -> NotebookRun:
@@ -100,6 +103,7 @@ class NotebookRunner:
             **run_of(reading, assignment, self._roles, statements, seconds, prepared=self._prepared),
             "task": "notebook",
             "supply_layer": not any("keras" in use.sides for use in reading.uses),
+            "unused": list(self._unused),
             "spoils": {str(call): spoil for call, spoil in (spoils or {}).items()},
         }
         request = protocol.encode(body, dict(self._roles.places))

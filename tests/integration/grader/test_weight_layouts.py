@@ -63,6 +63,23 @@ LAYOUTS = {
             "i, f, g, o = [p * (a @ W + h @ U) + b for p, b, W, U in zip(*self.k)]"
         ),
     ),
+    "keras_names_in_another_order": (
+        'self.kernel, self.recurrent_kernel, self.bias = new("k", m, 4 * n), new("r", n, 4 * n), new("b", 4 * n)',
+        (
+            "z = a @ self.kernel + h @ self.recurrent_kernel + self.bias; "
+            "(f, i, o), g = tf.split(z[:, : 3 * n], 3, axis=1), z[:, 3 * n :]"
+        ),
+    ),
+    "kernels_of_layers_under_second_names": (
+        (
+            "D = tf.keras.layers.Dense; self.kernels = (); "
+            "self.x, self.h = ([D(n, use_bias=each) for _ in range(4)] for each in (True, False))"
+        ),
+        (
+            "o, i, g, f = [d(a) + e(h) for d, e in zip(self.x, self.h)]; "
+            "self.kernels, self.last = [d.kernel for d in self.x], self.h[3].kernel"
+        ),
+    ),
     "held_by_objects_of_python": (
         (
             "D, E = (functools.partial(tf.keras.layers.Dense, n, use_bias=each) for each in (True, False)); "

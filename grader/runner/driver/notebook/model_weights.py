@@ -137,6 +137,7 @@ class WatchedModels:
         request, names = self.request, self.request["unpack_names"]
         if placement := recognition.placement_of(leaves, self.arrays, features, units, names):
             return placements.collect(placement, features, units)
+        leaves = [leaf for leaf in leaves if leaf.path not in request["unused"]]
         found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])
         chosen = min(request["candidate"] or 0, len(found) - 1)
         return placements.collect(found[chosen], features, units) if found else {}

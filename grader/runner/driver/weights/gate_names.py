@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gate_words import GATE_OF_WORD, GATES, gate_of_name, gate_of_word, words_of
@@ -107,16 +107,10 @@ def _possible_gates(path: str) -> set[str]:
     }
 
 
-def possible_orders(paths: Iterable[str], unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], bool]:
-    """List the orders of gates that the names of parts allow, and tell whether names settle more than one.
-
-    Args:
-        paths: of weights of all gates.
-    """
+def possible_orders(unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], bool]:
+    """List the orders of gates that the names of parts allow, and tell whether names settle more than one."""
     read = [orders(names) for names in unpack_names if len(names) == len(GATES)]
     # One order that names settle is not doubted for the sake of another split, of something else.
     settled = list(dict.fromkeys(each[0] for each in read if len(each) == 1))
-    if not read and any(re.search(r"(^|\.)_?recurrent_kernel$", path) for path in paths):
-        settled = [GATES]  # Keras' own names: Keras' own order
     possible = settled or list(dict.fromkeys(itertools.chain.from_iterable(read))) or orders([""] * len(GATES))
     return possible, len(settled) > 1

@@ -96,6 +96,9 @@ def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
             leaves += _without_constants(_held(name, _walk(value, name, seen)))
         if all(leaf.built_in for leaf in leaves):
             leaves = reached or leaves
+    # A kernel kept under a second name is its layer's.
+    of_layers = {id(leaf.variable) for leaf in leaves if leaf.layer and leaf.variable is not None}
+    leaves = [leaf for leaf in leaves if leaf.layer or id(leaf.variable) not in of_layers]
     # A Keras layer kept for comparison has the right shapes too: the student's own weights come first.
     own = [leaf for leaf in leaves if not leaf.built_in]
     return own if any(leaf.variable is not None for leaf in own) else leaves

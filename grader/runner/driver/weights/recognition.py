@@ -65,7 +65,7 @@ def placement_of(
 def _gates_by_names(slots: Sequence[Slot], unpack_names: Sequence[Sequence[str]]) -> list[str]:
     """Return the gates of each weight as names say, or the recognised ones where these say nothing."""
     whole = [slot for slot in slots if len(slot.gates) == len(GATES)]
-    possible, _ = possible_orders((slot.leaf.path for slot in whole if slot.array != "bias"), unpack_names)
+    possible, _ = possible_orders(unpack_names)
     # Where one split alone has names, they may be those of one weight, while the parts of another have none.
     is_one_split = sum(len(names) == len(GATES) for names in unpack_names) == 1
     if is_one_split and any(slot.gates in possible for slot in whole):

@@ -129,7 +129,7 @@ def _fused_ways(found: Sorted, unpack_names: Sequence[Sequence[str]]) -> list[Sh
     biases = [leaf for leaf in found.fused_biases if leaf.layer is None]
     if not arrays and not biases:
         return []
-    possible, several_settled = possible_orders((leaf.path for leaf in found.fused["recurrent_kernel"]), unpack_names)
+    possible, several_settled = possible_orders(unpack_names)
     several = [*arrays] or ["bias"]
     # Where the code splits in several orders, each array may have its own; the bias goes with the first.
     taken = (
