@@ -112,7 +112,7 @@ def test_numbers_that_no_report_can_hold_end_in_a_report_all_the_same(attack):
 LOUD = """
 long = 'n' * 400
 names = [f'{n}{long}'[:400] for n in range(1000)]
-failed = dict(event='statement_failed', line=1, code='cell_failed', type=long, message='/a' * 4000)
+failed = dict(event='statement_failed', line=1, raised_at=1, code='cell_failed', type=long, message='/a' * 4000)
 raised = dict(event='raised', phase='call', case=EXERCISE, type=long, bases=[long] * 50, message='/a' * 4000,
               lines=[1] * 50)
 events = [failed] * 100 + [raised] * 100 + [dict(event='phase', name='call')] * 990
@@ -131,7 +131,7 @@ def test_a_run_that_says_as_much_as_it_can_gets_a_report_that_people_can_read(at
 
 
 def test_frames_without_an_end_are_an_output_limit(attack):
-    event = "dict(event='statement_failed', line=1, code='cell_failed', type='E', message='/a' * 4000)"
+    event = "dict(event='statement_failed', line=1, raised_at=1, code='cell_failed', type='E', message='/a' * 4000)"
     report = attack(top=FORGERY, class_body=f"many = frame({event}) * 1000\nwhile True: forge(many)")
     assert (report.status, report.points) == ("output_limit", 0)
     assert len(report.model_dump_json()) < 200_000
