@@ -161,7 +161,8 @@ def test_the_order_of_a_joined_input(read, line: str, order: str | None) -> None
 OLD, NEW = in_call("f, i, g, o = tf.split(z, 4)"), in_call("i, f, g, o = tf.split(z, 4)")
 OLD_CELL, CELL = OLD.replace("LSTM(", "LSTMCell("), NEW.replace("LSTM(", "LSTMCell(")
 USES_CELL = in_call("return LSTMCell(H_SIZE)(inputs)")
-BOTH = [["f", "i", "g", "o"], ["i", "f", "g", "o"]]
+NEW_ALONE = [["i", "f", "g", "o"]]
+BOTH = [["f", "i", "g", "o"], *NEW_ALONE]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ BOTH = [["f", "i", "g", "o"], ["i", "f", "g", "o"]]
     ids=["class", "used_and_left", "twice", "late_read", "cell_and_class", "cell", "cell_left", "helper", "made_later"],
 )
 def test_a_superseded_definition_says_nothing_about_the_class(read_cells, cells: tuple[str, ...]) -> None:
-    assert read_cells(*cells)["unpack_names"] == [["i", "f", "g", "o"]]
+    assert read_cells(*cells)["unpack_names"] == NEW_ALONE
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,21 @@ def test_a_superseded_definition_says_nothing_about_the_class(read_cells, cells:
 )
 def test_a_definition_that_something_may_use_before_the_next_one_counts(read_cells, cells: tuple[str, ...]) -> None:
     assert read_cells(*cells)["unpack_names"] == BOTH
+
+
+@pytest.mark.parametrize(
+    ("line", "orders"),
+    [
+        ("", NEW_ALONE),
+        ("    @property\n", BOTH),
+        ("    parts = {}\n    def build(self, _): self.parts['describe'] = 0\n", BOTH),
+        ("    def build(self, _): self.describe()\n", BOTH),
+    ],
+    ids=["nobody", "decorated", "by_name", "build"],
+)
+def test_a_split_counts_only_in_a_method_that_something_may_call(read, line: str, orders: list[list[str]]) -> None:
+    method = "    def describe(self):\n        f, i, g, o = tf.split(self.d, 4)\n"
+    assert sorted(read(f"{NEW}{line}{method}")["unpack_names"]) == orders
 
 
 def test_the_order_of_a_joined_input_is_not_taken_from_a_superseded_class(read_cells) -> None:

@@ -21,21 +21,38 @@ HIDDEN = re.compile(
 )
 # Calls and attributes that give sizes, not gates.
 SIZES = frozenset({"shape", "range", "int_shape", "get_shape", "as_list", "size"})
+CALLED_BY_KERAS = frozenset({"build", "call"})
 
 
 def unpack_names(plan: Plan) -> list[list[str]]:
-    """List names of four-way splits in the class and the code it uses, each in the order of the parts."""
+    """List names of four-way splits in the class and the code it uses, each in the order of the parts.
+
+    A function that nothing names is never called, and says nothing.
+    """
     nodes = (node for statement in effective_statements(plan) for node in ast.walk(statement.node))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    named = {name for statement in plan.statements for node in ast.walk(statement.node) if (name := _name_in(node))}
     splits: list[list[str]] = []
-    for function in (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)):
+    for function in (each for each in functions if each.decorator_list or _is_called(each.name, named)):
         assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
         assignments.sort(key=lambda node: node.lineno)
         activated = _activated(assignments)
         for names in [*_unpacked(assignments), *_sliced(assignments)]:
-            named = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
-            if named not in splits and len(splits) < MAX_SPLITS:
-                splits.append(named)
+            replaced = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
+            if replaced not in splits and len(splits) < MAX_SPLITS:
+                splits.append(replaced)
     return splits
+
+
+def _name_in(node: ast.AST) -> str | None:
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+            return name
+    return None
+
+
+def _is_called(name: str, named: set[str]) -> bool:
+    return name in named or name in CALLED_BY_KERAS or name.startswith("__")
 
 
 def joined_order(plan: Plan) -> str | None:
