@@ -66,6 +66,8 @@ def test_a_layer_that_was_never_called_has_a_name_still():
         ("inp in_gate forget_gate out_gate", {"ICFO", "CIFO"}),  # either may be the candidate
         ("i g_i f o", {"ICFO", "CIFO"}),
         ("ai af ao ag", {"IFOC"}),
+        ("forget a out b", {"FIOC", "FCOI"}),
+        ("i f a g_b", {"IFOC"}),
     ],
 )
 def test_names_of_parts_bind_what_they_name_and_leave_the_rest_open(names, orders):
@@ -78,8 +80,11 @@ def test_a_name_beside_four_that_say_nothing_says_nothing_either():
     assert gates("h[0]", "h[1]", "h[2]", "h[3]", "out") == "-----"
 
 
-@pytest.mark.parametrize("names", ["q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show"])
-def test_one_clear_name_among_four_says_nothing(names):
+@pytest.mark.parametrize(
+    "names",
+    ["q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show", "o e c s", "o e c_new s", "W_g W_i W_u W_k"],
+)
+def test_one_clear_name_or_a_letter_among_two_says_nothing(names):
     from driver.weights import gate_names
 
     possible = gate_names.orders(names.split())

@@ -33,8 +33,9 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
     """Return the gate that each name says, read against the others; None where a name is open.
 
     A name is clear only where no other could mean the same gate: beside ``ig``, ``i`` may be the input gate or the
-    candidate. One clear name among four or more says nothing, as ``c`` in ``a, b, c, d``. The fourth beside three is
-    the one that is left.
+    candidate. One clear name among four or more says nothing, as ``c`` in ``a, b, c, d``. Of two clear names beside two
+    that mean no gate, a letter may be of another language, as in ``o, e, c, s``. The fourth beside three is the one
+    that is left.
     """
     said, possible = [gate_of_path(name) for name in names], [_possible_gates(name) for name in names]
     clear = [
@@ -50,6 +51,9 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
         return [None] * len(names)
     if len(names) != len(GATES):
         return clear
+    are_letters = (_is_by_letter(name) for name, gate in zip(names, clear, strict=True) if gate)
+    if len(told) == sum(map(bool, possible)) == 2 and any(are_letters):
+        return [None] * len(names)
     if len(told) == len(GATES) - 1:
         (missing,) = set(GATES) - set(told)
         return [gate or missing for gate in clear]
@@ -88,6 +92,11 @@ def _strip_common(names: list[str]) -> list[str]:
 def gate_of_path(path: str) -> str | None:
     """Return the gate that the last telling part of a path names."""
     return next((gate for part in reversed(_telling_parts(path)) if (gate := gate_of_name(part))), None)
+
+
+def _is_by_letter(path: str) -> bool:
+    part = next(part for part in reversed(_telling_parts(path)) if gate_of_name(part))
+    return not any(gate_of_word(word) for word in words_of(part) if len(word) > 1)
 
 
 def _telling_parts(path: str) -> list[str]:
