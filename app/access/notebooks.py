@@ -7,41 +7,25 @@ Only hashes are stored. A code's hash could be reversed by trying all codes, but
 only by somebody who can read the database.
 """
 
-import re
-import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.codes import draw_code, hash_code
 from app.access.tokens import Principal, hash_secret, is_valid, new_token
 from app.errors import MemberRemoved, NotebookCodeUnusable, existing
 from app.storage.memberships import is_student
 from app.storage.models import Course, Membership, NotebookCode, Role, Token, utc_now
 from app.storage.updates import update_rows
 
-#: Capitals and digits that look alike are left out.
-ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
-CODE_CHARACTERS = 8
 CODE_LIFETIME = timedelta(minutes=10)
 TOKEN_LIFETIME = timedelta(days=7)
 #: The most notebooks of a student at an assignment; one more ends the oldest.
 MOST = 10
 #: A notebook that waits for its report asks often, and each note is a write.
 NOTED_EVERY = timedelta(minutes=5)
-
-
-def new_code() -> str:
-    """Draw a code, such as ``ABCD-EFGH``."""
-    drawn = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARACTERS))
-    return f"{drawn[: CODE_CHARACTERS // 2]}-{drawn[CODE_CHARACTERS // 2 :]}"
-
-
-def hash_code(typed: str) -> str:
-    """Return the hash of a code, typed in any case, with any spaces and dashes."""
-    code = re.sub(r"[\W_]", "", typed).upper()
-    return hash_secret(f"notebook:{code}")
 
 
 async def make_code(session: AsyncSession, holder: Principal, assignment_id: str, language: str) -> str:
@@ -54,7 +38,7 @@ async def make_code(session: AsyncSession, holder: Principal, assignment_id: str
     query = select(Membership.id).where(Membership.id == holder.membership_id, Membership.removed_at.is_(None))
     member_id = existing(await session.scalar(query.with_for_update(key_share=True)), MemberRemoved)
     await session.execute(delete(NotebookCode).where(NotebookCode.membership_id == member_id))
-    code = new_code()
+    code = draw_code(groups=2)
     session.add(
         NotebookCode(
             membership_id=member_id,

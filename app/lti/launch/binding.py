@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.access import identities
+from app.access.codes import draw_code, hash_code
 from app.access.tokens import hash_secret
 from app.courses import changes, course
 from app.errors import CourseNotFound, existing
@@ -47,9 +48,6 @@ NEW = "new"
 #: The time in which the question can be answered.
 LIFETIME = timedelta(hours=1)
 CODE_LIFETIME = timedelta(days=1)
-#: Letters and digits that are not mistaken for each other.
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
-CODE_GROUPS, GROUP_CHARACTERS = 4, 4
 TITLE_CHARACTERS = 200
 #: The time zone of a new course, by its language, until somebody sets it.
 ZONE = {"ru": "Europe/Moscow", "en": "UTC"}
@@ -157,9 +155,8 @@ async def make_code(session: AsyncSession, course_id: str, made_by: str) -> NewC
         CourseArchived
     """
     await course.keep_open(session, course_id)
-    groups = ("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARACTERS)) for _ in range(CODE_GROUPS))
-    new = NewCode("-".join(groups), utc_now() + CODE_LIFETIME)
-    sha256 = hash_secret(_plain(new.code))
+    new = NewCode(draw_code(groups=4), utc_now() + CODE_LIFETIME)
+    sha256 = hash_code(new.code)
     session.add(LtiCode(sha256=sha256, course_id=course_id, made_by=made_by, expires_at=new.expires_at))
     await session.flush()
     return new
@@ -169,16 +166,11 @@ async def _take_code(session: AsyncSession, code: str) -> str:
     """Use up a code, and return the id of its course. Raises: CodeUnusable"""
     course_id = await session.scalar(
         delete(LtiCode)
-        .where(LtiCode.sha256 == hash_secret(_plain(code)), LtiCode.expires_at > utc_now())
+        .where(LtiCode.sha256 == hash_code(code), LtiCode.expires_at > utc_now())
         .returning(LtiCode.course_id)
         .execution_options(synchronize_session=False)
     )
     return existing(course_id, CodeUnusable)
-
-
-def _plain(code: str) -> str:
-    """Normalize a code for comparison, however it was typed."""
-    return "".join(char for char in code[:100].upper() if char.isascii() and char.isalnum())
 
 
 def connect(session: AsyncSession, platform: LtiPlatform, message: Message, local_course: Course) -> LtiContext:
