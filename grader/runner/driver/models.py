@@ -137,8 +137,8 @@ class Models:
         if not self._models:
             self._unused = self._find_unused(sizes, built.model, x)
         leaves = self.leaves(built.model)
-        everything, names = find_leaves(built.model, self._module.names), self._request["unpack_names"]
-        known = recognition.placement_of(everything, self._arrays, sizes["features"], sizes["units"], names)
+        weights, names = self.open_weights(built.model), self._request["unpack_names"]
+        known = recognition.placement_of(weights, self._arrays, sizes["features"], sizes["units"], names)
         built.candidates, evidence = ([known], "numbers") if known else self.candidates(leaves, sizes)
         peepholes, behind = self._peepholes(leaves, sizes, built)
         if peepholes or behind:
@@ -224,7 +224,7 @@ class Models:
 
     def open_weights(self, model: Any) -> list[Leaf]:
         """List the weights that may be recognised."""
-        return recognition.open_weights(find_leaves(model, self._module.names))
+        return recognition.open_weights(find_leaves(model, self._module.names), self.states)
 
     @staticmethod
     def _untracked(built: BuiltModel, placement: placements.Placement | None) -> dict[str, Any]:

@@ -80,6 +80,33 @@ LAYOUTS = {
             "self.kernels, self.last = [d.kernel for d in self.x], self.h[3].kernel"
         ),
     ),
+    "a_bias_of_one_gate_and_double_precision": (
+        (
+            "self.d, self.e = (tf.keras.layers.Dense(4 * n, use_bias=k, dtype='float64') for k in (True, False)); "
+            "self.keep = self.add_weight(shape=(n,), initializer='ones')"
+        ),
+        (
+            "z = tf.reshape(tf.cast(self.d(a) + self.e(h), 'float32'), (-1, n, 4)); "
+            "i, o, f, g = tf.unstack(z, axis=2); f += self.keep"
+        ),
+    ),
+    "leftover_biases_beside_those_of_layers": (
+        (
+            "[setattr(self, kind + k, new(kind + k, *s)) for k in 'ifgo' for kind, s in (('W_', (m, n)), ('b_', (n,)))]; "
+            "self.U_i, self.U_f, self.U_g, self.U_o = (tf.keras.layers.Dense(n) for _ in 'ifgo')"
+        ),
+        "i, f, g, o = [a @ getattr(self, 'W_' + k) + getattr(self, 'U_' + k)(h) for k in 'ifgo']",
+    ),
+    "states_of_any_size": (
+        (
+            "self.d = tf.keras.layers.Dense(4 * n); "
+            "self.h, self.all = (tf.Variable(tf.zeros([1] * k + [n]), shape=[None] * k + [n]) for k in (1, 2))"
+        ),
+        (
+            "i, o, g, f = tf.unstack(tf.reshape(self.d(tf.concat([a, h], 1)), (-1, n, 4)), axis=2); "
+            "self.h.assign(h); self.all.assign(tf.stack([h, c]))"
+        ),
+    ),
     "held_by_objects_of_python": (
         (
             "D, E = (functools.partial(tf.keras.layers.Dense, n, use_bias=each) for each in (True, False)); "
@@ -95,11 +122,11 @@ LAYOUTS = {
 
 @pytest.fixture(scope="module")
 def assignment() -> Assignment:
-    """An assignment whose layers have one unit, or one feature, too."""
+    """An assignment whose layers have one unit, or one feature, too; two cases of different batches have the same."""
     sizes = {
         "exercise": (2, 5, 4, 8),
         "other_shape": (5, 3, 1, 2),
-        "larger_values": (3, 7, 2, 1),
+        "larger_values": (3, 7, 1, 2),
         "other_seed": (2, 4, 3, 1),
     }
     cases = [

@@ -142,6 +142,10 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
         yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
         if kernel is not None and value.bias is not None:
             yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
+        if type(value).__module__ == MODULE_NAME:
+            # A layer of the student's own, which may have weights that a Dense lacks.
+            seen |= {id(kernel), id(getattr(value, "bias", None))}
+            yield from _walk_attributes(value, path, seen)
     elif isinstance(value, dict):
         for key, item in list(value.items()):
             yield from _walk(item, f"{path}[{key!r}]", seen, value, key)
@@ -161,16 +165,11 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
             if cell != types.CellType():  # else that name is not bound yet
                 yield from _held(path, _walk(cell.cell_contents, f"{path}.{name}", seen))
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
-        internal = _internal_names(value)
         is_layer = isinstance(value, tf.keras.layers.Layer)
         if is_layer and not getattr(value, "built", True) and path and type(value).__module__ == MODULE_NAME:
             # A layer of the student's own that was never called: only its name exists.
             yield Leaf(f"{path}.kernel", None, None, layer=path)
-        for name, item in _attributes(value):
-            if name not in internal:
-                held = getattr(value, "__dict__", {})
-                found = _walk(item, f"{path}.{name}".lstrip("."), seen, held if name in held else None, name)
-                yield from found if is_layer else _held(path, found)
+        yield from _walk_attributes(value, path, seen)
         # Keras 2 keeps the layers of a functional model in its bookkeeping only.
         if isinstance(value, tf.keras.Sequential) or (is_layer and getattr(value, "_is_graph_network", False)):
             for index, layer in enumerate(value.layers):
@@ -182,6 +181,14 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
         # An object of Python's own: a deque, a partial, a method, a namespace.
         for name, item in [*_attributes(value), *enumerate(gc.get_referents(value))]:
             yield from _held(path, _walk(item, f"{path}.{name}", seen))
+
+
+def _walk_attributes(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
+    internal, held = _internal_names(value), getattr(value, "__dict__", {})
+    for name, item in _attributes(value):
+        if name not in internal:
+            found = _walk(item, f"{path}.{name}".lstrip("."), seen, held if name in held else None, name)
+            yield from found if isinstance(value, tf.keras.layers.Layer) else _held(path, found)
 
 
 def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:
