@@ -92,7 +92,7 @@ LAYOUTS = {
     ),
     "leftover_biases_beside_those_of_layers": (
         (
-            "[setattr(self, kind + k, new(kind + k, *s)) for k in 'ifgo' for kind, s in (('W_', (m, n)), ('b_', (n,)))]; "
+            "[setattr(self, a + k, new(a + k, *s)) for k in 'ifgo' for a, s in (('W_', (m, n)), ('b_', (n,)))]; "
             "self.U_i, self.U_f, self.U_g, self.U_o = (tf.keras.layers.Dense(n) for _ in 'ifgo')"
         ),
         "i, f, g, o = [a @ getattr(self, 'W_' + k) + getattr(self, 'U_' + k)(h) for k in 'ifgo']",
@@ -127,7 +127,7 @@ def assignment() -> Assignment:
         "exercise": (2, 5, 4, 8),
         "other_shape": (5, 3, 1, 2),
         "larger_values": (3, 7, 1, 2),
-        "other_seed": (2, 4, 3, 1),
+        "other_seed": (9, 4, 3, 1),
     }
     cases = [
         case.model_copy(update=dict(zip(("batch", "timesteps", "features", "units"), sizes[case.id], strict=True)))

@@ -84,7 +84,10 @@ def test_a_name_beside_four_that_say_nothing_says_nothing_either():
 
 @pytest.mark.parametrize(
     "names",
-    ["q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show", "o e c s", "o e c_new s", "W_g W_i W_u W_k", "Wi Wo Wu Wc"],
+    [
+        *("q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show"),
+        *("o e c s", "o e c_new s", "W_g W_i W_u W_k", "Wi Wo Wu Wc"),
+    ],
 )
 def test_one_clear_name_or_a_letter_of_another_language_says_nothing(names):
     from driver.weights import gate_names
