@@ -63,6 +63,10 @@ LAYOUTS = {
             "i, f, g, o = [p * (a @ W + h @ U) + b for p, b, W, U in zip(*self.k)]"
         ),
     ),
+    "a_factor_for_each_column": (
+        FUSED + '; self.scale = tf.Variable(np.repeat([1, 2, 1, 1], n).astype("f"))',
+        "z = self.scale * (a @ self.W + h @ self.U + self.b); f, g, o, i = tf.split(z, 4, axis=1); g /= 2",
+    ),
     "keras_names_in_another_order": (
         'self.kernel, self.recurrent_kernel, self.bias = new("k", m, 4 * n), new("r", n, 4 * n), new("b", 4 * n)',
         (

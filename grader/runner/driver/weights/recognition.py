@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from gate_words import GATES
@@ -13,18 +13,14 @@ from driver.weights.leaves import Leaf
 from driver.weights.placements import Placement, Slot
 
 
-def open_weights(leaves: Sequence[Leaf], states: Collection[str]) -> list[Leaf]:
-    """Return the weights that may be recognised, in the order of their numbers. What is not trained is a setting.
-
-    Args:
-        states: paths of variables that a call assigns.
-    """
+def open_weights(leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Return the weights that may be recognised, in the order of their numbers. What is not trained is a setting."""
     # A slice that a notebook put in the place of a kernel is a tensor.
-    return [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False) and leaf.path not in states]
+    return [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
 
 
 def placement_of(
-    weights: Sequence[Leaf],
+    leaves: Sequence[Leaf],
     arrays: dict[str, np.ndarray],
     features: int,
     units: int,
@@ -36,10 +32,10 @@ def placement_of(
     named after.
 
     Args:
-        weights: all `open_weights`.
-        arrays: of the request; one has the places of their numbers in those of the Keras layer, as
-            `grader.execution.recognition` finds them.
+        arrays: of the request; one has the places of the numbers of all `open_weights` in those of the Keras layer,
+            as `grader.execution.recognition` finds them.
     """
+    weights = open_weights(leaves)
     ends = list(itertools.accumulate(math.prod(leaf.shape or ()) for leaf in weights))
     places = arrays.get(f"places/{features}/{units}")
     if places is None or not ends or ends[-1] != places.size:
