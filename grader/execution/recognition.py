@@ -75,7 +75,7 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     if gradients.ndim != 2 or len(gradients) != SUMS or not np.isfinite(gradients).all():
         return None
     has_effect = gradients.any(axis=0)
-    biases = _biases(case, answer, np.count_nonzero(has_effect))
+    biases = _biases(case, answer, int(has_effect.sum()))
     if biases is None:
         return None
     numbers = gradients[:, has_effect].T
