@@ -136,16 +136,6 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
         # One that takes values of any size has the shape of its value.
         shape = value.shape if tf.TensorShape(value.shape).is_fully_defined() else np.array(value).shape
         yield Leaf(path, value, tuple(shape))
-    elif isinstance(value, tf.keras.layers.Dense):
-        # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
-        kernel = getattr(value, "kernel", None) if value.built else None
-        yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
-        if kernel is not None and value.bias is not None:
-            yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
-        if type(value).__module__ == MODULE_NAME:
-            # A layer of the student's own, which may have weights that a Dense lacks.
-            seen |= {id(kernel), id(getattr(value, "bias", None))}
-            yield from _walk_attributes(value, path, seen)
     elif isinstance(value, dict):
         for key, item in list(value.items()):
             yield from _walk(item, f"{path}[{key!r}]", seen, value, key)
@@ -165,11 +155,23 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
             if cell != types.CellType():  # else that name is not bound yet
                 yield from _held(path, _walk(cell.cell_contents, f"{path}.{name}", seen))
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
+        internal, held = _internal_names(value), getattr(value, "__dict__", {})
         is_layer = isinstance(value, tf.keras.layers.Layer)
-        if is_layer and not getattr(value, "built", True) and path and type(value).__module__ == MODULE_NAME:
+        if isinstance(value, tf.keras.layers.Dense):
+            # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
+            kernel, bias = (getattr(value, name, None) if value.built else None for name in ("kernel", "bias"))
+            yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
+            if bias is not None:
+                yield Leaf(f"{path}.bias", bias, tuple(bias.shape), layer=path)
+            seen |= {id(kernel), id(bias)}
+        elif is_layer and not getattr(value, "built", True) and path and type(value).__module__ == MODULE_NAME:
             # A layer of the student's own that was never called: only its name exists.
             yield Leaf(f"{path}.kernel", None, None, layer=path)
-        yield from _walk_attributes(value, path, seen)
+        # A Dense of the student's own may have weights that Keras' own lacks.
+        for name, item in _attributes(value) if type(value) is not tf.keras.layers.Dense else ():
+            if name not in internal:
+                found = _walk(item, f"{path}.{name}".lstrip("."), seen, held if name in held else None, name)
+                yield from found if is_layer else _held(path, found)
         # Keras 2 keeps the layers of a functional model in its bookkeeping only.
         if isinstance(value, tf.keras.Sequential) or (is_layer and getattr(value, "_is_graph_network", False)):
             for index, layer in enumerate(value.layers):
@@ -181,14 +183,6 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
         # An object of Python's own: a deque, a partial, a method, a namespace.
         for name, item in [*_attributes(value), *enumerate(gc.get_referents(value))]:
             yield from _held(path, _walk(item, f"{path}.{name}", seen))
-
-
-def _walk_attributes(value: Any, path: str, seen: set[int]) -> Iterator[Leaf]:
-    internal, held = _internal_names(value), getattr(value, "__dict__", {})
-    for name, item in _attributes(value):
-        if name not in internal:
-            found = _walk(item, f"{path}.{name}".lstrip("."), seen, held if name in held else None, name)
-            yield from found if isinstance(value, tf.keras.layers.Layer) else _held(path, found)
 
 
 def _held(path: str, leaves: Iterable[Leaf]) -> Iterator[Leaf]:

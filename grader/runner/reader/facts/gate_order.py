@@ -45,22 +45,17 @@ def unpack_names(plan: Plan) -> list[list[str]]:
 
 
 def _of_products(assignments: Iterable[ast.Assign]) -> list[ast.Assign]:
-    """Leave out those that take parts of an array which was put together from parts: its order is not the weights'."""
-    put_together: set[str] = set()
-    kept = []
+    """Leave out those that take apart what was put together from parts of one array: its order is not the weights'."""
+    kept, put_together = [], set[str]()
     for node in assignments:
         if not any(isinstance(each, ast.Name) and each.id in put_together for each in ast.walk(node.value)):
             kept.append(node)
         names = {name for target in node.targets if (name := last_name(target))}
-        put_together = put_together | names if _joins_parts(node.value) else put_together - names
+        put_together -= names
+        match node.value:
+            case ast.Call(func=function, args=[ast.List(elts=parts), *_]) if _joins(function):
+                put_together |= names if len({_root(part) for part in parts}) == 1 else set()
     return kept
-
-
-def _joins_parts(value: ast.expr) -> bool:
-    match value:
-        case ast.Call(func=function, args=[ast.List(elts=parts) | ast.Tuple(elts=parts), *_]) if _joins(function):
-            return len({_root(part) for part in parts}) == 1 and all(isinstance(part, ast.Subscript) for part in parts)
-    return False
 
 
 def _name_in(node: ast.AST) -> str | None:
