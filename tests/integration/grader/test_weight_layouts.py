@@ -157,6 +157,15 @@ def test_weights_may_be_kept_outside_of_the_class(grade_source: GradeSource) -> 
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
 
 
+def test_weights_of_a_class_in_double_precision_are_recognised(grade_source: GradeSource) -> None:
+    source = SOURCE.format(
+        build="self.d = tf.keras.layers.Dense(4 * n, dtype='float64')",
+        step="z = self.d(tf.concat([tf.cast(a, 'float64'), h], 1)); o, i, g, f = (z[:, k::4] for k in range(4))",
+    )
+    report = grade_source(source.replace("[0], n))", "[0], n), 'float64')"), LAYER, keras="auto")
+    assert {check.id: check.code for check in report.checks if check.code} == {"contract": "dtype_float64"}
+
+
 HIDDEN = {
     "interleaved": (
         FUSED,
