@@ -10,6 +10,8 @@ A model that is another under equal weights is not recognised. Names are not rea
 that contradicts a clear name (`grader/runner/driver/weights/recognition.py`).
 """
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -39,7 +41,7 @@ def question(case: Case) -> Case:
     """Make the question for the layer of a case: all of its weights equal, and a few steps of random numbers."""
     spec = replace(case.spec, id=f"{case.spec.id}_equal", timesteps=TIMESTEPS, category="edge-equal")
     x = np.random.default_rng(SEED).standard_normal((spec.batch, TIMESTEPS, spec.features)).astype(np.float32)
-    weights = _equal(case.weights, biases=1)
+    weights = _equal(case.weights, [1] * len(case.weights.cell.gates))
     return Case(spec, x, weights, weights.answer(x).astype(np.float32))
 
 
@@ -47,7 +49,7 @@ def is_hidden(case: Case, answer: Array, gradients: Array) -> bool:
     """Return whether a model is a layer with the usual numbers, of which none has a gradient."""
     weights = case.weights
     count = (weights.features + weights.units + 1) * weights.columns
-    return gradients.shape[1:] == (count,) and not gradients.any() and _biases(case, answer) == 1
+    return gradients.shape[1:] == (count,) and not gradients.any() and _biases(case, answer, count) is not None
 
 
 def factors(case: Case) -> Array:
@@ -70,11 +72,11 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     """
     weights = case.weights
     features, units, columns = weights.features, weights.units, weights.columns
-    biases = _biases(case, answer)
-    if biases is None or gradients.ndim != 2 or len(gradients) != SUMS or not np.isfinite(gradients).all():
+    if gradients.ndim != 2 or len(gradients) != SUMS or not np.isfinite(gradients).all():
         return None
     has_effect = gradients.any(axis=0)
-    if np.count_nonzero(has_effect) != (features + units + biases) * columns:
+    biases = _biases(case, answer, int(has_effect.sum()))
+    if biases is None:
         return None
     numbers = gradients[:, has_effect].T
     matches = (_nearest(numbers, _expected(case, _equal(weights, biases), each).T) for each in THROUGH)
@@ -85,7 +87,7 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     is_h, is_bias = row == features, row > features
     # Numbers that look alike are numbered in their order.
     count = np.bincount(matched, minlength=(features + 2) * columns)
-    if not (count == np.repeat([1] * features + [units, biases], columns)).all():
+    if not (count == [*np.repeat([1] * features + [units], columns), *np.repeat(biases, units)]).all():
         return None
     order = np.argsort(matched, kind="stable")
     rank = np.empty_like(matched)
@@ -96,20 +98,22 @@ def recognise(case: Case, answer: Array, gradients: Array) -> Places | None:
     return found if _in_order(found, weights) else None
 
 
-def _equal(like: Weights, biases: int) -> Weights:
+def _equal(like: Weights, biases: Sequence[int]) -> Weights:
     value = np.float32((like.features + like.units) ** -0.5)
     kernel, recurrent_kernel, bias = (
         np.full_like(each, value) for each in (like.kernel, like.recurrent_kernel, like.bias)
     )
-    return type(like)(kernel, recurrent_kernel, bias * np.float32(biases))
+    return type(like)(kernel, recurrent_kernel, bias * np.repeat(biases, like.units).astype(np.float32))
 
 
-def _biases(case: Case, answer: Array) -> int | None:
-    """Return how many biases are added in each gate; None where the answer is not the layer's."""
-    for biases in range(1, MOST_BIASES + 1):
-        expected = _equal(case.weights, biases).answer(case.x)
-        if answer.shape == expected.shape and np.allclose(answer, expected, rtol=0, atol=1e-5):
-            return biases
+def _biases(case: Case, answer: Array, count: int) -> Sequence[int] | None:
+    """Return how many biases are added in each gate of a model of so many numbers; None where it is not the layer."""
+    weights, gates = case.weights, len(case.weights.cell.gates)
+    for biases in itertools.product(range(1, MOST_BIASES + 1), repeat=gates):
+        if (weights.features + weights.units) * weights.columns + sum(biases) * weights.units == count:
+            expected = _equal(weights, biases).answer(case.x)
+            if answer.shape == expected.shape and np.allclose(answer, expected, rtol=0, atol=1e-5):
+                return biases
     return None
 
 

@@ -13,7 +13,7 @@ NAMES = {"I": "i", "F": "f", "C": "g", "O": "o"}
 WORDS = {
     "I": ("i", "in", "ingate", "и"),
     "F": ("f", "fgate", "ф"),
-    "C": ("c", "g", "cell", "new", "tilde", "ch", "ct", "hat", "cc", "update", "к", "ц"),
+    "C": ("c", "g", "cell", "new", "tilde", "ch", "ct", "hat", "cc", "к", "ц"),
     "O": ("o", "out", "outgate"),
 }
 GATE_OF_WORD = {word: gate for gate, words in WORDS.items() for word in words}

@@ -301,10 +301,10 @@ class Driver:
         value = self._weights(case)["kernel"][0, 0]
         leaves = self._models.open_weights(built.model)
         for leaf in leaves:
-            if leaf.path not in self._models.states:
-                leaf.variable.assign(np.full(leaf.shape or (), value, np.float32))
+            leaf.variable.assign(np.full(leaf.shape or (), value, np.float32))
         with tf.GradientTape(persistent=True) as tape:
-            output = self._call(case, x, built, call=0)
+            # Double precision inside a class is no reason not to recognise its weights.
+            output = tf.cast(self._call(case, x, built, call=0), tf.float32)
         watched = [watchable(leaf.variable) for leaf in leaves]
         sums = [
             tape.gradient(output, watched, output_gradients=tf.constant(factors), unconnected_gradients="zero")

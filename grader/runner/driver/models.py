@@ -20,7 +20,7 @@ from driver.student.student_module import StudentModule
 from driver.weights import placements, recognition, roles
 from driver.weights.leaves import Leaf, Use, find_leaves, untracked
 from driver.weights.peepholes import ROWS, TIMESTEPS, find_peepholes
-from driver.weights.used import find_ones, find_starts, find_states, find_unused, may_be_starts
+from driver.weights.used import find_factors, find_starts, find_states, find_unused, may_be_starts
 from driver.weights.weight_shapes import count_gates, gaps, is_crowded, may_be_states, sort_by_shape, uses
 
 MOST_HOLDERS_TOLD = 10
@@ -136,9 +136,8 @@ class Models:
         """Find the weights of a new model, and report their roles for the first one."""
         if not self._models:
             self._unused = self._find_unused(sizes, built.model, x)
-        leaves = self.leaves(built.model)
-        everything, names = find_leaves(built.model, self._module.names), self._request["unpack_names"]
-        known = recognition.placement_of(everything, self._arrays, sizes["features"], sizes["units"], names)
+        leaves, names = self.leaves(built.model), self._request["unpack_names"]
+        known = recognition.placement_of(leaves, self._arrays, sizes["features"], sizes["units"], names)
         built.candidates, evidence = ([known], "numbers") if known else self.candidates(leaves, sizes)
         peepholes, behind = self._peepholes(leaves, sizes, built)
         if peepholes or behind:
@@ -215,8 +214,8 @@ class Models:
         def candidates(some: list[Leaf]) -> tuple[list[placements.Placement], str | None]:
             return roles.candidates(some, features, units, request["unpack_names"], self.pairing, request["joined"])
 
-        # Vectors of ones beside all the biases may be factors. Those stay as they are: they are tried first.
-        if factors := find_ones(leaves, units):
+        # Such vectors beside all the biases may be factors. Those stay as they are: they are tried first.
+        if factors := find_factors(leaves, units):
             found, evidence = candidates([leaf for leaf in leaves if leaf not in factors])
             if evidence and found[0].has_biases:
                 return [*found, *candidates(leaves)[0]], "numbers"
@@ -224,7 +223,7 @@ class Models:
 
     def open_weights(self, model: Any) -> list[Leaf]:
         """List the weights that may be recognised."""
-        return recognition.open_weights(find_leaves(model, self._module.names))
+        return recognition.open_weights(self.leaves(model))
 
     @staticmethod
     def _untracked(built: BuiltModel, placement: placements.Placement | None) -> dict[str, Any]:

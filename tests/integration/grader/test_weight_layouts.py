@@ -63,6 +63,10 @@ LAYOUTS = {
             "i, f, g, o = [p * (a @ W + h @ U) + b for p, b, W, U in zip(*self.k)]"
         ),
     ),
+    "a_factor_for_each_column": (
+        FUSED + '; self.scale = tf.Variable(np.repeat([1, 2, 1, 1], n).astype("f"))',
+        "z = self.scale * (a @ self.W + h @ self.U + self.b); f, g, o, i = tf.split(z, 4, axis=1); g /= 2",
+    ),
     "keras_names_in_another_order": (
         'self.kernel, self.recurrent_kernel, self.bias = new("k", m, 4 * n), new("r", n, 4 * n), new("b", 4 * n)',
         (
@@ -80,6 +84,33 @@ LAYOUTS = {
             "self.kernels, self.last = [d.kernel for d in self.x], self.h[3].kernel"
         ),
     ),
+    "a_bias_of_one_gate_and_double_precision": (
+        (
+            "self.d, self.e = (tf.keras.layers.Dense(4 * n, use_bias=k, dtype='float64') for k in (True, False)); "
+            "self.keep = self.add_weight(shape=(n,), initializer='ones')"
+        ),
+        (
+            "z = tf.reshape(tf.cast(self.d(a) + self.e(h), 'float32'), (-1, n, 4)); "
+            "i, o, f, g = tf.unstack(z, axis=2); f += self.keep"
+        ),
+    ),
+    "leftover_biases_beside_those_of_layers": (
+        (
+            "[setattr(self, a + k, new(a + k, *s)) for k in 'ifgo' for a, s in (('W_', (m, n)), ('b_', (n,)))]; "
+            "self.U_i, self.U_f, self.U_g, self.U_o = (tf.keras.layers.Dense(n) for _ in 'ifgo')"
+        ),
+        "i, f, g, o = [a @ getattr(self, 'W_' + k) + getattr(self, 'U_' + k)(h) for k in 'ifgo']",
+    ),
+    "states_of_any_size": (
+        (
+            "self.d = tf.keras.layers.Dense(4 * n); "
+            "self.h, self.all = (tf.Variable(tf.zeros([1] * k + [n]), shape=[None] * k + [n]) for k in (1, 2))"
+        ),
+        (
+            "i, o, g, f = tf.unstack(tf.reshape(self.d(tf.concat([a, h], 1)), (-1, n, 4)), axis=2); "
+            "self.h.assign(h); self.all.assign(tf.stack([h, c]))"
+        ),
+    ),
     "held_by_objects_of_python": (
         (
             "D, E = (functools.partial(tf.keras.layers.Dense, n, use_bias=each) for each in (True, False)); "
@@ -95,12 +126,12 @@ LAYOUTS = {
 
 @pytest.fixture(scope="module")
 def assignment() -> Assignment:
-    """An assignment whose layers have one unit, or one feature, too."""
+    """An assignment whose layers have one unit, or one feature, too; two cases of different batches have the same."""
     sizes = {
         "exercise": (2, 5, 4, 8),
         "other_shape": (5, 3, 1, 2),
-        "larger_values": (3, 7, 2, 1),
-        "other_seed": (2, 4, 3, 1),
+        "larger_values": (3, 7, 1, 2),
+        "other_seed": (9, 4, 3, 1),
     }
     cases = [
         case.model_copy(update=dict(zip(("batch", "timesteps", "features", "units"), sizes[case.id], strict=True)))
@@ -124,6 +155,15 @@ def test_weights_may_be_kept_outside_of_the_class(grade_source: GradeSource) -> 
     )
     report = grade_source(source, LAYER, keras="auto")
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
+
+
+def test_weights_of_a_class_in_double_precision_are_recognised(grade_source: GradeSource) -> None:
+    source = SOURCE.format(
+        build="self.d = tf.keras.layers.Dense(4 * n, dtype='float64')",
+        step="z = self.d(tf.concat([tf.cast(a, 'float64'), h], 1)); o, i, g, f = (z[:, k::4] for k in range(4))",
+    )
+    report = grade_source(source.replace("[0], n))", "[0], n), 'float64')"), LAYER, keras="auto")
+    assert {check.id: check.code for check in report.checks if check.code} == {"contract": "dtype_float64"}
 
 
 HIDDEN = {

@@ -68,6 +68,8 @@ def test_a_layer_that_was_never_called_has_a_name_still():
         ("ai af ao ag", {"IFOC"}),
         ("forget a out b", {"FIOC", "FCOI"}),
         ("i f a g_b", {"IFOC"}),
+        ("update_gate forget_gate output_gate memory", {"IFOC", "CFOI"}),  # some books call the input gate so
+        ("update_gate forget_gate output_gate candidate", {"IFOC"}),
     ],
 )
 def test_names_of_parts_bind_what_they_name_and_leave_the_rest_open(names, orders):
@@ -82,9 +84,12 @@ def test_a_name_beside_four_that_say_nothing_says_nothing_either():
 
 @pytest.mark.parametrize(
     "names",
-    ["q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show", "o e c s", "o e c_new s", "W_g W_i W_u W_k"],
+    [
+        *("q0 q1 q2 q3", "a b c d", "i ig fg og", "new keep write show"),
+        *("o e c s", "o e c_new s", "W_g W_i W_u W_k", "Wi Wo Wu Wc"),
+    ],
 )
-def test_one_clear_name_or_a_letter_among_two_says_nothing(names):
+def test_one_clear_name_or_a_letter_of_another_language_says_nothing(names):
     from driver.weights import gate_names
 
     possible = gate_names.orders(names.split())

@@ -135,6 +135,7 @@ def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
         "a, b, c, d = (D(n) for _ in range(4))",
         "a, b, c, d = [z[k] for k in order]",
         "a, b, c, d = y[0], z[0], y[1], z[1]",
+        "z = tf.concat([z[:, n:], z[:, :n]], 1); i, f, g, o = tf.split(z, 4, axis=1)",
     ],
 )
 def test_other_unpacking_is_no_split(read, line: str) -> None:

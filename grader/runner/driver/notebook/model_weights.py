@@ -135,9 +135,9 @@ class WatchedModels:
         if before == watched.digest:
             return watched.weights
         request, names = self.request, self.request["unpack_names"]
+        leaves = [leaf for leaf in leaves if leaf.path not in request["unused"]]
         if placement := recognition.placement_of(leaves, self.arrays, features, units, names):
             return placements.collect(placement, features, units)
-        leaves = [leaf for leaf in leaves if leaf.path not in request["unused"]]
         found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])
         chosen = min(request["candidate"] or 0, len(found) - 1)
         return placements.collect(found[chosen], features, units) if found else {}

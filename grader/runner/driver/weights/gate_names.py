@@ -33,9 +33,9 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
     """Return the gate that each name says, read against the others; None where a name is open.
 
     A name is clear only where no other could mean the same gate: beside ``ig``, ``i`` may be the input gate or the
-    candidate. One clear name among four or more says nothing, as ``c`` in ``a, b, c, d``. Of two clear names beside two
-    that mean no gate, a letter may be of another language, as in ``o, e, c, s``. The fourth beside three is the one
-    that is left.
+    candidate. One clear name among four or more says nothing, as ``c`` in ``a, b, c, d``. Beside names that mean no
+    gate, a letter may be of another language, as in ``o, e, c, s``, or in ``i, o, u, c``, where no ``f`` shows that the
+    words are English. The fourth beside three is the one that is left.
     """
     said, possible = [gate_of_path(name) for name in names], [_possible_gates(name) for name in names]
     clear = [
@@ -52,7 +52,8 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
     if len(names) != len(GATES):
         return clear
     are_letters = (_is_by_letter(name) for name, gate in zip(names, clear, strict=True) if gate)
-    if len(told) == sum(map(bool, possible)) == 2 and any(are_letters):
+    is_doubtful = len(told) == 2 or (None in clear and "F" not in told)
+    if is_doubtful and len(told) == sum(map(bool, possible)) and any(are_letters):
         return [None] * len(names)
     if len(told) == len(GATES) - 1:
         (missing,) = set(GATES) - set(told)

@@ -136,12 +136,6 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
         # One that takes values of any size has the shape of its value.
         shape = value.shape if tf.TensorShape(value.shape).is_fully_defined() else np.array(value).shape
         yield Leaf(path, value, tuple(shape))
-    elif isinstance(value, tf.keras.layers.Dense):
-        # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
-        kernel = getattr(value, "kernel", None) if value.built else None
-        yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
-        if kernel is not None and value.bias is not None:
-            yield Leaf(f"{path}.bias", value.bias, tuple(value.bias.shape), layer=path)
     elif isinstance(value, dict):
         for key, item in list(value.items()):
             yield from _walk(item, f"{path}[{key!r}]", seen, value, key)
@@ -161,14 +155,21 @@ def _walk(value: Any, path: str, seen: set[int], holder: Any = None, key: Any = 
             if cell != types.CellType():  # else that name is not bound yet
                 yield from _held(path, _walk(cell.cell_contents, f"{path}.{name}", seen))
     elif isinstance(value, tf.keras.layers.Layer | tf.Module) or is_plain(value):
-        internal = _internal_names(value)
+        internal, held = _internal_names(value), getattr(value, "__dict__", {})
         is_layer = isinstance(value, tf.keras.layers.Layer)
-        if is_layer and not getattr(value, "built", True) and path and type(value).__module__ == MODULE_NAME:
+        if isinstance(value, tf.keras.layers.Dense):
+            # A Dense that was built has a kernel. One that `call` never uses has none, but still has a name.
+            kernel, bias = (getattr(value, name, None) if value.built else None for name in ("kernel", "bias"))
+            yield Leaf(f"{path}.kernel", kernel, tuple(kernel.shape) if kernel is not None else None, layer=path)
+            if bias is not None:
+                yield Leaf(f"{path}.bias", bias, tuple(bias.shape), layer=path)
+            seen |= {id(kernel), id(bias)}
+        elif is_layer and not getattr(value, "built", True) and path and type(value).__module__ == MODULE_NAME:
             # A layer of the student's own that was never called: only its name exists.
             yield Leaf(f"{path}.kernel", None, None, layer=path)
-        for name, item in _attributes(value):
+        # A Dense of the student's own may have weights that Keras' own lacks.
+        for name, item in _attributes(value) if type(value) is not tf.keras.layers.Dense else ():
             if name not in internal:
-                held = getattr(value, "__dict__", {})
                 found = _walk(item, f"{path}.{name}".lstrip("."), seen, held if name in held else None, name)
                 yield from found if is_layer else _held(path, found)
         # Keras 2 keeps the layers of a functional model in its bookkeeping only.

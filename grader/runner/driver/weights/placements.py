@@ -99,8 +99,9 @@ class Placement:
     def is_open(self) -> bool:
         """Return whether numbers may stand in other places than shapes and names suggest."""
         slots = (*self.slots, *self.zeros)
+        # Of a weight of no layer and a second bias either may be left over.
         return not self.has_biases or any(
-            len(slot.gates) != 1 or (slot.leaf.is_square and slot.leaf.layer is None) for slot in slots
+            len(slot.gates) != 1 or (slot.leaf.layer is None and (slot.leaf.is_square or self.zeros)) for slot in slots
         )
 
     def roles(self) -> dict[str, str]:

@@ -46,11 +46,13 @@ def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor
             leaf.assign(value)
 
 
-def find_ones(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
-    """Return the vectors of no layer, as long as biases, that a model made of ones."""
+def find_factors(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
+    """Return the vectors of no layer, as long as biases, that a model made of ones, or of two numbers."""
     loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
     vectors = [leaf for leaf in loose if leaf.is_shaped((units,), (len(GATES) * units,), (len(GATES), units))]
-    return [leaf for leaf in vectors if (np.array(leaf.variable) == 1).all()]
+    arrays = [(leaf, np.array(leaf.variable)) for leaf in vectors]
+    # A kernel of a small layer may have no more than two numbers.
+    return [leaf for leaf, each in arrays if (each == 1).all() or len(np.unique(each)) == 2 < each.size]
 
 
 def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[Leaf]:

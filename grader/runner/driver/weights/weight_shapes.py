@@ -128,7 +128,7 @@ def may_be_states(leaves: Sequence[Leaf], found: Sorted, units: int) -> bool:
     fitting = [leaf for groups in (found.fused, found.single) for group in groups.values() for leaf in group]
     known = {id(leaf) for leaf in fitting}
     loose = [leaf for leaf in leaves if leaf.layer is None and leaf.shape is not None and id(leaf) not in known]
-    return any(leaf.shape[-1:] == (units,) and len(leaf.shape) == 2 for leaf in loose if leaf.shape)
+    return any(leaf.shape[-1:] == (units,) and len(leaf.shape) > 1 for leaf in loose if leaf.shape)
 
 
 def count_gates(model: Any, names: dict[str, Any], features: int, units: int) -> dict[str, int]:

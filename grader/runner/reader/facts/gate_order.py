@@ -35,13 +35,27 @@ def unpack_names(plan: Plan) -> list[list[str]]:
     splits: list[list[str]] = []
     for function in (each for each in functions if each.decorator_list or _is_called(each.name, named)):
         assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
-        assignments.sort(key=lambda node: node.lineno)
+        assignments = _of_products(sorted(assignments, key=lambda node: node.lineno))
         activated = _activated(assignments)
         for names in [*_unpacked(assignments), *_sliced(assignments)]:
             replaced = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
             if replaced not in splits and len(splits) < MAX_SPLITS:
                 splits.append(replaced)
     return splits
+
+
+def _of_products(assignments: Iterable[ast.Assign]) -> list[ast.Assign]:
+    """Leave out those that take apart what was put together from parts of one array: its order is not the weights'."""
+    kept, put_together = [], set[str]()
+    for node in assignments:
+        if not any(isinstance(each, ast.Name) and each.id in put_together for each in ast.walk(node.value)):
+            kept.append(node)
+        names = {name for target in node.targets if (name := last_name(target))}
+        put_together -= names
+        match node.value:
+            case ast.Call(func=function, args=[ast.List(elts=parts), *_]) if _joins(function):
+                put_together |= names if len({_root(part) for part in parts}) == 1 else set()
+    return kept
 
 
 def _name_in(node: ast.AST) -> str | None:

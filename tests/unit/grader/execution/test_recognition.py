@@ -69,6 +69,16 @@ def test_a_second_bias_is_only_added_and_a_number_without_effect_has_no_place(as
     assert found.tolist() == [-1, -1, -1, *_flat([kernel, bias, recurrent_kernel, -2 - bias])]
 
 
+def test_one_gate_alone_may_have_a_second_bias(asked):
+    places, units = _flat(_numbered(asked)), asked.spec.units
+    of_forget_gate = places[-3 * units : -2 * units]
+    bias = asked.weights.bias * np.repeat([1, 2, 1, 1], units).astype(np.float32)
+    weights = LSTMWeights(asked.weights.kernel, asked.weights.recurrent_kernel, bias)
+    answer = lstm_forward(asked.x, weights).h
+    found = recognise(asked, answer, _gradients(asked, np.concatenate([places, of_forget_gate]), weights))
+    assert found.tolist() == [*places, *(-2 - of_forget_gate)]
+
+
 def test_another_formula_is_not_recognised(asked):
     gradients = _gradients(asked, _flat(_numbered(asked)))
     assert recognise(asked, asked.expected + 1e-3, gradients) is None
