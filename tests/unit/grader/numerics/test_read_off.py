@@ -156,6 +156,8 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "sigmoid(z) / (i + f + o) in ifo",
         "product + bias in ifgo",
         "gelu in g",
+        "reduce_mean(sigmoid(z), axis=1) in f",
+        "reduce_mean(sigmoid(z), axis=0) in i",
         "elu for both tanh",
         "standardised with 1e-07 of h for the next step",
         "(x[:, t] + x[:, t - 1]) / 2, the first alone",
