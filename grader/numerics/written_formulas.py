@@ -100,12 +100,10 @@ def certain_formulas(formulas: Mapping[str, str]) -> dict[str, str]:
     A name may mislead where a gate seems to use the layers of another. And a gate that could not be read may undo what
     an update does otherwise with it.
     """
-    # An update has no layers at all.
+    # In an update, which has no layers, every name of one is doubtful.
     alone = {name: text for name, text in formulas.items() if set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}}
-    gates = {name: text for name, text in alone.items() if name in CELL.gates}
-    unread = CELL.formulas.keys() - gates.keys() - SLOTS.keys()
-    updates = {name: text for name, text in alone.items() if name in SLOTS and _differs_without(unread, name, text)}
-    return {**updates, **gates}
+    unread = set(CELL.gates) - alone.keys()
+    return {name: text for name, text in alone.items() if name in CELL.gates or _differs_without(unread, name, text)}
 
 
 def _differs_without(gates: Set[str], name: str, text: str) -> bool:

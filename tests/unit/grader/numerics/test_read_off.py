@@ -72,6 +72,7 @@ def test_a_function_written_by_hand_earns_the_same_whatever_is_drawn(read_off, b
         ("update", "c = i*g + f*i*g", "c = i*g + i*f*g"),
         ("update", "c = 0.9*f*c + 0.1*i*g", "c = 0.9*f*c + 0.1*i*g"),
         ("update", "c = f*c - h - i*g", "c = f*c - i*g - h"),
+        ("show", "h = o*f*t", "h = o*f*tanh(c)"),
         ("show", "h = f*h + o*t", "h = o*tanh(c) + f*h"),
         ("show", "h = o*t - old c", "h = o*tanh(c) - old c"),
     ],
