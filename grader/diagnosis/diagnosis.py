@@ -149,7 +149,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         )
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
-    if comparison.same_shape:
+    # What late functions have in common follows from their lambda.
+    late = late_lambda(execution, reading)
+    if comparison.same_shape and late is None:
         yield from known_mistakes(evidence)
     from_numbers = comparison.same_shape and understanding.explanation is None
     rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
@@ -157,7 +159,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     counted = (
         (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)
         or other_number_of_weights(answer.output, exercise.timesteps)
-        or late_lambda(execution, reading)
+        or late
         or other_cell(execution.parts, reading, exercise)
     )
     if counted is not None:

@@ -34,7 +34,6 @@ VARIANTS = {
     "rows moved on": "order",
     "answers in another order": "order",
     "c = c + i*g": "full",
-    "c = c + f*c + i*g": "full",
     "h = o + tanh(c)": "output",
     "h = o - tanh(c)": "output",
     "h = o": "gate",

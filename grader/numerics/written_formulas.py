@@ -29,6 +29,8 @@ OF_SLOT = {
 }  # fmt: skip
 
 
+LAYERS = {f"{part}_{gate}" for part in "xh" for gate in CELL.gates}
+
 #: Numbers of any formula, far from each other, at which two are compared.
 PROBES = 64
 SAME = 1e-9
@@ -57,7 +59,9 @@ def _touched(mistake: Mistake) -> set[str]:
     sources = {slot: source for slot, source in mistake.changes.items() if "_of." in slot}
     # To exchange the layers of gates, and to exchange the gates where they are used, is the same mistake.
     is_exchange = bool(sources) and set(sources.values()) == {places[slot] for slot in sources}
-    everywhere = CELL.formulas if "calls" in mistake.changes else SLOTS if is_exchange else ()
+    # A gate that uses the new c can only be written in the formula of h.
+    is_spread = is_exchange or "late_output" in mistake.changes
+    everywhere = CELL.formulas if "calls" in mistake.changes else SLOTS if is_spread else ()
     return {*places.values(), *everywhere}
 
 
@@ -85,9 +89,8 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
         **({"old_states": old} if old else {}),
         **({"gates": [DENSE_LETTERS[gate] for gate in CELL.gates if gate in gates]} if gates else {}),
     }
-    changes: dict[str, object] = {SLOTS[name]: formula for name, formula in other.items() if name in SLOTS}
-    if gates:
-        changes = {"calls": _call(cell)}
+    is_of_states = all(name in SLOTS and not formula.names & LAYERS for name, formula in other.items())
+    changes = {SLOTS[name]: formula for name, formula in other.items()} if is_of_states else {"calls": _call(cell)}
     return WrittenMistake(Mistake(CODE, shown, changes, wrong, params), frozenset(other))
 
 
@@ -97,14 +100,10 @@ def certain_formulas(formulas: Mapping[str, str]) -> dict[str, str]:
     A name may mislead where a gate seems to use the layers of another. And a gate that could not be read may undo what
     an update does otherwise with it.
     """
-    gates = {
-        name: text
-        for name, text in formulas.items()
-        if name in CELL.gates and set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}
-    }
-    unread = CELL.formulas.keys() - gates.keys() - SLOTS.keys()
-    updates = {name: text for name, text in formulas.items() if name in SLOTS and _differs_without(unread, name, text)}
-    return {**updates, **gates}
+    # In an update, which has no layers, every name of one is doubtful.
+    alone = {name: text for name, text in formulas.items() if set(re.findall(r"\b[xh]_(\w)\b", text)) <= {name}}
+    unread = set(CELL.gates) - alone.keys()
+    return {name: text for name, text in alone.items() if name in CELL.gates or _differs_without(unread, name, text)}
 
 
 def _differs_without(gates: Set[str], name: str, text: str) -> bool:
@@ -151,13 +150,14 @@ def _other_formula(name: str, text: str) -> Formula | None:
     applied = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
     if not all(Formula(each, WRITABLE).names for each in (node, *applied)):
         return None
-    layers = {f"{part}_{gate}" for part in "xh" for gate in CELL.gates}
-    before = layers if name in CELL.gates else {*CELL.gates, "c_new"} if name == "h_new" else set(CELL.gates)
-    known = {*CELL.states, *before}
-    if not formula.names <= known:
-        return None
     random = np.random.default_rng(0)
-    values = {each: random.normal(size=PROBES) for each in sorted(known)}
+    values = {each: random.normal(size=PROBES) for each in sorted({*CELL.states, *LAYERS})}
+    if name in SLOTS:
+        values |= {gate: CELL.formulas[gate](values) for gate in CELL.gates}
+    if name == "h_new":
+        values["c_new"] = random.normal(size=PROBES)
+    if not formula.names <= values.keys():
+        return None
     try:
         with np.errstate(all="ignore"):
             return None if np.allclose(formula(values), usual(values), SAME, SAME) else formula

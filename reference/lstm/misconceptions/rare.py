@@ -49,6 +49,14 @@ OF_BOTH_STATES: dict[str, Callable[[Array, Array], Array]] = {
 
 #: Functions in the place of another; of two names for one, the first.
 NAMES = {function: name for name, function in reversed(WRITABLE.items()) if name != "tanh"}
+
+
+def _averaged(axis: int, z: Array) -> Array:
+    return np.broadcast_to(sigmoid(z).mean(axis - 2, keepdims=True), z.shape)
+
+
+#: A gate that is one number for all sequences, or for all units, as a student would write it.
+AVERAGED: dict[str, Function] = {f"reduce_mean(sigmoid(z), axis={axis})": partial(_averaged, axis) for axis in (0, 1)}
 #: Layers of normalisation that start as they are, and the same by hand.
 NORMED: dict[str, Function] = {
     **{f"layer norm, epsilon {eps:g},": partial(norm, eps=eps) for eps in (1e-5, 1e-6, 1e-8)},
@@ -198,6 +206,7 @@ def _functions() -> Iterator[Mistake]:
         if name not in FUNCTIONS:
             named = {"function": name}
             yield Mistake("wrong_candidate_activation", f"{name} in g", {"act.g": function}, frozenset("g"), named)
+    for function, name in [*NAMES.items(), *((function, name) for name, function in AVERAGED.items())]:
         for gates in ("ifo", "i", "f", "o", "if", "io", "fo") if name not in FUNCTIONS else ("if", "io", "fo"):
             acts, of_gates = {f"act.{gate}": function for gate in gates}, {"gates": letters(gates), "function": name}
             yield Mistake("wrong_gate_activation", f"{name} in {gates}", acts, frozenset(gates), of_gates)

@@ -158,6 +158,13 @@ def test_a_layer_of_both_inputs_is_one_term_of_a_product() -> None:
     assert formulas_of(joined)["f"] == "sigmoid(2 * (x_f + h_f))"
 
 
+def test_a_layer_may_stand_in_an_update() -> None:
+    found = formulas_of(CELL.replace("f * c + i * ch", "f * c + self.fcXO(x) * i * ch"))
+    # Two values are named after one gate then, so neither has its name.
+    updates = {"c_new": "f * c + x_o * i * g", "h_new": "sigmoid(x_o + h_o) * tanh(c_new)"}
+    assert found == {name: text for name, text in {**formulas_of(CELL), **updates}.items() if name != "o"}
+
+
 def test_softmax_over_the_columns_of_several_gates_is_none_of_a_gate() -> None:
     joined = FUSED.replace("tf.split(x", "tf.split(tf.nn.softmax(x").replace("+ self.b,", "+ self.b),")
     assert formulas_of(joined).keys() == {"c_new", "h_new"}

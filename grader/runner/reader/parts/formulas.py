@@ -102,6 +102,8 @@ class _Writer:
             return "c_new"
         if value.op == "state":
             return self._state(value)
+        if self._step.recognised.is_product(value):
+            return _added(self._product(value))
         return self._operation(value, self._text)
 
     def gate(self, name: str, gate: Gate) -> str:
@@ -145,7 +147,7 @@ class _Writer:
             return f"{node.op}({write(node.args[0])})"
         raise UnreadableError
 
-    def _product(self, product: Node, gate: str) -> Iterator[str]:
+    def _product(self, product: Node, gate: str | None = None) -> Iterator[str]:
         """Yield what a layer of x, of h, or of both side by side is called."""
         weights = self._step.recognised.weights_in(product)
         letters = set(letters_in(name for made in weights for name in made.names))
@@ -162,7 +164,7 @@ class _Writer:
             items = joined.items if isinstance(joined, Seq) else []
             inputs = [each for each in items if not (isinstance(each, Node) and each.op in ONES)]
             inputs = inputs if len(inputs) == MOST_JOINED else []
-        if not inputs:
+        if not inputs or owner is None:
             raise UnreadableError
         for each in inputs:
             yield f"{self._input(each)}_{owner}"

@@ -25,6 +25,7 @@ CASE = draw(ENTRY.spec(), random_for(bytes(32), "drawn", ENTRY.id))
         ({"c_new": "(f * c) - (i * g)"}, "c", "c = f*c - i*ch", "c = f*c + i*ch"),
         ({"c_new": "f * c + i * g * -1.5"}, "c", "c = f*c + i*ch*-1.5", "c = f*c + i*ch"),
         ({"h_new": "o * relu(c_new) + c"}, "h", "h = o*relu(c) + c_old", "h = o*tanh(c)"),
+        ({"c_new": "f * c + x_o * i"}, "c", "c = f*c + fcXO(x)*i", "c = f*c + i*ch"),
         (
             {"i": "sigmoid(relu(x_i) - h_f)"},
             "gate",
@@ -56,7 +57,7 @@ def test_a_mistake_gives_the_numbers_of_its_formulas(
 
 
 def test_equal_formulas_are_no_mistake_however_they_are_written() -> None:
-    same = {"c_new": "g*i + c*f", "h_new": "tanh(c_new) * (1*o)", "f": "1 / (1 + exp(-(h_f + x_f)))"}
+    same = {"c_new": "tanh(h_g + x_g)*i + c*f", "h_new": "tanh(c_new) * (1*o)", "f": "1 / (1 + exp(-(h_f + x_f)))"}
     assert written_mistake({**WRITTEN, **same}) is None
     assert written_mistake({}) is None
 
@@ -66,8 +67,8 @@ def test_equal_formulas_are_no_mistake_however_they_are_written() -> None:
     [
         *("", "f +", "1 / 0", "9" * 400 + " * c", "__import__('os')", "f.T @ c", "f @ c", "c_new", "f ** c", "x[0]"),
         *("(" * 100 + "f" + ")" * 100, "lambda: f", "f if c else i", "unknown * c", "relu(f, c)", "'f'"),
-        # Numbers alone are no array, and an update has no layers.
-        *("1", "True", "f + softmax(1)", "f * x_f", "x_g"),
+        # Numbers alone are no array.
+        *("1", "True", "f + softmax(1)"),
     ],
 )
 def test_other_texts_are_no_formulas(text: str) -> None:
@@ -81,6 +82,8 @@ def test_other_texts_are_no_formulas(text: str) -> None:
         ("f * c + g", True),
         # It adds what the gate in doubt cannot undo.
         ("f * c + i * g + o", True),
+        # A name may mislead.
+        ("f * c + x_g * i", False),
     ],
 )
 def test_an_update_that_a_doubtful_gate_could_undo_needs_the_numbers(update: str, is_certain: bool) -> None:
