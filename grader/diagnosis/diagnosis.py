@@ -17,6 +17,7 @@ from grader.diagnosis.evidence import Evidence, Judgement
 from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import RANDOM, known_mistakes
+from grader.diagnosis.near_names import calls_itself
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import answer_problem, default_as_width, steps_problem
@@ -39,7 +40,7 @@ from grader.sandbox.events import Raised
 Array = NDArray[np.floating]
 
 # Other mistakes give these shapes too, so the numbers must agree.
-GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
+GUESSED_FROM_SHAPE = {"batch_zero_only", "returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 # Under @tf.function the array that `write` returns is another one.
 LOST_WRITE = re.compile(r"@tf\.function[\s\S]*^[ \t]+\w+\.write\(", re.MULTILINE)
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
@@ -97,7 +98,8 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     # A recursion that never ends takes all the time there is.
     is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
     if (ending := ending_problem(execution)) and not is_recursion:
-        yield Diagnosis.exact(ending[1])
+        line = calls_itself(reading.source) if ending[1].code == "timeout" else None
+        yield Diagnosis.exact(Finding.of("recursion", line=line, variant="inner") if line else ending[1])
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
     if answer is None:
@@ -155,8 +157,8 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
     is_told = understanding.explanation is not None or reached or any(each.confidence == "exact" for each in rest)
     counted = (
-        (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)
-        or other_number_of_weights(answer.output, exercise.timesteps)
+        other_number_of_weights(answer.output, exercise.timesteps)
+        or (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)
         or late_lambda(execution, reading)
         or other_cell(execution.parts, reading, exercise)
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.missing_names import NO_ATTRIBUTE, UNKNOWN_NAME, behind_missing_module
-from grader.diagnosis.near_names import guess_attribute, guess_name, misspelt_constructor, without_self
+from grader.diagnosis.near_names import CALLS_ITSELF, guess_attribute, guess_name, misspelt_constructor, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
@@ -76,7 +76,7 @@ VARIANTS_OF_LINE = {
 }
 # Attributes that Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
-    r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
+    r"super\(\)\.__init__\(\)|forgot to call `super|of 'super' object needs an argument|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
     r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
 )
 MODEL_AS_DATACLASS = re.compile(r"^[ \t]*@[\w.]*dataclass\b.*\n\s*class\s+\w+\(.*(?:Model|Layer)\b", re.MULTILINE)
@@ -104,6 +104,8 @@ VARIANTS = {
         "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "signature": r"cast TensorSpec|incompatible with input_signature",
+        "lacking": r"Missing required positional argument",
+        "weight_list": r"weight list of length",
         "by_name": r"must be passed as a keyword argument",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
@@ -176,6 +178,10 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
             "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
         )
     source = reading.source if reading is not None else ""
+    within = [line for line in raised.lines[:-1] if reading and CALLS_ITSELF.match(reading.code_at(line))]
+    if within and "RecursionError" not in kinds:
+        inner = f"{raised.type}: {in_brief(message)}"
+        return Finding.of("recursion", params, line=within[-1], variant="inner", inner=inner)
     if forgotten := _missing_self(raised, message, source):
         return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:

@@ -16,6 +16,8 @@ WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
 QUOTES = re.compile(r"'''|\"\"\"")
 HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
 WITHOUT_SELF = re.compile(r"[ \t]+def[ \t]+\w{1,60}[ \t]*\([ \t\n]*(?!(?:self|cls)\b|\*\w)[\w*)]")
+# The layer itself, called where its cell may be meant.
+CALLS_ITSELF = re.compile(r"^[^#\n]{0,200}?(?<![\w.])self\(", re.MULTILINE)
 LAYER = re.compile(f"fc[XH][{''.join(DENSE_LETTERS.values())}]")
 #: Names that the exercise needs from TensorFlow, and their places.
 IN_TENSORFLOW = {
@@ -102,6 +104,12 @@ def misspelt_constructor(source: str) -> Params:
         return {}
     near = (block for block in methods if _similar(block.name.strip("_"), {"init"}))
     return next(({"variant": "misspelt", "method": block.name, "line": block.line} for block in near), {})
+
+
+def calls_itself(source: str) -> int | None:
+    """Return the first line in a method `call` that calls `self`; a training step may do so."""
+    lines = (source.count("\n", 0, found.end()) + 1 for found in CALLS_ITSELF.finditer(source))
+    return next((line for line in lines if any(block.name == "call" for block in _blocks(source, line)[1])), None)
 
 
 def _similar(name: str, names: set[str]) -> Params:

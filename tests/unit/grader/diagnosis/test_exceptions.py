@@ -56,8 +56,10 @@ def test_an_exception_of_a_students_line_has_a_name(type, message, code):
         (raised_event("missing a required argument: 'h'", type="TypeError", lines=()), "call_signature"),
         (raised_event("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=()),
          "super_init_missing"),
+        (raised_event("descriptor '__init__' of 'super' object needs an argument", type="TypeError", in_init=True),
+         "super_init_missing"),
     ],
-    ids=["a subclass", "of ours", "in __init__", "no line, call", "no line, built"],
+    ids=["a subclass", "of ours", "in __init__", "no line, call", "no line, built", "super without brackets"],
 )  # fmt: skip
 def test_an_exception_is_also_named_by_its_bases_and_its_place(raised, code):
     assert exception_problem(raised).code == code
@@ -179,7 +181,9 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "'TensorShape' object is not callable", "shape_called"),
         ("ValueError", "Argument `axis` = 3 not in range [-3, 3)", "axis"),
         ("InvalidArgumentError", "Expected concatenating dimensions in the range [-2, 2), but got 2", "axis"),
-        ("TypeError", "Missing required positional argument", "arguments"),
+        ("TypeError", "Missing required positional argument", "lacking"),
+        ("ValueError", "on layer 'lstm_1' with a weight list of length 3, but the layer was expecting 12 weights.",
+         "weight_list"),
         ("AxisError", "axis 3 is out of bounds for array of dimension 3", "axis"),
         ("InvalidArgumentError", "slice index 16 of dimension 2 out of bounds.", "last_axis"),
         ("InvalidArgumentError", "Index out of range using input dim 2; input has only 2 dims", "fewer_axes"),
@@ -482,6 +486,19 @@ def test_a_cell_that_returns_h_alone_gives_two_rows_where_two_states_are_taken()
 )
 def test_advice_fits_an_error_of_syntax(message, variant):
     assert syntax_variant(message).get("variant") == variant
+
+
+@pytest.mark.parametrize(
+    ("through", "told"),
+    [
+        ("h, c = self(x[:, t], h, c)", ("recursion", 2, "ValueError: not enough values")),
+        ("h, c = self.cell(x)  # not self(x)", ("raises_in_call", 3, None)),
+    ],
+)
+def test_an_error_in_a_call_within_a_call_leads_to_the_outer_one(through, told):
+    reading = Reading(format="py", error=None, source=f"def call(self, x):\n    {through}\n    b, n = x\n")
+    found = exception_problem(raised_event("not enough values", lines=(2, 3)), reading)
+    assert (found.code, found.params["line"], found.params.get("inner")) == told
 
 
 def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():

@@ -52,9 +52,9 @@ def test_a_value_of_another_kind_or_type_has_a_name(fields, code):
 
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [("coroutine", "async"), ("async_generator", "async"), ("generator", None), ("KerasTensor", None)],
+    [("coroutine", "async"), ("async_generator", "async"), ("generator", "generator"), ("KerasTensor", None)],
 )
-def test_an_object_that_async_makes_leads_to_it(kind, variant):
+def test_an_object_that_async_or_yield_makes_leads_to_it(kind, variant):
     assert output_problem(_output(kind=kind), EXPECTED).params.get("variant") == variant
 
 
@@ -67,6 +67,7 @@ def test_an_object_that_async_makes_leads_to_it(kind, variant):
         ([2, 99, 32], "missing_step", None),
         ([2, 50, 32], "step_two", None),
         ([2, 1, 32], "return_inside_loop", None),
+        ([1, 100, 32], "batch_zero_only", None),
         ([2, 3200], "concat_not_stack", None),
         ([200, 1, 32], "concat_not_stack", None),
         ([2, 100, 32, 1], "extra_axis", None),
