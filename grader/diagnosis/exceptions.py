@@ -240,6 +240,19 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     return next(({"variant": name} for name, pattern in VARIANTS.items() if pattern.search(text)), {})
 
 
+def advised(finding: Finding, reading: Reading) -> Finding:
+    """Add the advice that fits the error of a statement outside the class, from `type`, `message` and `line`."""
+    params = finding.params
+    raised = Raised(
+        event="raised", phase=None, case=None, type=params["type"], bases=[], message=params["message"],
+        lines=[params["line"]],
+    )  # fmt: skip
+    advice = exception_problem(raised, reading).params
+    # Codes of such statements have advice of their own on shapes.
+    kept = {name: advice[name] for name in ("variant", "similar", "name") if name in advice}
+    return Finding.of(finding.code, {**params, **(kept if kept.get("variant") != "shapes" else {})})
+
+
 def syntax_variant(message: str) -> Params:
     """Choose the advice that fits a syntax error."""
     return next(({"variant": name} for name, pattern in SYNTAX_VARIANTS.items() if pattern.search(message)), {})

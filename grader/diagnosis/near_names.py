@@ -18,7 +18,8 @@ HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
 WITHOUT_SELF = re.compile(r"[ \t]+def[ \t]+\w{1,60}[ \t]*\([ \t\n]*(?!(?:self|cls)\b|\*\w)[\w*)]")
 # The layer itself, called where its cell may be meant.
 CALLS_ITSELF = re.compile(r"^[^#\n]{0,200}?(?<![\w.])self\(", re.MULTILINE)
-LAYER = re.compile(f"fc[XH][{''.join(DENSE_LETTERS.values())}]")
+# A layer of the cell; the formulas call the candidate g.
+LAYER = re.compile(f"fc[XH][G{''.join(DENSE_LETTERS.values())}]")
 #: Names that the exercise needs from TensorFlow, and their places.
 IN_TENSORFLOW = {
     name: prefix + name
@@ -92,7 +93,8 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
         methods = {block.name for block in _blocks(source)[0] if block.is_method}
         names = {*SET_ON_SELF.findall(source), *methods} - {name}
         if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
-            names = {other for other in names if not LAYER.fullmatch(other)}
+            candidate = f"{name[:-1]}C" if name.endswith("G") else None
+            names = {other for other in names if not LAYER.fullmatch(other) or other == candidate}
         return _similar(name, names) or {"variant": "own"}
     return {}
 

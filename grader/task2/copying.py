@@ -223,8 +223,10 @@ def _failure(run: NotebookRun) -> Finding | None:
             return Finding.of("t2_before_build", params)
         if "shape" in failed.message.lower() or "compatible" in failed.message:
             shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
-            mixed = _kernel_and_recurrent(shapes)
-            return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, **layers})
+            if _kernel_and_recurrent(shapes):
+                return Finding.of("t2_kernels_mixed", {**params, **layers})
+            rows = {"variant": "rows"} if _has_all_columns(shapes) else {}
+            return Finding.of("t2_slices_wrong", {**params, **layers, **rows})
         return Finding.of("copying_failed", params)
     return None
 
@@ -244,6 +246,12 @@ def _not_copied(source: str) -> Finding:
 def _were_both_called(run: NotebookRun, before: int) -> bool:
     called = {call.side for call in run.calls if call.statement < before}
     return called == {"student", "keras"}
+
+
+def _has_all_columns(shapes: set[tuple[int, ...]]) -> bool:
+    """Return whether one of two matrices has the columns of all gates, and the other those of one."""
+    widths = {shape[-1] for shape in shapes}
+    return len(widths) == 2 and max(widths) == len(GATES) * min(widths)
 
 
 def _kernel_and_recurrent(shapes: set[tuple[int, ...]]) -> bool:

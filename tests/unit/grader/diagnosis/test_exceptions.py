@@ -2,7 +2,7 @@
 
 import pytest
 
-from grader.diagnosis.exceptions import error_variant, exception_problem, is_out_of_memory, once, syntax_variant
+from grader.diagnosis.exceptions import advised, error_variant, exception_problem, is_out_of_memory, once, syntax_variant
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.outcomes import structural_problem
 from grader.execution.reading import Reading
@@ -499,6 +499,23 @@ def test_an_error_in_a_call_within_a_call_leads_to_the_outer_one(through, told):
     reading = Reading(format="py", error=None, source=f"def call(self, x):\n    {through}\n    b, n = x\n")
     found = exception_problem(raised_event("not enough values", lines=(2, 3)), reading)
     assert (found.code, found.params["line"], found.params.get("inner")) == told
+
+
+@pytest.mark.parametrize(
+    ("message", "type", "advice"),
+    [
+        ("name 'lstm_mu' is not defined", "NameError", {"variant": "similar", "similar": "lstm_my"}),
+        ("'LSTMCell' object has no attribute 'fcXG'", "AttributeError", {"variant": "similar", "similar": "fcXC"}),
+        ("a weight list of length 3, but the layer was expecting 12 weights.", "ValueError", {"variant": "weight_list"}),
+        ("too many values to unpack (expected 2)", "ValueError", {"variant": "unpack"}),
+        ("operands could not be broadcast together with shapes (2,100,32) (2,32)", "ValueError", {}),
+    ],
+)
+def test_a_statement_outside_the_class_gets_advice_that_fits_its_error(message, type, advice):
+    source = "class LSTMCell:\n    def __init__(self):\n        self.fcXI = self.fcXC = 1\nlstm_my = LSTM()\n"
+    raised = {"type": type, "message": message, "line": 4}
+    reading = Reading(format="py", error=None, source=source)
+    assert advised(Finding.of("copying_failed", raised), reading).params == raised | advice
 
 
 def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():
