@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
+from grader.diagnosis.exceptions import calls_itself, exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import RANDOM, known_mistakes
-from grader.diagnosis.near_names import calls_itself
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
 from grader.diagnosis.reaching import NEVER_NEEDED, behind, reached_for
 from grader.diagnosis.returned import answer_problem, default_as_width, steps_problem

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.missing_names import NO_ATTRIBUTE, UNKNOWN_NAME, behind_missing_module
-from grader.diagnosis.near_names import CALLS_ITSELF, guess_attribute, guess_name, misspelt_constructor, without_self
+from grader.diagnosis.near_names import guess_attribute, guess_name, misspelt_constructor, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
@@ -48,8 +48,6 @@ TOO_MANY = re.compile(
 # Keras 3's message about a model or a layer without a method `call`.
 NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method")
 NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
-# One row of a batch instead of the whole batch: a line split a tensor into its rows.
-ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
 TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
 # A tensor of a graph is asked for what only a tensor with numbers has, or outside the loop that makes it.
 IN_GRAPH = re.compile(
@@ -76,7 +74,8 @@ VARIANTS_OF_LINE = {
 }
 # Attributes that Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
-    r"super\(\)\.__init__\(\)|forgot to call `super|of 'super' object needs an argument|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
+    r"super\(\)\.__init__\(\)|forgot to call `super|'super' object needs an argument|"
+    r"object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
     r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
 )
 MODEL_AS_DATACLASS = re.compile(r"^[ \t]*@[\w.]*dataclass\b.*\n\s*class\s+\w+\(.*(?:Model|Layer)\b", re.MULTILINE)
@@ -94,6 +93,7 @@ VARIANTS = {
         "whole_number": r"'float' object cannot be interpreted as an integer|positive integer.{0,40}=\d+\.\d",
         "list_plus": r"Incompatible shapes: \[0\]",
         "list_index": r"list indices must be integers or slices, not (?!str)",
+        "tensor_index": r"are valid indices, got",
         "structure": r"same nested structure",
         "joined": r"ConcatOp|dimensions except for the concatenation axis",
         "number_as_state": r"(?:Only input|Inputs to a layer should be) tensors\b.*<class '(?:int|float)'>",
@@ -101,9 +101,10 @@ VARIANTS = {
         "uncalled": r"'(?:Dense|\w*(?:Layer|Cell|function|method))' object is not (?:subscriptable|iterable)"
         r"|unsupported operand type\(s\).*'(?:Dense|\w*(?:Layer|Cell|function|method))'"
         r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",
-        "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
+        "one_tensor": r"^TypeError: (?:\w+\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "signature": r"cast TensorSpec|incompatible with input_signature",
+        "rows": r"found ndim=1\b|must be >= 2|at least rank 2",
         "lacking": r"Missing required positional argument",
         "weight_list": r"weight list of length",
         "by_name": r"must be passed as a keyword argument",
@@ -147,6 +148,8 @@ SYNTAX_VARIANTS = {
         "print": r"Missing parentheses in call",
     }.items()
 }
+# The layer itself, called in its method `call`: a training step does so, too.
+CALLS_ITSELF = re.compile(r"\bdef call\b(?:#.*\n|(?!\n[ \t]*def )[^#]){0,5000}?(?<![\w.])self\(")
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
 
 
@@ -178,10 +181,10 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
             "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
         )
     source = reading.source if reading is not None else ""
-    within = [line for line in raised.lines[:-1] if reading and CALLS_ITSELF.match(reading.code_at(line))]
-    if within and "RecursionError" not in kinds:
+    itself = calls_itself(source)
+    if itself in raised.lines[:-1] and "RecursionError" not in kinds:
         inner = f"{raised.type}: {in_brief(message)}"
-        return Finding.of("recursion", params, line=within[-1], variant="inner", inner=inner)
+        return Finding.of("recursion", params, line=itself, variant="inner", inner=inner)
     if forgotten := _missing_self(raised, message, source):
         return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:
@@ -211,13 +214,19 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
     if "SystemExit" in kinds:
         return Finding.of("exits", params)
     if BEFORE_SUPER.search(message):
-        by_dataclass = {"variant": "dataclass"} if MODEL_AS_DATACLASS.search(source) else {}
-        return Finding.of("super_init_missing", {**params, **by_dataclass})
+        way = "dataclass" if MODEL_AS_DATACLASS.search(source) else "brackets" if "'super'" in message else None
+        return Finding.of("super_init_missing", {**params, **({"variant": way} if way else {})})
     if "AttributeError" in kinds:
         return Finding.of("attribute_error", {**params, **_attribute_variant(message, source)})
     lines = [reading.code_at(line) for line in raised.lines] if reading is not None else []
     variant = error_variant(raised.type, message, lines, source)
     return Finding.of("raises_in_init" if raised.in_init else "raises_in_call", {**params, **variant})
+
+
+def calls_itself(source: str) -> int | None:
+    """Return the line on which a method `call` calls its own layer."""
+    found = CALLS_ITSELF.search(source)
+    return source.count("\n", 0, found.end()) + 1 if found else None
 
 
 def error_variant(type: str, message: str, lines: Sequence[str] = (), source: str = "") -> Params:
@@ -234,8 +243,6 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     for name, (words, line) in VARIANTS_OF_LINE.items():
         if lines and words.search(message) and line.search(lines[-1]):
             return {"variant": name}
-    if ONE_ROW.search(message) and any(TAKES_TWO.match(line) for line in lines):
-        return {"variant": "rows"}
     text = f"{type}: {message}"
     return next(({"variant": name} for name, pattern in VARIANTS.items() if pattern.search(text)), {})
 
@@ -243,14 +250,10 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
 def advised(finding: Finding, reading: Reading) -> Finding:
     """Add the advice that fits the error of a statement outside the class, from `type`, `message` and `line`."""
     params = finding.params
-    raised = Raised(
-        event="raised", phase=None, case=None, type=params["type"], bases=[], message=params["message"],
-        lines=[params["line"]],
-    )  # fmt: skip
-    advice = exception_problem(raised, reading).params
-    # Codes of such statements have advice of their own on shapes.
-    kept = {name: advice[name] for name in ("variant", "similar", "name") if name in advice}
-    return Finding.of(finding.code, {**params, **(kept if kept.get("variant") != "shapes" else {})})
+    error = {"type": params["type"], "message": params["message"], "lines": [params["line"]]}
+    advice = exception_problem(Raised(event="raised", phase=None, case=None, bases=[], **error), reading).params
+    # Both codes have advice of their own on shapes.
+    return finding if advice.get("variant") == "shapes" else Finding.of(finding.code, {**advice, **params})
 
 
 def syntax_variant(message: str) -> Params:

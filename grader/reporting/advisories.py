@@ -50,8 +50,6 @@ def advisories_on(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[
         remarks.append(Remark(code="slow", params={"seconds": round(spent, 1), "limit_seconds": limit}))
     if judgement.instead_of is not None:
         params = {"generation": execution.generation, **_stopped_by(judgement.instead_of)}
-        if not execution.answers:
-            params["variant"] = "further"
         remarks.append(Remark(code="keras_generation_used", params=params))
     if execution.parts is not None and execution.answers and (unknown := _by_kind(execution.parts)):
         remarks.append(Remark(code="untracked_weights", params=unknown))

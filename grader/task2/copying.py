@@ -10,6 +10,7 @@ A wrong part is looked for in the Keras arrays, at the place of every gate and a
 is found names the mistake.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -223,10 +224,8 @@ def _failure(run: NotebookRun) -> Finding | None:
             return Finding.of("t2_before_build", params)
         if "shape" in failed.message.lower() or "compatible" in failed.message:
             shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
-            if _kernel_and_recurrent(shapes):
-                return Finding.of("t2_kernels_mixed", {**params, **layers})
-            rows = {"variant": "rows"} if _has_all_columns(shapes) else {}
-            return Finding.of("t2_slices_wrong", {**params, **layers, **rows})
+            mixed = _kernel_and_recurrent(shapes)
+            return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, **layers})
         return Finding.of("copying_failed", params)
     return None
 
@@ -248,16 +247,6 @@ def _were_both_called(run: NotebookRun, before: int) -> bool:
     return called == {"student", "keras"}
 
 
-def _has_all_columns(shapes: set[tuple[int, ...]]) -> bool:
-    """Return whether one of two matrices has the columns of all gates, and the other those of one."""
-    widths = {shape[-1] for shape in shapes}
-    return len(widths) == 2 and max(widths) == len(GATES) * min(widths)
-
-
 def _kernel_and_recurrent(shapes: set[tuple[int, ...]]) -> bool:
     """Return whether two shapes are (features, units) and (units, units)."""
-    return any(
-        a != b and len(a) == len(b) == 2 and a[1] == b[1] and b[0] == b[1] and a[0] != a[1]
-        for a in shapes
-        for b in shapes
-    )
+    return any(len(a) == len(b) == 2 and a[1] == b[1] == b[0] != a[0] for a, b in itertools.permutations(shapes, 2))

@@ -199,11 +199,6 @@ def _words_of_step(node: Node) -> Iterator[str]:
                 yield "cut"
         elif isinstance(part, Node) and part.op not in ("index", "state", "ellipsis", "element"):
             yield "other_step"
-            if any(_counts_down(each) for each in reachable_nodes([part])):
-                yield "reversed"
-
-
-def _counts_down(node: Node) -> bool:
-    """Return whether a larger index of the loop gives a smaller number."""
-    taken = node.args[0 if node.op == "neg" else 1 :] if node.op in ("neg", "sub") else ()
-    return any(isinstance(each, Node) and each.op in ("index", "state") for each in taken)
+            taken = [node.args[-1] for node in reachable_nodes([part]) if node.op in ("neg", "sub")]
+            if any(isinstance(each, Node) and each.op in ("index", "state") for each in taken):
+                yield "reversed"  # a larger index of the loop gives an earlier step

@@ -80,13 +80,6 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
     ]
 
 
-def test_a_class_that_both_generations_of_keras_stop_is_not_told_to_work_in_one(evidence_of, report_on):
-    first = evidence_of(raised=(raised_event("no bool", type="TypeError", phase="build", case=None),))
-    second = evidence_of(raised=(raised_event("no truth value"),))
-    report = report_on(replace(run_checks(second), instead_of=first))
-    assert [advisory.params["variant"] for advisory in report.advisories] == ["further"]
-
-
 def test_an_error_of_the_other_keras_is_that_of_the_statement_that_failed_first(evidence_of, report_on):
     lacks = "module 'keras.layers' has no attribute 'AbstractRNNCell'"
     failed = StatementFailed(

@@ -207,11 +207,6 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
             "cell.fcXI.kernel.assign(lstm.weights[0][:, :5])",
             "t2_slices_wrong",
         ),
-        (
-            "The shape of the target variable and of the target value must match. Received: (3, 4) and (3, 16)",
-            "cell.fcXI.kernel.assign(kernel[:4])",
-            "t2_slices_wrong/rows",
-        ),
         ("name 'lstmmy' is not defined", "", "copying_failed"),
     ],
 )
@@ -221,9 +216,7 @@ def test_a_copying_statement_that_fails_says_why(message, source, code):
         event="statement_failed", line=1, raised_at=1, code="cell_failed", type="ValueError", message=message
     )
     verdict = judge_copying(replace(run, reading=_reading(source), failed={0: failed}))
-    code, _, variant = code.partition("/")
     assert (verdict.code, verdict.finding.params["line"]) == (code, 1)
-    assert verdict.finding.params.get("variant", "") == variant
     assert verdict.finding.params.get("layers", ["fcXI"]) == ["fcXI"]
 
 
