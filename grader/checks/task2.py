@@ -10,9 +10,6 @@ from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.exceptions import advised
 from grader.report.finding import Verdict
 
-#: Codes of a statement that failed for its own reason.
-RAISED = frozenset({"comparison_failed", "copying_failed"})
-
 
 def weights_copied(evidence: Evidence) -> Verdict:
     return _where_own(evidence, evidence.notebook.copying if evidence.notebook else None)
@@ -25,6 +22,6 @@ def comparison(evidence: Evidence) -> Verdict:
 def _where_own(evidence: Evidence, half: Verdict | None) -> Verdict:
     if evidence.notebook is None or half is None:
         return Verdict.skipped("not_run")
-    if half.finding is not None and half.finding.code in RAISED:
-        return replace(half, finding=advised(half.finding, evidence.reading))
+    if half.finding is not None:
+        half = replace(half, finding=advised(half.finding, evidence.reading))
     return half if evidence.notebook.is_own or not half.earned else Verdict.skipped("no_own_answer")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.exceptions import calls_itself, exception_problem, is_out_of_memory
+from grader.diagnosis.exceptions import advised, calls_itself, exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import RANDOM, known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
@@ -211,7 +211,7 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading, ex
     if is_out_of_memory(raised):
         return Finding.of("memory")
     missing = behind(raised, execution) or behind_missing_name(raised, execution, reading.source)
-    found = missing or exception_problem(raised, reading)
+    found = advised(missing, reading) if missing else exception_problem(raised, reading)
     if found.params.get("variant") == "shapes":
         found = Finding.of(found.code, found.params, variant=_shapes_variant(raised, exercise))
     return _with_sizes(found, raised, exercise)
@@ -270,9 +270,8 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
     whole = any(evidence.execution.answers[id].output.dtype not in FLOATS for id in answers)
     if not whole and all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
-        lost = LOST_WRITE.search(evidence.reading.source)
-        variant = {"variant": "write"} if lost and values == [0.0] else {}
-        yield Diagnosis.exact(Finding.of("constant_output", {"value": values[0], **variant}))
+        is_lost = values == [0.0] and LOST_WRITE.search(evidence.reading.source)
+        yield Diagnosis.exact(Finding.of("constant_output", value=values[0], variant="write" if is_lost else None))
         return
     yield from _from_calls(evidence)
     kept = evidence.execution.parts and evidence.execution.parts.states
@@ -300,27 +299,19 @@ def _from_calls(evidence: Evidence) -> Iterator[Diagnosis]:
             yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
 
 
+def _called_twice(execution: Execution) -> list[tuple[Array, Array]]:
+    """List the answers of the first and the second call of a case, where both are arrays."""
+    both = ((execution.answers.get(case_id), second.array) for case_id, second in execution.repeats.items())
+    return [(one.array, two) for one, two in both if one is not None and one.array is not None and two is not None]
+
+
 def _grows(execution: Execution) -> bool:
     """Return whether a second call of a case gives more numbers than the first."""
-    pairs = [(execution.answers.get(case_id), second) for case_id, second in execution.repeats.items()]
-    return any(
-        first is not None
-        and first.array is not None
-        and second.array is not None
-        and first.array.ndim == second.array.ndim
-        and first.array.size < second.array.size
-        for first, second in pairs
-    )
+    return any(first.ndim == second.ndim and first.size < second.size for first, second in _called_twice(execution))
 
 
 def _drops_values(execution: Execution) -> bool:
     """Return whether different values are 0 at every call, or the student's code calls something dropout."""
-    if execution.parts is not None and execution.parts.drops:
-        return True
-    for case_id, second in execution.repeats.items():
-        first = execution.answers.get(case_id)
-        if first is None or first.array is None or second.array is None or first.array.shape != second.array.shape:
-            continue
-        if ((first.array == 0) & (second.array != 0)).any() and ((first.array != 0) & (second.array == 0)).any():
-            return True
-    return False
+    pairs = [(first == 0, second == 0) for first, second in _called_twice(execution) if first.shape == second.shape]
+    of_name = execution.parts is not None and execution.parts.drops
+    return of_name or any((one & ~two).any() and (two & ~one).any() for one, two in pairs)

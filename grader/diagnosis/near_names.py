@@ -93,7 +93,7 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
         if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
             candidate = f"{name[:-1]}C" if name.endswith("G") else None
             names = {other for other in names if not LAYER.fullmatch(other) or other == candidate}
-        return _similar(name, names) or {"variant": "own"}
+        return _similar(name, names) or {"variant": "unset"}
     return {}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import Evidence
-from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
+from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY, advised
 from grader.diagnosis.missing_names import MISSING_MODULE, behind_failure, definition_failed
 from grader.diagnosis.near_names import call_of_no_class
 from grader.diagnosis.returned import default_as_width
@@ -119,9 +119,9 @@ def missing_class(execution: Execution, reading: Reading) -> Finding:
             return Finding.of("imports_solution", module=match[1], line=failed.line)
     for failed in own or failures:
         if problem := behind_failure(failed, execution, reading.source):
-            return problem
+            return advised(problem, reading)
     if own:
-        return definition_failed(own[0], "LSTM", reading.source)
+        return advised(definition_failed(own[0], "LSTM"), reading)
     return Finding.of(
         "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
     )
@@ -151,9 +151,8 @@ def size_that_works(execution: Execution, exercise: CaseEntry) -> Finding | None
     beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
     # A class counts only steps one after the other.
     if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
-        lines = execution.raised[0].lines[-1:]
-        params: Params = {"index": exercise.timesteps, "last": exercise.timesteps - 1}
-        return Finding.of("past_the_end", {**params, **({"line": lines[0]} if lines else {})})
+        line = next(reversed(execution.raised[0].lines), None)
+        return Finding.of("past_the_end", index=exercise.timesteps, last=exercise.timesteps - 1, line=line)
     return None
 
 

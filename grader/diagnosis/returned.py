@@ -84,12 +84,10 @@ def output_problem(
     if output.kind in CONTAINERS:
         # The last h and c have no time axis.
         states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
-        return Finding.of(
-            CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
-        )
+        variant = "states" if states else None
+        return Finding.of(CONTAINERS[output.kind], {**params, "parts": output.parts}, variant=variant)
     if output.shape is None or not NUMBERS.match(output.dtype or ""):
-        variant = UNFINISHED.get(output.kind)
-        return Finding.of("wrong_kind", {**params, **({"variant": variant} if variant else {})})
+        return Finding.of("wrong_kind", params, variant=UNFINISHED.get(output.kind))
     if output.own:
         return Finding.of("fake_array", params)
     if not output.shape:
@@ -101,8 +99,8 @@ def output_problem(
         return Finding.of("returns_numpy", params)
     if output.dtype != "float32":
         code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
-        whole: Params = {"variant": "integers"} if WHOLE_NUMBERS.match(output.dtype or "") else {}
-        return Finding.of(code, {"actual": output.dtype, "expected": "float32", **whole})
+        variant = "integers" if WHOLE_NUMBERS.match(output.dtype or "") else None
+        return Finding.of(code, actual=output.dtype, expected="float32", variant=variant)
     return None
 
 

@@ -208,6 +208,8 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "'float' object cannot be interpreted as an integer", "whole_number"),
         ("ValueError", "Received an invalid value for `units`, expected a positive integer. Received: units=16.0",
          "whole_number"),
+        ("ValueError", "Received an invalid value for `units`, expected a positive integer. Received: units=(32,)",
+         "whole_number"),
         ("InvalidArgumentError", "Incompatible shapes: [0] vs. [2,32]", "list_plus"),
         ("TypeError", "list indices must be integers or slices, not tuple", "list_index"),
         ("TypeError", "list indices must be integers or slices, not str", None),
@@ -223,6 +225,8 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "'NoneType' object is not subscriptable", "none"),
         ("TypeError", "'generator' object is not subscriptable", "generator"),
         ("TypeError", "object of type 'map' has no len()", "generator"),
+        ("TypeError", "Expected list for 'values' argument, not {0: <tf.Tensor: shape=(2, 32)>}", "generator"),
+        ("TypeError", "Cannot use <tf.Tensor: shape=(2, 32), dtype=float32>", None),
         ("ValueError", "a value (<zip object>) with an unsupported type (<class 'zip'>)", "generator"),
         ("TypeError", "unsupported operand type(s) for +: 'Dense' and 'Dense'", "uncalled"),
         ("ValueError", "a value with an unsupported type (<class 'keras.src.layers.core.dense.Dense'>)", "uncalled"),
@@ -341,8 +345,8 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
         ("'LSTMCell' object has no attribute 'fcX0'", "zero", "fcXO"),
         ("'LSTMCell' object has no attribute 'Wo'", "zero", "W0"),
         ("'LSTMCell' object has no attribute 'unit'", "similar", "units"),
-        ("'LSTMCell' object has no attribute 'qwertz'", "own", None),
-        ("'LSTMCell' object has no attribute 'fcXI'", "own", None),
+        ("'LSTMCell' object has no attribute 'qwertz'", "unset", None),
+        ("'LSTMCell' object has no attribute 'fcXI'", "unset", None),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
         ("module 'tensorflow' has no attribute 'cat'", "renamed", "tf.concat"),
         ("module 'tensorflow' has no attribute 'batch_matmul'", "renamed", "tf.matmul"),
@@ -589,20 +593,24 @@ def test_a_class_that_is_not_there_is_explained_by_what_failed(evidence_of, clas
 
 
 @pytest.mark.parametrize(
-    ("message", "guess"),
+    ("type", "message", "guess"),
     [
-        ("module 'tensorflow' has no attribute 'tensor'", {"variant": "similar", "similar": "Tensor"}),
-        ("module 'keras._tf_keras.keras' has no attribute 'Modle'", {"variant": "similar", "similar": "Model"}),
-        ("name 'Tensr' is not defined", {"variant": "similar", "similar": "Tensor"}),
-        ("type object 'Cell' has no attribute 'size'", {}),
-        ("metaclass conflict", {}),
+        (
+            "AttributeError",
+            "module 'tensorflow' has no attribute 'tensor'",
+            {"variant": "similar", "similar": "Tensor"},
+        ),
+        ("AttributeError", "module 'keras.keras' has no attribute 'Modle'", {"variant": "similar", "similar": "Model"}),
+        ("NameError", "name 'Tensr' is not defined", {"variant": "similar", "similar": "Tensor"}),
+        ("AttributeError", "type object 'Cell' has no attribute 'size'", {"variant": "unset"}),
+        ("TypeError", "metaclass conflict", {}),
     ],
 )
-def test_a_definition_that_fails_says_the_line_in_it_and_what_was_meant(evidence_of, class_found, message, guess):
+def test_a_definition_that_fails_says_the_line_in_it_and_what_was_meant(evidence_of, class_found, type, message, guess):
     source = "class Cell:\n    def f(self):\n        self.units = Tensor\n"
     found = class_found.model_copy(update={"found": False, "is_class": False})
-    failed = _failed(2, "AttributeError", message, binds=["LSTM"], raised_at=7)
+    failed = _failed(2, type, message, binds=["LSTM"], raised_at=7)
     execution = evidence_of(class_found=found, statements_failed=(failed,)).execution
     told = structural_problem(execution, Reading(format="py", error=None, source=source, class_line=2))
-    where = {"name": "LSTM", "line": 7, "type": "AttributeError", "message": message}
+    where = {"name": "LSTM", "line": 7, "type": type, "message": message}
     assert told == Finding.of("definition_failed", {**where, **guess})
