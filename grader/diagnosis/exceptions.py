@@ -157,7 +157,7 @@ SYNTAX_VARIANTS = {
     }.items()
 }
 # The layer itself, called in its method `call`: a training step does so, too.
-CALLS_ITSELF = re.compile(r"\bdef call\b(?:#.*\n|(?!\n[ \t]*def )[^#]){0,5000}?(?<![\w.])self\(")
+CALLS_ITSELF = re.compile(r"\bdef call\b(?:(?!\bdef )[\s\S]){0,5000}?\n[^#\n]{0,200}?(?<![\w.])self\(")
 #: Codes of a statement that failed for its own reason.
 ADVISED = {"comparison_failed", "copying_failed", "definition_failed"}
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
