@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.exceptions import advised, calls_itself, exception_problem, is_out_of_memory
+from grader.diagnosis.exceptions import CALLS_ITSELF, advised, exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import RANDOM, known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
@@ -97,8 +97,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     # A recursion that never ends takes all the time there is.
     is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
     if (ending := ending_problem(execution)) and not is_recursion:
-        line = calls_itself(reading.source) if ending[1].code == "timeout" else None
-        yield Diagnosis.exact(Finding.of("recursion", line=line, variant="inner") if line else ending[1])
+        itself = CALLS_ITSELF.search(reading.source) if ending[1].code == "timeout" else None
+        line = reading.source.count("\n", 0, itself.end()) + 1 if itself else None
+        yield Diagnosis.exact(Finding.of("recursion", line=line, variant="inner") if itself else ending[1])
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
     if answer is None:

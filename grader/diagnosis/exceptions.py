@@ -156,8 +156,9 @@ SYNTAX_VARIANTS = {
         "print": r"Missing parentheses in call",
     }.items()
 }
-# The layer itself, called in its method `call`: a training step does so, too.
-CALLS_ITSELF = re.compile(r"\bdef call\b(?:(?!\bdef )[\s\S]){0,5000}?\n[^#\n]{0,200}?(?<![\w.])self\(")
+# The layer itself, called where its cell may be meant; and the first such line of a method `call`.
+ITSELF = re.compile(r"[^#\n]{0,200}?(?<![\w.])self\(")
+CALLS_ITSELF = re.compile(rf"\bdef call\b(?:(?!\bdef )[\s\S]){{0,5000}}?\n{ITSELF.pattern}")
 #: Codes of a statement that failed for its own reason.
 ADVISED = {"comparison_failed", "copying_failed", "definition_failed"}
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
@@ -189,10 +190,10 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
             return _signature(raised, params, reading)
         return Finding.of("missing_argument", params, variant="constructor" if "__init__" in message else None)
     source = reading.source if reading is not None else ""
-    itself = calls_itself(source)
-    if itself in raised.lines[:-1] and "RecursionError" not in kinds:
+    within = [line for line in raised.lines[:-1] if reading is not None and ITSELF.match(reading.code_at(line))]
+    if within and "RecursionError" not in kinds:
         inner = f"{raised.type}: {in_brief(message)}"
-        return Finding.of("recursion", params, line=itself, variant="inner", inner=inner)
+        return Finding.of("recursion", params, line=within[-1], variant="inner", inner=inner)
     if forgotten := _missing_self(raised, message, source):
         return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:
@@ -217,12 +218,6 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
     lines = [reading.code_at(line) for line in raised.lines] if reading is not None else []
     variant = error_variant(raised.type, message, lines, source)
     return Finding.of("raises_in_init" if raised.in_init else "raises_in_call", {**params, **variant})
-
-
-def calls_itself(source: str) -> int | None:
-    """Return the line on which a method `call` calls its own layer."""
-    found = CALLS_ITSELF.search(source)
-    return source.count("\n", 0, found.end()) + 1 if found else None
 
 
 def error_variant(type: str, message: str, lines: Sequence[str] = (), source: str = "") -> Params:

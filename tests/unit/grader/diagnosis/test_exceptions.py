@@ -511,7 +511,7 @@ def test_advice_fits_an_error_of_syntax(message, variant):
     ],
 )
 def test_an_error_in_a_call_within_a_call_leads_to_the_outer_one(through, told):
-    reading = Reading(format="py", error=None, source=f"def call(self, x):\n    {through}\n    b, n = x\n")
+    reading = Reading(format="py", error=None, source=f"y = self(x)\n{through}\nb, n = x\n")
     found = exception_problem(raised_event("not enough values", lines=(2, 3)), reading)
     assert (found.code, found.params["line"], found.params.get("inner")) == told
 
