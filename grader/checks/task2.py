@@ -4,7 +4,10 @@
 `comparison`: the notebook's result depends on both answers, and shows errors of either sign.
 """
 
+from dataclasses import replace
+
 from grader.diagnosis.evidence import Evidence
+from grader.diagnosis.exceptions import advised
 from grader.report.finding import Verdict
 
 
@@ -19,4 +22,6 @@ def comparison(evidence: Evidence) -> Verdict:
 def _where_own(evidence: Evidence, half: Verdict | None) -> Verdict:
     if evidence.notebook is None or half is None:
         return Verdict.skipped("not_run")
+    if half.finding is not None:
+        half = replace(half, finding=advised(half.finding, evidence.reading))
     return half if evidence.notebook.is_own or not half.earned else Verdict.skipped("no_own_answer")

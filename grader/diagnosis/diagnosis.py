@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.exceptions import exception_problem, is_out_of_memory
+from grader.diagnosis.exceptions import CALLS_ITSELF, advised, exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import RANDOM, known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
@@ -39,7 +39,7 @@ from grader.sandbox.events import Raised
 Array = NDArray[np.floating]
 
 # Other mistakes give these shapes too, so the numbers must agree.
-GUESSED_FROM_SHAPE = {"returns_last_only", "return_inside_loop", "missing_step", "step_two"}
+GUESSED_FROM_SHAPE = {"batch_zero_only", "returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 # Under @tf.function the array that `write` returns is another one.
 LOST_WRITE = re.compile(r"@tf\.function[\s\S]*^[ \t]+\w+\.write\(", re.MULTILINE)
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
@@ -97,7 +97,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     # A recursion that never ends takes all the time there is.
     is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
     if (ending := ending_problem(execution)) and not is_recursion:
-        yield Diagnosis.exact(ending[1])
+        itself = CALLS_ITSELF.search(reading.source) if ending[1].code == "timeout" else None
+        line = reading.source.count("\n", 0, itself.end()) + 1 if itself else None
+        yield Diagnosis.exact(Finding.of("recursion", line=line, variant="inner") if itself else ending[1])
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
     if answer is None:
@@ -157,8 +159,8 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
     is_told = understanding.explanation is not None or reached or any(each.confidence == "exact" for each in rest)
     counted = (
-        (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)
-        or other_number_of_weights(answer.output, exercise.timesteps)
+        other_number_of_weights(answer.output, exercise.timesteps)
+        or (Finding.of("no_loop") if not is_told and has_no_loop(reading.parts) else None)
         or late
         or other_cell(execution.parts, reading, exercise)
     )
@@ -212,7 +214,7 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading, ex
     if is_out_of_memory(raised):
         return Finding.of("memory")
     missing = behind(raised, execution) or behind_missing_name(raised, execution, reading.source)
-    found = missing or exception_problem(raised, reading)
+    found = advised(missing, reading) if missing else exception_problem(raised, reading)
     if found.params.get("variant") == "shapes":
         found = Finding.of(found.code, found.params, variant=_shapes_variant(raised, exercise))
     return _with_sizes(found, raised, exercise)
@@ -271,9 +273,8 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
     whole = any(evidence.execution.answers[id].output.dtype not in FLOATS for id in answers)
     if not whole and all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
-        lost = LOST_WRITE.search(evidence.reading.source)
-        variant = {"variant": "write"} if lost and values == [0.0] else {}
-        yield Diagnosis.exact(Finding.of("constant_output", {"value": values[0], **variant}))
+        is_lost = values == [0.0] and LOST_WRITE.search(evidence.reading.source)
+        yield Diagnosis.exact(Finding.of("constant_output", value=values[0], variant="write" if is_lost else None))
         return
     yield from _from_calls(evidence)
     kept = evidence.execution.parts and evidence.execution.parts.states
@@ -301,27 +302,19 @@ def _from_calls(evidence: Evidence) -> Iterator[Diagnosis]:
             yield Diagnosis.likely(Finding.of("state_kept_between_calls"))
 
 
+def _called_twice(execution: Execution) -> list[tuple[Array, Array]]:
+    """List the answers of the first and the second call of a case, where both are arrays."""
+    both = ((execution.answers.get(case_id), second.array) for case_id, second in execution.repeats.items())
+    return [(one.array, two) for one, two in both if one is not None and one.array is not None and two is not None]
+
+
 def _grows(execution: Execution) -> bool:
     """Return whether a second call of a case gives more numbers than the first."""
-    pairs = [(execution.answers.get(case_id), second) for case_id, second in execution.repeats.items()]
-    return any(
-        first is not None
-        and first.array is not None
-        and second.array is not None
-        and first.array.ndim == second.array.ndim
-        and first.array.size < second.array.size
-        for first, second in pairs
-    )
+    return any(first.ndim == second.ndim and first.size < second.size for first, second in _called_twice(execution))
 
 
 def _drops_values(execution: Execution) -> bool:
     """Return whether different values are 0 at every call, or the student's code calls something dropout."""
-    if execution.parts is not None and execution.parts.drops:
-        return True
-    for case_id, second in execution.repeats.items():
-        first = execution.answers.get(case_id)
-        if first is None or first.array is None or second.array is None or first.array.shape != second.array.shape:
-            continue
-        if ((first.array == 0) & (second.array != 0)).any() and ((first.array != 0) & (second.array == 0)).any():
-            return True
-    return False
+    pairs = [(first == 0, second == 0) for first, second in _called_twice(execution) if first.shape == second.shape]
+    of_name = execution.parts is not None and execution.parts.drops
+    return of_name or any((one & ~two).any() and (two & ~one).any() for one, two in pairs)

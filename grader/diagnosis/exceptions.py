@@ -17,11 +17,19 @@ OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError", "ResourceExhaustedError"}
 # The messages of Python and TensorFlow when the kernel refuses another thread.
 NO_MORE_THREADS = re.compile(r"can't start new thread|pthread_create")
 MISSING_ARGUMENT = re.compile(r"missing (?:a required argument|\d+ required positional arguments?): '(\w+)'")
-TF1_NAMES = re.compile(
-    r"module '[\w.]*' has no attribute '(?:placeholder|Session|get_variable|global_variables_initializer|contrib|layers"
-    r"|rnn_cell|\w*dynamic_rnn|static_rnn|assign|variable_scope)'"
-)
-TENSOR_ITEM = re.compile(r"(?:Tensor|Variable)' object does not support item assignment")
+#: Code -> the types of an exception and its bases, or the message, that show it.
+PLAIN = {
+    "recursion": re.compile(r"^[^:]*\bRecursionError\b"),
+    "input_call": re.compile(r"^[^:]*\b(?:InputUnavailable|EOFError)\b"),
+    "exits": re.compile(r"^[^:]*\bSystemExit\b"),
+    "reads_files": re.compile(r"^[^:]*\bFileNotFoundError\b|No such file or directory"),
+    "too_many_threads": NO_MORE_THREADS,
+    "tensor_item_assignment": re.compile(r"(?:Tensor|Variable)' object does not support item assignment"),
+    "tf1_api": re.compile(
+        r"module '[\w.]*' has no attribute '(?:placeholder|Session|get_variable|global_variables_initializer|contrib"
+        r"|layers|rnn_cell|\w*dynamic_rnn|static_rnn|assign|variable_scope)'"
+    ),
+}
 # Keras 3 on Python 3.11 and later, Keras 3 for `layers`, Keras 2.
 RESERVED = re.compile(
     r"property '(\w+)' of '[\w.<>]+' object has no setter"
@@ -48,8 +56,6 @@ TOO_MANY = re.compile(
 # Keras 3's message about a model or a layer without a method `call`.
 NO_CALL = re.compile(r"^(?:Model|Layer) (\w+) does not have a `call\(\)` method")
 NOT_CALLABLE = re.compile(r"'(\w+)' object is not callable")
-# One row of a batch instead of the whole batch: a line split a tensor into its rows.
-ONE_ROW = re.compile(r"found ndim=1\b|must be >= 2|at least rank 2")
 TAKES_TWO = re.compile(r"\w+\s*,\s*\w+\s*=[^=]")
 # A tensor of a graph is asked for what only a tensor with numbers has, or outside the loop that makes it.
 IN_GRAPH = re.compile(
@@ -76,7 +82,8 @@ VARIANTS_OF_LINE = {
 }
 # Attributes that Keras' constructor would have made.
 BEFORE_SUPER = re.compile(
-    r"super\(\)\.__init__\(\)|forgot to call `super|object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
+    r"super\(\)\.__init__\(\)|forgot to call `super|'super' object needs an argument|"
+    r"object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
     r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
 )
 MODEL_AS_DATACLASS = re.compile(r"^[ \t]*@[\w.]*dataclass\b.*\n\s*class\s+\w+\(.*(?:Model|Layer)\b", re.MULTILINE)
@@ -91,19 +98,23 @@ VARIANTS = {
         "late_layer": r"cannot add new elements of state",
         "keras_input": r"KerasTensor cannot be used",
         "activation": r"Could not interpret activation function|Unknown activation function",
-        "whole_number": r"'float' object cannot be interpreted as an integer|positive integer.{0,40}=\d+\.\d",
+        "whole_number": r"'float' object cannot be interpreted as an integer|positive integer.{0,40}=(?:\d+\.\d|\()",
         "list_plus": r"Incompatible shapes: \[0\]",
         "list_index": r"list indices must be integers or slices, not (?!str)",
+        "tensor_index": r"are valid indices, got",
         "structure": r"same nested structure",
         "joined": r"ConcatOp|dimensions except for the concatenation axis",
         "number_as_state": r"(?:Only input|Inputs to a layer should be) tensors\b.*<class '(?:int|float)'>",
-        "generator": r"'(?:generator|map|zip)'(?: object is not subscriptable| has no len|>)",
+        "generator": r"'(?:generator|map|zip)'(?: object is not subscriptable| has no len|>)|Expected list for",
         "uncalled": r"'(?:Dense|\w*(?:Layer|Cell|function|method))' object is not (?:subscriptable|iterable)"
         r"|unsupported operand type\(s\).*'(?:Dense|\w*(?:Layer|Cell|function|method))'"
         r"|with an unsupported type \(<class '(?:(?:tf_)?keras\.[\w.]*layers\.|function')",
-        "one_tensor": r"^TypeError: (?:Dense\.)?call\(\) got multiple values for argument 'training'"
+        "one_tensor": r"^TypeError: (?:\w+\.)?call\(\) got multiple values for argument 'training'"
         r"|Layer \S*dense\S* expects 1 input\(s\), but it received",
         "signature": r"cast TensorSpec|incompatible with input_signature",
+        "rows": r"found ndim=1\b|must be >= 2|at least rank 2",
+        "lacking": r"Missing required positional argument",
+        "weight_list": r"weight list of length",
         "by_name": r"must be passed as a keyword argument",
         "torch_keyword": r"unexpected keyword argument '(?:dim|keepdim)'",
         "unpack": r"values to unpack|cannot unpack non-iterable|expects \d+ input\(s\), but it received",
@@ -127,8 +138,8 @@ VARIANTS = {
         "reshape": r"Input to reshape is|cannot reshape array",
         "axes": r"transpose expects a vector|axes don't match|perm\b",
         "kept_list": r"Shapes of all inputs must match: values\[0\]",
-        "shapes": r"shapes?\b|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast|rank\b"
-        r"|ndims\b|must match|incompatible with the layer",
+        "shapes": r"shapes?\b(?!=)|size-incompatible|dimension|expected (?:min_|max_)?ndim|core dimension|broadcast"
+        r"|rank\b|ndims\b|must match|incompatible with the layer",
     }.items()
 }
 # The ``...`` that stands for a line that is still to be written.
@@ -145,6 +156,11 @@ SYNTAX_VARIANTS = {
         "print": r"Missing parentheses in call",
     }.items()
 }
+# The layer itself, called where its cell may be meant; and the first such line of a method `call`.
+ITSELF = re.compile(r"[^#\n]{0,200}?(?<![\w.])self\(")
+CALLS_ITSELF = re.compile(rf"\bdef call\b(?:(?!\bdef )[\s\S]){{0,5000}}?\n{ITSELF.pattern}")
+#: Codes of a statement that failed for its own reason.
+ADVISED = {"comparison_failed", "copying_failed", "definition_failed"}
 OWN_ERROR = re.compile(r"(?:raise|assert)\b")
 
 
@@ -172,10 +188,12 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
         # Without one of the student's frames, our own call of the class or of the model lacks an argument.
         if not raised.lines:
             return _signature(raised, params, reading)
-        return Finding.of(
-            "missing_argument", {**params, **({"variant": "constructor"} if "__init__" in message else {})}
-        )
+        return Finding.of("missing_argument", params, variant="constructor" if "__init__" in message else None)
     source = reading.source if reading is not None else ""
+    within = [line for line in raised.lines[:-1] if reading is not None and ITSELF.match(reading.code_at(line))]
+    if within and "RecursionError" not in kinds:
+        inner = f"{raised.type}: {in_brief(message)}"
+        return Finding.of("recursion", params, line=within[-1], variant="inner", inner=inner)
     if forgotten := _missing_self(raised, message, source):
         return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:
@@ -184,29 +202,17 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
         return Finding.of("no_call_method", params, variant="other", name=found[1])
     if ("NotImplementedError" in kinds and not IN_GRAPH.search(message)) or UNWRITTEN.search(message):
         return Finding.of("not_implemented", params)
-    if "RecursionError" in kinds:
-        return Finding.of("recursion", params)
-    if "InputUnavailable" in kinds or "EOFError" in kinds:
-        return Finding.of("input_call", params)
-    if NO_MORE_THREADS.search(message):
-        return Finding.of("too_many_threads", params)
-    if TENSOR_ITEM.search(message):
-        return Finding.of("tensor_item_assignment", params)
+    if plain := [code for code, words in PLAIN.items() if words.search(f"{' '.join(kinds)}: {message}")]:
+        return Finding.of(plain[0], params)
     if match := RESERVED.search(message):
         return Finding.of("reserved_name", params, name=match[1] or match[2] or match[3])
-    if TF1_NAMES.search(message):
-        return Finding.of("tf1_api", params)
     if problem := behind_missing_module(raised):
         return Finding.of(problem.code, {**params, **problem.params})
-    if "FileNotFoundError" in kinds or "No such file or directory" in message:
-        return Finding.of("reads_files", params)
     if "UnboundLocalError" in kinds or "NameError" in kinds:
         return Finding.of("name_error", {**params, **_name_variant(message, kinds, source)})
-    if "SystemExit" in kinds:
-        return Finding.of("exits", params)
     if BEFORE_SUPER.search(message):
-        by_dataclass = {"variant": "dataclass"} if MODEL_AS_DATACLASS.search(source) else {}
-        return Finding.of("super_init_missing", {**params, **by_dataclass})
+        way = "dataclass" if MODEL_AS_DATACLASS.search(source) else "brackets" if "'super'" in message else None
+        return Finding.of("super_init_missing", params, variant=way)
     if "AttributeError" in kinds:
         return Finding.of("attribute_error", {**params, **_attribute_variant(message, source)})
     lines = [reading.code_at(line) for line in raised.lines] if reading is not None else []
@@ -228,10 +234,18 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     for name, (words, line) in VARIANTS_OF_LINE.items():
         if lines and words.search(message) and line.search(lines[-1]):
             return {"variant": name}
-    if ONE_ROW.search(message) and any(TAKES_TWO.match(line) for line in lines):
-        return {"variant": "rows"}
     text = f"{type}: {message}"
     return next(({"variant": name} for name, pattern in VARIANTS.items() if pattern.search(text)), {})
+
+
+def advised(finding: Finding, reading: Reading) -> Finding:
+    """Add the advice that fits the error of a statement outside the class, from `type`, `message` and `line`."""
+    if finding.code not in ADVISED:
+        return finding
+    error = {name: finding.params[name] for name in ("type", "message")} | {"lines": [finding.params["line"]]}
+    advice = exception_problem(Raised(event="raised", phase=None, case=None, bases=[], **error), reading).params
+    # Codes of such statements have advice of their own on shapes.
+    return finding if advice.get("variant") == "shapes" else Finding.of(finding.code, {**advice, **finding.params})
 
 
 def syntax_variant(message: str) -> Params:

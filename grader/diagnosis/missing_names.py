@@ -6,7 +6,6 @@ class whose own statement failed. The real mistake is that statement.
 
 import re
 
-from grader.diagnosis.near_names import guess_attribute, guess_name
 from grader.diagnosis.reaching import at_import
 from grader.execution.execution import Execution
 from grader.report.finding import Finding, Params
@@ -53,8 +52,8 @@ def behind_missing_module(failed: StatementFailed | Raised, name: str | None = N
         if OTHER_WORK.match(module):
             return Finding.of("imports_solution", {"module": module, **where})
         if module.partition(".")[0] in FAMILIAR:
-            torch = {"variant": "torch"} if module.startswith("torch") else {}
-            return Finding.of("missing_package", {"package": module, **where, **torch})
+            variant = "torch" if module.startswith("torch") else None
+            return Finding.of("missing_package", where, package=module, variant=variant)
         if module.startswith(("tensorflow.", "keras.")):
             return Finding.of("tf1_api", {"message": module, **where}, variant="module")
         return Finding.of("other_file", {"module": module, **where})
@@ -91,22 +90,17 @@ def cause_of(raised: Raised, execution: Execution) -> Raised | StatementFailed:
     return cause
 
 
-def definition_failed(failed: StatementFailed, name: str, source: str) -> Finding:
-    """Report the statement that would define a name, with a guess of what was meant where it names something else."""
-    guess: Params = {}
-    if unknown := UNKNOWN_NAME.search(failed.message):
-        guess = guess_name(unknown[1], source)
-    elif lacking := NO_ATTRIBUTE.search(failed.message):
-        guess = guess_attribute(lacking[1], lacking[2], source)
-    params: Params = {"name": name, "line": failed.raised_at, "type": failed.type, "message": in_brief(failed.message)}
-    return Finding.of("definition_failed", {**params, **(guess if "similar" in guess else {})})
+def definition_failed(failed: StatementFailed, name: str) -> Finding:
+    """Report the statement that would define a name."""
+    message = in_brief(failed.message)
+    return Finding.of("definition_failed", name=name, line=failed.raised_at, type=failed.type, message=message)
 
 
 def _behind(name: str, execution: Execution, source: str, before: int | None = None) -> Finding | None:
     failed = _bringer(name, execution, before)
     if failed is None:
         return None
-    return behind_failure(failed, execution, source, name) or definition_failed(failed, name, source)
+    return behind_failure(failed, execution, source, name) or definition_failed(failed, name)
 
 
 def _bringer(name: str, execution: Execution, before: int | None) -> StatementFailed | None:

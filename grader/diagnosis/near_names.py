@@ -12,11 +12,14 @@ from reference.lstm.weights import DENSE_LETTERS
 
 # Also one of several in a row: ``self.a, self.b = ...``.
 SET_ON_SELF = re.compile(r"\bself\.(\w{1,60})(?=[ \t]*(?:(?::[^=\n]{0,80})?|,[^=()\n]{0,200})=(?!=))")
+#: Names of Python that a loop needs, written in another way by Python 2 or by a slip.
+BUILT_IN = {"enumerate", "len", "print", "range", "reversed", "zip"}
 WORDS = re.compile(r"\b[A-Za-z_]\w{1,60}\b")
 QUOTES = re.compile(r"'''|\"\"\"")
-HEAD = re.compile(r"(class|def)[ \t]+(\w{1,60})")
+HEAD = re.compile(r"(class|(?:async[ \t]+)?def)[ \t]+(\w{1,60})")
 WITHOUT_SELF = re.compile(r"[ \t]+def[ \t]+\w{1,60}[ \t]*\([ \t\n]*(?!(?:self|cls)\b|\*\w)[\w*)]")
-LAYER = re.compile(f"fc[XH][{''.join(DENSE_LETTERS.values())}]")
+# A layer of the cell; the formulas call the candidate g.
+LAYER = re.compile(f"fc[XH][G{''.join(DENSE_LETTERS.values())}]")
 #: Names that the exercise needs from TensorFlow, and their places.
 IN_TENSORFLOW = {
     name: prefix + name
@@ -38,7 +41,8 @@ RENAMED = {
     "arange": "range", "sum": "reduce_sum", "mean": "reduce_mean", "dot": "matmul", "mm": "matmul", "bmm": "matmul",
     "log": "math.log", "random_normal": "random.normal", "random_uniform": "random.uniform", "to_float": "cast",
     "truncated_normal": "random.truncated_normal", "select": "where", "clamp": "clip_by_value", "permute": "transpose",
-    "unsqueeze": "expand_dims", **{name: f"nn.{name}" for name in ("softmax", "relu", "elu", "dropout", "softplus")},
+    "unsqueeze": "expand_dims", "batch_matmul": "matmul",
+    **{name: f"nn.{name}" for name in ("softmax", "relu", "elu", "dropout", "softplus")},
 }  # fmt: skip
 # Two names this similar are probably meant to be one.
 ALIKE = 0.75
@@ -66,7 +70,7 @@ def guess_name(name: str, source: str) -> Params:
     own = set(SET_ON_SELF.findall(source))
     if name in own:
         return {"variant": "attribute", "similar": f"self.{name}"}
-    if found := _similar(name, set(WORDS.findall(source)[:MOST_WORDS]) - {name}):
+    if found := _similar(name, {*BUILT_IN, *WORDS.findall(source)[:MOST_WORDS]} - {name}):
         return found
     if name in IN_TENSORFLOW:
         return {"variant": "prefix", "similar": IN_TENSORFLOW[name]}
@@ -82,16 +86,14 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
     if owner.startswith(("tensorflow", "keras")):
         if name in RENAMED:
             return {"variant": "renamed", "similar": f"tf.{RENAMED[name]}"}
-        # TensorFlow 0 had one function for matrices and another for batches of them.
-        if name.startswith("batch_") and (new := name.removeprefix("batch_")) in IN_TENSORFLOW:
-            return {"variant": "renamed", "similar": IN_TENSORFLOW[new]}
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
         methods = {block.name for block in _blocks(source)[0] if block.is_method}
         names = {*SET_ON_SELF.findall(source), *methods} - {name}
         if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
-            names = {other for other in names if not LAYER.fullmatch(other)}
-        return _similar(name, names) or {"variant": "own"}
+            candidate = f"{name[:-1]}C" if name.endswith("G") else None
+            names = {other for other in names if not LAYER.fullmatch(other) or other == candidate}
+        return _similar(name, names) or {"variant": "unset"}
     return {}
 
 
@@ -102,6 +104,11 @@ def misspelt_constructor(source: str) -> Params:
         return {}
     near = (block for block in methods if _similar(block.name.strip("_"), {"init"}))
     return next(({"variant": "misspelt", "method": block.name, "line": block.line} for block in near), {})
+
+
+def call_of_no_class(source: str) -> int | None:
+    """Return the line of a def `call` that stands outside of every class, or in another method."""
+    return next((block.line for block in _blocks(source)[0] if block.name == "call" and not block.is_method), None)
 
 
 def _similar(name: str, names: set[str]) -> Params:

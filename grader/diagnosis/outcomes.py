@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from grader.assignment import CaseEntry
 from grader.diagnosis.evidence import Evidence
-from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY
+from grader.diagnosis.exceptions import NO_MORE_THREADS, OUT_OF_MEMORY, advised
 from grader.diagnosis.missing_names import MISSING_MODULE, behind_failure, definition_failed
+from grader.diagnosis.near_names import call_of_no_class
 from grader.diagnosis.returned import default_as_width
 from grader.execution.execution import Execution
 from grader.execution.limits import limit_status
@@ -23,7 +24,6 @@ from grader.report.server_paths import in_brief
 BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
 # ``...`` as a line of its own, or as the value of a name.
 UNWRITTEN_LINE = re.compile(r"^[ \t]+(?:\w+[ \t]*=[ \t]*)?\.\.\.[ \t]*(?:#.*)?$", re.MULTILINE)
-CALL_OUTSIDE = re.compile(r"^(?:async )?def call\b", re.MULTILINE)
 PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
 
 
@@ -66,9 +66,8 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
         stopped = base.get("variant") == "layer" and not execution.answers
         return Finding.of("wrong_base_class", {**base, **({"variant": "layer_stopped"} if stopped else {})})
     if not found.has_call:
-        outside = CALL_OUTSIDE.search(reading.source)
-        line = reading.source.count("\n", 0, outside.start()) + 1 if outside else None
-        return Finding.of("no_call_method", {"variant": "outside", "line": line} if outside else {})
+        line = call_of_no_class(reading.source)
+        return Finding.of("no_call_method", {"variant": "outside", "line": line} if line else {})
     if found.is_stub:
         several = next((note.params for note in reading.advisories if note.code == "several_classes"), {})
         return Finding.of("not_implemented", {"line": reading.class_line, **several} if several else {})
@@ -120,9 +119,9 @@ def missing_class(execution: Execution, reading: Reading) -> Finding:
             return Finding.of("imports_solution", module=match[1], line=failed.line)
     for failed in own or failures:
         if problem := behind_failure(failed, execution, reading.source):
-            return problem
+            return advised(problem, reading)
     if own:
-        return definition_failed(own[0], "LSTM", reading.source)
+        return advised(definition_failed(own[0], "LSTM"), reading)
     return Finding.of(
         "no_lstm_class", {"type": failures[0].type, "message": in_brief(failures[0].message)} if failures else {}
     )
@@ -152,15 +151,16 @@ def size_that_works(execution: Execution, exercise: CaseEntry) -> Finding | None
     beyond = PAST_THE_END.search(execution.raised[0].message) if execution.raised else None
     # A class counts only steps one after the other.
     if beyond and int(beyond[1]) == exercise.timesteps not in (exercise.batch, exercise.units):
-        lines = execution.raised[0].lines[-1:]
-        params: Params = {"index": exercise.timesteps, "last": exercise.timesteps - 1}
-        return Finding.of("past_the_end", {**params, **({"line": lines[0]} if lines else {})})
+        line = next(reversed(execution.raised[0].lines), None)
+        return Finding.of("past_the_end", index=exercise.timesteps, last=exercise.timesteps - 1, line=line)
     return None
 
 
 def hard_coded_size(evidence: Evidence, wrong: Sequence[CaseEntry]) -> Finding | None:
     """Find the exercise's size that an answer keeps, when it is right on the exercise's shape and wrong on another."""
-    found = _kept_size(evidence, wrong)
+    found, parts = _kept_size(evidence, wrong), evidence.execution.parts
+    if found is not None and parts and parts.knows_none and (holders := parts.untracked_of("holder")):
+        return Finding.of(found.code, variant="holder", holders=holders)
     if found is not None and (signature := SIGNATURE.search(_class_text(evidence.reading))):
         name = next(name for name, code in HARD_CODED.items() if code == found.code)
         size = getattr(evidence.assignment.cases[0], name)

@@ -20,6 +20,8 @@ NUMBERS = re.compile(r"u?int|b?float|bool|complex")
 WHOLE_NUMBERS = re.compile(r"u?int|bool")
 #: Name of a container -> its code; others have `wrong_kind`.
 CONTAINERS = {"tuple": "returns_tuple", "list": "returns_list", "dict": "returns_dict", "NoneType": "returns_none"}
+#: Object that has computed nothing yet -> variant of its code.
+UNFINISHED = {"coroutine": "async", "async_generator": "async", "generator": "generator"}
 
 #: Order of the axes batch, time and unit -> the code of the mistake.
 ORDERS: dict[tuple[int, ...], str] = {(1, 0, 2): "time_major", (0, 2, 1): "wrong_stack_axis"}
@@ -82,12 +84,10 @@ def output_problem(
     if output.kind in CONTAINERS:
         # The last h and c have no time axis.
         states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
-        return Finding.of(
-            CONTAINERS[output.kind], {**params, "parts": output.parts, **({"variant": "states"} if states else {})}
-        )
+        variant = "states" if states else None
+        return Finding.of(CONTAINERS[output.kind], {**params, "parts": output.parts}, variant=variant)
     if output.shape is None or not NUMBERS.match(output.dtype or ""):
-        is_async = output.kind in ("coroutine", "async_generator")
-        return Finding.of("wrong_kind", {**params, **({"variant": "async"} if is_async else {})})
+        return Finding.of("wrong_kind", params, variant=UNFINISHED.get(output.kind))
     if output.own:
         return Finding.of("fake_array", params)
     if not output.shape:
@@ -99,8 +99,8 @@ def output_problem(
         return Finding.of("returns_numpy", params)
     if output.dtype != "float32":
         code = "dtype_float64" if output.dtype == "float64" else "wrong_dtype"
-        whole: Params = {"variant": "integers"} if WHOLE_NUMBERS.match(output.dtype or "") else {}
-        return Finding.of(code, {"actual": output.dtype, "expected": "float32", **whole})
+        variant = "integers" if WHOLE_NUMBERS.match(output.dtype or "") else None
+        return Finding.of(code, actual=output.dtype, expected="float32", variant=variant)
     return None
 
 
@@ -122,6 +122,7 @@ def _shape_problem(
         (batch * timesteps, units): "concat_not_stack",
         (batch, timesteps * units): "concat_not_stack",
         (batch, (timesteps + 1) // 2, units): "step_two",
+        (1, timesteps, units): "batch_zero_only",
     }
     other_axis = {(batch, features, units): "loop_features", (batch, batch, units): "loop_batch"}
     if shape in other_axis and (form is None or not form.wrong):

@@ -130,8 +130,7 @@ def misfed(execution: Execution, reading: Reading) -> Finding | None:
     for path, given in execution.parts.misfed.items() if execution.parts else ():
         calls = re.compile(rf"\b{re.escape(path.rpartition('.')[2])}\s*\(")
         lines = [number for number, line in enumerate(reading.source.split("\n"), 1) if calls.search(line)]
-        place: Params = {"line": lines[0]} if len(lines) == 1 else {}
-        return Finding.of("layer_misfed", {"layer": path, **place}, variant=given)
+        return Finding.of("layer_misfed", layer=path, line=lines[0] if len(lines) == 1 else None, variant=given)
     return None
 
 

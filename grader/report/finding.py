@@ -60,8 +60,8 @@ class Finding(BaseModel):
 
     @staticmethod
     def of(code: str, params: Mapping[str, Any] | None = None, /, **more: Any) -> Finding:
-        """Make a finding; parameters are given as to `dict`."""
-        return Finding(code=code, params={**(params or {}), **more})
+        """Make a finding; parameters are given as to `dict`, and those of `more` that are None are left out."""
+        return Finding(code=code, params={**(params or {}), **{name: v for name, v in more.items() if v is not None}})
 
 
 class Remark(Finding):

@@ -10,6 +10,7 @@ A wrong part is looked for in the Keras arrays, at the place of every gate and a
 is found names the mistake.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -248,8 +249,4 @@ def _were_both_called(run: NotebookRun, before: int) -> bool:
 
 def _kernel_and_recurrent(shapes: set[tuple[int, ...]]) -> bool:
     """Return whether two shapes are (features, units) and (units, units)."""
-    return any(
-        a != b and len(a) == len(b) == 2 and a[1] == b[1] and b[0] == b[1] and a[0] != a[1]
-        for a in shapes
-        for b in shapes
-    )
+    return any(len(a) == len(b) == 2 and a[1] == b[1] == b[0] != a[0] for a, b in itertools.permutations(shapes, 2))

@@ -310,6 +310,9 @@ F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
         ("x[:, t], h, c)", "x[:, t], c, h)", "passed_on", "swapped", [(None, 21)]),
         ("h, c = self.cell(", "h, _ = self.cell(", "passed_on", "c_lost", [(None, 21)]),
         ("x[:, t]", "x[:, 0]", "step_input", "fixed_step", [(None, 21)]),
+        ("x[:, t]", "x[:, -t]", "step_input", "reversed", [(None, 21)]),
+        ("x[:, t]", "x[:, x.shape[1] - 1 - t]", "step_input", "reversed", [(None, 21)]),
+        ("x[:, t]", "x[:, t - 1]", "step_input", "reversed", []),
         (STEP, STEP.replace("x[:, t]", "z").replace("            h", "            z += x[:, t]\n            h")
          .replace("hs = []", "hs, z = [], 0.0"), "passed_on", "third", [(None, 21)]),
         (STEP, STEP.replace("x[:, t]", "x[:, n]").replace("            h", "            n += 1\n            h")

@@ -66,7 +66,7 @@ def is_stub(function: Any) -> bool:
 
 def describe(output: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Describe the output as data: one array where it is one, or the arrays inside it, and its kind."""
-    container = next((base.__name__ for base in (tuple, list, dict) if isinstance(output, base)), None)
+    container = next((base.__name__ for base in (tuple, list, dict, tf.TensorArray) if isinstance(output, base)), None)
     is_open = is_container(output) or output is None
     name = output.kind if isinstance(output, DrainedItems) else container or type(output).__name__
     own = student_module.is_plain(output)

@@ -199,3 +199,6 @@ def _words_of_step(node: Node) -> Iterator[str]:
                 yield "cut"
         elif isinstance(part, Node) and part.op not in ("index", "state", "ellipsis", "element"):
             yield "other_step"
+            taken = [node.args[-1] for node in reachable_nodes([part]) if node.op in ("neg", "sub")]
+            if any(isinstance(each, Node) and each.op in ("index", "state") for each in taken):
+                yield "reversed"  # a larger index of the loop gives an earlier step

@@ -234,6 +234,10 @@ def _unlike(case):
     return lstm_forward(other.astype(np.float32), case.weights).h
 
 
+ITSELF = """class LSTM(tf.keras.Model):
+    def {}(self, x):
+        y = self(x)
+"""
 OUT_OF_TIME = Outcome(result=b"", killed_for="cpu", cpu_seconds=20.0)
 
 
@@ -317,6 +321,8 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             {"past_the_end": {"index": 100, "last": 99, "line": 3}},
         ),
         (None, {"outcome": OUT_OF_TIME}, {"timeout": {"cpu_seconds": 20.0}}),
+        (None, {"outcome": OUT_OF_TIME, "reading": {"source": ITSELF.format("call")}}, {"recursion": {"line": 3}}),
+        (None, {"outcome": OUT_OF_TIME, "reading": {"source": ITSELF.format("train_step")}}, {"timeout": {}}),
         # It took all the time.
         (None, {"outcome": OUT_OF_TIME, **_fails("too deep", type="RecursionError")}, {"recursion": {"line": 3}}),
         (None, _fails("Incompatible shapes: [100,32] vs. [2,32]"), {"raises_in_call": {"variant": "batch_loop"}}),

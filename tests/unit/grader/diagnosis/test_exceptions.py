@@ -2,7 +2,14 @@
 
 import pytest
 
-from grader.diagnosis.exceptions import error_variant, exception_problem, is_out_of_memory, once, syntax_variant
+from grader.diagnosis.exceptions import (
+    advised,
+    error_variant,
+    exception_problem,
+    is_out_of_memory,
+    once,
+    syntax_variant,
+)
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.outcomes import structural_problem
 from grader.execution.reading import Reading
@@ -56,8 +63,10 @@ def test_an_exception_of_a_students_line_has_a_name(type, message, code):
         (raised_event("missing a required argument: 'h'", type="TypeError", lines=()), "call_signature"),
         (raised_event("'LSTMCell' object has no attribute 'built'", type="AttributeError", lines=()),
          "super_init_missing"),
+        (raised_event("descriptor '__init__' of 'super' object needs an argument", type="TypeError", in_init=True),
+         "super_init_missing"),
     ],
-    ids=["a subclass", "of ours", "in __init__", "no line, call", "no line, built"],
+    ids=["a subclass", "of ours", "in __init__", "no line, call", "no line, built", "super without brackets"],
 )  # fmt: skip
 def test_an_exception_is_also_named_by_its_bases_and_its_place(raised, code):
     assert exception_problem(raised).code == code
@@ -152,6 +161,7 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "cannot unpack non-iterable NoneType object", "no_return"),
         ("ValueError", "not enough values to unpack (expected 3, got 2)", "unpack"),
         ("ValueError", 'Layer "dense_9" expects 1 input(s), but it received 2 input tensors.', "one_tensor"),
+        ("TypeError", "TimeDistributed.call() got multiple values for argument 'training'", "one_tensor"),
         ("TypeError", "LSTMCell.__init__() takes 2 positional arguments but 3 were given", "arguments"),
         ("TypeError", "call() got an unexpected keyword argument 'hidden'", "arguments"),
         ("ValueError", "Unrecognized keyword arguments passed to Dense: {'activations': 'tanh'}", "arguments"),
@@ -179,7 +189,9 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "'TensorShape' object is not callable", "shape_called"),
         ("ValueError", "Argument `axis` = 3 not in range [-3, 3)", "axis"),
         ("InvalidArgumentError", "Expected concatenating dimensions in the range [-2, 2), but got 2", "axis"),
-        ("TypeError", "Missing required positional argument", "arguments"),
+        ("TypeError", "Missing required positional argument", "lacking"),
+        ("ValueError", "on layer 'lstm_1' with a weight list of length 3, but the layer was expecting 12 weights.",
+         "weight_list"),
         ("AxisError", "axis 3 is out of bounds for array of dimension 3", "axis"),
         ("InvalidArgumentError", "slice index 16 of dimension 2 out of bounds.", "last_axis"),
         ("InvalidArgumentError", "Index out of range using input dim 2; input has only 2 dims", "fewer_axes"),
@@ -196,9 +208,13 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "'float' object cannot be interpreted as an integer", "whole_number"),
         ("ValueError", "Received an invalid value for `units`, expected a positive integer. Received: units=16.0",
          "whole_number"),
+        ("ValueError", "Received an invalid value for `units`, expected a positive integer. Received: units=(32,)",
+         "whole_number"),
         ("InvalidArgumentError", "Incompatible shapes: [0] vs. [2,32]", "list_plus"),
         ("TypeError", "list indices must be integers or slices, not tuple", "list_index"),
         ("TypeError", "list indices must be integers or slices, not str", None),
+        ("TypeError", "Only integers and slices (`:`) are valid indices, got <tf.Tensor: shape=(100, 16)>",
+         "tensor_index"),
         ("InvalidArgumentError", "ConcatOp : Dimension 1 in both shapes must be equal: [2,16] vs. [2,32]", "joined"),
         ("ValueError", "The two structures don't have the same nested structure.", "structure"),
         ("ValueError", "Only input tensors may be passed as positional arguments. 0 (of type <class 'int'>)",
@@ -209,6 +225,8 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "'NoneType' object is not subscriptable", "none"),
         ("TypeError", "'generator' object is not subscriptable", "generator"),
         ("TypeError", "object of type 'map' has no len()", "generator"),
+        ("TypeError", "Expected list for 'values' argument, not {0: <tf.Tensor: shape=(2, 32)>}", "generator"),
+        ("TypeError", "Cannot use <tf.Tensor: shape=(2, 32), dtype=float32>", None),
         ("ValueError", "a value (<zip object>) with an unsupported type (<class 'zip'>)", "generator"),
         ("TypeError", "unsupported operand type(s) for +: 'Dense' and 'Dense'", "uncalled"),
         ("ValueError", "a value with an unsupported type (<class 'keras.src.layers.core.dense.Dense'>)", "uncalled"),
@@ -300,6 +318,7 @@ def _told(message, type, *, lines=(8,), source=SOURCE):
         ("sigmoid", "prefix", "tf.sigmoid"),
         ("Layer", "prefix", "tf.keras.layers.Layer"),
         ("K", "module", None),
+        ("xrange", "similar", "range"),
         ("qwertz", None, None),
     ],
 )
@@ -326,8 +345,8 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
         ("'LSTMCell' object has no attribute 'fcX0'", "zero", "fcXO"),
         ("'LSTMCell' object has no attribute 'Wo'", "zero", "W0"),
         ("'LSTMCell' object has no attribute 'unit'", "similar", "units"),
-        ("'LSTMCell' object has no attribute 'qwertz'", "own", None),
-        ("'LSTMCell' object has no attribute 'fcXI'", "own", None),
+        ("'LSTMCell' object has no attribute 'qwertz'", "unset", None),
+        ("'LSTMCell' object has no attribute 'fcXI'", "unset", None),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
         ("module 'tensorflow' has no attribute 'cat'", "renamed", "tf.concat"),
         ("module 'tensorflow' has no attribute 'batch_matmul'", "renamed", "tf.matmul"),
@@ -459,11 +478,11 @@ def test_an_object_that_cannot_be_called_is_one_of_the_students_own_class():
     assert _told("'int' object is not callable", "TypeError").params["variant"] == "not_callable"
 
 
-def test_a_cell_that_returns_h_alone_gives_two_rows_where_two_states_are_taken():
+def test_a_tensor_of_one_axis_is_a_row_or_a_state_without_its_batch():
     message = "Input 0 of layer 'dense' is incompatible with the layer: expected min_ndim=2, found ndim=1."
     source = "h, c = self.cell(x, h, c)\nz = self.fcXI(x) + self.fcHI(h)\nh = self.cell(x, h, c)\n"
     assert _told(message, "ValueError", lines=(1, 2), source=source).params["variant"] == "rows"
-    assert _told(message, "ValueError", lines=(3, 2), source=source).params["variant"] == "shapes"
+    assert _told(message, "ValueError", lines=(3, 2), source=source).params["variant"] == "rows"
 
 
 @pytest.mark.parametrize(
@@ -482,6 +501,36 @@ def test_a_cell_that_returns_h_alone_gives_two_rows_where_two_states_are_taken()
 )
 def test_advice_fits_an_error_of_syntax(message, variant):
     assert syntax_variant(message).get("variant") == variant
+
+
+@pytest.mark.parametrize(
+    ("through", "told"),
+    [
+        ("h, c = self(x[:, t], h, c)", ("recursion", 2, "ValueError: not enough values")),
+        ("h, c = self.cell(x)  # not self(x)", ("raises_in_call", 3, None)),
+    ],
+)
+def test_an_error_in_a_call_within_a_call_leads_to_the_outer_one(through, told):
+    reading = Reading(format="py", error=None, source=f"y = self(x)\n{through}\nb, n = x\n")
+    found = exception_problem(raised_event("not enough values", lines=(2, 3)), reading)
+    assert (found.code, found.params["line"], found.params.get("inner")) == told
+
+
+@pytest.mark.parametrize(
+    ("message", "type", "advice"),
+    [
+        ("name 'lstm_mu' is not defined", "NameError", {"variant": "similar", "similar": "lstm_my"}),
+        ("'LSTMCell' object has no attribute 'fcXG'", "AttributeError", {"variant": "similar", "similar": "fcXC"}),
+        ("a weight list of length 3, but the layer was expecting 12.", "ValueError", {"variant": "weight_list"}),
+        ("too many values to unpack (expected 2)", "ValueError", {"variant": "unpack"}),
+        ("operands could not be broadcast together with shapes (2,100,32) (2,32)", "ValueError", {}),
+    ],
+)
+def test_a_statement_outside_the_class_gets_advice_that_fits_its_error(message, type, advice):
+    source = "class LSTMCell:\n    def __init__(self):\n        self.fcXI = self.fcXC = 1\nlstm_my = LSTM()\n"
+    raised = {"type": type, "message": message, "line": 4}
+    reading = Reading(format="py", error=None, source=source)
+    assert advised(Finding.of("copying_failed", raised), reading).params == raised | advice
 
 
 def test_a_long_message_ends_with_a_sentence_or_says_that_it_goes_on():
@@ -544,20 +593,24 @@ def test_a_class_that_is_not_there_is_explained_by_what_failed(evidence_of, clas
 
 
 @pytest.mark.parametrize(
-    ("message", "guess"),
+    ("type", "message", "guess"),
     [
-        ("module 'tensorflow' has no attribute 'tensor'", {"variant": "similar", "similar": "Tensor"}),
-        ("module 'keras._tf_keras.keras' has no attribute 'Modle'", {"variant": "similar", "similar": "Model"}),
-        ("name 'Tensr' is not defined", {"variant": "similar", "similar": "Tensor"}),
-        ("type object 'Cell' has no attribute 'size'", {}),
-        ("metaclass conflict", {}),
+        (
+            "AttributeError",
+            "module 'tensorflow' has no attribute 'tensor'",
+            {"variant": "similar", "similar": "Tensor"},
+        ),
+        ("AttributeError", "module 'keras.keras' has no attribute 'Modle'", {"variant": "similar", "similar": "Model"}),
+        ("NameError", "name 'Tensr' is not defined", {"variant": "similar", "similar": "Tensor"}),
+        ("AttributeError", "type object 'Cell' has no attribute 'size'", {"variant": "unset"}),
+        ("TypeError", "metaclass conflict", {}),
     ],
 )
-def test_a_definition_that_fails_says_the_line_in_it_and_what_was_meant(evidence_of, class_found, message, guess):
+def test_a_definition_that_fails_says_the_line_in_it_and_what_was_meant(evidence_of, class_found, type, message, guess):
     source = "class Cell:\n    def f(self):\n        self.units = Tensor\n"
     found = class_found.model_copy(update={"found": False, "is_class": False})
-    failed = _failed(2, "AttributeError", message, binds=["LSTM"], raised_at=7)
+    failed = _failed(2, type, message, binds=["LSTM"], raised_at=7)
     execution = evidence_of(class_found=found, statements_failed=(failed,)).execution
     told = structural_problem(execution, Reading(format="py", error=None, source=source, class_line=2))
-    where = {"name": "LSTM", "line": 7, "type": "AttributeError", "message": message}
+    where = {"name": "LSTM", "line": 7, "type": type, "message": message}
     assert told == Finding.of("definition_failed", {**where, **guess})

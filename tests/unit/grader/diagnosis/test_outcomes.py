@@ -52,9 +52,9 @@ def test_a_value_of_another_kind_or_type_has_a_name(fields, code):
 
 @pytest.mark.parametrize(
     ("kind", "variant"),
-    [("coroutine", "async"), ("async_generator", "async"), ("generator", None), ("KerasTensor", None)],
+    [("coroutine", "async"), ("async_generator", "async"), ("generator", "generator"), ("KerasTensor", None)],
 )
-def test_an_object_that_async_makes_leads_to_it(kind, variant):
+def test_an_object_that_async_or_yield_makes_leads_to_it(kind, variant):
     assert output_problem(_output(kind=kind), EXPECTED).params.get("variant") == variant
 
 
@@ -67,6 +67,7 @@ def test_an_object_that_async_makes_leads_to_it(kind, variant):
         ([2, 99, 32], "missing_step", None),
         ([2, 50, 32], "step_two", None),
         ([2, 1, 32], "return_inside_loop", None),
+        ([1, 100, 32], "batch_zero_only", None),
         ([2, 3200], "concat_not_stack", None),
         ([200, 1, 32], "concat_not_stack", None),
         ([2, 100, 32, 1], "extra_axis", None),
@@ -213,9 +214,10 @@ def test_faults_of_the_class_have_a_name(evidence_of, class_found, changes, code
     [
         ("class LSTM:\n    pass\n\n\ndef call(self, x):\n    pass\n", {"variant": "outside", "line": 5}),
         ("class LSTM:\n    pass\n\n\nasync def call (x):\n    pass\n", {"variant": "outside", "line": 5}),
-        ("class LSTM:\n    def callback(self):\n        def call(x): pass\n\n\ndef calls(x): pass\n", {}),
+        ("class LSTM:\n    def __init__(self):\n        def call(x): pass\n", {"variant": "outside", "line": 3}),
+        ("class LSTM:\n    def callback(self): pass\n\n\ndef calls(x): pass\n", {}),
     ],
-    ids=["outside", "async", "inside"],
+    ids=["outside", "async", "in a method", "other names"],
 )
 def test_a_call_that_stands_outside_the_class_is_found(evidence_of, class_found, source, params):
     execution = evidence_of(class_found=class_found.model_copy(update={"has_call": False})).execution
@@ -348,6 +350,12 @@ def other_shape(assignment):
 def test_a_size_of_the_exercise_in_the_answer_to_another_case_is_hard_coded(evidence_of, other_shape, shape, code):
     evidence = evidence_of(lambda case: np.zeros(shape) if case.spec.id == "other_shape" else case.expected)
     assert hard_coded_size(evidence, other_shape) == (Finding.of(code) if code else None)
+
+
+def test_a_size_that_a_cell_outside_the_model_keeps_leads_to_that_cell(evidence_of, other_shape):
+    outside = {"untracked": {"cell": "holder"}, "knows_none": True}
+    evidence = evidence_of(lambda case: case.expected[..., :32].repeat(4, -1)[..., :32], parts=outside)
+    assert hard_coded_size(evidence, other_shape) == Finding.of("hardcoded_units", variant="holder", holders=["cell"])
 
 
 @pytest.mark.parametrize(
