@@ -63,7 +63,7 @@ SLOW = {
     *("wrong_cell_made_in_call", "wrong_state_in_init_batch", "wrong_state_never_reset"),
 }
 #: Only for these does an experiment in the box tell what weights are for, so they come first.
-FIRST = {"style_opaque_two_orders", "wrong_peephole_dense"}
+FIRST = {"wrong_peephole_dense"}
 
 
 def _as_range(points: object) -> object:
