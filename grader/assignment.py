@@ -165,8 +165,8 @@ class Assignment(AssignmentModel):
     @model_validator(mode="after")
     def _cases_fit_together(self) -> Self:
         ids = [case.id for case in self.cases]
-        if len(set(ids)) != len(ids):
-            raise ValueError(f"two cases have the same id: {', '.join(sorted(ids))}")
+        if twice := sorted({id for id in ids if ids.count(id) > 1}):
+            raise ValueError(f"two cases have the same id: {', '.join(twice)}")
         if self.cases[0].visibility != "public":
             raise ValueError(f"the first case, {ids[0]!r}, is the exercise's own and must be public")
         for case in self.cases:

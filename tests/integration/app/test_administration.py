@@ -19,7 +19,7 @@ from app.courses import people
 from app.courses.people import PersonRecord
 from app.operations.inspection import inspect_database
 from app.settings import Settings
-from app.storage.models import DEFAULT_COURSE, Person, Role, Submission, Token
+from app.storage.models import DEFAULT_COURSE, Membership, Person, Role, Submission, Token
 from app.storage.paging import Paging
 from grader.report.model import Report, Status
 from tests.integration.app.kinds import on_both, on_both_thoroughly
@@ -76,6 +76,7 @@ def test_submissions_are_queued_to_be_graded_again(run, url):
             return list(await session.scalars(select(Submission.student).where(Submission.job_status == "queued")))
 
     asyncio.run(grade(url, ivanov=REPORT.model_copy(update={"status": Status.FAILED}), petrov=REPORT))
+    assert "0 of 0 submissions" in run("regrade", "--since", "2100-01-01").stdout
     regrade = run("regrade", "--status", "failed")
     assert regrade.exit_code == 0
     assert "0 of 1 submissions" in regrade.stdout
@@ -139,8 +140,9 @@ def test_person_is_exported_and_deleted_by_whatever_an_operator_has_in_hand(run,
 def test_person_is_deleted_from_one_course_and_a_course_with_everything(run, url):
     asyncio.run(grade(url, ivanov=REPORT, petrov=REPORT))
     other = run("courses", "create", "Other").stdout.strip()
-    assert "nobody is 'ivanov'" in run("people", "delete", "ivanov", "--course", other, "--yes").stderr
-    assert "submissions: 1" in run("people", "delete", "ivanov", "--course", "Default", "--yes").stdout
+    asyncio.run(change(url, update(Membership).where(Membership.external_id == "ivanov").values(course_id=other)))
+    assert "nobody is 'ivanov'" in run("people", "delete", "ivanov", "--course", "Default", "--yes").stderr
+    assert "submissions: 1" in run("people", "delete", "ivanov", "--course", other, "--yes").stdout
     assert "submissions: 1" in run("courses", "delete", DEFAULT_COURSE, "--yes").stdout
     assert asyncio.run(known(url)) == []
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.access import sessions, tokens
 from app.access.limits import too_many_uploads
+from app.courses import members
 from app.errors import TooManyRequests
 from app.queue import claims, order
 from app.queue.order import Overtaken
@@ -22,6 +23,7 @@ from app.storage import sqlite as sqlite_connection
 from app.storage.database import Database
 from app.storage.engines import _prepare_sqlite
 from app.storage.models import (
+    DEFAULT_COURSE,
     JobStatus,
     RegradeItem,
     Role,
@@ -433,11 +435,11 @@ async def test_session_ends_in_time_and_with_its_token(database, monkeypatch):
         await sessions.add(session, sha256="b" * 64, of=token, lifetime=timedelta(days=1))
         lasting = await tokens.add_token(session, name="b", role=Role.TEACHER, sha256="4" * 64)
         await sessions.add(session, sha256="c" * 64, of=lasting, lifetime=timedelta(hours=1))
-    assert await read_by(database, sessions.find_holder, "b" * 64) is not None
-    assert await read_by(database, sessions.find_holder, "c" * 64) is not None
+        person = members.add(session, DEFAULT_COURSE, external_id="ivanov").person
+        await sessions.add(session, sha256="e" * 64, of=person, lifetime=timedelta(hours=1))
+    assert all([await read_by(database, sessions.find_holder, each * 64) for each in "bce"])
     monkeypatch.setattr(sessions, "utc_now", lambda: utc_now() + timedelta(hours=2))
-    assert await read_by(database, sessions.find_holder, "b" * 64) is None
-    assert await read_by(database, sessions.find_holder, "c" * 64) is None
+    assert not any([await read_by(database, sessions.find_holder, each * 64) for each in "bce"])
     async with database.write() as session:
         await sessions.add(session, sha256="d" * 64, of=lasting, lifetime=timedelta(hours=1))
         assert (await session.scalars(select(Session.sha256))).all() == ["d" * 64]

@@ -38,6 +38,12 @@ async def undo(database: Database, merge: Merge) -> Merge:
     return await write_by(database, persons.undo, merge.id, "owner")
 
 
+async def add_session(database: Database, person_id: str) -> None:
+    async with database.write() as session:
+        person = await session.get_one(Person, person_id)
+        await sessions.add(session, sha256="0" * 64, of=person, lifetime=timedelta(days=1))
+
+
 async def owners(database: Database) -> Mapping[str, str]:
     """The person of each member and of each identity, by its id."""
     async with database.read() as session:
@@ -51,9 +57,7 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     kept = await signed_in(database)
     other = await signed_in(database, replace(IVAN, subject="other", email="other@example.edu"))
     before = await owners(database)
-    async with database.write() as session:
-        person = await session.get_one(Person, other)
-        await sessions.add(session, sha256="0" * 64, of=person, lifetime=timedelta(days=1))
+    await add_session(database, other)
     done = await merge(database, kept, other)
     assert set((await owners(database)).values()) == {kept}
     assert done.moved["memberships"] == [theirs.id]
@@ -63,7 +67,9 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     logged = await all_of(database, select(Change).where(Change.membership_id == theirs.id))
     assert logged[-1].made_by == "owner"
     assert (logged[-1].before, logged[-1].after) == ({"person_id": other}, {"person_id": kept})
+    await add_session(database, kept)
     assert (await undo(database, done)).undone_at is not None
+    assert await all_of(database, select(Session)) == []
     assert await owners(database) == before
     assert await owner_of(database, mine) == kept
     with pytest.raises(JoinUndone):

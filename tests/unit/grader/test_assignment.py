@@ -91,6 +91,7 @@ def test_a_wrong_file_is_refused_by_name_and_key(tmp_path, change, named):
             ("[limits]", "[deadline]\nlate_percent_per_day = 10\n[limits]"),
             "deadline: `late_percent_per_day` needs `due`: late for what?",
         ),
+        (('id = "other_shape"', 'id = "exercise"'), "two cases have the same id: exercise"),
     ],
 )
 def test_a_wrong_value_is_shown_with_what_was_expected(tmp_path, change, message):

@@ -63,9 +63,12 @@ def test_a_class_with_a_mistake_answers_as_one_of_the_bank_s_mistakes_with_its_c
     assert expected.keys() - compared == {"loops_over_batch", "missing_step", "wrong_transpose"}
 
 
-def test_two_shifts_by_one_step_are_not_said_to_be_one():
-    early, late = NAMED["answer a step early, then zeros"], NAMED["previous x, first zeros"]
-    assert not early.compatible(late)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("answer a step early, then zeros", "previous x, first zeros"), ("c for h in o", "o sees new c")],
+)
+def test_of_two_mistakes_that_would_be_one_only_one_is_said_to_be_made(one, other):
+    assert not NAMED[one].compatible(NAMED[other])
 
 
 def test_two_mistakes_together_are_both_made(cases):

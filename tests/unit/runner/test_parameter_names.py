@@ -4,7 +4,7 @@ import pytest
 
 NAMES = {
     "units": """
-        units n_unit numUnits nunits number_of_units u H_SIZE hs h_dim nh hid hidden_len hiddenSize HiddenSize
+        units n_unit numUnits nunits number_of_units u H_SIZE hsize hs h_dim nh hid hidden_len hiddenSize HiddenSize
         hidden_state_size hidden_layer_size n_neurons num_nodes num_cells cell_units state_dim rnn_size lstm_units
         latent_dim memory_size out output_len n_out capacity d_h n_neironov razmer_sostoyaniya skrytyh число_нейронов
     """,

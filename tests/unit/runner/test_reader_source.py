@@ -39,6 +39,12 @@ def test_lines_are_those_of_the_file_with_kinds_of_their_tokens(shown: Shown) ->
     assert cells[0].lines[2].tokens()[-1] == ("c", "# why")
 
 
+def test_a_class_that_is_long_is_shown_without_colours(shown: Shown) -> None:
+    cells = shown(CLASS + "        y = 1\n" * 1000, "solution.py")
+    assert cells is not None
+    assert {kind for line in cells[0].lines for kind, _ in line.tokens()} == {""}
+
+
 def test_lines_of_a_notebook_are_those_of_its_cells_magics_included(shown: Shown) -> None:
     cells = [{"cell_type": kind, "source": text} for kind, text in (("markdown", "#"), ("code", "%time a\n!ls"))]
     body: Any = {"nbformat": 4, "cells": [*cells, {"cell_type": "code", "source": CLASS}]}

@@ -56,6 +56,12 @@ def test_a_file_that_the_notebook_itself_has_written_is_read(read) -> None:
     assert "m.load_weights('other.h5')" not in uses
 
 
+@pytest.mark.parametrize("line", ["kept.append(m(x))", "kept[0] = m(x)"])
+def test_what_is_put_into_a_list_is_read_from_it(read, line: str) -> None:
+    uses = _uses(read(f"{MODELS}kept = [0]\n{line}\nprint(kept)\n"))
+    assert uses["print(kept)"]["sides"] == ["student"]
+
+
 def test_a_file_with_only_the_class_uses_it_nowhere(read) -> None:
     assert read(CLASS)["uses"] == []
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.storage.models import DEFAULT_COURSE, Membership, new_id
+from app.storage.models import DEFAULT_COURSE, Course, Membership, new_id
 from grader.assignment import BUILT_IN
 from tests.unit.app.calls import assert_problem, get, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, running
@@ -75,6 +75,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two, o
     await owner.patch(f"{here}/assignments/lstm-layer", json={"title": "Неделя 3", "rules": rules})
     await owner.post(f"{here}/members", json={"external_id": "petrova", "role": "assistant", "name": "Анна"})
     await two.store(Membership, Membership.external_id == "petrova", confirmed_at=None)
+    await two.store(Course, Course.id == OTHER, retention_days=90.0)
     gone = (await owner.post(f"{here}/members", json={"external_id": "gone", "role": "teacher"})).json()
     await owner.post(f"{here}/members/{gone['id']}/remove")
     async with two.client("teacher-there", **{"Idempotency-Key": "k"}) as teacher:
@@ -85,6 +86,7 @@ async def test_course_is_copied_with_rules_and_staff_and_without_students(two, o
         assert_problem(await teacher.get(f"{COURSES}/{new['id']}"), 404, "course-not-found")
         assert_problem(await teacher.post(f"{COURSES}/{DEFAULT_COURSE}/copy", json=body), 404, "course-not-found")
     assert (new["title"], new["time_zone"], new["archived_at"]) == ("Сети, весна", "Europe/Moscow", None)
+    assert new["retention_days"] == 90
     (use,) = (await owner.get(f"{COURSES}/{new['id']}/assignments")).json()["items"]
     assert (use["title"], use["rules"]["due"], use["rules"]["limit"]) == ("Неделя 3", "2027-04-01T20:59:00Z", 3)
     (member,) = (await owner.get(f"{COURSES}/{new['id']}/members")).json()["items"]

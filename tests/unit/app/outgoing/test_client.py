@@ -39,6 +39,19 @@ async def refusal(answer: Callable[[], httpx.Response], seconds: float = 10.0) -
     return str(caught.value.params["reason"])
 
 
+async def test_no_cookie_goes_with_the_next_request(known):
+    cookies: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        cookies.append(request.headers.get("cookie"))
+        return httpx.Response(200, headers={"Set-Cookie": "session=x"})
+
+    async with Outgoing(private=False, transport=httpx.MockTransport(answer)) as client:
+        for _ in range(2):
+            await client.send("GET", "https://lms.example.edu/")
+    assert cookies == [None, None]
+
+
 class Packed(httpx.AsyncByteStream):
     """A body that must not be unpacked: a hundred bytes, packed twice, can be a hundred megabytes at once."""
 

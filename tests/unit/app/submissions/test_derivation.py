@@ -239,8 +239,10 @@ def test_accepted_attempt_and_extended_date_are_in_the_derivation():
     attempt = Attempt(1, DUE + DAY, 90.0, 100, decision=HoldDecision.ACCEPTED)
     penalised = assignment(due=DUE, late_percent_per_day=10)
     counted = count(Terms(penalised, extension(due=DUE + 2 * DAY)), [attempt])
-    assert counted.points == 90
+    assert (counted.points, counted.in_extension) == (90, True)
     assert [step.code for step in counted.steps] == ["report", "accepted", "extended"]
+    too_late = count(Terms(penalised, extension(due=DUE + DAY / 2)), [replace(attempt, created_at=DUE + 2 * DAY)])
+    assert (too_late.late_days, too_late.in_extension) == (2, False)
 
 
 def test_derivation_names_the_attempts_that_a_decision_keeps_out():

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import AssignmentClosed, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
+from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptRefused, AttemptsUsedUp, AttemptTooSoon
 from app.submissions.policy import Attempt, check_attempt, grade_by_rules, lateness
 from grader import Assignment
 from grader.assignment import BUILT_IN, read_assignment
@@ -64,11 +64,14 @@ def test_clock_that_was_set_back_locks_nobody_out():
         check_attempt(cooled, ahead, earlier[1].created_at + timedelta(seconds=1))
 
 
-def test_closed_assignment_accepts_nothing_from_that_moment_on():
-    closing = assignment(due=DUE, closes=DUE + DAY)
-    check_attempt(closing, [], DUE + DAY - timedelta(microseconds=1))
+def test_assignment_is_open_from_one_moment_on_and_closed_from_another():
+    opening, instant = assignment(opens=DUE - DAY, due=DUE, closes=DUE + DAY), timedelta(microseconds=1)
+    for now in (DUE - DAY, DUE + DAY - instant):
+        check_attempt(opening, [], now)
+    with pytest.raises(AssignmentNotOpen):
+        check_attempt(opening, [], DUE - DAY - instant)
     with pytest.raises(AssignmentClosed) as refusal:
-        check_attempt(closing, [], DUE + DAY)
+        check_attempt(opening, [], DUE + DAY)
     assert refusal.value.params == {"closed_at": "2026-03-02T23:59:00+00:00"}
     assert isinstance(refusal.value, AttemptRefused)
 

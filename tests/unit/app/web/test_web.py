@@ -32,7 +32,7 @@ async def send(browser: Browser, **changed: Any) -> httpx.Response:
     return await browser.post(PAGE, files={"file": file}, data=data)
 
 
-async def test_link_asks_then_signs_in_and_leaves_the_address_without_it(service, visitor):
+async def test_link_asks_then_signs_in_and_leaves_the_address_without_it(service, visitor, monkeypatch):
     await service.add_token("of-anna", student="Анна <Иванова>")
     page = await visitor.get("/enter", params={"token": "of-anna"})
     assert (page.status_code, "set-cookie" in page.headers) == (200, False)
@@ -48,10 +48,13 @@ async def test_link_asks_then_signs_in_and_leaves_the_address_without_it(service
     response = await visitor.post("/enter", data={"token": OWNER_TOKEN})
     cookie = response.headers["set-cookie"]
     assert (response.status_code, response.headers["location"]) == (303, "/")
-    assert "HttpOnly" in cookie
-    assert "SameSite=lax" in cookie
+    assert cookie.endswith("; HttpOnly; SameSite=lax")
     assert OWNER_TOKEN not in cookie
     assert (await visitor.get("/")).status_code == 200
+    monkeypatch.setitem(service.services.settings.__dict__, "public_url", "https://grader.test")
+    cookie = (await visitor.post("/enter", data={"token": OWNER_TOKEN})).headers["set-cookie"]
+    assert cookie.startswith("__Host-")
+    assert cookie.endswith("; HttpOnly; SameSite=lax; Secure")
 
 
 async def test_service_without_single_sign_on_has_no_pages_of_it(service):

@@ -9,7 +9,8 @@ import pytest
 from grader.diagnosis.concerns import CONCERNS, NAMES_ITS_LINE, NO_LINE, VARIANTS
 from grader.execution.reading import Part, Reading
 from grader.report.finding import Finding
-from grader.reporting.marks import marks_on
+from grader.reporting.marks import MOST_MARKS, Mark, marks_on, source_of
+from grader.reporting.places import Places
 from grader.sandbox.requests import ACTIVATIONS
 from reference.lstm.misconceptions import bank
 
@@ -66,6 +67,12 @@ def test_gates_on_one_line_have_one_mark_without_a_letter() -> None:
 def test_a_cause_that_concerns_very_many_lines_points_at_none() -> None:
     reading = reading_of(*(("passed_on", None, line, "tanh") for line in range(1, 10)))
     assert marked(reading, "extra_activation") == []
+
+
+def test_a_report_keeps_only_so_many_places() -> None:
+    marks = [Mark("extra_activation", "passed_on", 1, 1, is_certain=True)] * (MOST_MARKS + 1)
+    source = source_of(reading_of(), marks, Places(reading_of(), "LSTM.py"), None)
+    assert len(source.places) == MOST_MARKS
 
 
 def test_probes_without_a_known_mistake_lead_to_what_is_odd_about_a_gate() -> None:

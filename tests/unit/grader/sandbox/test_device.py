@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from grader.errors import SandboxUnavailable
-from grader.sandbox import Device, Limits, choose_device
+from grader.sandbox import Device, Kind, Limits, choose_device
 from grader.sandbox.host.device import CUDA_ENVIRONMENT
+from grader.sandbox.warm_process import Zygote
 
 BUILD_INFO = "build_info = collections.OrderedDict([('cpu_compiler', 'clang'), ('is_cuda_build', {}), ('x', False)])\n"
 
@@ -116,6 +118,14 @@ def test_the_loader_is_told_of_a_library_that_it_does_not_look_for(host, path, t
     assert environment == CUDA_ENVIRONMENT | ({"LD_LIBRARY_PATH": folder} if folder else {})
     # Slots share the card, and no library computes in TF32.
     assert (environment["TF_FORCE_GPU_ALLOW_GROWTH"], environment["NVIDIA_TF32_OVERRIDE"]) == ("true", "0")
+
+
+def test_a_warm_process_has_the_nodes_and_the_environment_of_its_device(host):
+    ring = Mock(start=Mock(return_value=(Mock(), 0)))
+    device = host.choose("gpu")
+    Zygote(Kind.READER, ring, device=device).close()
+    command, _, environment = ring.start.call_args.args
+    assert (command[-1], environment) == (",".join(device.nodes), CUDA_ENVIRONMENT)
 
 
 def test_an_unknown_device_is_refused():
