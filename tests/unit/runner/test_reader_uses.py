@@ -57,7 +57,7 @@ def test_a_file_that_the_notebook_itself_has_written_is_read(read) -> None:
 
 
 @pytest.mark.parametrize("line", ["kept.append(m(x))", "kept[0] = m(x)"])
-def test_what_is_put_into_a_list_is_read_from_it(read, line: str) -> None:
+def test_a_list_holds_the_sides_of_its_items(read, line: str) -> None:
     uses = _uses(read(f"{MODELS}kept = [0]\n{line}\nprint(kept)\n"))
     assert uses["print(kept)"]["sides"] == ["student"]
 
