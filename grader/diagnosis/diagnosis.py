@@ -98,8 +98,11 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
     if (ending := ending_problem(execution)) and not is_recursion:
         itself = CALLS_ITSELF.search(reading.source) if ending[1].code == "timeout" else None
-        line = reading.source.count("\n", 0, itself.end()) + 1 if itself else None
-        yield Diagnosis.exact(Finding.of("recursion", line=line, variant="inner") if itself else ending[1])
+        if itself:  # the time that it took does not prove it
+            line = reading.source.count("\n", 0, itself.end()) + 1
+            yield Diagnosis.likely(Finding.of("recursion", line=line, variant="inner"))
+        else:
+            yield Diagnosis.exact(ending[1])
     exercise = evidence.assignment.cases[0]
     answer = execution.answers.get(exercise.id)
     if answer is None:
@@ -151,7 +154,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         )
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
-    # What late functions have in common follows from their lambda.
+    # The numbers of late functions follow from their lambda.
     late = late_lambda(execution, reading)
     if comparison.same_shape and late is None:
         yield from known_mistakes(evidence)

@@ -99,7 +99,7 @@ class Placement:
     def is_open(self) -> bool:
         """Return whether numbers may stand in other places than shapes and names suggest."""
         slots = (*self.slots, *self.zeros)
-        # Of a weight of no layer and a second bias either may be left over.
+        # A square of no layer may be left over, and beside second biases so may any weight of none.
         return not self.has_biases or any(
             len(slot.gates) != 1 or (slot.leaf.layer is None and (slot.leaf.is_square or self.zeros)) for slot in slots
         )

@@ -351,6 +351,11 @@ def test_the_cause_that_says_most_comes_first(evidence_of, respond, run, told):
         assert told[diagnosis.code].items() <= diagnosis.params.items()
 
 
+def test_time_alone_does_not_prove_that_a_layer_calls_itself(evidence_of):
+    [told] = _diagnosed(evidence_of(None, outcome=OUT_OF_TIME, reading={"source": ITSELF.format("call")}))
+    assert (told.code, told.confidence) == ("recursion", "likely")
+
+
 def test_gates_that_do_not_fit_are_the_reason_and_nothing_else_is_suspected(evidence_of):
     checks = run_checks(evidence_of(_odd, parts={"misshapen": [ONE_UNIT]})).checks
     [equivalence] = [check for check in checks if check.id == "equivalence"]
