@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.numerics.changing_answers import explain_changing
+from grader.numerics.fitting import find_start
 from reference import draw, lstm_forward, search_case, split_gates
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import Mistake, bank, replay
@@ -181,6 +182,19 @@ def test_a_start_is_found_where_all_cases_have_wide_values(explained, cases):
     asked = [searched, draw(replace(searched.spec, id="another"), np.random.default_rng(1))]
     found = explained(_started(lambda case: 0.3, lambda case: 0.0), asked)
     assert _told(found) == [("state_init_not_zero", {"state": "h", "value": 0.3})]
+
+
+def test_a_random_state_is_told_where_wide_values_hide_it_in_one_case(explained, cases):
+    def start(case):
+        return replay([_start(*(_vector(case, seed).astype(np.float32) for seed in (0, 1)))], case, np.float32)
+
+    def hides_it(case):
+        found = find_start(case, start(case))
+        return not np.allclose(_started(lambda case: found.h, lambda case: found.c)(case), start(case), atol=1e-3)
+
+    spec = replace(next(case.spec for case in cases if case.spec.values == "wide"), id="drawn")
+    drawn = (draw(spec, np.random.default_rng(seed)) for seed in range(2000))
+    assert _told(explained(start, [*cases, next(filter(hides_it, drawn))])) == [("state_init_random", {})]
 
 
 def test_zeros_after_the_first_step_are_no_dropout(changing):
