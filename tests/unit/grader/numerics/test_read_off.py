@@ -108,6 +108,13 @@ def test_a_mistake_in_some_steps_alone_is_told_with_them(read_off, made, steps):
     assert found.right_parts - {"f"} == {"recurrence" if part == "r" else part for part in right} - {"f"}
 
 
+@pytest.mark.parametrize(("name", "right"), [("no tanh in g", "ifor"), ("h = o*c", "ifgr"), ("c collected", "ifgo")])
+def test_a_mistake_in_the_last_step_alone_is_told_with_it(read_off, name, right):
+    (mistake,) = (found := read_off(replace(NAMED[name], at=lambda t, count: t == count - 1))).mistakes
+    assert (mistake.name, mistake.params["steps"]) == (name, "last")
+    assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
+
+
 def test_a_function_that_was_read_off_has_values_however_large_its_argument_is():
     tanh = _quotient(1.0, (1, -1, 0), (1, 1, 0))
     assert tanh(np.array([-1000.0, 0.0, 1000.0])).tolist() == [-1, 0, 1]
@@ -182,13 +189,13 @@ def test_a_rare_mistake_is_named_by_its_first_steps(read_off, name):
 )
 def test_a_mistake_in_every_few_steps_is_told_with_their_number(read_off, name, first, period):
     made = {**{each.name: each for each in sometimes()}, **NAMED}[name]
-    (mistake,) = read_off(replace(made, at=lambda t: t >= first and (t - first) % period == 0)).mistakes
+    (mistake,) = read_off(replace(made, at=lambda t, count: t >= first and (t - first) % period == 0)).mistakes
     told = {"steps": "every", "first": first, "period": period}
     assert (mistake.name, {key: mistake.params[key] for key in told}) == (name, told)
 
 
 def test_a_mistake_that_begins_late_is_told_with_its_first_step(read_off):
-    (mistake,) = read_off(replace(NAMED["h = o*c"], at=lambda t: t >= 3)).mistakes
+    (mistake,) = read_off(replace(NAMED["h = o*c"], at=lambda t, count: t >= 3)).mistakes
     assert (mistake.name, mistake.params["steps"], mistake.params["first"]) == ("h = o*c", "from", 3)
 
 
