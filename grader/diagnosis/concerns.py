@@ -88,7 +88,8 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "no_tanh_candidate": (_look("activation", "none", gates="C"),),
     "sigmoid_candidate": (_look("activation", "sigmoid", gates="C"),),
     "wrong_candidate_activation": (_look("activation", without="tanh none", gates="C"),),
-    "peephole": (_gate("sum", "peephole"),),
+    # A gate that sees the new c is written in the formula of h.
+    "peephole": (_gate("sum", "peephole"), _look("update_h", "add")),
     "gate_from_new_h": (_gate("sum", "new_state"),),
     "gates_use_c_not_h": (_look("passed_on", "swapped"), _gate("sum", "sees_c")),
     "recurrent_missing": (_look("passed_on", "reset h_lost"), _gate("sum", "no_h")),

@@ -128,7 +128,7 @@ def _with_written(
             return Explanation((written.mistake,), left, frozenset(), form=form, cases=ids, only_written=True)
         also = {mistake.code for mistake in found.mistakes} | set(found.also)
         # Other parts may be right in equal numbers; how many does not depend on the code.
-        told = _parts_left_right([(written.mistake,)], case_answers[0].case)
+        told = _parts_left_right([(written.mistake,)], case_answers)
         parts = told if len(told) == len(found.right_parts) else found.right_parts
         others = tuple(sorted(also - {CODE}))
         return replace(found, mistakes=(written.mistake,), residual=left, right_parts=parts, also=others)
@@ -171,7 +171,8 @@ def _explain_answers(
     known = [tuple(bank()[index] for index in entry) for entry in entries]
     found = confirm(known, case_answers, idle, written)
     # One case alone, or a part of an answer, could be matched by some number or other.
-    whole = len(case_answers) > 1 and all(each.known.all() and not each.is_constant for each in case_answers)
+    varied = [each for each in case_answers if not each.is_constant]
+    whole = len(varied) >= FEWEST_CASES and all(each.known.all() for each in case_answers)
     if whole and (found is None or len(found.mistakes) > 1):
         # One mistake inside a gate or a formula is more likely than two known ones with the same numbers.
         longest = max(case_answers, key=lambda each: each.case.expected.size)
@@ -268,7 +269,7 @@ def confirm(
         return len(claimed - idle), -len(claimed & idle), places
 
     matching.sort(key=rank)
-    parts = _parts_left_right([mistakes for _, mistakes in matching], case_answers[0].case)
+    parts = _parts_left_right([mistakes for _, mistakes in matching], case_answers)
     # Sorting keeps the order of what the code does not tell apart.
     matching.sort(key=lambda match: written.unexplained_by(match[1]) if written else 0)
     left, mistakes = matching[0]
@@ -279,8 +280,10 @@ def confirm(
     return Explanation(mistakes, left, parts, tuple(also), cases=_ids(case_answers))
 
 
-def _parts_left_right(matching: Sequence[tuple[Mistake, ...]], case: Case) -> frozenset[str]:
+def _parts_left_right(matching: Sequence[tuple[Mistake, ...]], case_answers: Sequence[CaseAnswer]) -> frozenset[str]:
     """Return the right parts of the mildest of mistakes with equal numbers, the most likely of them first."""
+    # Drawn numbers, above all few of them, may leave too little of a part to be seen.
+    case = search_case([each.case for each in case_answers])
     used = [_unspoiled_parts(mistakes) & parts_used(mistakes, case) for mistakes in matching]
     return max(used, key=len) & parts_used(matching[0], case)
 

@@ -3,7 +3,7 @@
 They are tried on the first steps of one case, all at once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -13,59 +13,50 @@ import numpy as np
 
 from grader.numerics.case_answers import CaseAnswer, residual
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
-from reference.lstm.misconceptions.computation import BEFORE, STEP, Inputs, forward
+from reference.lstm.misconceptions.computation import BEFORE, STEP, At, Inputs, forward
 
 # So many wrong steps tell which mistakes are worth a replay.
 FEW = 3
 # A mistake that first shows later than this is not looked for.
 MOST_LATE = 10
 CLOSE = 1e-4
-At = Callable[[int], bool]
-#: Steps, as a report names them.
-STEPS: Mapping[str, At] = {
-    "first": lambda t: t == 0,
-    "later": lambda t: t > 0,
-    "even": lambda t: t % 2 == 0,
-    "odd": lambda t: t % 2 == 1,
-}
 
 
 def step_suspects(case_answers: Sequence[CaseAnswer]) -> Iterator[Mistake]:
-    """Yield rare mistakes, and those of the bank that are made in one step alone, in all others, or in every n-th."""
-    late = min(map(_first_wrong_step, case_answers))
+    """Yield rare mistakes, and those of the bank that are made in one step alone, from one on, or in every n-th."""
+    wrong = [~(np.abs(each.answer - each.case.expected) <= CLOSE).all(axis=(0, 2)) for each in case_answers]
+    late = min(int(steps.argmax()) if steps.any() else MOST_LATE + 1 for steps in wrong)
+    tried = list(_some_steps(late))
     cut = (each.first_steps(late + count) for each in case_answers for count in (FEW, FEW + 1))
     few = next((each for each in cut if each is not None), None) if late <= MOST_LATE else None
+    if not any(steps[:-1].any() for steps in wrong):
+        ends = (each for each, steps in zip(case_answers, wrong, strict=True) if len(steps) > 1 and steps.any())
+        tried, few = [({"steps": "last"}, lambda t, count: t == count - 1)], next(ends, None)
+    elif late <= 1 and few is not None:
+        yield from (mistake for mistake, _ in _near(rare(), [few]))
     if few is None:
         return
-    if late <= 1:
-        yield from (mistake for mistake, _ in _near(rare(), [few]))
     singles = [each for each in bank() if "calls" not in each.changes and each.changes.keys() <= set(STEP)]
     # Among those with the same numbers in these steps, the one that spoils least is meant.
-    singles = [*sometimes(), *sorted(singles, key=lambda each: len(each.wrong))]
-    for params, at in _some_steps(late):
-        # The answer of the first step may be right, and the states that it passes on wrong.
-        if at(0) != (late == 0) and params["steps"] != "first":
-            continue
+    singles = [*sometimes(), *sorted(singles, key=lambda each: (len(each.wrong), len(each.changes)))]
+    for params, at in tried:
         for each, _ in _near(singles, [few], at):
             yield replace(each, params={**each.params, **params}, at=at)
 
 
-def _first_wrong_step(each: CaseAnswer) -> int:
-    wrong = ~(np.abs(each.answer - each.case.expected) <= CLOSE).all(axis=(0, 2))
-    return int(wrong.argmax()) if wrong.any() else MOST_LATE + 1
-
-
 def _some_steps(late: int) -> Iterator[tuple[dict[str, Any], At]]:
-    """Yield the steps in which a mistake may be made that first shows in this one."""
+    """Yield the steps in which a mistake may be made that first shows in this one, as a report names them."""
     if late <= 1:
-        yield from (({"steps": name}, at) for name, at in STEPS.items())
-        return
-    for first in (late - 1, late):
-        yield {"steps": "every", "first": first, "period": late}, partial(_in_every, first, late)
-        yield {"steps": "from", "first": first}, partial(_in_every, first, 1)
+        # The answer of the first step may be right, and the states that it passes on wrong.
+        yield {"steps": "first"}, lambda t, count: t == 0
+    for first in range(max(late - 1, min(late, 1)), late + 1):
+        period = max(late, 2)
+        yield {"steps": "every", "first": first, "period": period}, partial(_in_every, first, period)
+        if first:
+            yield {"steps": "from", "first": first}, partial(_in_every, first, 1)
 
 
-def _in_every(first: int, period: int, t: int) -> bool:
+def _in_every(first: int, period: int, t: int, *_: int) -> bool:
     return t >= first and (t - first) % period == 0
 
 

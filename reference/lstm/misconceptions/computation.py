@@ -22,6 +22,8 @@ from reference.lstm.weights import GATES
 
 Array = NDArray[Any]
 Changes = Mapping[str, Any]
+#: Whether a mistake is made in a step: its number, and the number of all steps.
+At = Callable[[int, int], bool]
 
 #: Slots in the order in which their choices act. A slot with a dot belongs to one gate.
 ARRAYS = ("kernel", "recurrent", "bias")
@@ -199,7 +201,7 @@ def forward(
     changes: Sequence[Changes],
     dtype: type[np.floating] = np.float64,
     watch: Callable[[Moment], None] | None = None,
-    only: tuple[Callable[[int], bool], Sequence[Changes]] | None = None,
+    only: tuple[At, Sequence[Changes]] | None = None,
 ) -> Array:
     """Run steps over inputs of equal shapes, each as its own changes describe.
 
@@ -211,7 +213,7 @@ def forward(
         ``(variants, batch, timesteps, units)``; NaN from the step on at which a variant outgrows `MAX_MAGNITUDE`.
     """
     stacked = _stacked(variants)
-    at, others = only or (lambda t: True, ())
+    at, others = only or (lambda t, count: True, ())
     count, batch, timesteps, features = stacked.x.shape
     units = stacked.units
     flat = stacked.x.reshape(count, batch * timesteps, features)
@@ -233,7 +235,7 @@ def forward(
 
     for t in range(timesteps):
         z = projected[:, :, t]
-        choices, step, calls = kinds[at(t)]
+        choices, step, calls = kinds[at(t, timesteps)]
         step.older_h, step.older_c = older_h, older_c
         moment = calls(step, z, h, c) if calls else step(z, h, c)
         if watch is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from reference.cases import Case
-from reference.lstm.misconceptions.computation import Array, Inputs, Moment, apply_after, forward
+from reference.lstm.misconceptions.computation import Array, At, Inputs, Moment, apply_after, forward
 from reference.lstm.weights import GATES
 
 RECURRENCE = frozenset({"recurrence"})
@@ -41,7 +41,7 @@ class Mistake:
     params: Mapping[str, Any] = field(default_factory=dict)
     quantum: float = 0.0
     idle: frozenset[str] = frozenset()
-    at: Callable[[int], bool] | None = None
+    at: At | None = None
 
     def compatible(self, other: Mistake) -> bool:
         # Two shifts by one timestep are not a shift by one.
@@ -63,7 +63,7 @@ def replay(mistakes: Sequence[Mistake], case: Case, dtype: type[np.floating] = n
     return answer
 
 
-def _only(mistakes: Sequence[Mistake]) -> tuple[Callable[[int], bool], list[dict[str, Any]]] | None:
+def _only(mistakes: Sequence[Mistake]) -> tuple[At, list[dict[str, Any]]] | None:
     """Return the steps in which mistakes are made that are made in some alone, and the choices elsewhere."""
     at = next((mistake.at for mistake in mistakes if mistake.at is not None), None)
     if at is None:

@@ -59,10 +59,14 @@ def _averaged(axis: int, z: Array) -> Array:
 AVERAGED: dict[str, Function] = {f"reduce_mean(sigmoid(z), axis={axis})": partial(_averaged, axis) for axis in (0, 1)}
 #: Layers of normalisation that start as they are, and the same by hand.
 NORMED: dict[str, Function] = {
-    **{f"layer norm, epsilon {eps:g},": partial(norm, eps=eps) for eps in (1e-5, 1e-6, 1e-8)},
+    **{f"layer norm, epsilon {eps:g},": partial(norm, eps=eps) for eps in (1e-3, 1e-5, 1e-6, 1e-8)},
     **{f"standardised with {eps:g}": partial(_standardised, eps=eps) for eps in (1e-5, 1e-6, 1e-7, 1e-8)},
     "less its mean": lambda a: a - a.mean(-1, keepdims=True),
 }
+
+
+def _over_rows(function: Function, array: Array) -> Array:
+    return function(array.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
 @cache
@@ -155,7 +159,7 @@ def _with_sums(gates: str, total: Callable[[Array, Array, Array], Array]) -> Cal
 
 def _together() -> Iterator[Mistake]:
     """Yield functions over the sums, or the values, of several gates."""
-    for gates in SETS[:2]:
+    for gates in ("ifgo", "ifo", "if"):
         listed = f"[{', '.join('ch' if gate == 'g' else gate for gate in gates)}]"
         for shown, function in (
             (f"softmax(stack({listed}), axis=0)", partial(_softmax_over, (0,))),
@@ -215,6 +219,7 @@ def _functions() -> Iterator[Mistake]:
 def _of_states() -> Iterator[Mistake]:
     for what, normed in NORMED.items():
         yield from in_places("layer_norm", f"{what} of", normed, STATES)
+        yield from in_places("layer_norm", f"{what} over the rows of", partial(_over_rows, normed), STATES)
     for function, name in NAMES.items():
         yield from in_places("extra_activation", f"{name} of", function, STATES, {"function": name})
     for name, other in OTHER_H.items():

@@ -9,7 +9,7 @@ from grader.execution.questions import Examiner
 from grader.numerics.case_answers import CaseAnswer
 from grader.numerics.function_fitting import _quotient
 from grader.numerics.gate_values import fitted_line
-from grader.numerics.step_fitting import STEPS, step_suspects
+from grader.numerics.step_fitting import step_suspects
 from reference import Case
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
 from reference.lstm.misconceptions.state import parse_formula
@@ -44,6 +44,15 @@ def read_off(explained, cases):
 
     return find
 
+
+#: Some steps, as a report names them.
+STEPS = {
+    "first": ({"steps": "first"}, lambda t, count: t == 0),
+    "later": ({"steps": "from", "first": 1}, lambda t, count: t > 0),
+    "even": ({"steps": "every", "first": 0, "period": 2}, lambda t, count: t % 2 == 0),
+    "odd": ({"steps": "every", "first": 1, "period": 2}, lambda t, count: t % 2 == 1),
+    "last": ({"steps": "last"}, lambda t, count: t == count - 1),
+}
 
 #: Where a function by hand stands, the code and the values that it is told with, and the right parts.
 BY_HAND = [
@@ -99,13 +108,20 @@ def test_the_sum_in_a_gate_is_written_out(read_off, total, written):
 
 @pytest.mark.parametrize(
     ("made", "steps"),
-    sampled_pairs([("c = f*c + g", "fgor"), ("h = o*c", "ifgr"), ("no tanh in g", "ifor")], STEPS),
+    sampled_pairs(
+        [("c = f*c + g", "fgor"), ("h = o*c", "ifgr"), ("no tanh in g", "ifor"), ("c collected", "ifgo")], STEPS
+    ),
 )
 def test_a_mistake_in_some_steps_alone_is_told_with_them(read_off, made, steps):
-    name, right = made
-    (mistake,) = (found := read_off(replace(NAMED[name], at=STEPS[steps]))).mistakes
-    assert (mistake.name, mistake.params["steps"]) == (name, steps)
-    assert found.right_parts - {"f"} == {"recurrence" if part == "r" else part for part in right} - {"f"}
+    (name, right), (told, at) = made, STEPS[steps]
+    (mistake,) = (found := read_off(replace(NAMED[name], at=at))).mistakes
+    assert (mistake.name, {**mistake.params, **told}) == (name, dict(mistake.params))
+    assert found.right_parts == {"recurrence" if part == "r" else part for part in right}
+
+
+@pytest.mark.parametrize("seed", [10, 11])
+def test_right_parts_are_the_same_whatever_is_drawn(read_off, seed):
+    assert read_off(NAMED["softmax in ifo"], seed=seed).right_parts == {"g", "recurrence"}
 
 
 def test_a_function_that_was_read_off_has_values_however_large_its_argument_is():
@@ -154,6 +170,7 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "fcHI(h), fcHF(h), fcHC(h), fcHO(h) for h in ifgo",
         "softmax(stack([i, f, ch, o]), axis=0) in ifgo",
         "softmax(concat([i, f, o], axis=1)) in ifo",
+        "softmax(stack([i, f]), axis=0) in if",
         "sigmoid(z) / (i + f + o) in ifo",
         "product + bias in ifgo",
         "gelu in g",
@@ -161,6 +178,8 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "reduce_mean(sigmoid(z), axis=0) in i",
         "elu for both tanh",
         "standardised with 1e-07 of h for the next step",
+        "less its mean over the rows of c",
+        "layer norm, epsilon 0.001, over the rows of h",
         "(x[:, t] + x[:, t - 1]) / 2, the first alone",
     ],
 )
@@ -182,13 +201,13 @@ def test_a_rare_mistake_is_named_by_its_first_steps(read_off, name):
 )
 def test_a_mistake_in_every_few_steps_is_told_with_their_number(read_off, name, first, period):
     made = {**{each.name: each for each in sometimes()}, **NAMED}[name]
-    (mistake,) = read_off(replace(made, at=lambda t: t >= first and (t - first) % period == 0)).mistakes
+    (mistake,) = read_off(replace(made, at=lambda t, count: t >= first and (t - first) % period == 0)).mistakes
     told = {"steps": "every", "first": first, "period": period}
     assert (mistake.name, {key: mistake.params[key] for key in told}) == (name, told)
 
 
 def test_a_mistake_that_begins_late_is_told_with_its_first_step(read_off):
-    (mistake,) = read_off(replace(NAMED["h = o*c"], at=lambda t: t >= 3)).mistakes
+    (mistake,) = read_off(replace(NAMED["h = o*c"], at=lambda t, count: t >= 3)).mistakes
     assert (mistake.name, mistake.params["steps"], mistake.params["first"]) == ("h = o*c", "from", 3)
 
 
