@@ -110,7 +110,7 @@ def best(judgements: Sequence[Judgement]) -> Judgement:
         judgements: the one under Keras 3, and another one under Keras 2 where Keras 3 may be the problem.
     """
 
-    def worth(run: Judgement) -> tuple[float, tuple[bool, bool, bool, int]]:
+    def worth(run: Judgement) -> tuple[float, tuple[bool, bool, int]]:
         return run.points, run.evidence.execution.progress()
 
     first, chosen = judgements[0], max(judgements, key=worth)

@@ -39,12 +39,12 @@ def equivalence(evidence: Evidence) -> Verdict:
     earned = PARTIAL * len(right) / len(PARTS)
     if is_known:
         return Verdict.failed(Finding.of("known_by_heart"), details, earned=earned)
+    # They earn points, but are not said to be right where what stands in the code explains the numbers otherwise.
+    mistakes = understanding.explanation.mistakes if understanding.explanation else ()
+    right = [part for part in right if not any(part in mistake.wrong for mistake in mistakes)]
     if (judgement := understanding.by_probes) is not None:
-        # They earn points, but are said to be right only where all of their weights were seen at work, and where what
-        # stands in the code does not explain the numbers otherwise.
-        mistakes = understanding.explanation.mistakes if understanding.explanation else ()
-        doubtful = judgement.blamed.union(*(mistake.wrong for mistake in mistakes))
-        right = [part for part in right if judgement.is_certain and part not in doubtful]
+        # Nor where not all of their weights were seen at work.
+        right = [part for part in right if judgement.is_certain and part not in judgement.blamed]
     first_alone = understanding.form is not None and understanding.form.is_first_step
     # The first step alone shows no layer for h at work, and where there are no points, no part earns any.
     if first_alone or evidence.assignment.is_beforehand:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from grader.diagnosis.missing_names import NO_ATTRIBUTE, UNKNOWN_NAME, behind_missing_module
-from grader.diagnosis.near_names import guess_attribute, guess_name, misspelt_constructor, without_self
+from grader.diagnosis.near_names import guess_attribute, guess_name, misspelt_constructor, without_call, without_self
 from grader.execution.reading import Reading
 from grader.report.finding import Finding, Params
 from grader.report.server_paths import clean_message, in_brief
@@ -65,9 +65,16 @@ IN_GRAPH = re.compile(
 #: Kind of error -> how to recognise it by its message, and by the line that raised it. They come before `VARIANTS`.
 VARIANTS_OF_LINE = {
     "axis_first": (re.compile(""), re.compile(r"\btf\.(?:concat|split|stack)\(\s*\d+\s*,")),
+    "no_brackets": (
+        re.compile(r"multiple values for argument 'axis'"),
+        re.compile(r"\b(?:concat|stack)\(\s*\w+\s*,\s*[A-Za-z_]\w*\s*[,)]"),
+    ),
     "widths": (re.compile(r"Shapes of all inputs must match"), re.compile(r"\bstack\(\s*[(\[]\s*\w[^()]*,")),
     # A product of matrices where two shapes are equal, as those of a gate and a state are.
-    "matmul": (re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]"), re.compile(r"\bmatmul\(|[\w)\]] *@")),
+    "matmul": (
+        re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]|shapes (\(\d+,\d+\)) and \2 not aligned"),
+        re.compile(r"\b(?:matmul|dot)\(|[\w)\]] *@"),
+    ),
     "none": (re.compile(r"cannot unpack non-iterable NoneType"), re.compile(r"^[^(]*$")),
     "sizes": (re.compile(r"values to unpack"), re.compile(r"\bshape\b")),
     "empty": (
@@ -103,6 +110,7 @@ VARIANTS = {
         "list_index": r"list indices must be integers or slices, not (?!str)",
         "tensor_index": r"are valid indices, got",
         "structure": r"same nested structure",
+        "joined_rows": r"ConcatOp : Dimension 0 .*= \[1,",
         "joined": r"ConcatOp|dimensions except for the concatenation axis",
         "number_as_state": r"(?:Only input|Inputs to a layer should be) tensors\b.*<class '(?:int|float)'>",
         "generator": r"'(?:generator|map|zip)'(?: object is not subscriptable| has no len|>)|Expected list for",
@@ -198,8 +206,8 @@ def exception_problem(raised: Raised, reading: Reading | None = None) -> Finding
         return Finding.of("missing_self", {**params, **forgotten})
     if TOO_MANY.search(message) and not raised.lines:
         return _signature(raised, params, reading)
-    if found := NO_CALL.search(message):
-        return Finding.of("no_call_method", params, variant="other", name=found[1])
+    if name := (found[1] if (found := NO_CALL.search(message)) else without_call(source, raised.lines)):
+        return Finding.of("no_call_method", params, variant="other", name=name)
     if ("NotImplementedError" in kinds and not IN_GRAPH.search(message)) or UNWRITTEN.search(message):
         return Finding.of("not_implemented", params)
     if plain := [code for code, words in PLAIN.items() if words.search(f"{' '.join(kinds)}: {message}")]:

@@ -5,6 +5,7 @@ Regular expressions search the source. It is never parsed: parsing odd code cost
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from grader.report.finding import Params
@@ -109,6 +110,14 @@ def misspelt_constructor(source: str) -> Params:
 def call_of_no_class(source: str) -> int | None:
     """Return the line of a def `call` that stands outside of every class, or in another method."""
     return next((block.line for block in _blocks(source)[0] if block.name == "call" and not block.is_method), None)
+
+
+def without_call(source: str, lines: Sequence[int]) -> str | None:
+    """Return the class without a method `call` whose `build` an error came through: Keras gives it no shape."""
+    around = _blocks(source, lines[-1])[1] if lines else []
+    built = next((block.owner for block in around if block.is_method and block.name == "build"), None)
+    called = {block.owner for block in _blocks(source)[0] if block.name in ("call", "__call__")} if built else set()
+    return None if built in called else built
 
 
 def _similar(name: str, names: set[str]) -> Params:

@@ -60,7 +60,8 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
         return missing_class(execution, reading)
     if not found.is_class:
         return Finding.of("lstm_not_class", kind=found.kind)
-    if not found.is_model:
+    is_called = found.has_call or not any(name.endswith(".Layer") for name in found.bases)
+    if not found.is_model and is_called:
         base = _base(found.bases, reading)
         # A layer can be called like a model: what stopped it is another mistake.
         stopped = base.get("variant") == "layer" and not execution.answers

@@ -186,10 +186,12 @@ def default_as_width(execution: Execution, output: CaseOutput, units: int) -> Pa
 
 
 def weight_as_wide(execution: Execution, output: CaseOutput, case: CaseEntry) -> Params:
-    """Name the only weight (``last_weight``) that is as wide as an answer of which nothing but the width is wrong."""
+    """Name the only weight (``last_weight``) that is as wide as an answer whose width is wrong, or tell of several."""
     *steps, width = output.shape or [0]
     known = (case.units, 4 * case.units, case.features)
-    if steps != [case.batch, case.timesteps] or width in known or execution.parts is None:
+    if steps not in ([case.batch, case.timesteps], [case.batch]) or width in known or execution.parts is None:
         return {}
     wide = [match[1] for each in execution.parts.found if (match := MATRIX.fullmatch(each)) and int(match[3]) == width]
-    return {"last_weight": wide[0], "width": width} if len(wide) == 1 else {}
+    if len(wide) > 1:
+        return {"variant": "cell_as_wide", "width": width}
+    return {"last_weight": wide[0], "width": width} if wide else {}

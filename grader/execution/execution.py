@@ -148,12 +148,11 @@ class Execution(ClassRun):
             return ()
         return tuple(failed for failed in self.statements_failed if failed.type in NOT_IN_MODULE)
 
-    def progress(self) -> tuple[bool, bool, bool, int]:
-        """Return how far the run got: to a class, a model, known weights, and the number of answers."""
+    def progress(self) -> tuple[bool, bool, int]:
+        """Return how far the run got: to a class, a model, and the number of answers."""
         return (
             self.class_found is not None and self.class_found.found,
             self.constructed is not None,
-            self.parts is not None and bool(self.parts.roles),
             len(self.answers),
         )
 

@@ -79,6 +79,8 @@ def written_mistake(formulas: Mapping[str, str]) -> WrittenMistake | None:
     gates = frozenset(other) & frozenset(CELL.gates)
     wrong = gates | {"o"} if "h_new" in other else gates
     wrong = wrong | RECURRENCE if "c_new" in other else wrong
+    # A gate that is not used is not right either.
+    wrong |= frozenset(CELL.gates).difference(*(formula.names for formula in cell.formulas.values()))
     variant = "several" if len(other) > 1 else "gate" if gates else next(iter(other)).removesuffix("_new")
     shown = "; ".join(_shown(name, formula) for name, formula in other.items())
     old = [state for state in ("h", "c") if "c_new" in other and state in other["c_new"].names]

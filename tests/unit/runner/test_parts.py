@@ -235,6 +235,34 @@ def test_a_gate_is_known_by_the_name_of_its_sum() -> None:
     assert places_of(split.replace("f * c", "tf.sigmoid(f + 1.0) * c"), "sum", "number") == [("F", 11)]
 
 
+JOINED = """class LSTM(tf.keras.Model):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(9, 12))
+        self.b = self.add_weight(shape=(12,))
+    def call(self, x):
+        h = c = tf.zeros((2, 3))
+        hs = []
+        for t in range(x.shape[1]):
+            z = tf.concat([x[:, t], h], 1) @ self.w + self.b
+            f, i, o, u = tf.split(z, 4, axis=1)
+            u = tf.sigmoid(u)
+            c = tf.sigmoid(f) * c + tf.sigmoid(i) * u
+            h = tf.sigmoid(o) * tf.tanh(c)
+            hs.append(h)
+        return tf.stack(hs, axis=1)
+"""
+
+
+def test_the_one_gate_without_a_name_gets_the_letter_that_is_left() -> None:
+    assert ("C", 11) in places_of(JOINED, "activation", "sigmoid")
+
+
+@pytest.mark.parametrize(("bias", "is_told"), [(" + self.b", False), ("", True)])
+def test_a_bias_that_is_not_added_to_a_product_of_x_and_h_together_is_found(bias: str, is_told: bool) -> None:
+    told = places_of(JOINED.replace(" + self.b", bias), "sum", "no_bias_added")
+    assert sorted(told) == ([(gate, 9) for gate in "CFIO"] if is_told else [])
+
+
 @pytest.mark.parametrize(
     ("body", "is_told"),
     [

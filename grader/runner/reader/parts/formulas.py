@@ -6,7 +6,7 @@ stands between that changes numbers. The numbers of the class decide whether the
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from box_requests import ACTIVATIONS
@@ -71,12 +71,11 @@ def _with_numbers(state: Node, carried: Iterable[Value]) -> Node:
 class _Writer:
     def __init__(self, step: Step, trace: Trace) -> None:
         self._step, self._trace = step, trace
-        gates = _all_named(step.gates)
-        letters = [gate.letter for gate in gates]
+        letters = [gate.letter for gate in step.gates]
         #: None at all where two have the same name: one of them is something else.
         self.gates = {
             NAMES[gate.letter]: gate
-            for gate in gates
+            for gate in step.gates
             if gate.letter is not None and letters.count(gate.letter) == 1 and not _is_torn(gate)
         }
         self._nodes = {name: self._named_node(gate) for name, gate in self.gates.items()}
@@ -223,13 +222,6 @@ def _unchanged(node: Node) -> Value:
     if is_coarse(node):
         raise UnreadableError
     return node.args[0]
-
-
-def _all_named(gates: Sequence[Gate]) -> list[Gate]:
-    """Give the one gate without a name the letter that is left."""
-    left = NAMES.keys() - {gate.letter for gate in gates}
-    is_one = len(gates) == len(NAMES) and len(left) == 1
-    return [replace(gate, by_names=min(left)) if is_one and gate.letter is None else gate for gate in gates]
 
 
 def _is_torn(gate: Gate) -> bool:

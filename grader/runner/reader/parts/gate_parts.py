@@ -73,7 +73,7 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
         if term.op not in ARITHMETIC and not recognised.is_sum(term) and term.op in ACTIVATIONS:
             yield "inner", term
     yield from ((node.op, node) for node in _way_in(gate) if node.op in TREATMENTS)
-    yield from _biases(products, terms, step)
+    yield from _biases(products, terms, step, trace.x)
     of_c = {id(each.state) for each in step.loop.carried if role_of(each.after, step) == "c"}
     seeing = 0
     for product in products:
@@ -100,7 +100,7 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
         yield "mixed", gate.sum
 
 
-def _biases(products: list[Node], terms: list[Node], step: Step) -> Iterator[tuple[str, Node]]:
+def _biases(products: list[Node], terms: list[Node], step: Step, x: Node) -> Iterator[tuple[str, Node]]:
     """Yield biases beyond the one there should be; of products without layers, the lack of one."""
     added = [term for term in terms if term.op == "add" and any(_is_bias(each, step) for each in term.args)]
     has_layers = any(product.op == "apply" for product in products)
@@ -108,7 +108,7 @@ def _biases(products: list[Node], terms: list[Node], step: Step) -> Iterator[tup
         yield "bias", term
     if not has_layers and not added:
         for product in products:
-            if not any(node.op == "state" for node in _inputs_of([product])):
+            if any(node is x for node in _inputs_of([product])):
                 yield "no_bias_added", product
 
 

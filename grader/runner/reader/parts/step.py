@@ -4,6 +4,8 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 
+from gate_words import NAMES
+
 from reader.parts.gates import Gate, Gates, activation, letters_in, only_gate
 from reader.parts.part import LIMITS
 from reader.tracing.traces import Loop
@@ -71,6 +73,10 @@ def step_of(loop: Loop) -> Step | None:
     for gate in step.gates if len(step.gates) <= MOST_GATES else ():
         if gate.letter is None:
             gate.by_names = _letter_around(gate, step)
+    # The one gate without a name gets the letter that is left.
+    left = NAMES.keys() - {gate.letter for gate in step.gates}
+    for gate in step.gates if len(step.gates) == len(NAMES) and len(left) == 1 else ():
+        gate.by_names = gate.by_names if gate.letter else min(left)
     _find_states(step)
     return step
 

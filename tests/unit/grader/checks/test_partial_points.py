@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.checks.registry import run_checks
+from grader.numerics.written_formulas import written_mistake
 from grader.sandbox.events import BuiltIn
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import PARTS, Mistake, bank, replay
@@ -46,6 +47,14 @@ def unexplained(evidence_of):
 def test_parts_that_an_exact_diagnosis_leaves_right_earn_points(evidence_of, names, points):
     mistakes = [SINGLES[name] for name in names]
     assert _points(evidence_of(lambda case: replay(mistakes, case))) == points
+
+
+def test_a_gate_that_the_code_shows_to_be_wrong_is_not_called_right(evidence_of):
+    formulas = {name: f"{'tanh' if name == 'g' else 'sigmoid'}(x_{name})" for name in "ifgo"}
+    mistake = written_mistake(formulas).mistake
+    evidence = evidence_of(lambda case: replay([mistake], case), reading={"formulas": formulas})
+    check = _checks(evidence)["equivalence"]
+    assert (check.points, check.params.get("right")) == (20, None)
 
 
 @pytest.mark.parametrize("gate", ODD_GATES)

@@ -203,6 +203,8 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
     for words, code in (
         ({"step_input": "div"}, "input_transformed"),
         ({"passed_on": "add", "update_c": "usual add mul"}, "residual"),
+        # What is added is the bias of a layer.
+        ({"passed_on": "matmul", "collected": "add", "update_c": "usual add mul"}, "extra_dense"),
         # The sum may be in an update that was not recognised, or was taken for another line.
         ({"passed_on": "add"}, None),
         ({"passed_on": "add", "update_c": "odd add"}, None),
@@ -222,6 +224,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
             )
 
 
+USUAL_H = {"part": "update_h", "what": ["usual", "mul", "tanh"], "gate": None, "first_line": 9, "last_line": 9}
 NARROW = [MisshapenWeight(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
 TWO_CELLS = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
 LETTER = {"name": "х", "looks_like": "x", "line": 3}
@@ -271,6 +274,17 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             {"parts": {"found": ["out.kernel (32, 5)", "out.bias (5,)", "x.kernel (16, 128)"]}},
             {"wrong_shape": {"last_weight": "out.kernel", "width": 5}},
         ),
+        (
+            lambda case: case.expected[:, -1, :5],
+            {"parts": {"found": ["out.kernel (32, 5)", "x.kernel (16, 128)"]}},
+            {"wrong_shape": {"last_weight": "out.kernel", "width": 5}},
+        ),
+        # The weights are as wide: nothing is joined to h.
+        (
+            lambda case: np.repeat(_odd(case), 2, axis=2),
+            {"parts": {"found": ["i.kernel (80, 64)", "i.bias (64,)", "f.kernel (80, 64)"]}},
+            {"wrong_shape": {"variant": "cell_as_wide", "width": 64}},
+        ),
         # A loop that is not entered while the model is built has made no weights.
         (
             lambda case: (Items(_odd(case)[None, :, 1:], ("[0]",)),),
@@ -294,6 +308,13 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
         (_making("c collected"), {"parts": {"found": TWO_CELLS}}, {"returns_c": {}}),
         (_odd, {"parts": {"found": ["x.kernel (16, 128)", "h.kernel (32, 128)"]}}, {}),
         (_odd, {"parts": {"roles": {}, "found": ["a.kernel (16, 96)", "b.kernel (32, 96)"]}}, {"gru": {}}),
+        (_odd, {"parts": {"roles": {}, "found": [f"{gate}.kernel (48, 32)" for gate in "abc"]}}, {"gru": {}}),
+        # An h that is o*tanh(c) is none of a GRU.
+        (
+            _odd,
+            {"parts": {"roles": {}, "found": ["a.kernel (48, 96)"]}, "reading": {"parts": [USUAL_H]}},
+            {},
+        ),
         # Odd weights of a right or explained answer are nobody's business.
         (lambda case: case.expected, {"parts": {"misshapen": [ONE_UNIT], "without_weights": {"kernel": "O"}}}, {}),
         (

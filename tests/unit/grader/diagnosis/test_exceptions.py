@@ -216,6 +216,8 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("TypeError", "Only integers and slices (`:`) are valid indices, got <tf.Tensor: shape=(100, 16)>",
          "tensor_index"),
         ("InvalidArgumentError", "ConcatOp : Dimension 1 in both shapes must be equal: [2,16] vs. [2,32]", "joined"),
+        ("InvalidArgumentError", "ConcatOp : Dimension 0 in both shapes must be equal: shape[0] = [1,32] vs. [2,16]",
+         "joined_rows"),
         ("ValueError", "The two structures don't have the same nested structure.", "structure"),
         ("ValueError", "Only input tensors may be passed as positional arguments. 0 (of type <class 'int'>)",
          "number_as_state"),
@@ -468,8 +470,37 @@ def test_a_product_of_matrices_where_gates_multiply_element_by_element_is_recogn
     unfit = "Matrix size-incompatible: In[0]: [2,32], In[1]: [2,32]"
     for line, variant in (("c = tf.matmul(f, c)", "matmul"), ("c = f @ c", "matmul"), ("c = f * c", "shapes")):
         assert _told(unfit, "InvalidArgumentError", lines=(1,), source=line).params["variant"] == variant
+    unfit = "shapes (2,32) and (2,32) not aligned: 32 (dim 1) != 2 (dim 0)"
+    assert _told(unfit, "ValueError", lines=(1,), source="c = np.dot(f, c)").params["variant"] == "matmul"
     other = "Matrix size-incompatible: In[0]: [2,32], In[1]: [16,32]"
     assert _told(other, "InvalidArgumentError", lines=(1,), source="z = x @ w").params["variant"] == "shapes"
+
+
+@pytest.mark.parametrize(
+    ("line", "variant"),
+    [("z = tf.concat(x, h, axis=1)", "no_brackets"), ("z = tf.concat(values, 1, axis=1)", "arguments")],
+)
+def test_tensors_that_are_joined_without_a_list_are_told_of_it(line, variant):
+    told = _told("Got multiple values for argument 'axis'", "TypeError", lines=(1,), source=line)
+    assert told.params["variant"] == variant
+
+
+LAYER_WITHOUT_CALL = """class Cell(tf.keras.layers.Layer):
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], 4))
+    def {}(self, x):
+        return x
+class LSTM(tf.keras.Model):
+    def call(self, x):
+        return self.cell(x)
+"""
+
+
+@pytest.mark.parametrize(("method", "code"), [("forward", "no_call_method"), ("call", "raises_in_call")])
+def test_a_layer_without_call_is_told_where_its_build_fails(method, code):
+    source = LAYER_WITHOUT_CALL.format(method)
+    told = _told("'NoneType' object is not subscriptable", "TypeError", lines=(8, 3), source=source)
+    assert (told.code, told.params.get("name")) == (code, "Cell" if code == "no_call_method" else None)
 
 
 def test_an_object_that_cannot_be_called_is_one_of_the_students_own_class():

@@ -200,6 +200,7 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
         ({"is_class": False, "kind": "function"}, "lstm_not_class"),
         ({"is_model": False, "bases": ["submission.LSTM", "tensorflow.Module"]}, "wrong_base_class"),
         ({"has_call": False}, "no_call_method"),
+        ({"is_model": False, "bases": ["submission.LSTM", "keras.layers.Layer"], "has_call": False}, "no_call_method"),
         ({"is_stub": True}, "not_implemented"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -31,6 +31,8 @@ def test_of_two_runs_that_earn_nothing_the_one_that_came_further_is_reported(evi
     assert best([further, furthest]).evidence is furthest.evidence
     assert best([furthest, first]).evidence is furthest.evidence
     assert best([first, _run(nothing, parts=None)]) is first
+    # Weights that are known answer nothing.
+    assert best([first, _run(nothing)]) is first
 
 
 def _noise(seed):

@@ -12,7 +12,7 @@ from reference import draw
 from reference.cell import Formula, Layers
 from reference.drawing import random_for
 from reference.lstm.definition import CELL
-from reference.lstm.misconceptions import replay
+from reference.lstm.misconceptions import RECURRENCE, replay
 
 WRITTEN = {name: formula.text for name, formula in CELL.formulas.items()}
 ENTRY = next(case for case in load_assignments()["lstm-layer"].cases if case.timesteps < 20)
@@ -54,6 +54,12 @@ def test_a_mistake_gives_the_numbers_of_its_formulas(
     weights = Layers(*(array.astype(np.float64) for array in vars(CASE.weights).values()))
     cell = replace(CELL, formulas={**CELL.formulas, **changed})
     np.testing.assert_allclose(replay([mistake], CASE), cell.forward(CASE.x.astype(np.float64), weights)["h_new"])
+
+
+def test_a_gate_that_no_formula_uses_is_wrong() -> None:
+    written = written_mistake({**WRITTEN, "c_new": "f * c + sigmoid(x_i) * g"})
+    assert written is not None
+    assert written.mistake.wrong == {"i", *RECURRENCE}
 
 
 def test_equal_formulas_are_no_mistake_however_they_are_written() -> None:
