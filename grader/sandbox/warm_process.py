@@ -122,8 +122,10 @@ class Zygote:
         if self.alive:
             with contextlib.suppress(ProcessLookupError):  # bubblewrap outlives it briefly and has reaped it
                 os.kill(self.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             self._process.wait(DYING_SECONDS)
+        except subprocess.TimeoutExpired:  # bubblewrap was stopped, and notices nothing
+            self._process.kill()
 
     def close(self) -> None:
         """Close the control socket: the zygote ends its runs and itself. A zygote that is still importing is killed."""

@@ -28,7 +28,7 @@ from grader.sandbox.limits import READER_LIMITS
 from grader.sandbox.namespaces import without_ring
 from grader.sandbox.protocol import decode_json, encode, split_frames
 from grader.sandbox.warm_process import Zygote
-from tests.processes import children, ended, runs
+from tests.processes import children, ended, parent, runs
 from tests.waiting import wait_until
 
 RUNNER = Path(__file__).parents[3] / "grader" / "runner"
@@ -139,8 +139,14 @@ def test_as_many_runs_as_slots_go_on_at_a_time_and_no_more(sandbox, warm):
 # --- warm processes that do not work any more -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-def test_a_warm_process_that_works_no_longer_is_replaced(sandbox, warm, end):
+@pytest.mark.parametrize(
+    ("end", "around"),
+    [(signal.SIGKILL, False), (signal.SIGSTOP, False), (signal.SIGSTOP, True)],
+    ids=["killed", "stopped", "stopped together with bubblewrap"],
+)
+def test_a_warm_process_that_works_no_longer_is_replaced(sandbox, warm, end, around):
+    if around and (outer := parent(warm)) != os.getpid():
+        os.kill(outer, end)
     os.kill(warm, end)
     assert _reads(sandbox)
     assert sandbox.pids() != [warm]
