@@ -120,6 +120,7 @@ async def test_file_comes_back_as_it_went_and_as_a_download(owner):
     assert response.content == content
     assert response.headers["content-type"] == "application/octet-stream"
     assert response.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in response.headers["content-security-policy"].split("; ")
     disposition = response.headers["content-disposition"]
     assert disposition.startswith("attachment; filename*=UTF-8''LS")
     assert disposition.isascii()

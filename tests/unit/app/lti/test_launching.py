@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from app.courses.members import TRIALS
 from app.lti.launch import login
 from app.storage.models import Identity, LtiLink, LtiLogin, MemberRole, Membership, Person
 from tests.platforms import (
@@ -82,6 +83,16 @@ async def test_forms_of_a_tab_work_after_another_launch_of_the_same_person_alone
     # On a shared computer somebody else has come by now.
     await student.launch(sub="student-2")
     assert (await student.post(page, data=old, files=file)).status_code == 403
+
+
+async def test_member_has_the_id_of_the_register_unless_somebody_has_it_or_it_is_the_one_of_trials(
+    service, teacher, student
+):
+    await teacher.launch(**TEACHER)
+    for subject, registered in (("1", "s-17"), ("2", "s-17"), ("3", TRIALS)):
+        await student.land(sub=subject, **{f"{LTI}lis": {"person_sourcedid": registered}})
+    students = await service.rows(Membership, Membership.role == MemberRole.STUDENT)
+    assert {each.external_id for each in students} == {"s-17", "lti-2", "lti-3"}
 
 
 async def test_student_may_come_first_by_a_link_to_an_assignment_that_the_course_uses(teacher, student):

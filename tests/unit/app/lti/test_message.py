@@ -71,7 +71,6 @@ def test_name_in_two_long_parts_is_as_long_as_a_name_may_be():
         {"nbf": timedelta(seconds=-5)},
         {"exp": timedelta(seconds=3600.5)},
         {"name": 5, "email": ["a"], "locale": {}},
-        {f"{LTI}custom": {"assignment": "lstm-layer", "number": 5, "nothing": None}},
         {"https://example.edu/claim": {"anything": 1}},
         {f"{LTI}context": {"id": 3, "title": None, "label": 5}},
         {f"{LTI}context": "course-3"},
@@ -90,6 +89,12 @@ def test_name_in_two_long_parts_is_as_long_as_a_name_may_be():
 )
 def test_right_message_is_believed(changed):
     assert believe(signed(claims_of(NONCE, **changed))).subject == "user-5"
+
+
+def test_custom_values_are_texts_of_limited_length():
+    custom = {"number": 5, "nothing": None, "n" * 200: "v" * 2000}
+    believed = believe(signed(claims_of(NONCE, **{f"{LTI}custom": custom})))
+    assert believed.custom == {"number": "5", "n" * 100: "v" * 1000}
 
 
 def refusal(token: str, error: type[LaunchRefused | LaunchOutdated] = LaunchRefused) -> object:

@@ -67,12 +67,12 @@ async def test_packed_answer_is_refused_before_it_is_read(known, encoding):
 
 
 class Drip(httpx.AsyncByteStream):
-    """Gives one byte after the other, each of them soon enough, and comes to no end."""
+    """Gives one byte after the other, each of them soon enough, for longer than is waited."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
+        for _ in range(10):
             yield b" "
-            await asyncio.sleep(0.001)  # Sleeps: this is what is slow
+            await asyncio.sleep(0.0075)  # Sleeps: this is what is slow
 
 
 async def test_slow_endless_and_broken_answers_are_not_waited_for(known):

@@ -91,7 +91,7 @@ def test_an_answer_that_does_not_show_what_the_cell_does_earns_nothing(evidence_
     assert _points(evidence_of(lambda case: shaped(case.expected))) == 0
 
 
-@pytest.mark.parametrize(("off", "status"), [(2e-3, "passed"), (0.2, "failed")])
+@pytest.mark.parametrize(("off", "status"), [(2e-3, "passed"), (0.2, "failed"), (np.nan, "failed")])
 def test_a_second_call_may_differ_by_rounding_which_grows_with_the_numbers(evidence_of, off, status):
     evidence = evidence_of(lambda case: 1000 * case.expected)
     first = evidence.execution.answers["exercise"]

@@ -7,6 +7,8 @@ import pytest
 
 from grader.checks.registry import run_checks
 from grader.diagnosis.diagnosis import diagnose
+from grader.report.finding import Finding
+from grader.report.model import Diagnosis
 from grader.reporting.consequences import with_causes
 from grader.sandbox.events import Gradients
 from reference.lstm.misconceptions import bank, replay
@@ -122,6 +124,8 @@ def test_an_answer_that_changes_is_not_told_so_beside_the_reason(evidence_of):
     assert codes == ["dropout_active"]
     assert before["equivalence"].params["changes"]
     assert "changes" not in after["equivalence"].params
+    another = with_causes(run_checks(evidence), [Diagnosis.exact(Finding.of("gates_swapped_if"))])
+    assert next(check for check in another if check.id == "equivalence").params["changes"]
 
 
 @pytest.mark.parametrize(
