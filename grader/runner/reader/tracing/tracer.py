@@ -129,7 +129,8 @@ class Tracer(Loops):
                 if not self.is_trial and len(self._stack) <= 1:
                     self.trace.answers.append(ReturnedValue(value, span_of(node), bool(self.loops)))
                 elif self.loops and isinstance(value, Seq) and isinstance(self._stack[-1], ast.FunctionDef):
-                    self.trace.given_back.append((value, [each.arg for each in self._stack[-1].args.args]))
+                    order = value.fields or [each.arg for each in self._stack[-1].args.args]
+                    self.trace.given_back.append((value, order))
                 return value
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
                 value = self.value(given.value, scope)
@@ -203,8 +204,8 @@ class Tracer(Loops):
         target: Any = node.target
         before = self.value(target, scope)
         value = self.value(node.value, scope)
-        if isinstance(before, Seq) and isinstance(value, Seq) and isinstance(node.op, ast.Add):
-            added = value.items[: iteration.MOST_UNROLLED]
+        if isinstance(before, Seq) and isinstance(node.op, ast.Add):
+            added = value.items[: iteration.MOST_UNROLLED] if isinstance(value, Seq) else [value]
             before.items += added
             for each in added:
                 self.collect(each, span_of(node), before)
