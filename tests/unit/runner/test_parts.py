@@ -95,6 +95,16 @@ def test_a_loop_over_x_itself_runs_over_the_batch() -> None:
     assert places_of(steps, "loop", "other_axis") == []
 
 
+@pytest.mark.parametrize(("change", "is_endless"), [("t =+ 1", True), ("t = t + 1", False), ("t += 1", False)])
+def test_a_counter_that_gets_one_number_again_and_again_never_ends(change: str, is_endless: bool) -> None:
+    source = CELL.replace("for t in range(x.shape[1]):", "while t < x.shape[1]:")
+    source = source.replace("        hs = []", "        hs, t = [], 0")
+    source = source.replace("hs.append(h)", f"hs.append(h)\n            {change}")
+    assert places_of(source, "loop", "endless") == ([(None, 20)] if is_endless else [])
+    sure = source.replace("while t < x.shape[1]", "while not t").replace(change, "t = True")
+    assert places_of(sure, "loop", "endless") == []
+
+
 def test_a_loop_with_while_has_the_same_parts() -> None:
     loop = "t = 0\n        while t < x.shape[1]:\n            t += 1"
     counted = CELL.replace("for t in range(x.shape[1]):", loop)
