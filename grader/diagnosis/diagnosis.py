@@ -128,7 +128,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     if problem is not None and problem.code == "not_implemented":
         return
-    if _grows(execution) or (_has_more_steps(understanding.form) and _mixes_cases(execution)):
+    if _grows(execution, understanding.form):
         yield Diagnosis.exact(Finding.of("state_kept_between_calls", variant="list"))
         return
     comparison = evidence.comparison(exercise.id)
@@ -321,18 +321,13 @@ def _called_twice(execution: Execution) -> list[tuple[Array, Array]]:
     return [(one.array, two) for one, two in both if one is not None and one.array is not None and two is not None]
 
 
-def _grows(execution: Execution) -> bool:
-    """Return whether a second call of a case gives more numbers than the first."""
+def _grows(execution: Execution, form: Form | None) -> bool:
+    """Return whether a second call of a case gives more numbers than the first, or tensors of two cases are joined."""
+    if form is not None and form.layout.steps.code == "extra_first_steps":
+        joined = {"variant": "kept_list"}
+        if any(error_variant(raised.type, raised.message) == joined for raised in execution.raised):
+            return True
     return any(first.ndim == second.ndim and first.size < second.size for first, second in _called_twice(execution))
-
-
-def _has_more_steps(form: Form | None) -> bool:
-    return form is not None and form.layout.steps.code == "extra_first_steps"
-
-
-def _mixes_cases(execution: Execution) -> bool:
-    """Return whether tensors of two cases met in one list."""
-    return any(error_variant(raised.type, raised.message) == {"variant": "kept_list"} for raised in execution.raised)
 
 
 def _drops_values(execution: Execution) -> bool:

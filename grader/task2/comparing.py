@@ -282,9 +282,13 @@ class _Comparison:
     def _stale(self, places: set[OutputPlace]) -> Verdict:
         """Report an answer from before the copying, and whether the comparison itself also came before it."""
         copied_at = self._clean.changed_by[self._pair.moment] if self._pair is not None else 0
-        before = all(place[0] < copied_at for place in places)
-        code = "t2_compare_before_copy" if before else "t2_stale_output"
-        return Verdict.failed(Finding.of(code, self._where(places)))
+        if all(place[0] < copied_at for place in places):
+            return Verdict.failed(Finding.of("t2_compare_before_copy", self._where(places)))
+        model = self._pair.student if self._pair is not None else None
+        others = [call for call in self._student if call.model != model and call.statement > copied_at > 0]
+        is_other = bool(others) and places & places_moved(self._clean, self._spoil_each_differently(others))
+        variant = "made_again" if is_other else None
+        return Verdict.failed(Finding.of("t2_stale_output", self._where(places), variant=variant))
 
     def _spoil_each_differently(self, calls: list[ModelCall]) -> NotebookRun:
         """Spoil every call of one side, each by another amount."""

@@ -180,7 +180,7 @@ def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becom
     assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
 
 
-@pytest.mark.parametrize(("fields", "line"), [("h c", None), ("c h", 10)])
+@pytest.mark.parametrize(("fields", "line"), [("h c", None), ("c h", 11)])
 def test_a_named_tuple_with_its_fields_exchanged_is_marked_where_it_is_made(fields: str, line: int | None) -> None:
     step = OWN_STEP.replace("x, h, c):", "x, s):\n        h, c = s.h, s.c").replace("return h, c", "return S(h, c)")
     start, end = LSTM.replace("h, c = self.cell(x[:, t], h, c)", "s = self.step(x[:, t], s)").split("    def call")

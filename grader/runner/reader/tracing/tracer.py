@@ -343,19 +343,14 @@ class Tracer(Loops):
 def _never_ends(loop: ast.While) -> bool:
     """Return whether a loop is left by nothing in it, and nothing in it touches a name of its condition."""
     inside = [node for statement in loop.body for node in ast.walk(statement)]
-    # A number that is assigned again and again, as by t =+ 1, changes nothing after the first time.
-    fixed = [node.targets for node in inside if isinstance(node, ast.Assign) and _has_plus(node.value)]
-    counters = {target for targets in fixed for target in targets}
-    stored = (node for node in inside if isinstance(getattr(node, "ctx", None), ast.Store))
-    touched = {root_name(node) for node in stored if node not in counters}
+    # t =+ 1 gives t the same number again and again.
+    signed = [each for each in inside if isinstance(each, ast.Assign) and isinstance(each.value, ast.UnaryOp)]
+    same = {target for each in signed if isinstance(each.value.op, ast.UAdd) for target in each.targets}
+    stored = (node for node in inside if isinstance(getattr(node, "ctx", None), ast.Store) and node not in same)
+    touched = {root_name(node) for node in stored}
     touched |= {root_name(node.func) for node in inside if isinstance(node, ast.Call)}
     read = {node.id for node in ast.walk(loop.test) if isinstance(node, ast.Name)}
     return not read & touched and not any(isinstance(node, ast.Break | ast.Return | ast.Raise) for node in inside)
-
-
-def _has_plus(value: ast.expr) -> bool:
-    """Return whether it is ``+1``, as in ``t =+ 1``; another constant may end a loop."""
-    return isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.UAdd) and isinstance(value.operand, ast.Constant)
 
 
 def _either(found: list[Value]) -> Value | None:

@@ -230,14 +230,22 @@ ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
 Notebook = Callable[..., list[NotebookOutput]]
 
 
-def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=False, error=0.0, **facts):
-    """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows."""
+def _judged(
+    notebook: Notebook, *, copies=True, calls_after=True, made_again=False, other_input=False, error=0.0, **facts
+):
+    """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows.
+
+    Args:
+        made_again: the answer ``b`` is that of a model which was made after the copying.
+    """
 
     def ask(spoils=None):
         calls = [_call(0, "keras", 0, 0), _call(1, "student", 1, 0)]
         if calls_after:
             input_id = "z" if other_input else "x"
             calls += [_call(2, "keras", 3, 1 if copies else 0), _call(3, "student", 4, 1 if copies else 0, input_id)]
+        if made_again:
+            calls[1] = calls[1].model_copy(update={"model": 2, "statement": SHOW - 1})
         answers = {}
         for call in calls:
             copied = call.moment == 1 or not copies
@@ -375,6 +383,12 @@ def test_a_comparison_before_the_copying_does_not_count():
     before = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max(), statement=COPY - 1)], calls_after=False)
     after = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max())], calls_after=False)
     assert (before.code, after.code) == ("t2_compare_before_copy", "t2_stale_output")
+
+
+def test_a_model_that_was_made_after_the_copying_is_no_old_answer():
+    for made_again in (True, False):
+        verdict = _judged(lambda a, b, y, z: [_shown(np.abs(y - b).max())], made_again=made_again)
+        assert verdict.finding.params.get("variant") == ("made_again" if made_again else None)
 
 
 def test_a_comparison_counts_though_nothing_was_copied():
