@@ -284,10 +284,10 @@ class _Comparison:
         copied_at = self._clean.changed_by[self._pair.moment] if self._pair is not None else 0
         if all(place[0] < copied_at for place in places):
             return Verdict.failed(Finding.of("t2_compare_before_copy", self._where(places)))
-        model = self._pair.student if self._pair is not None else None
-        others = [call for call in self._student if call.model != model and call.statement > copied_at > 0]
+        models = {self._pair.student, self._pair.keras} if self._pair is not None else set()
+        others = [call for call in self._clean.calls if models and call.model not in models]
         is_other = bool(others) and places & places_moved(self._clean, self._spoil_each_differently(others))
-        variant = "made_again" if is_other else None
+        variant = "other_model" if is_other else None
         return Verdict.failed(Finding.of("t2_stale_output", self._where(places), variant=variant))
 
     def _spoil_each_differently(self, calls: list[ModelCall]) -> NotebookRun:

@@ -129,7 +129,7 @@ class Tracer(Loops):
                 if not self.is_trial and len(self._stack) <= 1:
                     self.trace.answers.append(ReturnedValue(value, span_of(node), bool(self.loops)))
                 elif self.loops and isinstance(value, Seq) and isinstance(self._stack[-1], ast.FunctionDef):
-                    order = value.fields or [each.arg for each in self._stack[-1].args.args]
+                    order = list(value.fields) or [each.arg for each in self._stack[-1].args.args]
                     self.trace.given_back.append((value, order))
                 return value
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
@@ -344,8 +344,12 @@ def _never_ends(loop: ast.While) -> bool:
     """Return whether a loop is left by nothing in it, and nothing in it touches a name of its condition."""
     inside = [node for statement in loop.body for node in ast.walk(statement)]
     # t =+ 1 gives t the same number again and again.
-    signed = [each for each in inside if isinstance(each, ast.Assign) and isinstance(each.value, ast.UnaryOp)]
-    same = {target for each in signed if isinstance(each.value.op, ast.UAdd) for target in each.targets}
+    same = {
+        target
+        for each in inside
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.UnaryOp) and isinstance(each.value.op, ast.UAdd)
+        for target in each.targets
+    }
     stored = (node for node in inside if isinstance(getattr(node, "ctx", None), ast.Store) and node not in same)
     touched = {root_name(node) for node in stored}
     touched |= {root_name(node.func) for node in inside if isinstance(node, ast.Call)}
