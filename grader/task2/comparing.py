@@ -316,7 +316,8 @@ class _Comparison:
             elif len(use.sides) == 1 and is_claim(item):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where([place])))
             elif is_claim(item):
-                return Verdict.failed(Finding.of("t2_faked", self._where([place])))
+                variant = "coarse" if len(use.sides) == 2 else None
+                return Verdict.failed(Finding.of("t2_faked", self._where([place]), variant=variant))
         if shapes or any(use.shape_only and len(use.sides) == 2 for use in self._clean.reading.uses):
             return Verdict.failed(Finding.of("t2_shape_only"))
         return Verdict.failed(Finding.of("comparison_not_found"))

@@ -386,6 +386,12 @@ def test_a_comparison_that_is_none_is_named(name):
     assert _judged(notebook, **facts).code == name.partition("-")[0]
 
 
+def test_a_result_that_reads_both_answers_is_not_called_typed_in():
+    for sides, variant in ((["keras", "student"], "coarse"), ([], None)):
+        verdict = _judged(lambda a, b, y, z: [_shown(bool(np.allclose(y, z, atol=9)))], sides=sides)
+        assert (verdict.code, verdict.finding.params.get("variant")) == ("t2_faked", variant)
+
+
 def test_a_comparison_before_the_copying_does_not_count():
     before = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max(), statement=COPY - 1)], calls_after=False)
     after = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max())], calls_after=False)
