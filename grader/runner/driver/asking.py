@@ -240,12 +240,10 @@ class Driver:
     def _call(self, case: Question, x: tf.Tensor, built: BuiltModel, call: int) -> Any:
         no_recurrence.ran.clear()
         self._module.caught.clear()
-        try:
-            with _created() as created:
-                output = drain(built.model(x))
-        finally:
-            for exc in self._module.caught if case["id"] == self._main["id"] else ():
-                self._phases.report(exc, case["id"], caught=True)
+        with _created() as created:
+            output = drain(built.model(x))
+        for exc in self._module.caught if case["id"] == self._main["id"] else ():
+            self._phases.report(exc, case["id"], caught=True)
         arrays, description = describe(output)
         names = self._module.names
         exercise = call == 0 and case["id"] == self._main["id"]

@@ -98,6 +98,8 @@ class Models:
             try:
                 model = self._model(sizes, x)
             except BaseException as exc:
+                for hidden in self._module.caught:
+                    self._phases.report(hidden, case["id"], caught=True)
                 self._phases.report(exc, case["id"], constructing=self._builder.constructing)
                 raise PhaseFailed from exc
             built = BuiltModel(model, reused=False)
