@@ -95,6 +95,7 @@ class Models:
                 steps = x[:, :STEPS_OF_ALL_PATHS]
                 built = BuiltModel(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
         if built is None:
+            self._module.caught.clear()
             try:
                 model = self._model(sizes, x)
             except BaseException as exc:
