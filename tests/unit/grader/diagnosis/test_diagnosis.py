@@ -399,7 +399,8 @@ def test_an_exception_that_the_code_catches_is_named_where_no_mistake_explains_t
 
 def test_a_list_stays_empty_because_of_the_exception_that_was_caught(evidence_of):
     evidence = evidence_of(raised=(raised_event("list index out of range", type="IndexError", lines=(2,)),))
-    reading = replace(evidence.reading, source="for x in xs: pass\nreturn tf.stack(out, axis=1)")
+    lines = "for x in xs: pass\nreturn tf.stack(out, axis=1)"
+    reading = evidence.reading.model_copy(update={"source": lines})
     caught = raised_event("'LSTM' object has no attribute 'Wgx'", type="AttributeError", lines=(1,))
     execution = replace(evidence.execution, caught=(caught,), answers={})
     assert _codes(replace(evidence, reading=reading)) == ["raises_in_call"]
@@ -416,7 +417,8 @@ def test_a_list_stays_empty_because_of_the_exception_that_was_caught(evidence_of
 ])  # fmt: skip
 def test_functions_that_look_up_their_activation_late_are_named_as_the_cause(evidence_of, source, variant):
     evidence = evidence_of(_making("sigmoid in g"))
-    judgement = run_checks(replace(evidence, reading=replace(evidence.reading, source=source)))
+    reading = evidence.reading.model_copy(update={"source": source})
+    judgement = run_checks(replace(evidence, reading=reading))
     assert [(each.code, each.params.get("variant")) for each in diagnose(judgement)] == [("sigmoid_candidate", variant)]
 
 
