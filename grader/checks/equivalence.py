@@ -76,7 +76,9 @@ def equivalence(evidence: Evidence) -> Verdict:
         params |= {"variant": "nan", "nonfinite": lost, "count": case.batch * case.timesteps * case.units}
     elif divergence is not None:
         is_last = divergence.timestep == case.timesteps - 1
-        params |= {"variant": "last_step" if is_last else "later" if divergence.timestep else "first_step"}
+        variant = "last_step" if is_last else "later" if divergence.timestep else "first_step"
+        explained = understanding.explanation is not None and not understanding.explanation.only_written
+        params |= {"variant": "explained" if explained else variant}
     if divergence is not None:
         params |= divergence.model_dump(include={"timestep", "unit", "batch", "expected", "actual"})
     if right:

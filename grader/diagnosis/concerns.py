@@ -213,7 +213,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_tuple", "states"): (_look("returned", "states"),),
-    ("wrong_shape", "loop_features"): (_look("loop", "other_axis"),),
+    **{("wrong_shape", f"loop_{axis}"): (_look("loop", "other_axis"),) for axis in ("features", "batch")},
     ("wrong_shape", "one_more"): (_look("collected", "begun"), _look("loop", "long")),
     ("wrong_shape", "pairs"): (_look("collected", "several"),),
     ("wrong_shape", "scalar"): (_look("returned", "reduce_mean reduce_sum mean sum"),),

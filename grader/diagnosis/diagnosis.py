@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from grader.assignment import TASK2, CaseEntry, CheckId
 from grader.diagnosis.concerns import first_oddity, has_no_loop
 from grader.diagnosis.evidence import Evidence, Judgement
-from grader.diagnosis.exceptions import CALLS_ITSELF, advised, exception_problem, is_out_of_memory
+from grader.diagnosis.exceptions import CALLS_ITSELF, advised, error_variant, exception_problem, is_out_of_memory
 from grader.diagnosis.missing_names import behind_missing_name
 from grader.diagnosis.mistakes import RANDOM, known_mistakes
 from grader.diagnosis.outcomes import PAST_THE_END, ending_problem, hard_coded_size, size_that_works, structural_problem
@@ -31,6 +31,7 @@ from grader.diagnosis.weights import (
 )
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
+from grader.numerics.forms import Form
 from grader.numerics.written_formulas import certain_formulas, written_mistake
 from grader.report.finding import CheckStatus, Finding, Params, Verdict
 from grader.report.model import Diagnosis
@@ -117,13 +118,17 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
             return
         for raised in execution.raised[:1]:
             if not _follows(raised, None if is_layer else problem, reading):
-                yield Diagnosis.exact(_behind_exception(raised, execution, reading, exercise))
+                behind_it = _behind_exception(raised, execution, reading, exercise)
+                # An exception that is caught in the first step leaves nothing to join.
+                is_empty = behind_it.params.get("variant") == "empty"
+                yield from _behind_caught(execution, reading, exercise) if is_empty else ()
+                yield Diagnosis.exact(behind_it)
         if problem is not None and is_layer:
             yield Diagnosis.exact(problem)
         return
     if problem is not None and problem.code == "not_implemented":
         return
-    if _grows(execution):
+    if _grows(execution, understanding.form):
         yield Diagnosis.exact(Finding.of("state_kept_between_calls", variant="list"))
         return
     comparison = evidence.comparison(exercise.id)
@@ -145,13 +150,8 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield from _beyond_the_exercise(judgement)
         return
     # An exception that is caught need not be the mistake: a loop may end by it.
-    for raised in execution.caught[:1] if understanding.explanation is None else ():
-        behind_it = _behind_exception(raised, execution, reading, exercise)
-        # A variant of another code has advice of its own.
-        variant = behind_it.params.get("variant", "caught") if behind_it.code == "raises_in_call" else "caught"
-        yield Diagnosis.exact(
-            Finding.of("raises_in_call", behind_it.params, type=raised.type, variant=variant, caught=True)
-        )
+    if understanding.explanation is None:
+        yield from _behind_caught(execution, reading, exercise)
     if wrong_input := misfed(execution, reading):
         yield Diagnosis.exact(wrong_input)
     # The numbers of late functions follow from their lambda.
@@ -221,6 +221,16 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading, ex
     if found.params.get("variant") == "shapes":
         found = Finding.of(found.code, found.params, variant=_shapes_variant(raised, exercise))
     return _with_sizes(found, raised, exercise)
+
+
+def _behind_caught(execution: Execution, reading: Reading, exercise: CaseEntry) -> Iterator[Diagnosis]:
+    for raised in execution.caught[:1]:
+        behind_it = _behind_exception(raised, execution, reading, exercise)
+        # A variant of another code has advice of its own.
+        variant = behind_it.params.get("variant", "caught") if behind_it.code == "raises_in_call" else "caught"
+        yield Diagnosis.exact(
+            Finding.of("raises_in_call", behind_it.params, type=raised.type, variant=variant, caught=True)
+        )
 
 
 def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
@@ -311,8 +321,12 @@ def _called_twice(execution: Execution) -> list[tuple[Array, Array]]:
     return [(one.array, two) for one, two in both if one is not None and one.array is not None and two is not None]
 
 
-def _grows(execution: Execution) -> bool:
-    """Return whether a second call of a case gives more numbers than the first."""
+def _grows(execution: Execution, form: Form | None) -> bool:
+    """Return whether a second call of a case gives more numbers than the first, or tensors of two cases are joined."""
+    if form is not None and form.layout.steps.code == "extra_first_steps":
+        joined = {"variant": "kept_list"}
+        if any(error_variant(raised.type, raised.message) == joined for raised in execution.raised):
+            return True
     return any(first.ndim == second.ndim and first.size < second.size for first, second in _called_twice(execution))
 
 

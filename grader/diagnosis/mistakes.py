@@ -16,6 +16,11 @@ from reference.lstm.misconceptions import Mistake
 
 #: Random things in a class. The initializers of weights are not among them at a second call.
 RANDOM = re.compile(r"(?<!_)(?:random|dropout|noise|shuffle|uniform|normal)", re.IGNORECASE)
+# A function made in a loop that calls what the loop's own name holds.
+LATE_LAMBDA = re.compile(
+    r"\bfor\b[^\n]{0,80}?\b(\w+)\b[^\n]{0,80}\bin\b[^\n]{0,200}:\s*\n"
+    r"[^\n]{0,200}\blambda\b[^\n:=]{0,80}:[^\n]{0,200}\b\1\("
+)
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
     "from the second step on, first zeros": "late",
@@ -125,6 +130,8 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
         return "zeros"  # the state that a call begins with
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
+    if code in ("sigmoid_candidate", "wrong_gate_activation") and LATE_LAMBDA.search(evidence.reading.source):
+        return "late"
     form = evidence.understanding.form
     if code == "state_reset_each_step" and form is not None and form.layout.steps.code == "last_step":
         return "last"  # whether it is called for the others too, no number shows

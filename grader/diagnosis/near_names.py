@@ -89,6 +89,8 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
             return {"variant": "renamed", "similar": f"tf.{RENAMED[name]}"}
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
+        if method := _method_that_sets(name, owner, source):
+            return {"variant": "elsewhere", "method": method}
         methods = {block.name for block in _blocks(source)[0] if block.is_method}
         names = {*SET_ON_SELF.findall(source), *methods} - {name}
         if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
@@ -96,6 +98,13 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
             names = {other for other in names if not LAYER.fullmatch(other) or other == candidate}
         return _similar(name, names) or {"variant": "unset"}
     return {}
+
+
+def _method_that_sets(name: str, owner: str, source: str) -> str | None:
+    """Return a method of the class, no constructor, that sets an attribute."""
+    lines = (source.count("\n", 0, found.start()) + 1 for found in SET_ON_SELF.finditer(source) if found[1] == name)
+    methods = (block for line in lines for block in _blocks(source, line)[1] if block.owner == owner)
+    return next((block.name for block in methods if block.is_method and block.name != "__init__"), None)
 
 
 def misspelt_constructor(source: str) -> Params:

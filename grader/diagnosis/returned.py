@@ -14,6 +14,7 @@ from grader.execution.execution import Execution
 from grader.numerics.forms import IN_ORDER, Form
 from grader.report.finding import Finding, Params
 from grader.sandbox.events import CaseOutput
+from reference import GATES
 
 # NumPy's names for types of numbers.
 NUMBERS = re.compile(r"u?int|b?float|bool|complex")
@@ -122,7 +123,6 @@ def _shape_problem(
         (batch * timesteps, units): "concat_not_stack",
         (batch, timesteps * units): "concat_not_stack",
         (batch, (timesteps + 1) // 2, units): "step_two",
-        (1, timesteps, units): "batch_zero_only",
     }
     other_axis = {(batch, features, units): "loop_features", (batch, batch, units): "loop_batch"}
     if shape in other_axis and (form is None or not form.wrong):
@@ -131,6 +131,8 @@ def _shape_problem(
         return lacking
     if code := known.get(shape):
         return Finding.of(code)
+    if shape == (1, timesteps, units):
+        return Finding.of("batch_zero_only", variant="one")
     # Steps of shape (batch, 1, units), joined along the batch.
     if shape == (batch * timesteps, 1, units):
         return Finding.of("concat_not_stack")
@@ -147,9 +149,11 @@ def _shape_problem(
         return Finding.of("wrong_shape", variant=extra, times=max(shape) // timesteps)
     if sorted(shape) == sorted(expected):
         return Finding.of("wrong_transpose")
-    likely: dict[tuple[int | None, ...], str] = {
+    likely: dict[tuple[float | None, ...], str] = {
         (batch, timesteps, features): "like_x",
         (batch, timesteps + 1, units): "one_more",
+        (batch, 0, units): "no_steps",
+        (batch, timesteps, units / len(GATES)): "quarter",
         (batch, timesteps, 2 * units): "two_states",
         **{(*expected[:axis], 2, *expected[axis:]): "pairs" for axis in range(4)},
     }

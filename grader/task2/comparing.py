@@ -282,9 +282,13 @@ class _Comparison:
     def _stale(self, places: set[OutputPlace]) -> Verdict:
         """Report an answer from before the copying, and whether the comparison itself also came before it."""
         copied_at = self._clean.changed_by[self._pair.moment] if self._pair is not None else 0
-        before = all(place[0] < copied_at for place in places)
-        code = "t2_compare_before_copy" if before else "t2_stale_output"
-        return Verdict.failed(Finding.of(code, self._where(places)))
+        if all(place[0] < copied_at for place in places):
+            return Verdict.failed(Finding.of("t2_compare_before_copy", self._where(places)))
+        models = {self._pair.student, self._pair.keras} if self._pair is not None else set()
+        others = [call for call in self._clean.calls if models and call.model not in models]
+        is_other = bool(others) and places & places_moved(self._clean, self._spoil_each_differently(others))
+        variant = "other_model" if is_other else None
+        return Verdict.failed(Finding.of("t2_stale_output", self._where(places), variant=variant))
 
     def _spoil_each_differently(self, calls: list[ModelCall]) -> NotebookRun:
         """Spoil every call of one side, each by another amount."""
@@ -312,7 +316,8 @@ class _Comparison:
             elif len(use.sides) == 1 and is_claim(item):
                 return Verdict.failed(Finding.of("t2_self_compare", self._where([place])))
             elif is_claim(item):
-                return Verdict.failed(Finding.of("t2_faked", self._where([place])))
+                variant = "coarse" if len(use.sides) == 2 else None
+                return Verdict.failed(Finding.of("t2_faked", self._where([place]), variant=variant))
         if shapes or any(use.shape_only and len(use.sides) == 2 for use in self._clean.reading.uses):
             return Verdict.failed(Finding.of("t2_shape_only"))
         return Verdict.failed(Finding.of("comparison_not_found"))

@@ -167,7 +167,7 @@ def _mistake(run: NotebookRun, pair: Pair, wrong: list[Part], failure: Finding |
     arrays = {part.array for part in wrong}
     if arrays == {"bias"}:
         return Finding.of("t2_bias_not_copied", layers=layers)
-    if "recurrent_kernel" in arrays:
+    if "recurrent_kernel" in arrays and "kernel" not in arrays:
         return Finding.of("t2_recurrent_not_copied", layers=_layers(p for p in wrong if p.array == "recurrent_kernel"))
     return Finding.of("weights_wrong", layers=layers)
 

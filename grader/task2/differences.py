@@ -1,5 +1,6 @@
 """Differences between the outputs of two runs of a notebook, and the kind of measure that a moved number is."""
 
+import itertools
 import math
 import re
 
@@ -104,8 +105,15 @@ def is_like_signed(base: float, student: float, keras: float) -> bool:
 
 def shows_numbers(run: NotebookRun, places: set[OutputPlace]) -> bool:
     """Return whether numbers of an answer are shown, so that somebody can look at them."""
+    statements = run.reading.statements
+    # A notebook shows the value of a cell's last statement only.
+    unseen = {n for n, (one, after) in enumerate(itertools.pairwise(statements)) if one.cell == after.cell}
+    hidden = {(n, "value") for n in unseen if run.reading.format == "ipynb"}
     return any(
-        place[1] in ("print", "value", "call") and (item := run.by_place.get(place)) is not None and item.kind != "bool"
+        place[1] in ("print", "value", "call")
+        and place[:2] not in hidden
+        and (item := run.by_place.get(place)) is not None
+        and item.kind != "bool"
         for place in places
     )
 

@@ -95,9 +95,12 @@ class Models:
                 steps = x[:, :STEPS_OF_ALL_PATHS]
                 built = BuiltModel(self._model(sizes | {"timesteps": steps.shape[1]}, steps), reused=True)
         if built is None:
+            self._module.caught.clear()
             try:
                 model = self._model(sizes, x)
             except BaseException as exc:
+                for hidden in self._module.caught:
+                    self._phases.report(hidden, case["id"], caught=True)
                 self._phases.report(exc, case["id"], constructing=self._builder.constructing)
                 raise PhaseFailed from exc
             built = BuiltModel(model, reused=False)

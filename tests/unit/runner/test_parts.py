@@ -88,9 +88,21 @@ def test_the_supplied_cell_is_followed_too() -> None:
 
 
 def test_a_loop_over_x_itself_runs_over_the_batch() -> None:
-    assert places_of(CELL.replace("for t in range(x.shape[1])", "for t in x"), "loop", "other_axis") == [(None, 20)]
+    for loop in ("for t in x", "for t, xt in enumerate(x)", "for t, xt in zip(range(x.shape[1]), x)"):
+        looped = CELL.replace("for t in range(x.shape[1])", loop)
+        assert places_of(looped, "loop", "other_axis") == [(None, 20)]
     steps = CELL.replace("for t in range(x.shape[1])", "for t in tf.unstack(x, axis=1)")
     assert places_of(steps, "loop", "other_axis") == []
+
+
+@pytest.mark.parametrize(("change", "is_endless"), [("t =+ 1", True), ("t = t + 1", False), ("t += 1", False)])
+def test_a_counter_that_gets_one_number_again_and_again_never_ends(change: str, is_endless: bool) -> None:
+    source = CELL.replace("for t in range(x.shape[1]):", "while t < x.shape[1]:")
+    source = source.replace("        hs = []", "        hs, t = [], 0")
+    source = source.replace("hs.append(h)", f"hs.append(h)\n            {change}")
+    assert places_of(source, "loop", "endless") == ([(None, 20)] if is_endless else [])
+    sure = source.replace("while t < x.shape[1]", "while not t").replace(change, "t = True")
+    assert places_of(sure, "loop", "endless") == []
 
 
 def test_a_loop_with_while_has_the_same_parts() -> None:
@@ -166,6 +178,21 @@ def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becom
     start, end = LSTM.split("    def call")
     source = f"{start}{OWN_STEP}    def call{end}".replace(was, becomes).replace("self.cell(x", "self.step(x")
     assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
+
+
+@pytest.mark.parametrize(("fields", "line"), [("h c", None), ("c h", 11)])
+def test_a_named_tuple_with_its_fields_exchanged_is_marked_where_it_is_made(fields: str, line: int | None) -> None:
+    step = OWN_STEP.replace("x, h, c):", "x, s):\n        h, c = s.h, s.c").replace("return h, c", "return S(h, c)")
+    start, end = LSTM.replace("h, c = self.cell(x[:, t], h, c)", "s = self.step(x[:, t], s)").split("    def call")
+    call = end.replace("hs = []", "hs, s = [], S(h=h, c=c)").replace("append(h)", "append(s.h)")
+    source = f'S = namedtuple("S", "{fields}")\n{start}{step}    def call{call}'
+    assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
+
+
+def test_rows_that_are_added_to_a_list_are_collected() -> None:
+    source = CELL.replace("hs.append(h)", "hs += list(h)").replace("tf.stack(hs, axis=1)", "tf.reshape(hs, (2, 9, 3))")
+    assert places_of(source, "collected", "h") == [(None, 22)]
+    assert places_of(source, "stacking", "reshape") == [(None, 23)]
 
 
 @pytest.mark.parametrize("update", ['s = {{"h": {h}, "c": {c}}}', "s = dict(h={h}, c={c})", "s.update(h={h}, c={c})"])

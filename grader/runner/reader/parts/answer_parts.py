@@ -50,8 +50,9 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
 def _of_loop(over: Value) -> Iterator[str]:
     if has_turning(over):
         yield "reversed"
+    counted = over.args if isinstance(over, Node) and over.op in ("enumerate", "zip") else (over,)
     for node in reachable_nodes([over]):
-        if node.op == "x" and over is node:
+        if node.op == "x" and node in counted:
             yield "other_axis"
         if node.op != "range":
             continue

@@ -129,7 +129,8 @@ class Tracer(Loops):
                 if not self.is_trial and len(self._stack) <= 1:
                     self.trace.answers.append(ReturnedValue(value, span_of(node), bool(self.loops)))
                 elif self.loops and isinstance(value, Seq) and isinstance(self._stack[-1], ast.FunctionDef):
-                    self.trace.given_back.append((value, [each.arg for each in self._stack[-1].args.args]))
+                    order = list(value.fields) or [each.arg for each in self._stack[-1].args.args]
+                    self.trace.given_back.append((value, order))
                 return value
             case ast.Expr(value=ast.Yield() | ast.YieldFrom() as given):
                 value = self.value(given.value, scope)
@@ -203,8 +204,8 @@ class Tracer(Loops):
         target: Any = node.target
         before = self.value(target, scope)
         value = self.value(node.value, scope)
-        if isinstance(before, Seq) and isinstance(value, Seq) and isinstance(node.op, ast.Add):
-            added = value.items[: iteration.MOST_UNROLLED]
+        if isinstance(before, Seq) and isinstance(node.op, ast.Add):
+            added = value.items[: iteration.MOST_UNROLLED] if isinstance(value, Seq) else [value]
             before.items += added
             for each in added:
                 self.collect(each, span_of(node), before)
@@ -342,7 +343,15 @@ class Tracer(Loops):
 def _never_ends(loop: ast.While) -> bool:
     """Return whether a loop is left by nothing in it, and nothing in it touches a name of its condition."""
     inside = [node for statement in loop.body for node in ast.walk(statement)]
-    touched = {root_name(node) for node in inside if isinstance(getattr(node, "ctx", None), ast.Store)}
+    # t =+ 1 gives t the same number again and again.
+    same = {
+        target
+        for each in inside
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.UnaryOp) and isinstance(each.value.op, ast.UAdd)
+        for target in each.targets
+    }
+    stored = (node for node in inside if isinstance(getattr(node, "ctx", None), ast.Store) and node not in same)
+    touched = {root_name(node) for node in stored}
     touched |= {root_name(node.func) for node in inside if isinstance(node, ast.Call)}
     read = {node.id for node in ast.walk(loop.test) if isinstance(node, ast.Name)}
     return not read & touched and not any(isinstance(node, ast.Break | ast.Return | ast.Raise) for node in inside)

@@ -75,9 +75,12 @@ def test_outputs_that_a_second_call_adds_to_are_kept_and_nothing_else_is_said(ev
     )
     first = evidence.execution.answers["exercise"]
     longer = replace(first, array=np.concatenate([first.array, first.array], axis=1))
-    execution = replace(evidence.execution, repeats={"exercise": longer})
-    [only] = _diagnosed(replace(evidence, execution=execution))
-    assert (only.code, only.params["variant"]) == ("state_kept_between_calls", "list")
+    mixed = raised_event(
+        "Shapes of all inputs must match: values[0].shape = [2,8] != values[5].shape", case="other_shape"
+    )
+    for signs in ({"repeats": {"exercise": longer}}, {"raised": (mixed,)}):
+        [only] = _diagnosed(replace(evidence, execution=replace(evidence.execution, **signs)))
+        assert (only.code, only.params["variant"]) == ("state_kept_between_calls", "list")
 
 
 @pytest.mark.parametrize(
@@ -413,6 +416,37 @@ def test_an_exception_that_the_code_catches_is_named_where_no_mistake_explains_t
         execution = replace(execution, caught=(raised,))
         first = diagnose(run_checks(replace(evidence, execution=execution)))[0]
         assert first.params["variant"] == "caught"  # The call would not fail in the notebook.
+
+
+def test_a_list_stays_empty_because_of_the_exception_that_was_caught(evidence_of):
+    evidence = evidence_of(raised=(raised_event("list index out of range", type="IndexError", lines=(2,)),))
+    lines = "for x in xs: pass\nreturn tf.stack(out, axis=1)"
+    reading = evidence.reading.model_copy(update={"source": lines})
+    caught = raised_event("'LSTM' object has no attribute 'Wgx'", type="AttributeError", lines=(1,))
+    execution = replace(evidence.execution, caught=(caught,), answers={})
+    assert _codes(replace(evidence, reading=reading)) == ["raises_in_call"]
+    judgement = run_checks(replace(evidence, reading=reading, execution=execution))
+    first, second = diagnose(judgement)[0], diagnose(judgement)[-1]
+    assert (first.params["line"], first.params["type"]) == (1, "AttributeError")
+    assert first == second
+
+
+@pytest.mark.parametrize(("source", "variant"), [
+    ("for act in acts:\n    gates.append(lambda z: act(z))", "late"),
+    ("for act in acts:\n    gates.append(lambda z, act=act: act(z))", None),
+    ("for act in acts:\n    gates.append(lambda z: tf.sigmoid(z))", None),
+])  # fmt: skip
+def test_functions_that_look_up_their_activation_late_are_named_as_the_cause(evidence_of, source, variant):
+    evidence = evidence_of(_making("sigmoid in g"))
+    reading = evidence.reading.model_copy(update={"source": source})
+    judgement = run_checks(replace(evidence, reading=reading))
+    assert [(each.code, each.params.get("variant")) for each in diagnose(judgement)] == [("sigmoid_candidate", variant)]
+
+
+def test_numbers_with_a_known_cause_are_not_searched_for_another(evidence_of):
+    for answer, variant in ((_making("sigmoid in g"), "explained"), (lambda case: np.cos(case.expected), "first_step")):
+        found = run_checks(evidence_of(answer)).verdicts["equivalence"].finding
+        assert (found.code, found.params["variant"]) == ("wrong_values", variant)
 
 
 def test_whole_numbers_are_not_called_constant_too(evidence_of):

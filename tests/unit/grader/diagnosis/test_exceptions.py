@@ -303,6 +303,9 @@ SOURCE = """class LSTMCell(tf.keras.Model):
 
     def show(z, self):
         return K.sum(z.gates)
+
+    def build(self, shape):
+        self.kept = shape
 """
 
 
@@ -349,6 +352,7 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
         ("'LSTMCell' object has no attribute 'unit'", "similar", "units"),
         ("'LSTMCell' object has no attribute 'qwertz'", "unset", None),
         ("'LSTMCell' object has no attribute 'fcXI'", "unset", None),
+        ("'LSTMCell' object has no attribute 'kept'", "elsewhere", None),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
         ("module 'tensorflow' has no attribute 'cat'", "renamed", "tf.concat"),
         ("module 'tensorflow' has no attribute 'batch_matmul'", "renamed", "tf.matmul"),

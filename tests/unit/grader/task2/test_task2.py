@@ -11,6 +11,7 @@ from grader.sandbox import Outcome
 from grader.sandbox.events import ModelCall, NotebookOutput, StatementFailed
 from grader.task2.comparing import judge_comparison
 from grader.task2.copying import PARTS, best_pair, judge_copying
+from grader.task2.differences import shows_numbers
 from grader.task2.runs import NotebookRun
 
 FEATURES, UNITS = 3, 4
@@ -115,6 +116,12 @@ def test_weights_that_training_changed_afterwards_were_copied_all_the_same():
             ["fcHI", "fcHF", "fcHC", "fcHO"],
             {"recurrent_kernel": FRESH["recurrent_kernel"]},
             id="recurrent",
+        ),
+        pytest.param(
+            "weights_wrong",
+            [f"fc{kind}{gate}" for kind in "XH" for gate in "IFC"],
+            {name: np.where(np.arange(4 * UNITS) < 3 * UNITS, FRESH[name], KERAS[name]) for name in KERAS},
+            id="one_gate_copied",
         ),
         pytest.param(
             "weights_wrong", ["fcXI"], {"kernel": KERAS["kernel"] * np.repeat([2, 1, 1, 1], UNITS)}, id="scaled"
@@ -230,14 +237,22 @@ ROUNDED = Y + np.float32(2e-7) * RNG.choice([-1, 1], Y.shape).astype(np.float32)
 Notebook = Callable[..., list[NotebookOutput]]
 
 
-def _judged(notebook: Notebook, *, copies=True, calls_after=True, other_input=False, error=0.0, **facts):
-    """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows."""
+def _judged(
+    notebook: Notebook, *, copies=True, calls_after=True, other_model=False, other_input=False, error=0.0, **facts
+):
+    """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows.
+
+    Args:
+        other_model: the answer ``b`` is that of another model, made after the copying.
+    """
 
     def ask(spoils=None):
         calls = [_call(0, "keras", 0, 0), _call(1, "student", 1, 0)]
         if calls_after:
             input_id = "z" if other_input else "x"
             calls += [_call(2, "keras", 3, 1 if copies else 0), _call(3, "student", 4, 1 if copies else 0, input_id)]
+        if other_model:
+            calls[1] = calls[1].model_copy(update={"model": 2, "statement": SHOW - 1})
         answers = {}
         for call in calls:
             copied = call.moment == 1 or not copies
@@ -371,10 +386,34 @@ def test_a_comparison_that_is_none_is_named(name):
     assert _judged(notebook, **facts).code == name.partition("-")[0]
 
 
+def test_a_result_that_reads_both_answers_is_not_called_typed_in():
+    for sides, variant in ((["keras", "student"], "coarse"), ([], None)):
+        verdict = _judged(lambda a, b, y, z: [_shown(bool(np.allclose(y, z, atol=9)))], sides=sides)
+        assert (verdict.code, verdict.finding.params.get("variant")) == ("t2_faked", variant)
+
+
 def test_a_comparison_before_the_copying_does_not_count():
     before = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max(), statement=COPY - 1)], calls_after=False)
     after = _judged(lambda a, b, y, z: [_shown(np.abs(a - b).max())], calls_after=False)
     assert (before.code, after.code) == ("t2_compare_before_copy", "t2_stale_output")
+
+
+def test_an_answer_of_a_model_that_the_copying_does_not_use_is_no_old_one():
+    for other_model in (True, False):
+        verdict = _judged(lambda a, b, y, z: [_shown(np.abs(y - b).max())], other_model=other_model)
+        assert verdict.finding.params.get("variant") == ("other_model" if other_model else None)
+
+
+@pytest.mark.parametrize(("format", "cells", "is_shown"), [
+    ("ipynb", [0, 0], False), ("ipynb", [0, 1], True), ("py", [0, 0], True),
+])  # fmt: skip
+def test_a_value_is_shown_only_at_the_end_of_its_cell(format, cells, is_shown):
+    statements = [
+        Statement(first_line=n, last_line=n, cell=cell, run=False, reason="") for n, cell in enumerate(cells, 1)
+    ]
+    reading = Reading(format=format, error=None, statements=statements)
+    run = NotebookRun(reading, Outcome(result=b""), outputs=(_shown(Y, statement=0, via="value"),))
+    assert shows_numbers(run, {(0, "value", 0)}) is is_shown
 
 
 def test_a_comparison_counts_though_nothing_was_copied():
