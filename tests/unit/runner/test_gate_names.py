@@ -40,7 +40,7 @@ def test_names_of_one_manner_give_each_gate_once(paths):
 
 
 def test_the_fourth_is_the_one_that_is_left():
-    assert gates("cell.Wi", "cell.extra", "cell.Wc", "cell.Wo") == "IFCO"
+    assert gates("lstm.Wi", "lstm.Wf", "lstm.Wc", "lstm.extra") == "IFCO"
 
 
 @pytest.mark.parametrize("paths", [("w.1", "w.2", "w.3", "w.4"), ("cell.a", "cell.b", "cell.q", "cell.z")])
