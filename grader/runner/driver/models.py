@@ -224,9 +224,9 @@ class Models:
                 return [*found, *candidates(leaves)[0]], "numbers"
         return candidates(leaves)
 
-    def open_weights(self, model: Any) -> list[Leaf]:
+    def open_weights(self, model: Any, units: int) -> list[Leaf]:
         """List the weights that may be recognised."""
-        return recognition.open_weights(self.leaves(model))
+        return recognition.open_weights(self.leaves(model), units)
 
     @staticmethod
     def _untracked(built: BuiltModel, placement: placements.Placement | None) -> dict[str, Any]:

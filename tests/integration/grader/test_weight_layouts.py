@@ -67,6 +67,16 @@ LAYOUTS = {
         FUSED + '; self.scale = tf.Variable(np.repeat([1, 2, 1, 1], n).astype("f"))',
         "z = self.scale * (a @ self.W + h @ self.U + self.b); f, g, o, i = tf.split(z, 4, axis=1); g /= 2",
     ),
+    "a_mask_of_sigmoids_with_gates_last": (
+        (
+            "self.W, self.U, self.b = new('W', m, n, 4), new('U', n, n, 4), new('b', n, 4); "
+            "self.is_gate = tf.Variable(np.tile([1, 0, 1, 1], (n, 1)).astype('f'))"
+        ),
+        (
+            "z = tf.tensordot(a, self.W, 1) + tf.tensordot(h, self.U, 1) + self.b; "
+            "z *= 2 * self.is_gate - 1; o, g, i, f = tf.unstack(z, axis=2); g = -g"
+        ),
+    ),
     "keras_names_in_another_order": (
         'self.kernel, self.recurrent_kernel, self.bias = new("k", m, 4 * n), new("r", n, 4 * n), new("b", 4 * n)',
         (
@@ -164,6 +174,15 @@ def test_weights_of_a_class_in_double_precision_are_recognised(grade_source: Gra
     )
     report = grade_source(source.replace("[0], n))", "[0], n), 'float64')"), LAYER, keras="auto")
     assert {check.id: check.code for check in report.checks if check.code} == {"contract": "dtype_float64"}
+
+
+def test_a_scale_of_the_input_is_no_weight_of_the_layer(grade_source: GradeSource) -> None:
+    source = SOURCE.format(
+        build="self.d = tf.keras.layers.Dense(4 * n); self.scale = self.add_weight(shape=(m,), initializer='ones')",
+        step="z = self.d(tf.concat([self.scale * a, h], 1)); o, i, g, f = (z[:, k::4] for k in range(4))",
+    )
+    report = grade_source(source, LAYER, keras="auto")
+    assert report.points == 100, [(check.id, check.code) for check in report.checks]
 
 
 HIDDEN = {

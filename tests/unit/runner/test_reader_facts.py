@@ -121,6 +121,12 @@ def test_russian_names_that_are_used_as_they_are_written_are_fine(read, text: st
         ["f, i, o, g = [z[:, k::4] for k in (1, 0, 3, 2)]"],
         ["i, f, g, o = [z[:, k:k+n] for k in range(0, 4*n, n)]"],
         ["i = z[:, :n] + b[:]", "f = z[:, n:2*n] + b[:]", "g = z[:, 2*n:3*n]", "o = z[:, 3*n:]"],
+        ["o, g, f, i = reversed(tf.split(z, 4))"],
+        ["p = [z[k] for k in (1, 0, 3, 2)]", "f, i, o, g = p"],
+        ["f, i, o, g = tf.unstack(tf.stack([z[1], z[0], z[3], z[2]]))"],
+        ["p = tf.split(z, 4)", "f, i, o, g = map(p.__getitem__, (1, 0, 3, 2))"],
+        ["def parts(z): return z[:, n:2*n], z[:, :n], z[:, 3*n:], z[:, 2*n:3*n]", "f, i, o, g = parts(z)"],
+        ["def parts(z): return tf.split(z, 4)", "i, f, g, o = parts(z)"],
     ],
 )
 def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
@@ -136,6 +142,14 @@ def test_the_order_of_a_four_way_split(read, lines: list[str]) -> None:
         "a, b, c, d = [z[k] for k in order]",
         "a, b, c, d = y[0], z[0], y[1], z[1]",
         "z = tf.concat([z[:, n:], z[:, :n]], 1); i, f, g, o = tf.split(z, 4, axis=1)",
+        "z = tf.gather(z, order, axis=1); i, f, g, o = tf.unstack(z, axis=1)",
+        "i, f, g, o = tf.split(tf.roll(z, n, 1), 4, axis=1)",
+        "i, f, g, o = self.order",
+        "i, f, g, o = inputs",
+        "i, f, g, o = self.gates(z)",
+        "p = [z[k] for k in order]; i, f, g, o = p",
+        "p = lambda z: tf.split(z, 4)[::-1]; i, f, g, o = p(z)",
+        "i, f, g, o = self.gates(z)\n\n    def gates(self, z):\n        return g(z), z, z, g(z)",
     ],
 )
 def test_other_unpacking_is_no_split(read, line: str) -> None:
@@ -210,8 +224,9 @@ def test_a_definition_that_something_may_use_before_the_next_one_counts(read_cel
         ("    @property\n", BOTH),
         ("    parts = {}\n    def build(self, _): self.parts['describe'] = 0\n", BOTH),
         ("    def build(self, _): self.describe()\n", BOTH),
+        ("    def load(self, _): self.describe()\n", NEW_ALONE),
     ],
-    ids=["nobody", "decorated", "by_name", "build"],
+    ids=["nobody", "decorated", "by_name", "build", "load"],
 )
 def test_a_split_counts_only_in_a_method_that_something_may_call(read, line: str, orders: list[list[str]]) -> None:
     method = "    def describe(self):\n        f, i, g, o = tf.split(self.d, 4)\n"

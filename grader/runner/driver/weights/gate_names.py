@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # it imports TensorFlow, which names do not need
 
 # Parts of paths that say nothing about gates.
 GENERAL = ("kernel", "bias", "_kernel", "w", "x", "h")
-# In a word this short, each letter may be a gate's.
+# In a word this short, each letter may be a gate's, and ``in`` may be the new content.
 LONGEST_OF_LETTERS = 3
 
 
@@ -35,7 +35,8 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
     A name is clear only where no other could mean the same gate: beside ``ig``, ``i`` may be the input gate or the
     candidate. One clear name among four or more says nothing, as ``c`` in ``a, b, c, d``. Beside names that mean no
     gate, a letter may be of another language, as in ``o, e, c, s``, or in ``i, o, u, c``, where no ``f`` shows that the
-    words are English. The fourth beside three is the one that is left.
+    words are English. The fourth beside three is the one that is left; beside ``i`` or ``g`` it may also
+    be the other of the two.
     """
     said, possible = [gate_of_path(name) for name in names], [_possible_gates(name) for name in names]
     clear = [
@@ -51,12 +52,15 @@ def clear_gates(names: Sequence[str]) -> list[str | None]:
         return [None] * len(names)
     if len(names) != len(GATES):
         return clear
-    are_letters = (_is_by_letter(name) for name, gate in zip(names, clear, strict=True) if gate)
+    by_letter = {gate: _is_by_letter(name) for name, gate in zip(names, clear, strict=True) if gate}
     is_doubtful = len(told) == 2 or (None in clear and "F" not in told)
-    if is_doubtful and len(told) == sum(map(bool, possible)) and any(are_letters):
+    if is_doubtful and len(told) == sum(map(bool, possible)) and all(by_letter.values()):
         return [None] * len(names)
     if len(told) == len(GATES) - 1:
         (missing,) = set(GATES) - set(told)
+        # The candidate is multiplied by its gate, and books call either one i or g.
+        if missing in "IC" and by_letter["C" if missing == "I" else "I"]:
+            return [gate if gate in ("F", "O") else None for gate in clear]
         return [gate or missing for gate in clear]
     return clear
 
@@ -97,7 +101,7 @@ def gate_of_path(path: str) -> str | None:
 
 def _is_by_letter(path: str) -> bool:
     part = next(part for part in reversed(_telling_parts(path)) if gate_of_name(part))
-    return not any(gate_of_word(word) for word in words_of(part) if len(word) > 1)
+    return not any(gate_of_word(word) for word in words_of(part) if len(word) > LONGEST_OF_LETTERS)
 
 
 def _telling_parts(path: str) -> list[str]:

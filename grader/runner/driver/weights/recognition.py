@@ -13,10 +13,18 @@ from driver.weights.leaves import Leaf
 from driver.weights.placements import Placement, Slot
 
 
-def open_weights(leaves: Sequence[Leaf]) -> list[Leaf]:
-    """Return the weights that may be recognised, in the order of their numbers. What is not trained is a setting."""
+def open_weights(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
+    """Return the weights that may be recognised, in the order of their numbers.
+
+    What is not trained is a setting, and ones of another length than a bias scale something.
+    """
     # A slice that a notebook put in the place of a kernel is a tensor.
-    return [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
+    trained = [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
+    return [leaf for leaf in trained if math.prod(leaf.shape or ()) % units == 0 or not _is_ones(leaf)]
+
+
+def _is_ones(leaf: Leaf) -> bool:
+    return bool((np.array(leaf.variable) == 1).all())
 
 
 def placement_of(
@@ -35,7 +43,7 @@ def placement_of(
         arrays: of the request; one has the places of the numbers of all `open_weights` in those of the Keras layer,
             as `grader.execution.recognition` finds them.
     """
-    weights = open_weights(leaves)
+    weights = open_weights(leaves, units)
     ends = list(itertools.accumulate(math.prod(leaf.shape or ()) for leaf in weights))
     places = arrays.get(f"places/{features}/{units}")
     if places is None or not ends or ends[-1] != places.size:

@@ -49,7 +49,8 @@ def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor
 def find_factors(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
     """Return the vectors of no layer, as long as biases, that a model made of ones, or of two numbers."""
     loose = [leaf for leaf in leaves if leaf.layer is None and leaf.variable is not None]
-    vectors = [leaf for leaf in loose if leaf.is_shaped((units,), (len(GATES) * units,), (len(GATES), units))]
+    shapes = (units,), (len(GATES) * units,), (len(GATES), units), (units, len(GATES))
+    vectors = [leaf for leaf in loose if leaf.is_shaped(*shapes)]
     arrays = [(leaf, np.array(leaf.variable)) for leaf in vectors]
     # A kernel of a small layer may have no more than two numbers.
     return [leaf for leaf, each in arrays if (each == 1).all() or len(np.unique(each)) == 2 < each.size]

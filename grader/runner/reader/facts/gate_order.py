@@ -3,17 +3,21 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
-from scopes import last_name
+from scopes import last_name, root_name
 
 from reader.plan.statement_plan import Plan
 from reader.plan.superseded import effective_statements
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 MAX_SPLITS = 50
 OPAQUE = re.compile(r"[A-Za-z_]*\d+")
 # Calls that put two arrays side by side.
 JOINING = frozenset({"concat", "concatenate", "hstack"})
+# Calls that put the parts of one array in another order.
+REORDERING = frozenset({"gather", "reverse", "roll"})
 # Names of the hidden state.
 HIDDEN = re.compile(
     r"_?(?:(?:prev|last|old|new|cur)\w*_)?(?:h|hs|hx|ht|hid|hidden|state)(?:_?(?:t|prev|old|last|state|tm1|t_1|\d))*_?",
@@ -27,21 +31,30 @@ CALLED_BY_KERAS = frozenset({"build", "call"})
 def unpack_names(plan: Plan) -> list[list[str]]:
     """List names of four-way splits in the class and the code it uses, each in the order of the parts.
 
-    A function that nothing names is never called, and says nothing.
+    A function that `call` does not reach, such as one that loads weights, says nothing.
     """
-    nodes = (node for statement in effective_statements(plan) for node in ast.walk(statement.node))
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    named = {name for statement in plan.statements for node in ast.walk(statement.node) if (name := _name_in(node))}
+    nodes = [node for statement in effective_statements(plan) for node in ast.walk(statement.node)]
+    functions = [node for node in nodes if isinstance(node, Function)]
+    inside = {node for function in functions for node in ast.walk(function) if node is not function}
+    reached = {name for node in nodes if node not in inside and (name := _name_in(node))} | CALLED_BY_KERAS
+    called = list[Function]()
+    while more := [each for each in functions if each not in called and _is_called(each, reached)]:
+        called += more
+        reached |= {name for function in more for node in ast.walk(function) if (name := _name_in(node))}
+    own = {function.name: function for function in functions}
     splits: list[list[str]] = []
-    for function in (each for each in functions if each.decorator_list or _is_called(each.name, named)):
-        assignments = [node for node in ast.walk(function) if isinstance(node, ast.Assign)]
-        assignments = _of_products(sorted(assignments, key=lambda node: node.lineno))
+    for function in (each for each in functions if each in called):
+        assignments = _of_products(_assignments(function))
         activated = _activated(assignments)
-        for names in [*_unpacked(assignments), *_sliced(assignments)]:
+        for names in [*_unpacked(assignments, _given(function), own), *_sliced(assignments)]:
             replaced = [activated.get(name, name) if OPAQUE.fullmatch(name) else name for name in names]
             if replaced not in splits and len(splits) < MAX_SPLITS:
                 splits.append(replaced)
     return splits
+
+
+def _assignments(function: ast.AST) -> list[ast.Assign]:
+    return sorted((node for node in ast.walk(function) if isinstance(node, ast.Assign)), key=lambda node: node.lineno)
 
 
 def _of_products(assignments: Iterable[ast.Assign]) -> list[ast.Assign]:
@@ -55,6 +68,8 @@ def _of_products(assignments: Iterable[ast.Assign]) -> list[ast.Assign]:
         match node.value:
             case ast.Call(func=function, args=[ast.List(elts=parts), *_]) if _joins(function):
                 put_together |= names if len({_root(part) for part in parts}) == 1 else set()
+            case ast.Call() as call if _reorders(call):
+                put_together |= names
     return kept
 
 
@@ -65,8 +80,8 @@ def _name_in(node: ast.AST) -> str | None:
     return None
 
 
-def _is_called(name: str, named: set[str]) -> bool:
-    return name in named or name in CALLED_BY_KERAS or name.startswith("__")
+def _is_called(function: Function, reached: set[str]) -> bool:
+    return bool(function.decorator_list) or function.name in reached or function.name.startswith("__")
 
 
 def joined_order(plan: Plan) -> str | None:
@@ -102,32 +117,76 @@ def _root(node: ast.expr) -> str:
     return last_name(node) or ""
 
 
-def _unpacked(assignments: Iterable[ast.Assign]) -> Iterable[list[str]]:
+def _given(function: Function) -> set[str]:
+    """Return the names of a function's arguments, whose parts may stand in any order."""
+    return {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
+
+
+def _unpacked(assignments: Sequence[ast.Assign], given: set[str], own: Mapping[str, Function]) -> Iterable[list[str]]:
     """Yield names of ``i, f, g, o = tf.split(z, 4, axis=1)``, and of any right side that can be four parts."""
     for node in assignments:
         for target in node.targets:
-            if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 4 and _is_in_parts(node.value):
+            if isinstance(target, ast.Tuple | ast.List) and len(target.elts) == 4:
                 names = [name for element in target.elts if (name := last_name(element))]
-                places = _places_in_loop(node.value)
+                places = _places(node.value, assignments, given, own)
                 if len(names) == len(places) == 4:
                     yield [name for _, name in sorted(zip(places, names, strict=True))]
 
 
-def _is_in_parts(value: ast.expr) -> bool:
+def _places(
+    value: ast.expr, assignments: Sequence[ast.Assign], given: set[str], own: Mapping[str, Function]
+) -> list[float]:
+    """Return the places of four parts of one array in the order of a value; empty where it is unclear.
+
+    Args:
+        given: names of which nothing is known.
+        own: the student's functions, by name.
+    """
     match value:
         case ast.ListComp(elt=part) | ast.GeneratorExp(elt=part):
-            return any(isinstance(node, ast.Subscript) for node in ast.walk(part))
+            has_parts = any(isinstance(node, ast.Subscript) for node in ast.walk(part))
+            return _places_in_loop(value) if has_parts else []
+        case ast.Call(func=ast.Name(id="reversed"), args=[parts]):
+            return _places(parts, assignments, given, own)[::-1]
+        case ast.Call(func=ast.Name(id="map"), args=[_, parts]):
+            return _places(parts, assignments, given, own)
+        case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)) if name in own:
+            inside, others = _assignments(own[name]), {each: own[each] for each in own if each != name}
+            ends = (node.value for node in ast.walk(own[name]) if isinstance(node, ast.Return) and node.value)
+            returned = [_places(end, inside, _given(own[name]), others) for end in ends]
+            return returned[0] if returned and all(each == returned[0] for each in returned) else []
         case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
-            return name not in SIZES
-        case ast.Attribute(attr=name):
-            return name not in SIZES
-    return isinstance(value, ast.Name)
+            inner = list(ast.walk(value))
+            is_plain = not any(isinstance(node, ast.Call) and _reorders(node) for node in inner)
+            # A layer or a lambda may return them in any order.
+            is_known = root_name(value.func) != "self" and not _assigned(name, assignments) and name not in SIZES
+            lists = [node for node in inner if isinstance(node, ast.List | ast.Tuple) and len(node.elts) == 4]
+            taken = next((node for node in lists if all(map(_part, node.elts))), None)
+            if is_plain and is_known:
+                return _places(taken, assignments, given, own) if taken else [0, 1, 2, 3]
+            return []
+        case ast.Name(id=name) if assigned := _assigned(name, assignments):
+            return _places(assigned[-1], [], given, own)
+        case ast.Name(id=name):
+            return [] if name in given else [0, 1, 2, 3]
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            found = [_part(part) or ("", _number(part)) for part in parts]
+            places = [place for _, place in found if place is not None]
+            return places if len({array for array, _ in found}) == 1 and len(set(places)) == len(parts) else []
+    return []
 
 
-def _places_in_loop(value: ast.expr) -> list[float]:
+def _assigned(name: str, assignments: Sequence[ast.Assign]) -> list[ast.expr]:
+    """Return the values that a function gives to a name."""
+    return [node.value for node in assignments if [last_name(each) for each in node.targets] == [name]]
+
+
+def _reorders(call: ast.Call) -> bool:
+    return last_name(call.func) in REORDERING
+
+
+def _places_in_loop(value: ast.ListComp | ast.GeneratorExp) -> list[float]:
     """Return the places of four parts in the order in which a loop takes them; empty where the order is unclear."""
-    if not isinstance(value, ast.ListComp | ast.GeneratorExp):
-        return [0, 1, 2, 3]
     match value.generators[0].iter:
         case ast.Tuple(elts=items) | ast.List(elts=items):
             places = [place for item in items if (place := _number(item)) is not None]
