@@ -165,7 +165,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "reshape_not_transpose": (_look("stacking", "reshape"),),
     "concat_not_stack": (_look("stacking", "concat hstack vstack"),),
     # Other treatment of values
-    "extra_dense": (_look(f"{_TREATED} step_input", "apply"),),
+    "extra_dense": (_look(f"{_TREATED} step_input", "apply"), _look("passed_on collected", "apply matmul")),
     "extra_activation": (
         _look("passed_on collected returned stacking update_c", " ".join(ACTIVATIONS)),
         _look("activation", "twice", gates="C"),
@@ -263,7 +263,7 @@ _NO_GATE = " ".join(sorted(ACTIVATIONS - {"sigmoid", "tanh", "exp", "abs", "squa
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
     # What is added then may be its bias.
-    "extra_dense": _look("passed_on collected", "apply matmul"),
+    "extra_dense": CONCERNS["extra_dense"][1],
     "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),
     "third_state": CONCERNS["third_state"][0],

@@ -69,7 +69,7 @@ VARIANTS_OF_LINE = {
         re.compile(r"multiple values for argument 'axis'"),
         re.compile(r"\b(?:concat|stack)\(\s*\w+\s*,\s*[A-Za-z_]\w*\s*[,)]"),
     ),
-    "widths": (re.compile(r"Shapes of all inputs must match"), re.compile(r"\bstack\(\s*[(\[]\s*\w[^()]*,")),
+    "widths": (re.compile(r"Shapes of all inputs must match"), re.compile(r"\b(?:stack|matmul)\(\s*[(\[]\s*\w[^()]*,")),
     # A product of matrices where two shapes are equal, as those of a gate and a state are.
     "matmul": (
         re.compile(r"In\[0\]: \[(\d+,\d+)\], In\[1\]: \[\1\]|shapes (\(\d+,\d+\)) and \2 not aligned"),

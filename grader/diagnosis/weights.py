@@ -31,18 +31,20 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
     """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
     if len({part.gate for part in reading.parts if part.part == "sum" and part.gate}) == len(GATES):
         return None  # the source has four sums: one of them has no weights
-    if any(part.part == "update_h" and "usual" in part.what for part in reading.parts):
-        return None  # no other cell has o*tanh(c)
     # Layers that are never called, and weights of several gates, only look like another cell.
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
     of_x, of_h, of_both = _weights_of(parts, exercise)
     gates = _width([*of_x, *of_both])
     # One matrix for x and h joined may also be one layer that serves all gates.
-    if _width(of_x) == _width(of_h) and gates in OTHER_CELLS and _width(of_both) != 1:
-        code, variant = OTHER_CELLS[gates]
-        return Finding.of(code, variant=variant)
-    return None
+    if _width(of_x) != _width(of_h) or gates not in OTHER_CELLS or _width(of_both) == 1:
+        return None
+    if any(part.part == "update_h" and "usual" in part.what for part in reading.parts):
+        # No other cell has the tanh of its memory, by a gate, as its output.
+        is_coupled = any(part.part == "update_c" and "sub" in part.what for part in reading.parts)
+        return Finding.of("coupled_gate") if is_coupled else None
+    code, variant = OTHER_CELLS[gates]
+    return Finding.of(code, variant=variant)
 
 
 def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], ...]:

@@ -119,7 +119,8 @@ class Start:
 
     def row(self) -> "Start":
         """Return the start of all rows that is nearest to most of them."""
-        return Start(np.median(self.h, axis=0), np.median(self.c, axis=0))
+        with np.errstate(all="ignore"):
+            return Start(np.median(self.h, axis=0), np.median(self.c, axis=0))
 
     def unlike_rows(self) -> float:
         """Return the largest difference between two rows."""
@@ -149,7 +150,8 @@ def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> I
 
 def _distance(case: Case, answer: Array, start: Start) -> float:
     """Return how far the right steps from a start lead from an answer."""
-    differences = np.abs(replay([_started_at("", {_first(case.x): start})], case) - answer)
+    with np.errstate(all="ignore"):
+        differences = np.abs(replay([_started_at("", {_first(case.x): start})], case) - answer)
     return float(np.nan_to_num(differences, nan=np.inf).max())
 
 

@@ -228,6 +228,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
 
 
 USUAL_H = {"part": "update_h", "what": ["usual", "mul", "tanh"], "gate": None, "first_line": 9, "last_line": 9}
+ONE_MINUS = {**USUAL_H, "part": "update_c", "what": ["odd", "mul", "sub"]}
 NARROW = [MisshapenWeight(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
 TWO_CELLS = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
 LETTER = {"name": "х", "looks_like": "x", "line": 3}
@@ -317,6 +318,11 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             _odd,
             {"parts": {"roles": {}, "found": ["a.kernel (48, 96)"]}, "reading": {"parts": [USUAL_H]}},
             {},
+        ),
+        (
+            _odd,
+            {"parts": {"roles": {}, "found": ["a.kernel (48, 96)"]}, "reading": {"parts": [USUAL_H, ONE_MINUS]}},
+            {"coupled_gate": {}},
         ),
         # Odd weights of a right or explained answer are nobody's business.
         (lambda case: case.expected, {"parts": {"misshapen": [ONE_UNIT], "without_weights": {"kernel": "O"}}}, {}),

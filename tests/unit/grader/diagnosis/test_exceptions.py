@@ -248,6 +248,7 @@ def test_advice_fits_the_error(type, message, variant):
         ("h = np.zeros(tf.shape(x)[0], 32)", "Cannot interpret '32' as a data type", "size_as_dtype"),
         ("z = tf.concat(1, [x, h])", "Shapes of all inputs must match: values[0].shape = [2,16]", "axis_first"),
         ("z = tf.stack([x, h], axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "widths"),
+        ("z = tf.matmul([x, h], w) + b", "Shapes of all inputs must match: values[0].shape = [2,16]", "widths"),
         ("z = tf.stack(hs, axis=1)", "Shapes of all inputs must match: values[0].shape = [2,16]", "kept_list"),
         ("h = tf.zeros(shape, dtype=units)", "Cannot convert value 32 to a TensorFlow DType.", None),
         ("h, c = self.step(x)", "cannot unpack non-iterable NoneType object", "no_return"),
