@@ -176,10 +176,12 @@ def test_weights_of_a_class_in_double_precision_are_recognised(grade_source: Gra
     assert {check.id: check.code for check in report.checks if check.code} == {"contract": "dtype_float64"}
 
 
-def test_a_scale_of_the_input_is_no_weight_of_the_layer(grade_source: GradeSource) -> None:
+def test_a_scale_of_the_input_and_a_counter_are_no_weights_of_the_layer(grade_source: GradeSource) -> None:
     source = SOURCE.format(
-        build="self.d = tf.keras.layers.Dense(4 * n); self.scale = self.add_weight(shape=(m,), initializer='ones')",
-        step="z = self.d(tf.concat([self.scale * a, h], 1)); o, i, g, f = (z[:, k::4] for k in range(4))",
+        build="self.d = tf.keras.layers.Dense(4 * n); self.scale = self.add_weight(shape=(m,), initializer='ones'); "
+        "self.steps = tf.Variable(0)",
+        step="self.steps.assign_add(1); "
+        "z = self.d(tf.concat([self.scale * a, h], 1)); o, i, g, f = (z[:, k::4] for k in range(4))",
     )
     report = grade_source(source, LAYER, keras="auto")
     assert report.points == 100, [(check.id, check.code) for check in report.checks]
