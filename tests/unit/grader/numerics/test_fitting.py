@@ -184,6 +184,17 @@ def test_a_start_is_found_where_all_cases_have_wide_values(explained, cases):
     assert _told(found) == [("state_init_not_zero", {"state": "h", "value": 0.3})]
 
 
+def test_a_start_is_found_that_gives_the_first_answer_where_rounding_hides_c(cases):
+    spec = next(case.spec for case in cases if case.spec.values == "wide")
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        case = draw(spec, random)
+        answer = _started(lambda case: _vector(case, 0), lambda case: _vector(case, 1))(case)
+        found = find_start(case, answer * (1 + 1e-6 * random.normal(size=answer.shape)))
+        given = replay([_start(found.h, found.c)], case)
+        assert given[:, 0] == pytest.approx(answer[:, 0], abs=1e-5), seed
+
+
 def test_a_random_state_is_told_where_wide_values_hide_it_in_one_case(explained, cases):
     def start(case):
         return replay([_start(*(_vector(case, seed).astype(np.float32) for seed in (0, 1)))], case, np.float32)
