@@ -105,7 +105,8 @@ async def test_each_of_many_gets_a_number_and_a_place_of_its_own(databases, inbo
 
 @on_both
 async def test_limits_hold_for_those_that_come_together_and_hurt_nobody_else(databases, inboxes, owner):
-    uploads = [upload("ivanov", "limited") for _ in range(5)] + [upload("petrov") for _ in range(8)]
+    uploads = [upload("ivanov", "limited", b"x" * (TOGETHER_BYTES + n)) for n in range(5)]
+    uploads += [upload("petrov") for _ in range(8)]
     uploads += [upload(f"s{n}") for n in range(10)]
     results = await hand_in(inboxes, owner, uploads)
     refused = Counter(type(result) for result in results if isinstance(result, BaseException))

@@ -1,10 +1,13 @@
-"""The log lines about a database that fails for a while."""
+"""A database that fails for a while: the log lines about it, and what is known of a commit."""
 
 import logging
+import sqlite3
 
 import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.storage.database import CommitUnanswered, Database
 from app.storage.outage import Outage
 from tests.waiting import Clock
 
@@ -61,3 +64,22 @@ async def test_requests_that_fail_in_an_outage_say_why_in_their_own_line(owner, 
     of_requests = [record for record in lines.records if record.name in ("app.http.problems", "app.http.middleware")]
     assert [(record.msg, record.exc_info) for record in of_requests] == [("request", None)] * 20
     assert {vars(record)["reason"] for record in of_requests} == {"server closed the connection"}
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [(sqlite3.SQLITE_BUSY_SNAPSHOT, OperationalError), (sqlite3.SQLITE_IOERR_FSYNC, CommitUnanswered)],
+)
+async def test_a_failed_commit_is_unanswered_where_it_may_have_changed_something(tmp_path, monkeypatch, code, raised):
+    failure = sqlite3.OperationalError()
+    failure.sqlite_errorcode = code
+
+    async def fail(_: AsyncSession) -> None:
+        raise OperationalError("COMMIT", {}, failure)
+
+    monkeypatch.setattr(AsyncSession, "commit", fail)
+    database = Database(f"sqlite:///{tmp_path}/new.sqlite3")
+    with pytest.raises(raised):
+        async with database.write():
+            pass
+    await database.close()

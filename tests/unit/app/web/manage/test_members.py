@@ -256,6 +256,8 @@ async def test_exceptions_of_the_course_are_listed(service, browser, owner):
     place = f"/api/v1{MEMBERS}/{member}/assignments/lstm-layer"
     await owner.post(f"{place}/adjustments", json={"delta": 5.0, "reason": "a <plot>"})
     await owner.put(f"{place}/extension", json={"more_attempts": 2, "reason": "ill"})
+    gone = f"{MEMBERS}/{await add(service, 'ivashkin')}"
+    await owner.post(f"/api/v1{gone}/remove")
     await hand_in(service, "ivanov")
     adjusted = (await browser.get(f"{COURSE}/adjustments")).text
     assert "a &lt;plot&gt;" in adjusted
@@ -263,6 +265,7 @@ async def test_exceptions_of_the_course_are_listed(service, browser, owner):
     extended = (await browser.get(f"{COURSE}/extensions", params={"search": "iva"})).text
     assert "2 more attempts" in extended
     assert f'href="{MEMBERS}/{member}"' in extended
+    assert gone not in extended
     remove = f"{COURSE}/extensions/{member}/lstm-layer/remove"
     assert said(await send(browser, f"{COURSE}/extensions", remove)) == "extension.removed"
     assert said(await send(browser, f"{COURSE}/extensions", remove)) == "extension.removed"
