@@ -182,10 +182,13 @@ def _explanation(
     contents: dict[str, Content] = {id: answer.content for id, answer in answers.items()}
     if repeats_itself(execution):
         idle = idle_arrays(gradients.reach) if gradients else frozenset()
-        return explain(contents, cases, table_of, idle, form, written)
+        found = explain(contents, cases, table_of, idle, form, written)
+        if found is not None or execution.repeats:
+            return found
     repeats = {id: answer.content for id, answer in execution.repeats.items() if answer.arrays}
     others = [(case, answer.content) for case, answer in execution.others if answer.arrays]
-    if (found := explain_changing(contents, repeats, cases, others)) is not None:
+    found = explain_changing(contents, repeats, cases, others)
+    if found is not None or not repeats:
         return found
     twin = next(case for case in cases if case.spec.id == execution.twin)
     return explain_after_start(contents, cases[0], twin)

@@ -23,7 +23,7 @@ def explain_changing(
     """Find an explanation of wrong answers that change at a second call.
 
     Args:
-        repeats: case id -> the answer to the second call of some case.
+        repeats: case id -> the answer to the second call of some case; empty where no second call answered.
         others: questions of the same shape that may have come in between, and their answers.
     """
     form, case_answers = next(iter(ways_to_read(answers, cases)), (PLAIN, []))
@@ -31,7 +31,7 @@ def explain_changing(
         return None
     own_cases = [each.case for each in case_answers]
     arrays = {each.case.spec.id: each.answer for each in case_answers}
-    found = dropout(own_cases, arrays)
+    found = dropout(own_cases, arrays) if repeats else None
     if found is not None:
         mistake, left = found
         ids = frozenset(case.spec.id for case in own_cases)
@@ -45,7 +45,10 @@ def explain_changing(
     for case, content in others:
         array = form.read(content, case.expected.shape)
         before += [] if array is None else [(case, array)]
-    explanation = confirm([(started_anew(own_cases, arrays, again, before),)], case_answers, frozenset())
+    mistake = started_anew(own_cases, arrays, again, before)
+    if not again and mistake.code != "state_kept_between_calls":
+        return None  # any first two steps come from some start
+    explanation = confirm([(mistake,)], case_answers, frozenset())
     return replace(explanation, form=form) if explanation else None
 
 

@@ -168,12 +168,12 @@ def started_anew(
         before: questions that may have come before that, and their answers.
     """
     starts = {_first(case.x): find_start(case, answers[case.spec.id]) for case in cases}
+    later = [(case, repeats[case.spec.id]) for case in cases if case.spec.id in repeats]
     kept = any(
-        _goes_on(earlier, answer, find_start(case, repeats[case.spec.id]))
-        for case in cases
-        if case.spec.id in repeats
+        _goes_on(earlier, answer, find_start(case, following))
+        for case, following in (*later, *((case, answers[case.spec.id]) for case in cases))
         for earlier, answer in before
-        if (earlier.spec.batch, earlier.spec.units) == (case.spec.batch, case.spec.units)
+        if answer is not following and (earlier.spec.batch, earlier.spec.units) == (case.spec.batch, case.spec.units)
     )
     return _started_at("state_kept_between_calls" if kept else "state_init_random", starts)
 
@@ -234,7 +234,8 @@ def _gates(case: Case, step: int, h: Array) -> dict[str, Array]:
 def _goes_on(case: Case, answer: Array, following: Start) -> bool:
     """Return whether a second call starts with the h or the c that an earlier one, with this answer, ended with."""
     *_, before, h = answer.astype(np.float64).swapaxes(0, 1)
-    c = H_NEW.solved("c_new", h, _gates(case, -1, before))
+    with np.errstate(all="ignore"):
+        c = H_NEW.solved("c_new", h, _gates(case, -1, before))
     return any(
         (np.abs(begun - ended) <= ALIKE).mean() >= MOST_ALIKE and np.abs(ended).max() > ALIKE
         for begun, ended in ((following.h, h), (following.c, c))

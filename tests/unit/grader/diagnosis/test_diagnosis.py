@@ -407,6 +407,26 @@ def test_a_size_that_is_fixed_is_told_beside_a_mistake_that_is_understood(eviden
     assert _codes(replace(evidence, execution=execution)) == ["gates_swapped_if", "hardcoded_batch"]
 
 
+def test_a_state_that_goes_on_from_question_to_question_is_told_where_nothing_is_answered_twice(evidence_of):
+    """A class that keeps its h and c for all models answers questions of one batch size alone."""
+    ended = {}
+
+    def going_on(case):
+        if (case.spec.batch, case.spec.units) != (2, 32):
+            return None
+        h, c = next(reversed(ended.values())) if ended else (0.3, 0.1)
+        changes = {"initial_h": lambda inputs: replace(inputs, h=inputs.h + h)}
+        changes["initial_c"] = lambda inputs: replace(inputs, c=inputs.c + c)
+        start = Mistake("", "another start", changes, frozenset())
+        answer, memory = (replay(more, case) for more in ([start], [start, NAMED["c collected"]]))
+        ended[case.spec.id] = answer[:, -1], memory[:, -1]
+        return answer.astype(np.float32)
+
+    evidence = evidence_of(going_on)
+    assert [each.code for each in evidence.understanding.explanation.mistakes] == ["state_kept_between_calls"]
+    assert _codes(evidence)[0] == "state_kept_between_calls"
+
+
 def test_an_exception_that_the_code_catches_is_named_where_no_mistake_explains_the_numbers(evidence_of):
     for answer, codes in (
         (_making("layers of i and f exchanged"), ["gates_swapped_if"]),
