@@ -179,8 +179,8 @@ def test_weights_of_a_class_in_double_precision_are_recognised(grade_source: Gra
 def test_a_scale_of_the_input_and_a_counter_are_no_weights_of_the_layer(grade_source: GradeSource) -> None:
     source = SOURCE.format(
         build="self.d = tf.keras.layers.Dense(4 * n); self.scale = self.add_weight(shape=(m,), initializer='ones'); "
-        "self.steps = tf.Variable(0)",
-        step="self.steps.assign_add(1); "
+        "self.steps = tf.Variable(0.0)",
+        step="self.steps.assign_add(1.0); "
         "z = self.d(tf.concat([self.scale * a, h], 1)); o, i, g, f = (z[:, k::4] for k in range(4))",
     )
     report = grade_source(source, LAYER, keras="auto")

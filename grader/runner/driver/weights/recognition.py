@@ -16,17 +16,18 @@ from driver.weights.placements import Placement, Slot
 def open_weights(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
     """Return the weights that may be recognised, in the order of their numbers.
 
-    What is not trained is a setting. A number alone is a scale or counts calls, and ones of another length than a bias
-    scale something.
+    What is not trained is a setting. A number alone is a scale or counts calls, unless each unit has one, and ones of
+    another length than a bias scale something.
     """
     # A slice that a notebook put in the place of a kernel is a tensor.
     trained = [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]
-    return [leaf for leaf in trained if not _is_scale(leaf, units)]
-
-
-def _is_scale(leaf: Leaf, units: int) -> bool:
-    size = math.prod(leaf.shape or ())
-    return size % units != 0 and (size == 1 or bool((np.array(leaf.variable) == 1).all()))
+    arrays = [(leaf, np.array(leaf.variable)) for leaf in trained]
+    are_alone = sum(array.size == 1 for _, array in arrays) < units
+    return [
+        leaf
+        for leaf, array in arrays
+        if array.size % units == 0 or not (are_alone if array.size == 1 else (array == 1).all())
+    ]
 
 
 def placement_of(
