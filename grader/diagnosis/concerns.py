@@ -262,7 +262,7 @@ _NO_GATE = " ".join(sorted(ACTIVATIONS - {"sigmoid", "tanh", "exp", "abs", "squa
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
-    # What is added then may be its bias.
+    # A term added then may be its bias.
     "extra_dense": CONCERNS["extra_dense"][1],
     "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),

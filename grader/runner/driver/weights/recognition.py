@@ -16,8 +16,8 @@ from driver.weights.placements import Placement, Slot
 def open_weights(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
     """Return the weights that may be recognised, in the order of their numbers.
 
-    What is not trained is a setting. A number alone is a scale or counts calls, unless each unit has one, and ones of
-    another length than a bias scale something.
+    A weight that is not trained is a setting. A number alone is a scale or counts calls, unless each unit has one, and
+    ones of another length than a bias scale something.
     """
     # A slice that a notebook put in the place of a kernel is a tensor.
     trained = [leaf for leaf in leaves if getattr(leaf.variable, "trainable", False)]

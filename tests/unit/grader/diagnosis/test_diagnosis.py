@@ -206,7 +206,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
     for words, code in (
         ({"step_input": "div"}, "input_transformed"),
         ({"passed_on": "add", "update_c": "usual add mul"}, "residual"),
-        # What is added is the bias of a layer.
+        # The added term is the bias of a layer.
         ({"passed_on": "matmul", "collected": "add", "update_c": "usual add mul"}, "extra_dense"),
         # The sum may be in an update that was not recognised, or was taken for another line.
         ({"passed_on": "add"}, None),
