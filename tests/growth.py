@@ -4,7 +4,12 @@ import gc
 from collections.abc import Callable
 
 
-def assert_in_proportion(seconds: Callable[[int], float], size: int, *, slack: float) -> list[float]:
+#: Seconds that a larger size may cost besides. Memory that comes fresh from the kernel does not grow evenly, and a square
+#: takes many times as much.
+SLACK = 0.1
+
+
+def assert_in_proportion(seconds: Callable[[int], float], size: int) -> list[float]:
     """Fail if twice and four times as much take about 4 and 16 times as long. Returns: the seconds of all three.
 
     The sizes take turns, and the least of three counts: a machine with other work is slower now and then. The collector
@@ -16,6 +21,6 @@ def assert_in_proportion(seconds: Callable[[int], float], size: int, *, slack: f
     finally:
         gc.enable()
     once, twice, four_times = least = [min(taken) for taken in zip(*rounds, strict=True)]
-    assert twice < 3 * once + slack, least
-    assert four_times < 6 * once + slack, least
+    assert twice < 3 * once + SLACK, least
+    assert four_times < 6 * once + SLACK, least
     return least

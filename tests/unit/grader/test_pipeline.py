@@ -86,7 +86,7 @@ def kinds(sandbox):
 FEW = 2_000
 #: For so much of something, a reader's answer and a class.
 GROWING = {
-    "numbers": lambda size: ({}, {"respond": lambda asked: np.zeros((2, size * 100), np.float32)}),
+    "numbers": lambda size: ({}, {"respond": lambda asked: np.zeros((2, size * 25), np.float32)}),
     "cells": lambda size: (
         {
             "cells": [{"index": each, "first_line": each, "last_line": each} for each in range(size)],
@@ -127,7 +127,7 @@ def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
         graded(sandbox)
         return time.process_time() - before
 
-    assert_in_proportion(seconds, FEW, slack=0.1)
+    assert_in_proportion(seconds, FEW)
 
 
 def check(report, name):

@@ -154,7 +154,7 @@ def test_sources_made_to_be_slow_are_set_beside_each_other_in_proportion_to_thei
         side_by_side([left], [right])
         return time.process_time() - before
 
-    assert_in_proportion(seconds, MOST_LINES // 4, slack=0.1)
+    assert_in_proportion(seconds, MOST_LINES // 4)
 
 
 def test_characters_that_turn_text_around_are_shown_as_escapes() -> None:
