@@ -180,7 +180,9 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     nothing_known = not rest and counted is None and problem is None and wrong_input is None
     of_weights = None
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
-        of_weights = misshapen(execution, answer) or (without_weights(execution, exercise) if nothing_known else None)
+        of_weights = misshapen(execution, answer) or (
+            without_weights(execution, reading, exercise) if nothing_known else None
+        )
     yield from [of_weights] if of_weights else []
     written = written_mistake(certain_formulas(reading.formulas)) if understanding.explanation is None else None
     if written is not None:

@@ -8,7 +8,8 @@ from typing import Any
 from grader.diagnosis.concerns import has_no_loop
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.understanding import repeats_itself
-from grader.diagnosis.weights import unused_layers, vectors_for_h
+from grader.diagnosis.weights import unused_layers, vectors_for_h, without_weights
+from grader.numerics.written_formulas import CODE
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
 from reference import GATES
@@ -21,6 +22,8 @@ LATE_LAMBDA = re.compile(
     r"\bfor\b[^\n]{0,80}?\b(\w+)\b[^\n]{0,80}\bin\b[^\n]{0,200}:\s*\n"
     r"[^\n]{0,200}\blambda\b[^\n:=]{0,80}:[^\n]{0,200}\b\1\("
 )
+#: Mistakes with the numbers of a gate that is computed with another one's layers.
+BORROWED = {"gate_layers_mixed", CODE}
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
     "from the second step on, first zeros": "late",
@@ -66,12 +69,17 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
     runner_up = RunnerUp(code=found.runner_up[0], distance=found.runner_up[1]) if found.runner_up else None
     execution, parts, repeats = evidence.execution, evidence.execution.parts, repeats_itself(evidence.execution)
     vectors = vectors_for_h(parts, evidence.assignment.cases[0]) if parts is not None else None
+    # A gate that has no layers and is computed with those of another one gives the numbers of other formulas too.
+    has_none = parts is not None and parts.without_weights
+    lacking = without_weights(execution, evidence.reading, evidence.assignment.cases[0]) if has_none else None
+    is_open = not any(each.part.startswith("update_") and "odd" in each.what for each in evidence.reading.parts)
     for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
         if code in ("h_not_updated", "recurrent_missing") and vectors is not None:
             yield Diagnosis.exact(vectors)  # no place of a recurrent kernel was found, so h met zeros
             continue
-        if code == "gate_layers_mixed" and parts is not None and parts.without_weights:
-            continue  # a gate without layers got those of another one: nothing was mixed up
+        if lacking is not None and (code == "gate_layers_mixed" or (is_open and {code, *found.also} & BORROWED)):
+            yield lacking
+            continue
         if code in ("recurrent_missing", "x_not_used") and parts is not None and parts.misfed:
             continue  # the layer is there, and gets something else
         mistakes = [mistake for mistake in found.mistakes if mistake.code == code]

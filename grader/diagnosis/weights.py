@@ -74,13 +74,15 @@ def other_number_of_weights(output: CaseOutput, timesteps: int) -> Finding | Non
     return None
 
 
-def without_weights(execution: Execution, exercise: CaseEntry) -> Diagnosis | None:
+def without_weights(execution: Execution, reading: Reading, exercise: CaseEntry) -> Diagnosis | None:
     """Report gates that have no weights, and weights of a second cell.
 
     A finding about the answer itself says more: the loop was not entered, or the cell is made anew.
     """
     if execution.parts is None:
         return None
+    if late := late_lambda(execution, reading):
+        return Diagnosis.likely(late)
     unused, of_gates = unused_layers(execution), execution.parts.without_weights
     of_x, of_h, of_both = _weights_of(execution.parts, exercise)
     if unused and (of_gates or 0 < _width(of_both) < len(GATES)):

@@ -196,6 +196,22 @@ def test_an_h_that_meets_a_vector_is_not_called_lost(evidence_of):
     assert [*_params(evidence_of(_making("h stays"), parts=parts))] == ["gate_weights_missing"]
 
 
+@pytest.mark.parametrize(
+    ("name", "gate", "found", "params"),
+    [
+        ("c = i*(c + g)", "F", ["fcXF.kernel None"], {"unused": ["fcXF"], "variant": "unused"}),
+        ("c = f*(c + g)", "I", ["fcXI.kernel None"], {"unused": ["fcXI"], "variant": "unused"}),
+        ("c = f*(c + g)", "I", [], {"kernel": ["I"], "recurrent_kernel": ["I"]}),
+    ],
+)
+def test_a_gate_without_layers_of_its_own_comes_before_a_formula_with_its_numbers(
+    evidence_of, name, gate, found, params
+):
+    parts = {"without_weights": {"kernel": gate, "recurrent_kernel": gate}, "found": [*found, "a.kernel (16, 32)"]}
+    evidence = evidence_of(_making(name), parts=parts)
+    assert _params(evidence) == {"gate_weights_missing": params}
+
+
 @pytest.mark.parametrize(("bias", "variant"), [("b (32,)", "shared"), ("b (128,)", "weights")])
 def test_one_bias_that_the_gates_share_is_told_from_one_that_is_not_added(evidence_of, bias, variant):
     told = _params(evidence_of(_making("no bias in ifgo"), parts={"found": [bias]}))
