@@ -7,14 +7,16 @@ from pydantic import Field
 
 from app.access.rights import Right
 from app.actions.actor import Writer, change
-from app.actions.fields import MOST_ATTEMPTS, MOST_POINTS, WHOLE, ActionRequest, Id, Moment, Number, Words
+from app.actions.fields import MOST_POINTS, ActionRequest, Id, Words
 from app.courses import course as courses
 from app.courses import extensions
+from app.courses.assignments import MOST_ATTEMPTS
 from app.errors import NotHeld
 from app.storage.models import Adjustment, Comment, Extension, HoldDecision, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
 from app.teaching.student_work import StudentWork, take_student_work
+from app.values import WHOLE, Moment, Number
 
 
 class AdjustGrade(ActionRequest):

@@ -1,12 +1,10 @@
 """The grades of a course, of one student, and the holder's own; the grade book as a file; groups with the same code."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from app.actions.fields import AssignmentKey, Name
@@ -14,7 +12,7 @@ from app.api.dependencies import AnyReading, Paged, Reading, page_of
 from app.api.endpoints.work import Viewer, review_body
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
+from app.api.schemas.base import Page
 from app.courses import membership
 from app.errors import AssignmentNotFound, MemberNotStudent
 from app.http.archives import as_file
@@ -24,7 +22,7 @@ from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat
 from app.teaching.grade_list import GradeFilter, used_assignments
-from app.teaching.same_code import same_code
+from app.teaching.same_code import SameCode, same_code
 from app.teaching.student_work import rows_of_member
 
 Flag = Omittable[bool]
@@ -169,43 +167,15 @@ def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[bodies.Assi
 # --- students with the same code --------------------------------------------------------------------------------------
 
 
-class CopyBody(Body):
-    submission: str = shows(None, EXAMPLE_ID, of="submission_id")
-    attempt: int
-    created_at: datetime
-    text: int = shows("attempts of the group with the same number have the code word for word")
-
-
-class HolderBody(Body):
-    member: str = shows(None, EXAMPLE_ID, of="membership_id")
-    student: str = Field(examples=["ivanov"])
-    attempts: list[CopyBody] = shows("those with this code, from the first", of="copies")
-
-
-class GroupBody(Body):
-    students: list[HolderBody] = shows("in the order in which they handed it in", of="holders")
-    word_for_word: int = shows("the most students who have it word for word; 0: no two have")
-    within_an_hour: int = shows("the most students who handed it in for the first time within one hour")
-    statements: int = shows("how many statements of its own the code has")
-    says_little: bool = shows("so few statements are often alike by chance")
-
-
-class SameCodeBody(Body):
-    students: int = shows("how many have an attempt that was compared")
-    with_known: int = shows("how many of them have an attempt with code from the course, or that the staff handed in")
-    not_compared: int = shows("attempts that were graded before code was compared")
-    items: list[GroupBody] = shows("the groups; those with the most students word for word come first", of="groups")
-
-
 @router.get(
     "/courses/{course_id}/assignments/{assignment_id}/same-code",
     summary="List groups of students with the same code",
     responses=refusals(AssignmentNotFound),
 )
-async def list_same_code(reading: Viewer, assignment_id: AssignmentId) -> SameCodeBody:
+async def list_same_code(reading: Viewer, assignment_id: AssignmentId) -> SameCode:
     """List all groups. Their code is the same but for names, comments and the order of independent lines.
 
     It is a hint, never a verdict: right answers look alike.
     """
     (use,) = await used_assignments(reading.session, reading.assignments, reading.course_id, assignment_id)
-    return SameCodeBody.model_validate(await same_code(reading.session, use.id))
+    return await same_code(reading.session, use.id)

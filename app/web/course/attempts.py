@@ -156,7 +156,7 @@ async def group_page(visit: Visit, submission_id: str) -> Response:
         raise SubmissionNotFound
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id, submission.assignment_id)
     group = await same_code.group_of(visit.session, submission)
-    copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
+    copies = [copy.submission for holder in group.students for copy in holder.attempts] if group else []
     listed = (await visit.session.execute(reports.with_reports(Submission.id.in_(copies)))).all()
     points = await grades.points_of(visit.session, visit.assignments, listed)
     return visit.page(

@@ -10,7 +10,6 @@ from fastapi import Response
 from starlette.datastructures import QueryParams
 
 from app.access.rights import Right
-from app.actions.fields import LATEST
 from app.courses import membership
 from app.courses.assignments import Assignments, in_course
 from app.courses.uses import UsedAssignment
@@ -27,6 +26,7 @@ from app.teaching.overview.table import Filter, Table, TableView, column_of, gra
 from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Statistics, statistics_of
 from app.texts import text
+from app.values import LATEST
 from grader.report.messages import title_of
 from grader.report.numbers import percent
 
