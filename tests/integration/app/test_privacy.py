@@ -396,6 +396,7 @@ async def test_each_course_keeps_things_as_long_as_it_says(database):
     async with database.write() as session:
         for model in (Submission, Change, Batch):
             await session.execute(update(model).values(created_at=old))
+    await retention.delete_ended(database)
     assert await retention.delete_expired(database, None) == 1
     async with database.read() as session:
         assert list(await session.scalars(select(Submission.id))) == [here.id]
