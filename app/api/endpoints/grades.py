@@ -8,8 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.actions.fields import AssignmentKey, Name
-from app.api.dependencies import AnyReading, Paged, Reading, page_of
-from app.api.endpoints.work import Viewer, review_body
+from app.api.dependencies import AnyReading, GradeReading, Paged, Reading, page_of
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
 from app.api.schemas.base import Page
@@ -53,7 +52,7 @@ AssignmentFilter = Annotated[
 
 @router.get("/courses/{course_id}/grades", summary="List the grades of a course", response_model=bodies.GradesList)
 async def list_grades(
-    reading: Viewer,
+    reading: GradeReading,
     paging: Paged,
     chosen: Annotated[GradeFilter, Depends(_filter)],
     assignment: AssignmentFilter = None,
@@ -88,9 +87,9 @@ async def read_own_grades(reading: AnyReading) -> bodies.OwnGradesBody:
     return bodies.OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),
-        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjustments],
-        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in comments],
-        reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
+        adjustments=list(map(bodies.AdjustmentBody.model_validate, adjustments)),
+        comments=list(map(bodies.CommentBody.model_validate, comments)),
+        reviews=list(map(bodies.ReviewBody.model_validate, await reviews.all_of(session, member.id))),
     )
 
 
@@ -99,7 +98,7 @@ async def read_own_grades(reading: AnyReading) -> bodies.OwnGradesBody:
     summary="Read the grades of a student",
     responses=refusals(MemberNotStudent),
 )
-async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGradesBody:
+async def read_grades(reading: GradeReading, member_id: MemberId) -> bodies.StudentGradesBody:
     member = await membership.find(reading.session, reading.course_id, member_id)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
@@ -124,7 +123,7 @@ async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGra
     },
 )
 async def read_grade_book(
-    reading: Viewer,
+    reading: GradeReading,
     format: Annotated[GradeBookFormat, Query(description=FORMATS)] = GradeBookFormat.PLAIN,
     assignment: AssignmentFilter = None,
     missing: Annotated[
@@ -172,7 +171,7 @@ def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[bodies.Assi
     summary="List groups of students with the same code",
     responses=refusals(AssignmentNotFound),
 )
-async def list_same_code(reading: Viewer, assignment_id: AssignmentId) -> SameCode:
+async def list_same_code(reading: GradeReading, assignment_id: AssignmentId) -> SameCode:
     """List all groups. Their code is the same but for names, comments and the order of independent lines.
 
     It is a hint, never a verdict: right answers look alike.

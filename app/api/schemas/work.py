@@ -78,9 +78,9 @@ class GradesList(Page[StudentGradesBody]):
 
 
 class ExtensionBody(Body):
-    member: str = Field(examples=[EXAMPLE_ID])
-    student: str | None = shows("the student's id in the grade book", "ivanov")
-    assignment: str = Field(examples=["lstm-layer"])
+    member: str = shows(None, EXAMPLE_ID, of="membership_id")
+    student: str | None = shows("the student's id in the grade book", "ivanov", of="member.external_id")
+    assignment: str = shows(None, "lstm-layer", of="use.assignment_id")
     due: datetime | None
     closes: datetime | None
     more_attempts: int
@@ -94,7 +94,7 @@ class ExtensionBody(Body):
 
 class AdjustmentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    assignment: str = Field(examples=["lstm-layer"])
+    assignment: str = shows(None, "lstm-layer", of="use.assignment_id")
     delta: float | None
     value: float | None
     reason: str
@@ -107,7 +107,7 @@ class AdjustmentBody(Body):
 
 class CommentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    assignment: str = Field(examples=["lstm-layer"])
+    assignment: str = shows(None, "lstm-layer", of="use.assignment_id")
     submission: str | None = shows(of="submission_id")
     text: str
     made_by: str = Field(examples=["owner"])
@@ -117,9 +117,9 @@ class CommentBody(Body):
 class ReviewBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     submission: str = shows(None, EXAMPLE_ID, of="submission_id")
-    student: str = Field(examples=["ivanov"])
-    assignment: str = Field(examples=["lstm-layer"])
-    attempt: int
+    student: str = shows(None, "ivanov", of="submission.student")
+    assignment: str = shows(None, "lstm-layer", of="submission.assignment_id")
+    attempt: int = shows(of="submission.attempt")
     text: str
     created_at: datetime
     answer: str | None = shows("null: it is open")

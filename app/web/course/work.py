@@ -133,7 +133,7 @@ async def list_reviews(visit: Visit, show: str = "") -> Response:
     """List the requests for review that wait for an answer, or those that have one."""
     answered, paging = show == "answered", visit.paging(REQUESTS, "from")
     requests = await reviews.list_reviews(visit.session, visit.course_id, paging, answered=answered)
-    names = await names_of(visit.session, [submission for _, submission in requests])
+    names = await names_of(visit.session, [each.submission for each in requests])
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/reviews.html",
@@ -141,20 +141,20 @@ async def list_reviews(visit: Visit, show: str = "") -> Response:
         names=names,
         titles=visit.titles_of(uses),
         answered=answered,
-        **one_page("rows", paging, requests, lambda row: row[0].id),
+        **one_page("rows", paging, requests),
     )
 
 
 @router.page("/reviews/{review_id}", Right.SEE_GRADES)
 async def review_page(visit: Visit, review_id: str) -> Response:
-    review, submission = await reviews.find(visit.session, visit.course_id, review_id)
-    names = await names_of(visit.session, [submission])
+    review = await reviews.find(visit.session, visit.course_id, review_id)
+    names = await names_of(visit.session, [review.submission])
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/review.html",
         "reviews",
         review=review,
-        submission=submission,
+        submission=review.submission,
         names=names,
         titles=visit.titles_of(uses),
     )
@@ -175,10 +175,9 @@ async def list_extensions(visit: Visit, search: str = "") -> Response:
     return visit.page(
         "course/extensions.html",
         "extensions",
-        titles=visit.titles_of([use for _, _, use in rows]),
         search=search,
         offered=offered,
-        **one_page("extensions", paging, rows, lambda row: row[0].id),
+        **one_page("extensions", paging, rows),
     )
 
 
@@ -192,7 +191,6 @@ async def list_adjustments(visit: Visit, ended: str = "") -> Response:
     return visit.page(
         "course/adjustments.html",
         "adjustments",
-        titles=visit.titles_of([each.use for each in rows]),
         ended=bool(ended),
         **one_page("adjustments", paging, rows, lambda row: row.adjustment.id),
     )
