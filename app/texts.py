@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from grader.report.messages import Catalogue
+from grader.report.messages import LANGUAGES, Catalogue
 
 
 @cache
@@ -13,6 +13,12 @@ def catalogue() -> Catalogue:
 
 def text(id: str, language: str, /, **params: object) -> str:
     return catalogue().text(id, language, **params)
+
+
+@cache
+def client_texts() -> dict[str, dict[str, str]]:
+    """Return the sentences of `app/client/notebook.py`, by language and name, with their placeholders."""
+    return {language: catalogue().below("client", language) for language in LANGUAGES}
 
 
 def one_line(text: str, most: int) -> str | None:

@@ -6,10 +6,8 @@ student locks nobody out.
 """
 
 import base64
-import csv
 import hashlib
 import hmac
-import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,7 +26,7 @@ from app.storage.memberships import are_students, is_student, with_persons
 from app.storage.models import Course, Identity, JoinLink, MemberRole, Membership, Session, Token, utc_now
 from app.storage.paging import Paging
 from app.storage.turns import take_turns
-from grader.batch.cells import as_text
+from grader.batch.cells import csv_of
 
 CSV_COLUMNS = ("id", "name", "email", "group", "link")
 
@@ -236,14 +234,9 @@ def links_csv(new_links: Collection[NewLink], url: str) -> str:
     Args:
         url: of the service, without a slash at the end.
     """
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(CSV_COLUMNS)
-    for link in new_links:
-        member = link.member
-        values = (member.external_id, member.person.name, member.person.email, member.group)
-        writer.writerow([*(as_text(value or "") for value in values), sign_in_link(url, link.secret)])
-    return f"\ufeff{out.getvalue()}"
+    people = [(link.member, link.member.person, sign_in_link(url, link.secret)) for link in new_links]
+    lines = [(member.external_id, person.name, person.email, member.group, link) for member, person, link in people]
+    return f"\ufeff{csv_of([CSV_COLUMNS, *(tuple(cell or '' for cell in line) for line in lines)]).text}"
 
 
 async def use(session: AsyncSession, link: Token) -> None:

@@ -1,7 +1,7 @@
 """Courses themselves: make, change, copy and delete them; and the assignments that they use."""
 
 from collections.abc import AsyncIterator, Collection
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.actor import Actor, Writer, action, change
-from app.actions.fields import MOST_ATTEMPTS, WHOLE, ActionRequest, Language, Moment, Name, Percent, Points, TimeZone
+from app.actions.fields import ActionRequest, Language, Name, Points, TimeZone
 from app.courses import changes, copying, uses
 from app.courses import course as courses
 from app.courses.assignments import Rules
@@ -19,6 +19,7 @@ from app.privacy import deletion
 from app.privacy.deletion import DeletedCourse
 from app.storage.models import Course
 from app.teaching.course_archive import course_archive
+from app.values import WHOLE
 
 RETENTION = "age at which submissions are deleted; null: as in the settings of the service; for admins"
 MOST_COPY_DAYS = 3660
@@ -162,29 +163,6 @@ RuleName = Literal[
 ]  # fmt: skip
 
 
-def rule_description(name: str) -> str:
-    return Rules.model_fields[name].description or ""
-
-
-def _rule(name: str, missing: object = None) -> Any:
-    # The document shows no defaults: for a missing field the file's value holds.
-    return Field(default_factory=lambda: missing, description=rule_description(name))
-
-
-class CourseRules(ActionRequest):
-    """The dates and rules that the course sets. A missing one is as in the file; null means that there is none."""
-
-    opens: Moment | None = _rule("opens")
-    due: Moment | None = _rule("due")
-    closes: Moment | None = _rule("closes")
-    late_percent_per_day: Percent = _rule("late_percent_per_day", 0.0)
-    late_percent_max: Percent = _rule("late_percent_max", 0.0)
-    limit: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS, strict=True), WHOLE] | None = _rule("limit")
-    cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = _rule("cooldown_seconds", 0)
-    counts: Literal["best", "last"] = _rule("counts", "best")
-    checks_per_hour: Annotated[int, Field(ge=0, le=60, strict=True), WHOLE] = _rule("checks_per_hour", 0)
-
-
 class UseAssignment(ActionRequest):
     examples = ({"title": "Неделя 3: LSTM", "rules": {"due": "2026-10-01T20:59:59Z", "limit": 5}},)
 
@@ -192,7 +170,7 @@ class UseAssignment(ActionRequest):
     grade_book_points: Points | None = Field(
         None, description="the maximum in the grade book; null: the points of the file"
     )
-    rules: CourseRules = CourseRules()
+    rules: Rules = Rules()
 
 
 class ChangeAssignment(ActionRequest):
@@ -202,7 +180,7 @@ class ChangeAssignment(ActionRequest):
 
     title: Name | None = Field(default_factory=lambda: None, description="null: the file's")
     grade_book_points: Points | None = Field(default_factory=lambda: None, description="null: the points of the file")
-    rules: CourseRules = Field(default_factory=CourseRules)
+    rules: Rules = Field(default_factory=Rules)
     as_in_file: list[RuleName] = Field(
         default_factory=list, max_length=9, description="dates and rules that the course sets no longer"
     )

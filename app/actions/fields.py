@@ -6,16 +6,13 @@ them, and those that are raised here.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import combinations
 from typing import Annotated, Any, ClassVar, LiteralString, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
@@ -23,17 +20,17 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from app.bodies import EXAMPLE_ID
 from app.courses.course import time_zone_of, time_zones
 from app.errors import StudentInvalid
 from app.mail import addresses
 from app.storage.models import ID_ALPHABET, ID_LENGTH
 from app.submissions.uploads import STUDENT_CHARACTERS, check_student
+from app.values import Number
 
-#: Limits of a text from one person to another, of an adjustment, and of an extension.
-WORDS_CHARACTERS, MOST_POINTS, MOST_ATTEMPTS = 2000, 100_000, 1000
+#: Limits of a text from one person to another, and of an adjustment.
+WORDS_CHARACTERS, MOST_POINTS = 2000, 100_000
 ID = re.compile(f"[{ID_ALPHABET}]{{{ID_LENGTH}}}")
-WRITTEN_OUT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 Schema = dict[str, Any]
 
@@ -119,18 +116,6 @@ def _email(address: str) -> str:
     return addresses.comparable(address)
 
 
-def _written_out(value: object) -> object:
-    """Raises: ValueError: it is a number, which pydantic would read as seconds and the document does not mention."""
-    if not isinstance(value, datetime) and not (isinstance(value, str) and WRITTEN_OUT.match(value)):
-        raise PydanticCustomError("moment", "expected a moment with its time zone, such as 2026-09-01T00:00:00Z")
-    return value
-
-
-def _within(moment: datetime) -> datetime:
-    """Convert to UTC, within the range of the databases; moments further away mean the same."""
-    return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
-
-
 def _time_zone(name: str) -> str:
     """Find the zone by its name, or by a city."""
     name = time_zone_of(name)
@@ -148,17 +133,11 @@ def _words(text: str) -> str:
     return text
 
 
-def _whole(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 class Language(StrEnum):
     EN = "en"
     RU = "ru"
 
 
-# With `strict=True` before it, an integer of JSON Schema: 5.0 is one, "5" and true are none.
-WHOLE = BeforeValidator(_whole)
 #: For the OpenAPI document: characters not allowed in a name, and names of spaces only; the same for words.
 NO_NAME: Schema = one_of({"pattern": r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"}, {"pattern": r"^\s*$"})
 NO_WORDS: Schema = one_of({"pattern": r"\x00"}, {"pattern": r"^\s*$"})
@@ -186,7 +165,6 @@ Email = Annotated[
 ]
 #: A text from one person to another, with several lines.
 Words = Annotated[str, text_field(WORDS_CHARACTERS, never=NO_WORDS), AfterValidator(_words)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within)]
 # No pattern can list the existing names, so there are examples.
 TimeZone = Annotated[
     str,
@@ -197,10 +175,8 @@ TimeZone = Annotated[
     ),
     AfterValidator(_time_zone),
 ]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Percent = Annotated[Number, Field(ge=0, le=100)]
 #: The points for an assignment or a check.
 Points = Annotated[Number, Field(ge=0.01, le=MOST_POINTS)]
-Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=["01ksvh1y8gk3v0q4m2z7c9x5ab"])]
+Id = Annotated[str, Field(pattern=f"^{ID.pattern}$", examples=[EXAMPLE_ID])]
 #: The id of an assignment, which its file has.
 AssignmentKey = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]

@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.access.idempotency import make_once
 from app.access.rights import Right
 from app.actions.actor import Actor, Writer, action, change
-from app.actions.fields import ActionRequest, AssignmentKey, Id, Moment, Name
+from app.actions.fields import ActionRequest, AssignmentKey, Id, Name
 from app.storage.models import JobStatus, Regrade
 from app.submissions import repository
 from app.submissions.listing import Selection
 from app.teaching import previews, regrades
 from app.teaching.overview.attention import failed_ids
 from app.teaching.regrades import RegradeProgress
+from app.values import Moment
 from grader import Status
 
 

@@ -21,13 +21,14 @@ from app.access.links import NewLink
 from app.access.rights import Right
 from app.access.tokens import OWNER, hash_secret, new_token
 from app.actions.actor import Actor, Writer, action, change
-from app.actions.fields import NO_NAME, WHOLE, ActionRequest, Group, Id, Moment, Name, both, has_property, not_
+from app.actions.fields import NO_NAME, ActionRequest, Group, Id, Name, both, has_property, not_
 from app.courses import course as courses
 from app.courses.roster import planning
 from app.courses.roster.planning import Outcome, Plan
 from app.courses.roster.reading import Roster, read
 from app.errors import MailNotSet, RosterChanged, TokenMadeBefore, TokenNotFound
 from app.storage.models import Course, JoinLink, MemberRole, Role, Token, utc_now
+from app.values import WHOLE, Moment
 
 # --- tokens -----------------------------------------------------------------------------------------------------------
 

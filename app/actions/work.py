@@ -7,14 +7,16 @@ from pydantic import Field
 
 from app.access.rights import Right
 from app.actions.actor import Writer, change
-from app.actions.fields import MOST_ATTEMPTS, MOST_POINTS, WHOLE, ActionRequest, Id, Moment, Number, Words
+from app.actions.fields import MOST_POINTS, ActionRequest, Id, Words
 from app.courses import course as courses
 from app.courses import extensions
+from app.courses.assignments import MOST_ATTEMPTS
 from app.errors import NotHeld
 from app.storage.models import Adjustment, Comment, Extension, HoldDecision, ReviewRequest, Submission
 from app.submissions import repository
 from app.teaching import adjustments, comments, holds, reviews
 from app.teaching.student_work import StudentWork, take_student_work
+from app.values import WHOLE, Moment, Number
 
 
 class AdjustGrade(ActionRequest):
@@ -123,7 +125,7 @@ async def withdraw_adjustment(actor: Writer, at: WorkId, adjustment_id: str) -> 
 
 
 @change(Right.EXTEND)
-async def extend_work(actor: Writer, at: WorkId, wanted: ExtendWork) -> tuple[Extension, StudentWork]:
+async def extend_work(actor: Writer, at: WorkId, wanted: ExtendWork) -> Extension:
     """Give more time, or more attempts, instead of an earlier extension of this student at this assignment.
 
     It counts at once, for what was handed in, too. It only ever adds: of each date and the course's the later one
@@ -131,7 +133,7 @@ async def extend_work(actor: Writer, at: WorkId, wanted: ExtendWork) -> tuple[Ex
     """
     work = await _take(actor, at)
     values = wanted.model_dump()
-    return await extensions.put(actor.session, work.member, work.use, made_by=actor.name, **values), work
+    return await extensions.put(actor.session, work.member, work.use, made_by=actor.name, **values)
 
 
 @change(Right.EXTEND)
@@ -194,7 +196,7 @@ async def decide_attempt(actor: Writer, submission_id: str, wanted: DecideAttemp
 
 # A student must not learn from somebody else's attempt that its course is archived.
 @change(Right.ASK_FOR_REVIEW, archived_too=True)
-async def ask_for_review(actor: Writer, submission_id: str, wanted: AskForReview) -> tuple[ReviewRequest, Submission]:
+async def ask_for_review(actor: Writer, submission_id: str, wanted: AskForReview) -> ReviewRequest:
     """Ask the staff whether the attempt was graded right. One request of an attempt is open at a time.
 
     The same words sent again are the same request.
@@ -204,11 +206,11 @@ async def ask_for_review(actor: Writer, submission_id: str, wanted: AskForReview
         ReviewOpen: an earlier request waits for an answer.
     """
     submission = await _attempt(actor, submission_id)
-    return await reviews.ask(actor.session, submission, wanted.text), submission
+    return await reviews.ask(actor.session, submission, wanted.text)
 
 
 @change(Right.ANSWER_REVIEWS)
-async def answer_review(actor: Writer, review_id: str, wanted: AnswerReview) -> tuple[ReviewRequest, Submission]:
+async def answer_review(actor: Writer, review_id: str, wanted: AnswerReview) -> ReviewRequest:
     """Answer, for the student to read. The grade stays; an adjustment or a regrade changes it.
 
     Raises:

@@ -114,6 +114,7 @@ def reads(right: Right) -> Any:
 
 AnyReading = Annotated[Reading, reads(Right.READ)]
 #: A student's notebook may read these, too.
+GradeReading = Annotated[Reading, reads(Right.SEE_GRADES)]
 SubmissionReading = Annotated[Reading, reads(Right.READ_SUBMISSIONS)]
 
 

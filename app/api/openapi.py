@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from app.access.rights import EVERYBODY
 from app.actions.actor import Action
 from app.api.schemas.base import Problem
+from app.bodies import EXAMPLE_ID
 from app.errors import CourseArchived, CourseNotFound, NotAuthenticated, NotPermitted, TooManyRequests
 from app.http.archives import BINARY
 from app.http.auth.holders import RouteAction, TokenFor, monitor, token_holder
@@ -42,15 +43,15 @@ whose `type` is stable.
 SWAGGER_FILES = files("fastapi_offline") / "static"
 #: Parameters of the problems in examples, by the end of their type.
 EXAMPLE_PARAMS: dict[str, dict[str, Any]] = {
-    "member-joined": {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab", "join": "01ksvh1y8gk3v0q4m2z7c9x5ac"},
-    "join-followed": {"join": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "member-joined": {"member": EXAMPLE_ID, "join": "01ksvh1y8gk3v0q4m2z7c9x5ac"},
+    "join-followed": {"join": EXAMPLE_ID},
     "join-outdated": {"changed": ["extension"]},
-    "persons-share-course": {"courses": ["01ksvh1y8gk3v0q4m2z7c9x5ab"]},
-    "adjustment-replaced": {"expected": None, "current": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "persons-share-course": {"courses": [EXAMPLE_ID]},
+    "adjustment-replaced": {"expected": None, "current": EXAMPLE_ID},
     "review-answered": {"answered_by": "owner"},
-    "review-open": {"request": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    "email-taken": {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    "external-id-taken": {"member": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "review-open": {"request": EXAMPLE_ID},
+    "email-taken": {"member": EXAMPLE_ID},
+    "external-id-taken": {"member": EXAMPLE_ID},
     "assignment-in-use": {"submissions": 42, "decisions": 1},
     "rules-contradictory": {
         "fields": ["opens", "due"],
@@ -75,10 +76,10 @@ EXAMPLE_PARAMS: dict[str, dict[str, Any]] = {
     "checks-used-up": {"limit": 10, "retry_after_seconds": 600},
     "too-many-requests": {"retry_after_seconds": 2},
     "too-many-webhooks": {"limit": 10},
-    "token-made-before": {"id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "token-made-before": {"id": EXAMPLE_ID},
     "invalid-request": {"errors": [{"location": ["query", "wait"], "message": "Input should be at most 120"}]},
-    "storage-unavailable": {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
-    "busy": {"request_id": "01ksvh1y8gk3v0q4m2z7c9x5ab"},
+    "storage-unavailable": {"request_id": EXAMPLE_ID},
+    "busy": {"request_id": EXAMPLE_ID},
 }
 
 #: The course in a path, which `holders.acting_holder` reads.

@@ -46,6 +46,8 @@ LOOKS = {
     "line": "<pre style='margin:.2em;padding-left:.7em;border-left:.2em solid #d9534f;white-space:pre-wrap'>{}</pre>",
     "link": "<p style='margin:.3em 0'><a href='{0}' target='_blank' rel='noopener'>{0}</a></p>",
 }
+# The sentences by language and name. The service writes them below the code when it sends this file.
+TEXTS: dict[str, dict[str, str]] = {}
 
 
 def hand_in(url: str, assignment: str, check_only: bool = False, language: str = "en") -> None:
@@ -122,7 +124,7 @@ class Screen:
         self._display: Any = sys.modules["IPython.display"] if getattr(shell(), "kernel", None) else None
 
     def text(self, name: str, **values: object) -> str:
-        return TEXTS[name][self.language == "ru"].format(**values)
+        return TEXTS[self.language][name].format(**values)
 
     def stop(self, name: str, **values: object) -> NoReturn:
         raise Stop(("text", self.text(name, **values)))
@@ -546,156 +548,3 @@ def multipart(work: Work, assignment: str) -> tuple[bytes, str]:
         f"\r\n--{border}--\r\n".encode(),
     ]
     return b"".join(parts), f"multipart/form-data; boundary={border}"
-
-
-# --- Texts, in English and in Russian
-
-TEXTS = {
-    "code": ("Code from the page of the assignment: ", "Код со страницы задания: "),
-    "no_code": (
-        'No code was entered. Make one on the page, under "Hand in from your notebook", and run this again.',
-        "Код не введён. Получите его на странице задания, в разделе «Сдать из ноутбука», и запустите ещё раз.",
-    ),
-    "no_input": (
-        "A code is needed, and nothing can be typed in here. Run this in a notebook or a terminal.",
-        "Нужен код, но ввести его здесь нельзя. Запустите это в ноутбуке или в терминале.",
-    ),
-    "other_assignment": (
-        "This code belongs to the assignment {other}, and this is for {assignment}. Make a code on its page.",
-        "Этот код относится к заданию {other}, а сдаётся {assignment}. Получите код на странице этого задания.",
-    ),
-    "plain_http": (
-        "{url} does not begin with https: everybody on the way could read your code. Hand in the file on the page.",
-        "{url} начинается не с https: по дороге любой сможет прочитать ваш код. Сдайте файл на странице задания.",
-    ),
-    "colab": (
-        (
-            "Colab cannot reach {url}: this address exists only near the service. Download the notebook and "
-            "hand it in on the page of the assignment, or open it in Jupyter on a computer that shows that page."
-        ),
-        (
-            "Colab не достанет до {url}: этот адрес доступен только рядом с сервером. Скачайте ноутбук и "
-            "сдайте его на странице задания или откройте его в Jupyter на компьютере, где эта страница открывается."
-        ),
-    ),
-    "no_notebook": (
-        "There is no notebook here. A file is handed in by the command lstm-grader submit, or on the page.",
-        "Здесь нет ноутбука. Файл сдают командой lstm-grader submit или на странице.",
-    ),
-    "unreadable": (
-        "The notebook cannot be read: {reason}. Save it and run this cell again.",
-        "Не удалось прочитать ноутбук: {reason}. Сохраните его и запустите эту ячейку ещё раз.",
-    ),
-    "unsaved": (
-        (
-            "In[{number}] ran, and the saved notebook does not hold it as it ran. Run the cells that you have changed, "
-            "save the notebook (Ctrl+S), and run this cell again. Nothing was handed in."
-        ),
-        (
-            "In[{number}] выполнена, но в сохранённом ноутбуке её нет в таком виде. Выполните изменённые ячейки, "
-            "сохраните ноутбук (Ctrl+S) и запустите эту ячейку ещё раз. Ничего не сдано."
-        ),
-    ),
-    "whole": (
-        (
-            "This assignment needs the whole notebook, and its file was not found from here. Save it, restart the "
-            "kernel and run the notebook again, or hand in its file on the page of the assignment. Nothing was handed "
-            "in."
-        ),
-        (
-            "В этом задании нужен весь ноутбук, а его файл отсюда не виден. Сохраните его, перезапустите ядро и "
-            "выполните ноутбук ещё раз или сдайте файл на странице задания. Ничего не сдано."
-        ),
-    ),
-    "no_class": (
-        (
-            "The file of the notebook was not found from here, and no cell that ran defines the class LSTM. Run that "
-            "cell, or hand in the file on the page of the assignment."
-        ),
-        (
-            "Файл ноутбука отсюда не виден, и ни одна из выполненных ячеек не определяет класс LSTM. Выполните эту "
-            "ячейку или сдайте файл на странице задания."
-        ),
-    ),
-    "history": (
-        "The file of the notebook was not found from here. Sent was the class and what it needs: {inputs}.",
-        "Файл ноутбука отсюда не виден. Отправлены класс и то, что ему нужно: {inputs}.",
-    ),
-    "stripped": (
-        "The notebook is larger than {limit} MB, so it was sent without the outputs of its cells.",
-        "Ноутбук больше {limit} МБ, поэтому он отправлен без результатов под ячейками.",
-    ),
-    "too_large": (
-        (
-            "Even without its outputs the notebook is larger than {limit} MB. Take pictures out of its texts. Nothing "
-            "was handed in."
-        ),
-        "Даже без результатов ноутбук больше {limit} МБ. Уберите картинки из текстовых ячеек. Ничего не сдано.",
-    ),
-    "sending": ("Sending …", "Отправка…"),
-    "queued": ("Received. Place in the queue: {position}.", "Получено. Место в очереди: {position}."),
-    "running": ("Grading …", "Проверка…"),
-    "again": (
-        "The service does not answer, or asks to wait. Trying again in {seconds} s …",
-        "Сервис не отвечает или просит подождать. Следующая попытка через {seconds} с…",
-    ),
-    "offline": (
-        "{url} does not answer ({reason}). Try again later, or hand in the file on the page of the assignment.",
-        "{url} не отвечает ({reason}). Попробуйте позже или сдайте файл на странице задания.",
-    ),
-    "certificate": (
-        "{url} does not prove that it is the service: {reason}. Nothing was sent. Tell your teacher.",
-        "{url} не подтверждает, что это сервис: {reason}. Ничего не отправлено. Сообщите преподавателю.",
-    ),
-    "moved": (
-        "{url} leads to another address. For your safety nothing was sent there: copy the cell again.",
-        "{url} ведёт на другой адрес. Ради безопасности туда ничего не отправлено: скопируйте ячейку ещё раз.",
-    ),
-    "no_service": (
-        (
-            "{url} answers, but not as this service does ({reason}). Perhaps the network asks you to sign in first. "
-            "Otherwise hand in the file on the page of the assignment."
-        ),
-        (
-            "{url} отвечает, но не так, как этот сервис ({reason}). Возможно, сеть просит сначала войти в неё. "
-            "Если дело не в этом, сдайте файл на странице задания."
-        ),
-    ),
-    "stopped": ("Stopped. Nothing was handed in.", "Остановлено. Ничего не сдано."),
-    "maybe": (
-        "It is not known whether the work has arrived. Run this again: it will not be handed in twice.",
-        "Неизвестно, дошла ли работа. Запустите ещё раз: дважды она сдана не будет.",
-    ),
-    "arrived": (
-        "The work has arrived, and is graded whether you wait or not. The report will stand here:",
-        "Работа дошла и будет проверена, даже если не ждать. Отчёт появится здесь:",
-    ),
-    "same_asked": (
-        "Exactly this is your attempt {attempt} already. Type yes to hand it in once more: ",
-        "Именно это вы уже сдали, попытка {attempt}. Чтобы сдать ещё раз, введите «да»: ",
-    ),
-    "same": (
-        "Exactly this is your attempt {attempt} already. Nothing was handed in now.",
-        "Именно это вы уже сдали, попытка {attempt}. Сейчас ничего не сдано.",
-    ),
-    "cancelled": ("This attempt was taken out of the queue.", "Эта попытка снята с очереди."),
-    "points": ("{points} of {most} points", "Баллов: {points} из {most}"),
-    "late": (
-        "{points} of {most} points, after {percent} % for lateness",
-        "Баллов: {points} из {most}, за опоздание вычтено {percent} %",
-    ),
-    "attempt": ("Attempt {number}", "Попытка {number}"),
-    "not_used": (
-        "It uses up no attempt: there is no class LSTM in it that can be run.",
-        "Попыткой это не считается: в файле нет класса LSTM, который можно запустить.",
-    ),
-    "no_grade": (
-        "We could not grade this. It is our fault, and costs nothing.",
-        "Проверить не удалось. Это наша ошибка, и она ничего не стоит.",
-    ),
-    "right": ("Everything that was tried is right.", "Всё, что проверялось, верно."),
-    "try": ("What to try: {hint}", "Что попробовать: {hint}"),
-    "cell": ("cell {cell}, line {line}", "ячейка {cell}, строка {line}"),
-    "line": ("line {line}", "строка {line}"),
-    "page": ("The whole report:", "Отчёт целиком:"),
-}

@@ -10,7 +10,7 @@ import typer
 
 from app.client import notebook
 from app.client.notebook import Screen, Service, Stop, Work, report_parts
-from app.texts import text
+from app.texts import client_texts, text
 from grader.shell import BELOW, GRADED, OUR_FAILURE, USAGE, check_threshold, failure, reading_language, usage
 
 TOKEN = "LSTM_GRADER_TOKEN"  # noqa: S105 the name of the variable
@@ -34,6 +34,7 @@ def submit(
     Exit codes: 0 graded, 1 below --fail-under, 2 wrong usage, or the service refuses it, 3 there is no grade.
     """
     check_threshold(fail_under)
+    notebook.TEXTS.update(client_texts())
     screen = Screen(reading_language(None, "en"))
     try:
         work = _work(file, screen.language)

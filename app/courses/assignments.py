@@ -5,14 +5,15 @@ there moves it in every course that sets none of its own.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.storage.models import DEFAULT_COURSE, CourseAssignment
 from app.storage.turns import take_turns
+from app.values import WHOLE, Moment, Percent
 from grader import Assignment
 from grader.assignment import AssignmentModel, Attempts, Deadline
 
@@ -20,23 +21,30 @@ from grader.assignment import AssignmentModel, Attempts, Deadline
 Assignments = Mapping[str, Assignment]
 #: A course's id, and the id of an assignment file.
 Use = tuple[str, str]
+#: Largest limit that a course or an extension may set.
+MOST_ATTEMPTS = 1000
+
+
+def _rule(missing: object, description: str) -> Any:
+    # The API's document shows no defaults: for a missing field the file's value holds.
+    return Field(default_factory=lambda: missing, description=description)
 
 
 class Rules(AssignmentModel):
-    """The dates and rules that a course sets. A missing one is as in the file; null means that there is none."""
+    """The dates and rules that the course sets. A missing one is as in the file; null means that there is none."""
 
-    opens: AwareDatetime | None = Field(None, description="before that nothing is accepted")
-    due: AwareDatetime | None = Field(None, description="later attempts are late")
-    closes: AwareDatetime | None = Field(None, description="from here on nothing is accepted")
-    late_percent_per_day: float = Field(
-        0.0, ge=0, le=100, description="of its points that a late attempt loses for each day begun"
+    opens: Moment | None = _rule(None, "before that nothing is accepted")
+    due: Moment | None = _rule(None, "later attempts are late")
+    closes: Moment | None = _rule(None, "from here on nothing is accepted")
+    late_percent_per_day: Percent = _rule(0.0, "of its points that a late attempt loses for each day begun")
+    late_percent_max: Percent = _rule(100.0, "the most that lateness costs")
+    limit: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS, strict=True), WHOLE] | None = _rule(None, "most attempts")
+    cooldown_seconds: Annotated[int, Field(ge=0, le=30 * 86400, strict=True), WHOLE] = _rule(
+        0, "from one attempt to the next"
     )
-    late_percent_max: float = Field(100.0, ge=0, le=100, description="the most that lateness costs")
-    limit: int | None = Field(None, ge=1, le=1000, description="most attempts")
-    cooldown_seconds: int = Field(0, ge=0, le=30 * 86400, description="from one attempt to the next")
-    counts: Literal["best", "last"] = Field("best", description="which attempt is the grade")
-    checks_per_hour: int = Field(
-        0, ge=0, le=60, description="checks of a student before handing in, which use no attempt; 0: none"
+    counts: Literal["best", "last"] = _rule("best", "which attempt is the grade")
+    checks_per_hour: Annotated[int, Field(ge=0, le=60, strict=True), WHOLE] = _rule(
+        0, "checks of a student before handing in, which use no attempt; 0: none"
     )
 
     def applied_to(self, assignment: Assignment) -> Assignment:

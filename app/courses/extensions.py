@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from app.courses import changes
 from app.errors import ExtensionNotFound, existing
@@ -48,9 +48,9 @@ def _later(of_course: datetime | None, of_student: datetime | None) -> datetime 
 
 
 async def find(session: AsyncSession, member: Membership, use: CourseAssignment) -> Extension | None:
-    """Find the extension of this member at this assignment."""
+    of = Extension.membership_id == member.id, Extension.course_assignment_id == use.id
     return await session.scalar(
-        select(Extension).where(Extension.membership_id == member.id, Extension.course_assignment_id == use.id)
+        select(Extension).where(*of).options(joinedload(Extension.member), joinedload(Extension.use))
     )
 
 
@@ -60,19 +60,15 @@ async def find_all(session: AsyncSession, membership_ids: Collection[str]) -> di
     return {(each.membership_id, each.course_assignment_id): each for each in rows}
 
 
-async def list_extensions(
-    session: AsyncSession, course_id: str, paging: Paging
-) -> Sequence[tuple[Extension, Membership, CourseAssignment]]:
-    """List the newest extensions of a course, with members and persons."""
+async def list_extensions(session: AsyncSession, course_id: str, paging: Paging) -> Sequence[Extension]:
+    """List the newest extensions of a course, with members, persons and assignments."""
     query = (
-        select(Extension, Membership, CourseAssignment)
-        .join(Membership, Membership.id == Extension.membership_id)
-        .join(CourseAssignment, CourseAssignment.id == Extension.course_assignment_id)
+        select(Extension)
+        .join(Extension.use)
         .where(CourseAssignment.course_id == course_id)
-        .options(joinedload(Membership.person))
+        .options(contains_eager(Extension.use), joinedload(Extension.member).joinedload(Membership.person))
     )
-    rows = await session.execute(paging.of(query, Extension.id))
-    return [(extension, member, use) for extension, member, use in rows]
+    return (await session.scalars(paging.of(query, Extension.id))).all()
 
 
 async def put(
@@ -93,7 +89,7 @@ async def put(
     extension = await find(session, member, use)
     before = _log_values(extension, use)
     if extension is None:
-        extension = Extension(id=new_id(), membership_id=member.id, course_assignment_id=use.id)
+        extension = Extension(id=new_id(), member=member, use=use)
         session.add(extension)
     extension.due, extension.closes, extension.more_attempts, extension.reason = due, closes, more_attempts, reason
     if changes.log(session, member, made_by, before, _log_values(extension, use)):

@@ -14,15 +14,16 @@ from fastapi import Request
 from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from app.actions.fields import EARLIEST, LATEST, NO_NAME, ActionRequest
+from app.actions.fields import NO_NAME
 from app.courses.course import read_moment
 from app.errors import AppError, FieldsWrong, FormExpired, IdempotencyKeyReused
 from app.http.auth.proof import FORM_FIELD, mask, unmask
 from app.http.forms import WORDS, field_errors, refusal_context
 from app.http.texts import language_of
 from app.texts import text
+from app.values import EARLIEST, LATEST
 
-Asked = TypeVar("Asked", bound=ActionRequest)
+Asked = TypeVar("Asked", bound=BaseModel)
 
 KEY_FIELD = "form_key"
 KEY_BYTES = 32

@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 
 from app.client import notebook
-from app.texts import text
+from app.texts import client_texts, text
 
 CLIENT_PATH = "/notebook.py"
 
@@ -36,8 +36,9 @@ else:
 
 @cache
 def client_source() -> bytes:
-    """Return the file, as it is sent and as the hash counts it."""
-    return Path(notebook.__file__).read_bytes()
+    """Return the file with its sentences, as it is sent and as the hash counts it."""
+    sentences = json.dumps(client_texts(), ensure_ascii=False, indent=4)
+    return f"{Path(notebook.__file__).read_text('utf-8')}\n\nTEXTS.update({sentences})\n".encode()
 
 
 @cache

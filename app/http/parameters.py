@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from app.actions.actor import Action
-from app.actions.fields import ID, AssignmentKey, Language, Moment, Name
+from app.actions.fields import ID, AssignmentKey, Language, Name
 from app.actions.work import WorkId
 from app.errors import (
     AdjustmentNotFound,
@@ -36,6 +36,7 @@ from app.errors import (
 from app.errors.lti import LinkNotFound, PlatformNotFound, SelectionNotFound
 from app.storage.models import JobStatus
 from app.submissions.listing import Selection
+from app.values import Moment
 from grader import Status
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from app.services import services
 from app.storage.models import Role, StoredReport, Submission
 from app.submissions import reports
 from app.submissions.advisories import for_student
-from app.submissions.derivation import Counted, Step
+from app.submissions.derivation import Counted, Step, without_words
 from grader import Report
 from grader.formats import View
 
@@ -31,10 +31,7 @@ def steps_for(counted: Counted, viewer: Principal) -> Sequence[Step]:
     """Return the steps of a grade. A script that hands in for students does not get a teacher's words to them."""
     if viewer.sees_everything or viewer.membership_id is not None:
         return counted.steps
-    return tuple(
-        replace(step, params={name: value for name, value in step.params.items() if name != "reason"})
-        for step in counted.steps
-    )
+    return without_words(counted.steps)
 
 
 async def artefacts_for(request: Request, stored: StoredReport) -> dict[str, bytes]:

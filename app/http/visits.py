@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 from http import HTTPStatus
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any
+from operator import attrgetter
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -18,8 +20,10 @@ from starlette.datastructures import FormData
 
 from app.access.rights import Right
 from app.actions.actor import Action, Actor
-from app.actions.fields import ActionRequest
+from app.actions.fields import ID, ActionRequest
 from app.answers import answer_for
+from app.courses.assignments import title_of
+from app.courses.uses import UsedAssignment
 from app.errors import AppError
 from app.http.auth.holders import RouteAction, SessionHolder, actor_of
 from app.http.auth.proof import FORM_FIELD, check_form_secret
@@ -28,15 +32,18 @@ from app.http.fields import Fields, form_context
 from app.http.forms import fields_of, lines_of, read_page_form, see_other
 from app.http.pages import page
 from app.http.parameters import IDS, ids_in
-from app.http.staff import ROWS, cursor_of
 from app.http.texts import language_of
 from app.http.ways_in import asked_page
+from app.oidc.urls import is_loopback
 from app.services import Services, services
-from app.storage.models import Course
+from app.storage.models import Course, CourseAssignment
 from app.storage.paging import Paging
 
 #: A function of a `Visit`, and of parameters of the address by their names.
 Page = Callable[..., Awaitable[Response]]
+Row = TypeVar("Row")
+#: Rows of a list on one page.
+ROWS = 50
 SHOWN_AGAIN = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
@@ -127,11 +134,47 @@ class Visit(Actor):
 
     def paging(self, most: int = ROWS, parameter: str = "page_from") -> Paging:
         """Return the page of a list that the address asks for. A made-up cursor means the first one."""
-        return Paging(most, cursor_of(self.request.query_params.get(parameter)))
+        cursor = self.request.query_params.get(parameter, "")
+        return Paging(most, cursor if ID.fullmatch(cursor) else None)
+
+    @property
+    def only_here(self) -> str | None:
+        """The address of the service, if links to it only work on its own machine."""
+        return self.url if is_loopback(urlsplit(self.url).hostname or "") else None
+
+    def title_of(self, use: CourseAssignment) -> str:
+        return title_of(use, self.assignments, self.language)
+
+    def titles_of(self, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
+        """Return the titles of assignments in the course, by the ids of their files."""
+        return {use.assignment_id: self.title_of(use) for use in uses}
+
+    def every_title(self, uses: Sequence[CourseAssignment]) -> Mapping[str, str]:
+        """Return the titles of all assignments of the service, by their ids: those of the course where it uses them."""
+        of_files = {id: assignment.title_in(self.language) for id, assignment in self.assignments.items()}
+        return {**of_files, **self.titles_of(uses)}
+
+    def offered(self, used: Sequence[UsedAssignment]) -> list[tuple[str, str]]:
+        """Return the ids and titles of the assignments that a form offers: those whose file is there."""
+        return [*self.titles_of([each.use for each in used if each.effective]).items()]
 
     def lead_to(self, path: str, said: str | None = None) -> Response:
         """Send the browser to a page of the course after a change (`see_other`)."""
         return see_other(f"/courses/{self.course_id}{path}", said=said)
+
+
+def one_page(
+    name: str, paging: Paging, rows: Sequence[Row], id_of: Callable[[Row], object] = attrgetter("id")
+) -> dict[str, Any]:
+    """Return the context of one page of a list: the rows, and as ``next`` the cursor of the next page."""
+    shown, next_cursor = paging.cut(rows, id_of)
+    return {name: shown, "next": next_cursor}
+
+
+def search_of(typed: str) -> str:
+    """Return the text to search for; empty if no name can hold it."""
+    text = typed.strip()[:200]
+    return text if text.isprintable() else ""
 
 
 async def visit_of(request: Request, holder: SessionHolder) -> Visit:

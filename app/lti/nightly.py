@@ -20,7 +20,7 @@ from app.background import Background
 from app.courses.assignments import Assignments
 from app.errors import AnswerUnusable, AppError, TargetRefused
 from app.errors.lti import PlatformRefused, TokenRefused
-from app.lti import expiry, memberships
+from app.lti import memberships
 from app.lti.grades import comparison, expected
 from app.lti.platform_services import PlatformServices, may_pass
 from app.storage.database import Database
@@ -51,7 +51,6 @@ class Nightly(Background):
     """Checks each connected course once a night, while the async context is entered.
 
     At its start it sends the grades that new assignment files have changed: files are read when the service starts.
-    All day it deletes expired rows (`app.lti.expiry`).
     """
 
     NAME = "lti-nightly"
@@ -68,9 +67,8 @@ class Nightly(Background):
                 if not has_begun:
                     await _collect_refusals(expected.send_changed(self._database, self._assignments), [])
                     has_begun = True
-                await expiry.delete_expired(self._database)
                 while await self.check_next():
-                    await expiry.delete_expired(self._database)
+                    pass
             await asyncio.sleep(LOOK_SECONDS)
 
     async def check_next(self) -> bool:

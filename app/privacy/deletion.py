@@ -7,12 +7,12 @@ assistants as authors of something stay until the course is deleted.
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.bodies import Body, shows
 from app.courses import members
 from app.errors import PersonNotFound, existing
 from app.privacy import mentions
@@ -48,22 +48,20 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 100
 
 
-@dataclass(frozen=True)
-class DeletedRows:
+class DeletedRows(Body):
     """The number of deleted rows, by kind."""
 
-    submissions: int = 0
-    reports: int = 0
-    tokens: int = 0
+    submissions: int
+    reports: int
+    tokens: int
 
 
-@dataclass(frozen=True)
-class DeletedCourse:
-    """The number of deleted rows, by kind. Attributes: people: deleted persons, who were in no other course."""
+class DeletedCourse(Body):
+    """The number of deleted rows, by kind."""
 
-    submissions: int = 0
-    members: int = 0
-    people: int = 0
+    submissions: int
+    members: int
+    people: int = shows("members who were in no other course")
 
 
 async def delete_student(database: Database, student: str, course_id: str = DEFAULT_COURSE) -> DeletedRows:
@@ -132,7 +130,7 @@ async def delete_course(database: Database, course_id: str) -> DeletedCourse:
     async with database.write() as session:
         # Waits for running additions to the course, and prevents later ones.
         course = await session.scalar(select(Course).where(Course.id == course_id).with_for_update())
-        deleted = await _delete_rest(session, course_id, submissions) if course else DeletedCourse(submissions)
+        deleted = await _delete_rest(session, course_id, submissions)
         if course and course_id == DEFAULT_COURSE:
             course.archived_at = None
         elif course:
@@ -165,7 +163,7 @@ async def _delete_rest(session: AsyncSession, course_id: str, submissions: int) 
     # Only regrades of several courses, by admins, can still mention them.
     await mentions.forget_in_regrades(session, _ids(memberships))
     await mentions.forget_actors(session, actors)
-    return DeletedCourse(submissions, len(memberships), gone)
+    return DeletedCourse(submissions=submissions, members=len(memberships), people=gone)
 
 
 async def _delete_members(
@@ -177,7 +175,7 @@ async def _delete_members(
         people: further persons to delete in the same way.
     """
     if not memberships and not people:
-        return DeletedRows()
+        return DeletedRows(submissions=0, reports=0, tokens=0)
     memberships = await with_merged(session, memberships)
     ids = [member.id for member in memberships]
     people = sorted({member.person_id for member in memberships} | set(people or ()))

@@ -1,22 +1,29 @@
-"""Deletes data older than the retention time of its course, or else of the service."""
+"""Deletes what has ended, and data older than the retention time of its course, or else of the service."""
 
 import asyncio
 import logging
+import time
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, exists, func, select, true
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.background import Background
 from app.privacy import deletion
-from app.storage.cascade import delete_ended, delete_rows
+from app.storage.cascade import delete_rows
 from app.storage.database import Database
 from app.storage.models import (
+    Base,
     Batch,
     Change,
     Check,
     Course,
     JobStatus,
+    LtiCode,
+    LtiInvitation,
+    LtiLogin,
+    LtiQuestion,
+    LtiSelection,
     NotebookCode,
     Regrade,
     RegradeItem,
@@ -28,13 +35,13 @@ from app.storage.passback import attempts_expired
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 24 * 3600.0
-#: Checks before handing in are older than this when they are deleted.
-CHECKS_KEPT = timedelta(days=1)
+LOOK_SECONDS, DAY_SECONDS = 60.0, 24 * 3600.0
+#: Reports of checks can be read for so long, and used and expired invitations explain themselves.
+CHECKS_KEPT, INVITATIONS_KEPT = timedelta(days=1), timedelta(days=90)
 
 
 class Retention(Background):
-    """A daily deletion of data past the retention time, while the async context is entered.
+    """A deletion of what has ended, each minute, and of data past the retention time, each day, in its async context.
 
     Args:
         days: for courses that set no time of their own; None: they keep everything.
@@ -47,25 +54,24 @@ class Retention(Background):
         self._days = days
 
     async def _work(self) -> None:
+        due_at = time.monotonic()
         while True:
-            try:
-                await delete_expired(self._database, self._days)
-            except SQLAlchemyError:
-                logger.exception("retention_failed")
-            await asyncio.sleep(EVERY_SECONDS)
+            with self._database.outage.watch(self.NAME):
+                await delete_ended(self._database)
+                if time.monotonic() >= due_at:
+                    await delete_expired(self._database, self._days)
+                    due_at = time.monotonic() + DAY_SECONDS
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def delete_expired(database: Database, days: float | None) -> int:
     """Delete data past the retention time in each course: submissions, regrades, batches, and lines of the log.
-
-    Checks, and the codes and tokens of notebooks, are deleted when their own time is over.
 
     Args:
         days: for courses that set no time of their own; None: they keep everything.
     Returns:
         The number of deleted submissions.
     """
-    await _delete_short_lived(database)
     async with database.read() as session:
         courses = (await session.execute(select(Course.id, Course.retention_days))).all()
     total = 0
@@ -76,17 +82,28 @@ async def delete_expired(database: Database, days: float | None) -> int:
     return total
 
 
-async def _delete_short_lived(database: Database) -> None:
+async def delete_ended(database: Database) -> None:
+    """Delete unfinished launches, questions that hold a whole message, codes, checks, and the tokens of notebooks.
+
+    One that has ended is refused at once. Mostly there are none, so it looks before it waits for its turn to write.
+    """
     now = utc_now()
-    deleted = await delete_ended(
-        database,
-        {
-            Check: Check.created_at < now - CHECKS_KEPT,
-            NotebookCode: NotebookCode.expires_at < now,
-            Token: Token.assignment_id.is_not(None) & (Token.expires_at < now),
-        },
-    )
-    if deleted:
+    ended: Mapping[type[Base], ColumnElement[bool]] = {
+        Check: Check.created_at < now - CHECKS_KEPT,
+        NotebookCode: NotebookCode.expires_at < now,
+        Token: Token.assignment_id.is_not(None) & (Token.expires_at < now),
+        LtiLogin: LtiLogin.expires_at < now,
+        LtiQuestion: LtiQuestion.expires_at < now,
+        LtiSelection: LtiSelection.expires_at < now,
+        LtiCode: LtiCode.expires_at < now,
+        LtiInvitation: LtiInvitation.expires_at < now - INVITATIONS_KEPT,
+    }
+    async with database.read() as session:
+        tables = [table for table, is_over in ended.items() if await session.scalar(select(exists().where(is_over)))]
+    if tables:
+        async with database.write() as session:
+            for table in tables:
+                await delete_rows(session, table, ended[table])
         await database.empty_log()
 
 

@@ -3,32 +3,15 @@
 The rows that refer to them are found by the tables' foreign keys, so a table added later is not forgotten.
 """
 
-from collections.abc import Collection, Mapping
-
-from sqlalchemy import ColumnElement, Table, delete, exists, select
+from sqlalchemy import ColumnElement, Table, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.storage.database import Database
 from app.storage.models import Base
 
 
 async def delete_rows(session: AsyncSession, model: type[Base], condition: ColumnElement[bool]) -> None:
     """Delete the rows of this table that meet the condition, and before them all rows that refer to them."""
     await _delete(session, table_of(model), condition)
-
-
-async def delete_ended(database: Database, ended: Mapping[type[Base], ColumnElement[bool]]) -> Collection[type[Base]]:
-    """Delete the rows of each table that meet its condition; return the tables that had some.
-
-    Mostly there are none, so it looks before it waits for its turn to write.
-    """
-    async with database.read() as session:
-        tables = [table for table, is_over in ended.items() if await session.scalar(select(exists().where(is_over)))]
-    if tables:
-        async with database.write() as session:
-            for table in tables:
-                await delete_rows(session, table, ended[table])
-    return tables
 
 
 def table_of(model: type[Base]) -> Table:

@@ -9,7 +9,7 @@ An adjustment that sets a value applies even without an attempt. One that adds p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
@@ -245,6 +245,13 @@ def in_words(steps: Sequence[Step], language: str, zone: tzinfo = UTC) -> str:
         zone: the time zone of its dates.
     """
     return join_steps([step_in_words(step, language, zone) for step in steps])
+
+
+def without_words(steps: Sequence[Step]) -> Sequence[Step]:
+    """Leave out a teacher's words to the student."""
+    return [
+        replace(step, params={name: value for name, value in step.params.items() if name != "reason"}) for step in steps
+    ]
 
 
 def steps_in_words(steps: Sequence[Step], language: str, zone: tzinfo) -> list[tuple[str, str | None]]:

@@ -1,7 +1,7 @@
 """Grades of submissions and of members, computed from the database, the assignments, and the rules of the course."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,7 +47,7 @@ async def grades_of(session: AsyncSession, assignments: Assignments, submission:
         return Grades(None, None)
     grade = policy.grade_by_rules(basis.terms.of_student, basis.attempts, submission.attempt)
     if grade is not None and not basis.terms.is_student:
-        grade = replace(grade, counts=False)
+        grade = grade.model_copy(update={"counts": False})
     return Grades(grade, basis.counted)
 
 

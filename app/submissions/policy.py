@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.bodies import Body, shows
 from app.errors import AssignmentClosed, AssignmentNotOpen, AttemptsUsedUp, AttemptTooSoon
 from app.storage.models import HoldDecision
 from grader import Assignment
@@ -46,26 +47,16 @@ class Attempt:
         return not (self.is_ours or self.is_invalid)
 
 
-@dataclass(frozen=True)
-class Grade:
-    """The grade of an attempt.
+class Grade(Body):
+    """The grade of an attempt, by the assignment's current rules."""
 
-    Attributes:
-        points: the points after the penalty for lateness.
-        late_days: days begun since the due date.
-        penalty_percent: the penalty for lateness, in percent of the report's points.
-        counts: whether this attempt is the student's grade, by `Attempts.counts`.
-        counting_attempt: number of the attempt that counts.
-        counting_points: points of the attempt that counts.
-    """
-
-    points: float
+    points: float = shows("the report's points, less the penalty for lateness")
     max_points: float
-    late_days: int
-    penalty_percent: float
-    counts: bool
-    counting_attempt: int
-    counting_points: float
+    late_days: int = shows("days begun since the due date", 0)
+    penalty_percent: float = shows("of the report's points", 0.0)
+    counts: bool = shows("whether this attempt is the student's grade: the best or the last one")
+    counting_attempt: int = shows("the number of the attempt that counts", 1)
+    counting_points: float = shows("the points of the attempt that counts")
 
 
 def check_attempt(assignment: Assignment, earlier: Sequence[Attempt], now: datetime) -> None:
@@ -113,10 +104,10 @@ def grade_by_rules(assignment: Assignment, attempts: Sequence[Attempt], number: 
     attempt = next(each for each in attempts if each.number == number)
     days, percent = lateness(assignment, attempt.created_at)
     return Grade(
-        grades[number],
-        attempt.max_points,
-        days,
-        percent,
+        points=grades[number],
+        max_points=attempt.max_points,
+        late_days=days,
+        penalty_percent=percent,
         counts=best == number,
         counting_attempt=best,
         counting_points=grades[best],

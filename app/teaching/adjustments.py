@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from app.courses import changes
 from app.courses.assignments import Assignments
@@ -62,7 +62,7 @@ async def adjust(
     adjustment = Adjustment(
         id=new_id(),
         membership_id=work.member.id,
-        course_assignment_id=work.use.id,
+        use=work.use,
         delta=delta,
         value=value,
         reason=reason,
@@ -100,43 +100,43 @@ class CourseAdjustment:
     """An adjustment of a course. Attributes: is_stale: it applies, but the points below have changed since."""
 
     adjustment: Adjustment
-    member: Membership
-    use: CourseAssignment
     is_stale: bool
 
 
 async def list_of_course(
     session: AsyncSession, assignments: Assignments, course_id: str, paging: Paging, *, ended_too: bool
 ) -> list[CourseAdjustment]:
-    """List the newest adjustments of a course, with members and persons.
+    """List the newest adjustments of a course, with members, persons and assignments.
 
     Args:
         ended_too: list those that were replaced or withdrawn, too.
     """
     query = (
-        select(Adjustment, Membership, CourseAssignment)
-        .join(Membership, Membership.id == Adjustment.membership_id)
-        .join(CourseAssignment, CourseAssignment.id == Adjustment.course_assignment_id)
+        select(Adjustment)
+        .join(Adjustment.use)
         .where(CourseAssignment.course_id == course_id)
-        .options(joinedload(Membership.person))
+        .options(contains_eager(Adjustment.use), joinedload(Adjustment.member).joinedload(Membership.person))
     )
     if not ended_too:
         query = query.where(Adjustment.ended_at.is_(None))
-    rows = await session.execute(paging.of(query, Adjustment.id))
-    entries = [(adjustment, member, use) for adjustment, member, use in rows]
-    members = {member.id: member for _, member, _ in entries}
-    uses = {use.id: use for _, _, use in entries}
+    rows = (await session.scalars(paging.of(query, Adjustment.id))).all()
+    members = {row.member.id: row.member for row in rows}
+    uses = {row.use.id: row.use for row in rows}
     counted = await counted_grades(session, assignments, list(members.values()), list(uses.values()))
     stale = {key for key, grade in counted.items() if grade.is_stale}
     return [
-        CourseAdjustment(each, member, use, each.ended_at is None and (member.id, use.id) in stale)
-        for each, member, use in entries
+        CourseAdjustment(row, row.ended_at is None and (row.membership_id, row.course_assignment_id) in stale)
+        for row in rows
     ]
 
 
 async def _all_current(session: AsyncSession, work: StudentWork) -> Sequence[Adjustment]:
     """Find the adjustments that have not ended, the newest first: there may be two after a join of members."""
-    query = select(Adjustment).where(work.has(Adjustment), Adjustment.ended_at.is_(None))
+    query = (
+        select(Adjustment)
+        .where(work.has(Adjustment), Adjustment.ended_at.is_(None))
+        .options(joinedload(Adjustment.use))
+    )
     return (await session.scalars(query.order_by(Adjustment.id.desc()))).all()
 
 

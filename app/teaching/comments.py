@@ -35,7 +35,7 @@ async def add(
     comment = Comment(
         id=new_id(),
         membership_id=work.member.id,
-        course_assignment_id=work.use.id,
+        use=work.use,
         submission_id=submission_id,
         text=text,
         made_by=made_by,

@@ -4,15 +4,20 @@ The report is not changed. Until the decision the attempt gives no grade, and no
 change a decision.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.courses import changes
 from app.errors import SubmissionNotFound, existing
-from app.storage.models import HoldDecision, Membership, Submission, utc_now
+from app.storage.models import HoldDecision, Membership, StoredReport, Submission, utc_now
 from app.submissions import reports
 from app.submissions.new_grades import tell
+from grader import Report
+from grader.report.messages import render
+from grader.report.model import HELD
+from grader.report.server_paths import clean
 
 
 async def decide(
@@ -52,3 +57,11 @@ def _log_values(submission: Submission) -> dict[str, Any]:
         return {}
     decision = {"decision": submission.hold_decision, "reason": submission.hold_reason}
     return {"hold": {"assignment": submission.assignment_id, "attempt": submission.attempt, **decision}}
+
+
+def reasons_of(stored: StoredReport | None, language: str) -> Sequence[str]:
+    """Return the reasons, in words, why an attempt is held; none if a later report gives none."""
+    if stored is None:
+        return ()
+    advisories = render(Report.model_validate(stored.body), language)["advisories"]
+    return [clean(each["message"]) for each in advisories if each["code"] == HELD]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import contains_eager
 
 from app.courses import changes, course, members
 from app.errors import ReportNotReady, ReviewAnswered, ReviewNotFound, ReviewOpen, existing
@@ -26,11 +27,11 @@ async def ask(session: AsyncSession, submission: Submission, text: str) -> Revie
     existing(await reports.newest_report(session, submission.id), ReportNotReady)
     await members.take_turns(session, [(submission.course_id, submission.student)])
     is_open = ReviewRequest.submission_id == submission.id, ReviewRequest.answered_at.is_(None)
-    if (earlier := await session.scalar(select(ReviewRequest).where(*is_open))) is not None:
+    for earlier in await _requests(session, *is_open):
         if earlier.text != text:
             raise ReviewOpen(request=earlier.id)
         return earlier
-    request = ReviewRequest(id=new_id(), submission_id=submission.id, text=text)
+    request = ReviewRequest(id=new_id(), submission=submission, text=text)
     session.add(request)
     await session.flush()
     return request
@@ -38,13 +39,12 @@ async def ask(session: AsyncSession, submission: Submission, text: str) -> Revie
 
 async def list_of(session: AsyncSession, submission_id: str) -> Sequence[ReviewRequest]:
     """List the requests of an attempt, the newest first."""
-    query = select(ReviewRequest).where(ReviewRequest.submission_id == submission_id).order_by(ReviewRequest.id.desc())
-    return (await session.scalars(query)).all()
+    return await _requests(session, ReviewRequest.submission_id == submission_id)
 
 
 async def list_reviews(
     session: AsyncSession, course_id: str, paging: Paging, *, answered: bool | None
-) -> Sequence[tuple[ReviewRequest, Submission]]:
+) -> Sequence[ReviewRequest]:
     """List the newest requests of a course.
 
     Args:
@@ -67,7 +67,7 @@ async def open_places(session: AsyncSession, course_id: str) -> set[tuple[str, s
     return {(member, use) for member, use in rows}
 
 
-async def find(session: AsyncSession, course_id: str, review_id: str) -> tuple[ReviewRequest, Submission]:
+async def find(session: AsyncSession, course_id: str, review_id: str) -> ReviewRequest:
     """Find a request of a course, with the attempt that it is about.
 
     Raises:
@@ -78,22 +78,21 @@ async def find(session: AsyncSession, course_id: str, review_id: str) -> tuple[R
     raise ReviewNotFound
 
 
-async def all_of(session: AsyncSession, membership_id: str) -> Sequence[tuple[ReviewRequest, Submission]]:
+async def all_of(session: AsyncSession, membership_id: str) -> Sequence[ReviewRequest]:
     """List all requests of a member, the newest first."""
     return await _requests(session, Submission.membership_id == membership_id)
 
 
 async def _requests(
     session: AsyncSession, *conditions: ColumnElement[bool], paging: Paging = EVERY_ROW
-) -> Sequence[tuple[ReviewRequest, Submission]]:
-    query = select(ReviewRequest, Submission).join(Submission, Submission.id == ReviewRequest.submission_id)
-    rows = await session.execute(paging.of(query.where(*conditions), ReviewRequest.id))
-    return [(request, submission) for request, submission in rows]
+) -> Sequence[ReviewRequest]:
+    query = select(ReviewRequest).join(ReviewRequest.submission).options(contains_eager(ReviewRequest.submission))
+    return (await session.scalars(paging.of(query.where(*conditions), ReviewRequest.id))).all()
 
 
 async def answer(
     session: AsyncSession, course_id: str, review_id: str, text: str, *, answered_by: str
-) -> tuple[ReviewRequest, Submission]:
+) -> ReviewRequest:
     """Answer a request. The same answer again changes nothing.
 
     Raises:
@@ -106,10 +105,10 @@ async def answer(
     is_open = ReviewRequest.id == review_id, ReviewRequest.answered_at.is_(None), in_course
     answer = {"answer": text, "answered_by": answered_by, "answered_at": utc_now()}
     is_new = await update_rows(session, ReviewRequest, *is_open, **answer) > 0
-    request, submission = await find(session, course_id, review_id)
+    request = await find(session, course_id, review_id)
     if is_new:
-        member = await session.get_one(Membership, submission.membership_id)
+        member = await session.get_one(Membership, request.submission.membership_id)
         changes.log(session, member, answered_by, {}, {"answered_review": request.id})
     elif (request.answer, request.answered_by) != (text, answered_by):
         raise ReviewAnswered(answered_by=request.answered_by)
-    return request, submission
+    return request

@@ -7,13 +7,14 @@ one student. Code that everybody has from the course, or that the staff handed i
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, Select, and_, case, distinct, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.bodies import EXAMPLE_ID, Body, shows
 from app.storage.memberships import is_student
 from app.storage.models import MemberRole, Membership, Person, StoredReport, Submission
 from grader.report.fingerprint import says_little
@@ -21,74 +22,43 @@ from grader.report.fingerprint import says_little
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class Copy:
-    """An attempt of a group. Attributes: text: a number from 1, equal where the code is the same word for word."""
-
-    submission_id: str
+class Copy(Body):
+    submission: str = shows(None, EXAMPLE_ID)
     attempt: int
     created_at: datetime
-    text: int
+    text: int = shows("attempts of the group with the same number have the code word for word")
 
 
-@dataclass(frozen=True)
-class Holder:
-    """A student of a group. Attributes: student: the id in the course; copies: the earliest first."""
+class Holder(Body):
+    """A student of a group."""
 
-    membership_id: str
-    student: str
-    name: str | None
-    copies: Sequence[Copy]
+    member: str = shows(None, EXAMPLE_ID)
+    student: str = shows(None, "ivanov")
+    name: str | None = Field(exclude=True)  # Pages show it.
+    attempts: list[Copy] = shows("those with this code, from the first")
 
 
-@dataclass(frozen=True)
-class Group:
-    """Students with the same code, by their first attempts with it. Attributes: statements: of the code."""
+class Group(Body):
+    """Students with the same code, by their first attempts with it."""
 
-    statements: int
-    holders: Sequence[Holder]
+    students: list[Holder] = shows("in the order in which they handed it in")
+    word_for_word: int = shows("the most students who have it word for word; 0: no two have")
+    within_an_hour: int = shows("the most students who handed it in for the first time within one hour")
+    statements: int = shows("how many statements of its own the code has")
+    says_little: bool = shows("so few statements are often alike by chance")
 
     @property
     def first(self) -> Copy:
-        return self.holders[0].copies[0]
-
-    @property
-    def word_for_word(self) -> int:
-        """The largest number of students who share one text; 0: none is shared."""
-        students: dict[int, set[str]] = defaultdict(set)
-        for holder in self.holders:
-            for copy in holder.copies:
-                students[copy.text].add(holder.membership_id)
-        most = max(map(len, students.values()))
-        return most if most > 1 else 0
-
-    @property
-    def within_an_hour(self) -> int:
-        """The largest number of students who first handed in the code within the same hour."""
-        times = [holder.copies[0].created_at for holder in self.holders]
-        return max(bisect_right(times, begin + HOUR) - at for at, begin in enumerate(times))
-
-    @property
-    def says_little(self) -> bool:
-        """Whether code with so few statements is often alike by chance."""
-        return says_little(self.statements)
+        return self.students[0].attempts[0]
 
 
-@dataclass(frozen=True)
-class SameCode:
-    """The comparison of an assignment's attempts.
+class SameCode(Body):
+    """The comparison of an assignment's attempts, as the API answers with it."""
 
-    Attributes:
-        groups: those with the most students word for word come first.
-        students: how many have an attempt that was compared.
-        with_known: how many of them have an attempt with code from the course or from the staff.
-        not_compared: attempts that were graded before code was compared.
-    """
-
-    groups: Sequence[Group]
-    students: int
-    with_known: int
-    not_compared: int
+    students: int = shows("how many have an attempt that was compared")
+    with_known: int = shows("how many of them have an attempt with code from the course, or that the staff handed in")
+    not_compared: int = shows("attempts that were graded before code was compared")
+    items: list[Group] = shows("the groups; those with the most students word for word come first")
 
 
 async def count_groups(session: AsyncSession, course_assignment_id: str) -> int:
@@ -116,7 +86,7 @@ async def same_code(session: AsyncSession, course_assignment_id: str) -> SameCod
     )
     is_earlier = and_(Submission.code_statements.is_(None), has_points.exists())
     not_compared = await session.scalar(_attempts(func.count()).where(here, is_student(), is_earlier))
-    return SameCode(groups, students, with_known, not_compared or 0)
+    return SameCode(students=students, with_known=with_known, not_compared=not_compared or 0, items=groups)
 
 
 async def group_of(session: AsyncSession, submission: Submission) -> Group | None:
@@ -163,18 +133,29 @@ async def _groups(session: AsyncSession, *conditions: ColumnElement[bool]) -> Se
     for row in rows:
         by_form[row.code_form].append(row)
     groups = map(_group, by_form.values())
-    return sorted(groups, key=lambda group: (-group.word_for_word, -len(group.holders), group.first.created_at))
+    return sorted(groups, key=lambda group: (-group.word_for_word, -len(group.students), group.first.created_at))
 
 
 def _group(rows: Sequence[Any]) -> Group:
     """Make a group from its attempts, the earliest first."""
     texts: dict[str, int] = {}
-    holders: dict[str, Holder] = {}
+    first: dict[str, Any] = {}
     copies: dict[str, list[Copy]] = defaultdict(list)
+    sharing: dict[int, set[str]] = defaultdict(set)
     for row in rows:
         text = texts.setdefault(row.code_text, len(texts) + 1)
-        copies[row.membership_id].append(Copy(row.id, row.attempt, row.created_at, text))
-        holders.setdefault(
-            row.membership_id, Holder(row.membership_id, row.student, row.name, copies[row.membership_id])
+        first.setdefault(row.membership_id, row)
+        copies[row.membership_id].append(
+            Copy(submission=row.id, attempt=row.attempt, created_at=row.created_at, text=text)
         )
-    return Group(rows[0].code_statements, list(holders.values()))
+        sharing[text].add(row.membership_id)
+    most, times = max(map(len, sharing.values())), [row.created_at for row in first.values()]
+    return Group(
+        students=[
+            Holder(member=id, student=row.student, name=row.name, attempts=copies[id]) for id, row in first.items()
+        ],
+        word_for_word=most if most > 1 else 0,
+        within_an_hour=max(bisect_right(times, begin + HOUR) - at for at, begin in enumerate(times)),
+        statements=rows[0].code_statements,
+        says_little=says_little(rows[0].code_statements),
+    )

@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from pydantic import Field
 from sqlalchemy import Function, Over, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.bodies import Body, shows
 from app.storage.models import Membership, ReportDiagnosis, StoredReport, Submission
 from app.submissions.reports import counting_report_id, part_of_body
 from app.submissions.repository import can_count
@@ -24,65 +25,46 @@ MOST_MISCONCEPTIONS = 100
 MOST_NUMBERS = 10
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Shares of the points from 0 to 1.
-
-    Attributes:
-        histogram: counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1.
-    """
+class Scores(Body):
+    """Shares of the points, from 0 to 1."""
 
     count: int
     mean: float | None
     median: float | None
-    histogram: list[int]
+    histogram: list[int] = shows("counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1")
 
 
-@dataclass(frozen=True)
-class Misconception:
-    """The frequency of one misconception.
+class Misconception(Body):
+    """The frequency of one misconception."""
 
-    Attributes:
-        attempts: that show it.
-        retried: those of them whose next attempt ran to the end.
-        fixed: those of them whose next attempt does not show it.
-        by_attempt: the students whose first, second, ... graded attempt shows it. Those who handed in no more are
-            counted by their last one, so that the numbers can be compared.
-    """
-
-    code: str
-    attempts: int
+    code: str = shows("of a diagnosis", "gates_swapped_if")
+    attempts: int = shows("attempts that show it")
     students: int
-    retried: int
-    fixed: int
-    by_attempt: Sequence[int]
+    retried: int = shows("of these, those after which the same student's next attempt ran to the end")
+    fixed: int = shows("of the retried ones, those whose next attempt does not show it")
+    by_attempt: list[int] = shows(
+        "students whose first, second, ... graded attempt shows it; those who stopped earlier are counted "
+        "by their last one"
+    )
 
 
-@dataclass(frozen=True)
-class CheckResults:
-    """Results of one check in each student's best attempt. Attributes: students: those whose report has the check."""
+class CheckResults(Body):
+    """The results of one check."""
 
-    check: str
-    passed: int
-    students: int
+    check: str = Field(examples=["equivalence"])
+    passed: int = shows("students whose best attempt passes it")
+    students: int = shows("students whose best attempt was asked it")
 
 
-@dataclass(frozen=True)
-class Statistics:
-    """The statistics of an assignment.
+class Statistics(Body):
+    """The statistics of an assignment, as the API answers with them."""
 
-    Attributes:
-        attempts: of each attempt.
-        students: of each one's best attempt.
-        by_attempt: the students who have a first, a second, ... graded attempt.
-    """
-
-    statuses: dict[str, int]
-    attempts: Scores
-    students: Scores
-    checks: list[CheckResults]
-    by_attempt: list[int]
-    misconceptions: list[Misconception]
+    statuses: dict[str, int] = shows("attempts by verdict", {"passed": 10, "failed": 32})
+    attempts: Scores = shows("of every attempt")
+    students: Scores = shows("of every student's best attempt")
+    checks: list[CheckResults] = shows("of every student's best attempt")
+    by_attempt: list[int] = shows("students with a first, a second, ... graded attempt, up to the tenth", [30, 21, 9])
+    misconceptions: list[Misconception] = shows("the most frequent first")
 
 
 class _GradedAttempt(NamedTuple):
@@ -143,7 +125,7 @@ async def statistics_of(
         statuses=dict(statuses),
         attempts=_scores(attempts),
         students=_scores(students),
-        checks=[CheckResults(id, passed[id], count) for id, count in totals.items()],
+        checks=[CheckResults(check=id, passed=passed[id], students=count) for id, count in totals.items()],
         by_attempt=by_attempt,
         misconceptions=_misconceptions(by_report, len(by_attempt)),
     )
@@ -213,7 +195,14 @@ def _misconceptions(graded: Mapping[int, _GradedAttempt], numbers: int) -> list[
                 by_attempt[code][place] += 1
     listed = sorted(attempts.items(), key=lambda each: (-each[1], each[0]))[:MOST_MISCONCEPTIONS]
     return [
-        Misconception(code, count, len(students[code]), retried[code], fixed[code], by_attempt[code])
+        Misconception(
+            code=code,
+            attempts=count,
+            students=len(students[code]),
+            retried=retried[code],
+            fixed=fixed[code],
+            by_attempt=by_attempt[code],
+        )
         for code, count in listed
     ]
 
@@ -227,9 +216,10 @@ def _scores(frequencies: Mapping[float, int]) -> Scores:
         # Rounded, so that three tenths of the points do not fall into the bin below.
         histogram[max(0, min(int(round(score * BINS, 6)), BINS))] += count
     if not total:
-        return Scores(0, None, None, histogram)
+        return Scores(count=0, mean=None, median=None, histogram=histogram)
     mean = sum(score * count for score, count in counts) / total
-    return Scores(total, mean, (_at(counts, (total - 1) // 2) + _at(counts, total // 2)) / 2, histogram)
+    median = (_at(counts, (total - 1) // 2) + _at(counts, total // 2)) / 2
+    return Scores(count=total, mean=mean, median=median, histogram=histogram)
 
 
 def _at(counts: Sequence[tuple[float, int]], place: int) -> float:

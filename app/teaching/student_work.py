@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 
 from app.courses import assignments as course_assignments
 from app.courses import course, members, membership, uses
@@ -81,17 +82,11 @@ def _student_work(member: Membership, use: CourseAssignment | None) -> StudentWo
 async def list_rows(session: AsyncSession, work: StudentWork, table: type[Row], paging: Paging) -> Sequence[Row]:
     """List the adjustments of a student at an assignment, ended ones too, or the comments; the newest first."""
     of_work = table.membership_id == work.member.id, table.course_assignment_id == work.use.id
-    return (await session.scalars(paging.of(select(table).where(*of_work), table.id))).all()
+    query = select(table).where(*of_work).options(joinedload(table.use))
+    return (await session.scalars(paging.of(query, table.id))).all()
 
 
-async def rows_of_member(
-    session: AsyncSession, table: type[Row], member: Membership
-) -> Sequence[tuple[Row, CourseAssignment]]:
+async def rows_of_member(session: AsyncSession, table: type[Row], member: Membership) -> Sequence[Row]:
     """List all adjustments of a member, or all comments, the newest first, with their assignments."""
-    rows = await session.execute(
-        select(table, CourseAssignment)
-        .join(CourseAssignment, CourseAssignment.id == table.course_assignment_id)
-        .where(table.membership_id == member.id)
-        .order_by(table.id.desc())
-    )
-    return [(row, use) for row, use in rows]
+    of_member = select(table).where(table.membership_id == member.id).options(joinedload(table.use))
+    return (await session.scalars(of_member.order_by(table.id.desc()))).all()

@@ -3,62 +3,57 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from app.bodies import Body, shows
 from app.storage.models import Delivery, HoldDecision, StoredReport, Submission
-from app.submissions.derivation import Counted, StepCode
+from app.submissions.derivation import Counted, StepCode, without_words
 from grader import Status
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class GradedSubmission(_Part):
+class GradedSubmission(Body):
     id: str
-    course: str = Field(description="the id of the course")
+    course: str = shows("the id of the course")
     student: str
     assignment: str
     attempt: int
-    decision: HoldDecision | None = Field(
-        description="a teacher's, if the attempt was held; a rejected one does not count"
-    )
-    link: str = Field(description="the submission in the API")
+    decision: HoldDecision | None = shows("a teacher's, if the attempt was held; a rejected one does not count")
+    link: str = shows("the submission in the API")
 
 
-class GradedReport(_Part):
+class GradedReport(Body):
     id: int
     status: Status
-    points: float | None = Field(description="null when the grader failed (`internal_error`)")
+    points: float | None = shows("null when the grader failed (`internal_error`)")
     max_points: float
-    link: str = Field(description="the whole report")
+    link: str = shows("the whole report")
 
 
-class GradedStep(_Part):
+class GradedStep(Body):
     code: StepCode
-    points: float | None = Field(description="after this step; null: there is no grade")
+    points: float | None = shows("after this step; null: there is no grade")
     params: dict[str, Any]
 
 
-class GradedGrade(_Part):
+class GradedGrade(Body):
     """The counted grade of the student at the assignment when the message is sent."""
 
-    points: float | None = Field(description="null: there is no grade, or none yet")
+    points: float | None = shows("null: there is no grade, or none yet")
     max_points: float
-    attempt: int | None = Field(description="the number of the attempt that counts")
+    attempt: int | None = shows("the number of the attempt that counts")
     grade_book_points: float | None
     grade_book_max: float
-    adjusted: bool = Field(description="a teacher's adjustment applies")
-    derivation: list[GradedStep] = Field(description="how it came about, without a teacher's words to the student")
+    adjusted: bool = shows("a teacher's adjustment applies")
+    derivation: list[GradedStep] = shows("how it came about, without a teacher's words to the student")
 
 
-class GradedData(_Part):
+class GradedData(Body):
     submission: GradedSubmission
     report: GradedReport
     grade: GradedGrade | None = Field(None, description="null when the assignment is gone")
 
 
-class GradedMessage(_Part):
+class GradedMessage(Body):
     """A submission has a new report."""
 
     type: Literal["submission.graded"] = "submission.graded"
@@ -66,10 +61,10 @@ class GradedMessage(_Part):
     data: GradedData
 
 
-class PingData(_Part): ...
+class PingData(Body): ...
 
 
-class PingMessage(_Part):
+class PingMessage(Body):
     """A test message."""
 
     type: Literal["ping"] = "ping"
@@ -91,41 +86,21 @@ def message_of(
     return GradedMessage(
         timestamp=delivery.created_at,
         data=GradedData(
-            submission=GradedSubmission(
-                id=submission.id,
+            submission=GradedSubmission.from_row(
+                submission,
                 course=submission.course_id,
-                student=submission.student,
                 assignment=submission.assignment_id,
-                attempt=submission.attempt,
                 decision=submission.hold_decision,
                 link=here,
             ),
-            report=GradedReport(
-                id=report.id,
-                status=Status(report.status),
-                points=report.points,
-                max_points=report.max_points,
-                link=f"{here}/reports/{report.id}",
-            ),
-            grade=_grade(counted) if counted else None,
-        ),
-    )
-
-
-def _grade(counted: Counted) -> GradedGrade:
-    return GradedGrade(
-        points=counted.points,
-        max_points=counted.max_points,
-        attempt=counted.attempt,
-        grade_book_points=counted.grade_book,
-        grade_book_max=counted.grade_book_max,
-        adjusted=counted.is_adjusted,
-        derivation=[
-            GradedStep(
-                code=step.code,
-                points=step.points,
-                params={name: value for name, value in step.params.items() if name != "reason"},
+            report=GradedReport.from_row(report, link=f"{here}/reports/{report.id}"),
+            grade=GradedGrade.from_row(
+                counted,
+                grade_book_points=counted.grade_book,
+                adjusted=counted.is_adjusted,
+                derivation=without_words(counted.steps),
             )
-            for step in counted.steps
-        ],
+            if counted
+            else None,
+        ),
     )

@@ -92,6 +92,12 @@ class Catalogue:
         ids = (id.removesuffix(".message") for id in self._texts[LANGUAGES[0]] if id.endswith(".message"))
         return sorted(code for code in ids if "/" not in code and "." not in code)
 
+    def below(self, room: str, language: str) -> dict[str, str]:
+        """List the texts of a room as they stand, with their placeholders, by the ids without its name."""
+        beginning = f"{room}."
+        ids = [id for id in self._texts[language] if id.startswith(beginning)]
+        return {id.removeprefix(beginning): self._texts[language][id][0] for id in ids}
+
     def find_variant(self, code: str, part: str, language: str, /, **params: object) -> str | None:
         """Find a code's ``title``, ``message`` or ``hint``, in the variant that `variant` names."""
         return self.find(self._variant(code, part, language, params), language, **params)

@@ -31,7 +31,7 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
         zone["enum"] = zone["examples"]
     # Which order dates have, and that lateness needs one of them.
     for name in ("opens", "closes", "late_percent_per_day"):
-        del document["components"]["schemas"]["CourseRules"]["properties"][name]
+        del document["components"]["schemas"]["Rules"]["properties"][name]
     for each in document["paths"]["/api/v1/courses/{course_id}/assignments/{assignment_id}"]["put"]["parameters"]:
         if each["name"] == "assignment_id":
             each["schema"] = {"enum": form["assignment"]["examples"]}

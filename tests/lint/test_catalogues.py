@@ -54,6 +54,7 @@ APP, GRADER = (Path(module.__file__).parent for module in (app, grader))
 TEMPLATES = sorted((APP / "web" / "templates").rglob("*.html"))
 SCRIPTS = sorted((APP / "web" / "static").rglob("*.js"))
 MODULES = sorted(APP.rglob("*.py"))
+CLIENT = APP / "client" / "notebook.py"
 SLUGS = {answer.slug for answer in EVERY_ANSWER.values()}
 
 #: Reasons why an assignment's page offers no form.
@@ -221,6 +222,9 @@ def _uses_in_module(path: Path) -> Iterator[Use]:
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         given = frozenset(str(each.arg) for each in node.keywords)
         where = f"{path.relative_to(APP)}:{node.lineno}"
+        if path == CLIENT and name in ("text", "stop", "progress", "is_wanted") and node.args:
+            for id in _ids_of_code(node.args[0]):
+                yield Use(f"client.{id}", where, None if "None" in given else given)
         # SQLAlchemy has a `text` of its own, whose only argument is SQL.
         if name in ("text", "find") and len(node.args) == 2:
             for id in _ids_of_code(node.args[0]):

@@ -7,14 +7,16 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 
 from app.access.rights import Right
-from app.actions.fields import Moment, Name
+from app.actions.fields import Name
 from app.api.dependencies import AnyReading, Reading, reads
-from app.api.schemas.base import Body, Items, shows
+from app.api.schemas.base import Items
+from app.bodies import Body, shows
 from app.courses.assignments import used_in
 from app.errors import AssignmentNotFound
 from app.http.parameters import Omittable, Refuses
 from app.services import services
-from app.teaching.statistics import statistics_of
+from app.teaching.statistics import Statistics, statistics_of
+from app.values import Moment
 from grader import Assignment
 from grader.assignment import CaseEntry
 from grader.report.messages import translate
@@ -56,42 +58,6 @@ class AssignmentDetail(AssignmentBody):
     cases: list[AssignmentCase]
 
 
-class ScoresBody(Body):
-    """Shares of the points, from 0 to 1."""
-
-    count: int
-    mean: float | None
-    median: float | None
-    histogram: list[int] = shows("counts in [0, 0.1), [0.1, 0.2), ... [0.9, 1), and the count of 1")
-
-
-class MisconceptionBody(Body):
-    code: str = shows("of a diagnosis", "gates_swapped_if")
-    attempts: int = shows("attempts that show it")
-    students: int
-    retried: int = shows("of these, those after which the same student's next attempt ran to the end")
-    fixed: int = shows("of the retried ones, those whose next attempt does not show it")
-    by_attempt: list[int] = shows(
-        "students whose first, second, ... graded attempt shows it; those who stopped earlier are counted "
-        "by their last one"
-    )
-
-
-class CheckCount(Body):
-    check: str = Field(examples=["equivalence"])
-    passed: int = shows("students whose best attempt passes it")
-    students: int = shows("students whose best attempt was asked it")
-
-
-class StatisticsBody(Body):
-    statuses: dict[str, int] = shows("attempts by verdict", {"passed": 10, "failed": 32})
-    attempts: ScoresBody = shows("of every attempt")
-    students: ScoresBody = shows("of every student's best attempt")
-    checks: list[CheckCount] = shows("of every student's best attempt")
-    by_attempt: list[int] = shows("students with a first, a second, ... graded attempt, up to the tenth", [30, 21, 9])
-    misconceptions: list[MisconceptionBody] = shows("the most frequent first")
-
-
 @router.get("", summary="List the assignments")
 async def list_assignments(request: Request, reading: AnyReading) -> Items[AssignmentBody]:
     """List those that the course uses."""
@@ -116,15 +82,13 @@ async def read_statistics(
     assignment_id: AssignmentId,
     since: Annotated[Omittable[Moment], Query(description="only submissions of this moment or later")] = None,
     group: Annotated[Omittable[Name], Query(description="only of students of this group")] = None,
-) -> StatisticsBody:
+) -> Statistics:
     """Count scores by attempt and by student, the students who pass each check, and misconceptions by frequency, with
     how many were gone in the same student's next attempt. Attempts of removed members and of staff, held and rejected
     ones are left out."""
     if assignment_id not in await _used_ids(reading):
         raise AssignmentNotFound
-    return StatisticsBody.model_validate(
-        await statistics_of(reading.session, assignment_id, since, reading.viewer.course, group)
-    )
+    return await statistics_of(reading.session, assignment_id, since, reading.viewer.course, group)
 
 
 async def _used_ids(reading: Reading) -> Collection[str]:

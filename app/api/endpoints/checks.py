@@ -11,7 +11,7 @@ from app.actions.actor import Actor
 from app.api.dependencies import acts
 from app.api.endpoints.submissions import ASSIGNMENT, FILE
 from app.api.openapi import upload_form
-from app.api.schemas.base import EXAMPLE_ID, Body, shows
+from app.bodies import EXAMPLE_ID, Body, shows
 from app.http.auth.holders import SubmissionReader
 from app.http.bodies import form_with_file, hand_in_of
 from app.http.parameters import CheckId, IdempotencyKey, Wait

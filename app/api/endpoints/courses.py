@@ -5,22 +5,24 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
 from fastapi.responses import StreamingResponse
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.access.rights import Right
 from app.actions import courses as actions
 from app.actions.actor import Actor
 from app.api.dependencies import AnyReading, Limit, Paged, Reading, Resource, acts, page_of, reads
 from app.api.openapi import ARCHIVE
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
+from app.api.schemas.base import EXAMPLE_COURSE, Items, Page
+from app.bodies import EXAMPLE_ID, Body, shows
 from app.courses import changes, uses
 from app.courses import course as courses
-from app.courses.assignments import Assignments, title_of
+from app.courses.assignments import Assignments, Rules, title_of
 from app.courses.uses import UsedAssignment
 from app.errors import AssignmentNotFound, LateWithoutDue, RulesContradictory
 from app.http.archives import BINARY, limit_archives, send_archive
 from app.http.parameters import Omittable, Refuses
 from app.http.texts import language_of
+from app.privacy.deletion import DeletedCourse
 from app.storage.paging import Paging
 
 
@@ -45,26 +47,10 @@ class CourseChangeBody(Body):
     after: dict[str, Any] = Field(examples=[{"due": "2026-10-01T20:59:59Z"}])
 
 
-class DeletedCourseBody(Body):
-    """The number of deleted rows, by kind."""
-
-    submissions: int
-    members: int
-    people: int = shows("members who were in no other course")
-
-
-class RulesBody(Body):
+class RulesBody(Rules):
     """The dates and rules that hold: the file's, and the course's instead."""
 
-    opens: datetime | None = shows(actions.rule_description("opens"))
-    due: datetime | None = shows(actions.rule_description("due"))
-    closes: datetime | None = shows(actions.rule_description("closes"))
-    late_percent_per_day: float = shows(actions.rule_description("late_percent_per_day"))
-    late_percent_max: float = shows(actions.rule_description("late_percent_max"))
-    limit: int | None = shows(actions.rule_description("limit"))
-    cooldown_seconds: int = shows(actions.rule_description("cooldown_seconds"))
-    counts: str = shows(actions.rule_description("counts"))
-    checks_per_hour: int = shows(actions.rule_description("checks_per_hour"))
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 class UseBody(Body):
@@ -119,8 +105,8 @@ async def export_course(request: Request, actor: Annotated[Actor, acts(actions.e
 async def delete_course(
     actor: Annotated[Actor, acts(actions.delete_course)],
     title: Annotated[str, Query(description="the exact title of the course, as a confirmation")] = "",
-) -> DeletedCourseBody:
-    return DeletedCourseBody.model_validate(await actions.delete_course(actor, title=title))
+) -> DeletedCourse:
+    return await actions.delete_course(actor, title=title)
 
 
 @router.get("/{course_id}/changes", summary="List the changes to a course")

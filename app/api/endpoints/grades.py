@@ -1,20 +1,17 @@
 """The grades of a course, of one student, and the holder's own; the grade book as a file; groups with the same code."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from app.actions.fields import AssignmentKey, Name
-from app.api.dependencies import AnyReading, Paged, Reading, page_of
-from app.api.endpoints.work import Viewer, review_body
+from app.api.dependencies import AnyReading, GradeReading, Paged, Reading, page_of
 from app.api.openapi import BYTES, TEXT, refusals
 from app.api.schemas import work as bodies
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, shows
+from app.api.schemas.base import Page
 from app.courses import membership
 from app.errors import AssignmentNotFound, MemberNotStudent
 from app.http.archives import as_file
@@ -24,7 +21,7 @@ from app.submissions.derivation import Counted
 from app.teaching import grade_book, grade_list, reviews
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat
 from app.teaching.grade_list import GradeFilter, used_assignments
-from app.teaching.same_code import same_code
+from app.teaching.same_code import SameCode, same_code
 from app.teaching.student_work import rows_of_member
 
 Flag = Omittable[bool]
@@ -55,7 +52,7 @@ AssignmentFilter = Annotated[
 
 @router.get("/courses/{course_id}/grades", summary="List the grades of a course", response_model=bodies.GradesList)
 async def list_grades(
-    reading: Viewer,
+    reading: GradeReading,
     paging: Paged,
     chosen: Annotated[GradeFilter, Depends(_filter)],
     assignment: AssignmentFilter = None,
@@ -90,9 +87,9 @@ async def read_own_grades(reading: AnyReading) -> bodies.OwnGradesBody:
     return bodies.OwnGradesBody(
         student=member.external_id,
         grades=_grades(await _grades_of(reading, member), reading),
-        adjustments=[bodies.AdjustmentBody.from_row(each, assignment=use.assignment_id) for each, use in adjustments],
-        comments=[bodies.CommentBody.from_row(each, assignment=use.assignment_id) for each, use in comments],
-        reviews=[review_body(*row) for row in await reviews.all_of(session, member.id)],
+        adjustments=list(map(bodies.AdjustmentBody.model_validate, adjustments)),
+        comments=list(map(bodies.CommentBody.model_validate, comments)),
+        reviews=list(map(bodies.ReviewBody.model_validate, await reviews.all_of(session, member.id))),
     )
 
 
@@ -101,7 +98,7 @@ async def read_own_grades(reading: AnyReading) -> bodies.OwnGradesBody:
     summary="Read the grades of a student",
     responses=refusals(MemberNotStudent),
 )
-async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGradesBody:
+async def read_grades(reading: GradeReading, member_id: MemberId) -> bodies.StudentGradesBody:
     member = await membership.find(reading.session, reading.course_id, member_id)
     if member.role != MemberRole.STUDENT:
         raise MemberNotStudent
@@ -126,7 +123,7 @@ async def read_grades(reading: Viewer, member_id: MemberId) -> bodies.StudentGra
     },
 )
 async def read_grade_book(
-    reading: Viewer,
+    reading: GradeReading,
     format: Annotated[GradeBookFormat, Query(description=FORMATS)] = GradeBookFormat.PLAIN,
     assignment: AssignmentFilter = None,
     missing: Annotated[
@@ -169,43 +166,15 @@ def _grades(grades: Mapping[str, Counted], reading: Reading) -> list[bodies.Assi
 # --- students with the same code --------------------------------------------------------------------------------------
 
 
-class CopyBody(Body):
-    submission: str = shows(None, EXAMPLE_ID, of="submission_id")
-    attempt: int
-    created_at: datetime
-    text: int = shows("attempts of the group with the same number have the code word for word")
-
-
-class HolderBody(Body):
-    member: str = shows(None, EXAMPLE_ID, of="membership_id")
-    student: str = Field(examples=["ivanov"])
-    attempts: list[CopyBody] = shows("those with this code, from the first", of="copies")
-
-
-class GroupBody(Body):
-    students: list[HolderBody] = shows("in the order in which they handed it in", of="holders")
-    word_for_word: int = shows("the most students who have it word for word; 0: no two have")
-    within_an_hour: int = shows("the most students who handed it in for the first time within one hour")
-    statements: int = shows("how many statements of its own the code has")
-    says_little: bool = shows("so few statements are often alike by chance")
-
-
-class SameCodeBody(Body):
-    students: int = shows("how many have an attempt that was compared")
-    with_known: int = shows("how many of them have an attempt with code from the course, or that the staff handed in")
-    not_compared: int = shows("attempts that were graded before code was compared")
-    items: list[GroupBody] = shows("the groups; those with the most students word for word come first", of="groups")
-
-
 @router.get(
     "/courses/{course_id}/assignments/{assignment_id}/same-code",
     summary="List groups of students with the same code",
     responses=refusals(AssignmentNotFound),
 )
-async def list_same_code(reading: Viewer, assignment_id: AssignmentId) -> SameCodeBody:
+async def list_same_code(reading: GradeReading, assignment_id: AssignmentId) -> SameCode:
     """List all groups. Their code is the same but for names, comments and the order of independent lines.
 
     It is a hint, never a verdict: right answers look alike.
     """
     (use,) = await used_assignments(reading.session, reading.assignments, reading.course_id, assignment_id)
-    return SameCodeBody.model_validate(await same_code(reading.session, use.id))
+    return await same_code(reading.session, use.id)

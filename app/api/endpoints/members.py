@@ -15,14 +15,15 @@ from app.actions.actor import Actor
 from app.actions.fields import Name
 from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
 from app.api.openapi import ARCHIVE, refusals
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Count, Page, Whether, address_of, shows
-from app.api.schemas.work import DeletedBody
+from app.api.schemas.base import EXAMPLE_COURSE, Page
+from app.bodies import EXAMPLE_ID, Body, Count, Whether, address_of, shows
 from app.courses import membership, people
 from app.courses.membership import Members
 from app.errors import NotPermitted, PersonNotFound
 from app.http.archives import BINARY, send_archive_of_person, send_own_archive
 from app.http.auth.holders import Reader, TokenFor
 from app.http.parameters import MemberId, Omittable, PersonId
+from app.privacy.deletion import DeletedRows
 from app.services import services
 from app.storage.models import MemberRole
 from app.teaching.joins import joins
@@ -97,15 +98,15 @@ members.act("POST", "/members/{member_id}/remove", actions.remove_member, Member
 members.act(
     "POST", "/members/{member_id}/restore", actions.restore_member, MemberBody, summary="Take a removed member back"
 )
-members.act("DELETE", "/members/{member_id}", actions.delete_member, DeletedBody, summary="Delete the data of a member")
+members.act("DELETE", "/members/{member_id}", actions.delete_member, DeletedRows, summary="Delete the data of a member")
 
 
 @students.delete("", summary="Delete a student")
 async def delete_student(
     actor: Annotated[Actor, acts(actions.delete_student)],
     student: Annotated[Name, Query(examples=["ivanov"])],
-) -> DeletedBody:
-    return DeletedBody.model_validate(await actions.delete_student(actor, student))
+) -> DeletedRows:
+    return await actions.delete_student(actor, student)
 
 
 members.make(
@@ -212,7 +213,7 @@ async def export_me(request: Request, holder: Reader) -> StreamingResponse:
     return await send_own_archive(request, holder, BINARY)
 
 
-people_routes.act("DELETE", "/people/{person_id}", actions.delete_person, DeletedBody, summary="Delete a person")
+people_routes.act("DELETE", "/people/{person_id}", actions.delete_person, DeletedRows, summary="Delete a person")
 people_routes.act(
     "DELETE",
     "/people/{person_id}/identities/{identity_id}",

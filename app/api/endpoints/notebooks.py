@@ -12,7 +12,7 @@ from starlette.status import HTTP_201_CREATED
 
 from app.actions import notebooks as actions
 from app.api.openapi import refusals
-from app.api.schemas.base import Body, shows
+from app.bodies import Body, shows
 from app.courses.assignments import title_of
 from app.errors import AssignmentNotFound, NotebookCodeUnusable, TooManyRequests
 from app.http.auth.sessions import client_of

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.openapi import file_answer
-from app.api.schemas.base import Body, shows
+from app.bodies import Body, shows
 from app.http.auth.holders import monitor
 from app.services import Operations, operations
 from app.submissions import positions

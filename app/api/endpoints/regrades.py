@@ -9,7 +9,8 @@ from fastapi import Query
 from app.access.rights import Right
 from app.actions import regrades as actions
 from app.api.dependencies import Paged, Reading, Resource, page_of, reads
-from app.api.schemas.base import EXAMPLE_ID, Body, Page, address_of, shows
+from app.api.schemas.base import Page
+from app.bodies import EXAMPLE_ID, Body, address_of, shows
 from app.http.parameters import RegradeId
 from app.submissions.grades import points_of
 from app.teaching import regrades

@@ -14,7 +14,8 @@ from app.api.conditional import caching, revalidated, tag, unchanged
 from app.api.dependencies import SubmissionReading
 from app.api.endpoints.submissions import report_language
 from app.api.openapi import TEXT, file_answer, refusals
-from app.api.schemas.base import EXAMPLE_ID, Body, Items, shows
+from app.api.schemas.base import Items
+from app.bodies import EXAMPLE_ID, Body, shows
 from app.errors import ReportNotFound, ReportNotReady, existing
 from app.http.auth.holders import SubmissionReader
 from app.http.parameters import Omittable, Refuses, SubmissionId

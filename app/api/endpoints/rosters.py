@@ -15,7 +15,7 @@ from app.actions import ways_in as actions
 from app.actions.actor import Actor
 from app.api.dependencies import acts
 from app.api.openapi import refusals, upload_form
-from app.api.schemas.base import EXAMPLE_ID, Body, Whether, shows
+from app.bodies import EXAMPLE_ID, Body, Whether, shows
 from app.courses.roster.planning import Conflict, Outcome, Step
 from app.courses.roster.reading import MOST_BYTES, MOST_ROWS, Fault
 from app.errors import FieldsMissing, FieldsUnknown, FileTooLarge, FormUnreadable, RosterTooLong, UploadTooSlow

@@ -15,7 +15,8 @@ from app.actions import ways_in as actions
 from app.actions.actor import Actor
 from app.actions.fields import Id
 from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
+from app.api.schemas.base import EXAMPLE_COURSE, Items, Page
+from app.bodies import EXAMPLE_ID, Body, shows
 from app.errors import MemberNotFound
 from app.http.parameters import IdempotencyKey, MemberId, Omittable, Refuses
 from app.storage.models import Membership, Role

@@ -10,7 +10,8 @@ from app.access.rights import Right
 from app.actions import webhooks as actions
 from app.actions.actor import Actor
 from app.api.dependencies import Paged, Reading, Resource, acts, page_of, reads
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, shows
+from app.api.schemas.base import EXAMPLE_COURSE, Items, Page
+from app.bodies import EXAMPLE_ID, Body, shows
 from app.http.parameters import IdempotencyKey, WebhookId
 from app.services import services
 from app.webhooks import outbox

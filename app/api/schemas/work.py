@@ -6,10 +6,12 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field
 
 from app.access.tokens import Principal
-from app.api.schemas.base import EXAMPLE_COURSE, EXAMPLE_ID, Body, Items, Page, Whether, shows
+from app.api.schemas.base import EXAMPLE_COURSE, Items, Page
+from app.bodies import EXAMPLE_ID, Body, Whether, shows
 from app.http.visibility import steps_for
 from app.storage.models import HoldDecision, JobStatus, Submission
 from app.submissions.derivation import Counted, StepCode, join_steps, step_in_words
+from app.submissions.policy import Grade
 from grader import Status
 
 
@@ -76,9 +78,9 @@ class GradesList(Page[StudentGradesBody]):
 
 
 class ExtensionBody(Body):
-    member: str = Field(examples=[EXAMPLE_ID])
-    student: str | None = shows("the student's id in the grade book", "ivanov")
-    assignment: str = Field(examples=["lstm-layer"])
+    member: str = shows(None, EXAMPLE_ID, of="membership_id")
+    student: str | None = shows("the student's id in the grade book", "ivanov", of="member.external_id")
+    assignment: str = shows(None, "lstm-layer", of="use.assignment_id")
     due: datetime | None
     closes: datetime | None
     more_attempts: int
@@ -92,7 +94,7 @@ class ExtensionBody(Body):
 
 class AdjustmentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    assignment: str = Field(examples=["lstm-layer"])
+    assignment: str = shows(None, "lstm-layer", of="use.assignment_id")
     delta: float | None
     value: float | None
     reason: str
@@ -105,7 +107,7 @@ class AdjustmentBody(Body):
 
 class CommentBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
-    assignment: str = Field(examples=["lstm-layer"])
+    assignment: str = shows(None, "lstm-layer", of="use.assignment_id")
     submission: str | None = shows(of="submission_id")
     text: str
     made_by: str = Field(examples=["owner"])
@@ -115,9 +117,9 @@ class CommentBody(Body):
 class ReviewBody(Body):
     id: str = Field(examples=[EXAMPLE_ID])
     submission: str = shows(None, EXAMPLE_ID, of="submission_id")
-    student: str = Field(examples=["ivanov"])
-    assignment: str = Field(examples=["lstm-layer"])
-    attempt: int
+    student: str = shows(None, "ivanov", of="submission.student")
+    assignment: str = shows(None, "lstm-layer", of="submission.assignment_id")
+    attempt: int = shows(of="submission.attempt")
     text: str
     created_at: datetime
     answer: str | None = shows("null: it is open")
@@ -191,18 +193,6 @@ class SubmissionFacts(Body):
         return cls.from_row(submission, held=held, hold=submission if was_held else None, **more)
 
 
-class GradeBody(Body):
-    """The grade of an attempt, by the assignment's current rules."""
-
-    points: float = shows("the report's points, less the penalty for lateness")
-    max_points: float
-    late_days: int = shows("days begun since the due date", 0)
-    penalty_percent: float = shows("of the report's points", 0.0)
-    counts: bool = shows("whether this attempt is the student's grade: the best or the last one")
-    counting_attempt: int = shows("the number of the attempt that counts", 1)
-    counting_points: float = shows("the points of the attempt that counts")
-
-
 class SubmissionBody(SubmissionFacts):
     """One attempt, and its report as soon as there is one."""
 
@@ -212,7 +202,7 @@ class SubmissionBody(SubmissionFacts):
         "there is nothing to wait for. It does not change the `ETag`",
         41,
     )
-    grade: GradeBody | None = shows("null until graded, when the grader failed, and while held")
+    grade: Grade | None = shows("null until graded, when the grader failed, and while held")
     counted: CountedBody | None = shows(
         "the grade of the student at the assignment, from all attempts; null when the assignment is gone, "
         "and in the answer to an upload that is not waited for"
@@ -230,11 +220,3 @@ class SubmissionItem(SubmissionFacts):
     status: Status | None = shows("the verdict; null until there is one")
     points: float | None = shows("null too when the grader failed (`internal_error`)")
     max_points: float | None
-
-
-class DeletedBody(Body):
-    """The number of deleted rows, by kind."""
-
-    submissions: int
-    reports: int
-    tokens: int

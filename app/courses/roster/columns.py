@@ -1,104 +1,18 @@
-"""Headings of rosters: our own, Moodle's and Canvas', in English and in Russian.
-
-Sources: user/action_redir.php, grade/export and admin/tool/uploaduser in moodle, and its Russian language pack;
-lib/gradebook_exporter.rb in canvas-lms ("Student", or "LastName" and "FirstName"; the headings are English in every
-language); "SIS Import Format Documentation" of Canvas (users.csv).
-"""
+"""The columns of a roster, by their headings; `words.toml` lists these."""
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.errors import RosterColumnUnknown, RosterHeadingsUnknown
 
+WORDS = tomllib.loads((Path(__file__).parent / "words.toml").read_text("utf-8"))
 #: The kinds of columns. Those of `IDS` name a student; the first one that has values is the external id: a grade book
 #: that is imported later finds the students by it.
-HEADINGS: Mapping[str, Sequence[str]] = {
-    "id": (
-        "id",
-        "external id",
-        "student id",
-        "studentid",
-        "student number",
-        "student no",
-        "matriculation number",
-        "netid",
-        "uid",
-        "ид",
-        "id студента",
-        "identifier",
-        "идентификатор",
-        "код студента",
-        "студенческий билет",
-        "номер студенческого билета",
-        "номер студенческого",
-        "студенческого билета",
-        "зачётная книжка",
-        "номер зачётной книжки",
-        "номер зачётки",
-        "зачётки",
-        "зачётной книжки",
-    ),
-    "id_number": ("id number", "idnumber", "индивидуальный номер", "идентификационный номер"),
-    "user_id": ("user id", "sis user id"),
-    "username": ("username", "login", "логин", "имя пользователя"),
-    "login_id": ("login id", "sis login id"),
-    "student": ("student", "студент", "учащийся"),
-    "email": (
-        "email",
-        "e mail",
-        "mail",
-        "email address",
-        "e mail address",
-        "почта",
-        "эл почта",
-        "электронная почта",
-        "адрес электронной почты",
-        "адрес эл почты",
-        "имейл",
-        "адрес почты",
-        "корпоративная почта",
-        "корпоративный адрес",
-        "электронный адрес",
-        "эл адрес",
-    ),
-    "name": (
-        "name",
-        "full name",
-        "fullname",
-        "student name",
-        "фио",
-        "фио студента",
-        "имя студента",
-        "ф и о",
-        "имя и фамилия",
-        "фамилия и имя",
-        "фамилия имя",
-        "имя фамилия",
-        "фамилия имя отчество",
-        "полное имя",
-        "фамилия и о",
-    ),
-    "first_name": ("first name", "firstname", "given name", "имя"),
-    "middle_name": ("middle name", "middlename", "отчество"),
-    "last_name": ("last name", "lastname", "surname", "family name", "фамилия"),
-    "group": (
-        "group",
-        "groups",
-        "group1",
-        "section",
-        "группа",
-        "группы",
-        "учебная группа",
-        "академическая группа",
-        "академ группа",
-        "номер группы",
-        "секция",
-    ),
-    "role": ("role", "roles", "роль", "роли"),
-    "status": ("status",),
-}
+HEADINGS: Mapping[str, Sequence[str]] = WORDS["headings"]
 IDS = ("id", "id_number", "user_id", "username", "login_id", "student", "email")
 NAME_PARTS = ("first_name", "middle_name", "last_name")
 FIELDS = {heading: name for name, headings in HEADINGS.items() for heading in headings}

@@ -29,21 +29,7 @@ LENGTHS = {"id": 200, "name": 200, "email": CHARACTERS, "group": 100}
 PARTICIPANT = re.compile(r"(Participant|Участник) \d+")
 #: Letters that another program could not save: U+FFFD, or question marks where letters are.
 LOST = re.compile(r"\ufffd|\?\?|[^\W\d_]\?|\?[^\W\d_]")
-ROLES: Mapping[str, MemberRole] = {
-    **dict.fromkeys(("", "student", "learner", "студент", "учащийся"), MemberRole.STUDENT),
-    **dict.fromkeys(
-        (
-            "assistant",
-            "ta",
-            "teaching assistant",
-            "non editing teacher",
-            "ассистент",
-            "ассистент без права редактирования",
-        ),
-        MemberRole.ASSISTANT,
-    ),
-    **dict.fromkeys(("teacher", "editing teacher", "преподаватель", "учитель"), MemberRole.TEACHER),
-}
+ROLES = {word: MemberRole(role) for role, words in columns.WORDS["roles"].items() for word in words}
 # Canvas adds this student to each course, so that teachers can see it as a student.
 TEST_STUDENTS = ("student, test", "test student")
 

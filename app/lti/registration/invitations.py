@@ -17,8 +17,6 @@ from app.storage.updates import update_rows
 
 #: A platform's administrator may need some days to open it.
 LIFETIME = timedelta(days=7)
-#: Used and expired invitations are kept for so long, to explain themselves.
-KEPT = timedelta(days=90)
 #: The path of the address that is pasted into the platform.
 REGISTER_PATH = "/lti/register/{invitation}"
 

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.storage.models.base import ID_LENGTH, Claimable, Entity, JobStatus
+from app.storage.models.people import CourseAssignment, Membership
+from app.storage.models.submissions import Submission
 
 IS_UNANSWERED = text("answered_at IS NULL")
 
@@ -64,6 +66,9 @@ class Extension(Entity):
     reason: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(200))
 
+    member: Mapped[Membership] = relationship(lazy="raise")
+    use: Mapped[CourseAssignment] = relationship(lazy="raise")
+
 
 class Adjustment(Entity):
     """A teacher's change of a student's grade at an assignment. The newest one that has not ended applies."""
@@ -85,6 +90,9 @@ class Adjustment(Entity):
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(String(200))
 
+    member: Mapped[Membership] = relationship(lazy="raise")
+    use: Mapped[CourseAssignment] = relationship(lazy="raise")
+
 
 class Comment(Entity):
     """A remark of the staff on a student's work, for the student to read."""
@@ -98,6 +106,8 @@ class Comment(Entity):
     submission_id: Mapped[str | None] = mapped_column(ForeignKey("submissions.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
     made_by: Mapped[str] = mapped_column(String(200))
+
+    use: Mapped[CourseAssignment] = relationship(lazy="raise")
 
 
 class ReviewRequest(Entity):
@@ -119,3 +129,5 @@ class ReviewRequest(Entity):
     answer: Mapped[str | None] = mapped_column(Text)
     answered_by: Mapped[str | None] = mapped_column(String(200))
     answered_at: Mapped[datetime | None]
+
+    submission: Mapped[Submission] = relationship(lazy="raise")

@@ -61,7 +61,7 @@ class Work:
     extension: Extension | None
     adjustments: Sequence[Adjustment]
     comments: Sequence[Comment]
-    reviews: Sequence[tuple[ReviewRequest, Submission]]
+    reviews: Sequence[ReviewRequest]
 
     @property
     def applies(self) -> Adjustment | None:
@@ -76,17 +76,17 @@ async def work_of(session: AsyncSession, assignments: Assignments, member: Membe
     extended = await extensions.find_all(session, [member.id])
     of_member = with_reports(Submission.membership_id == member.id).order_by(Submission.attempt.desc())
     attempts = _by_use(((each, report), each.course_assignment_id) for each, report in await session.execute(of_member))
-    adjusted = _by_use((each, use.id) for each, use in await rows_of_member(session, Adjustment, member))
-    commented = _by_use((each, use.id) for each, use in await rows_of_member(session, Comment, member))
+    adjusted = _by_use((each, each.course_assignment_id) for each in await rows_of_member(session, Adjustment, member))
+    commented = _by_use((each, each.course_assignment_id) for each in await rows_of_member(session, Comment, member))
     requested = await reviews.all_of(session, member.id)
-    reviewed = _by_use(((request, attempt), attempt.course_assignment_id) for request, attempt in requested)
+    reviewed = _by_use((each, each.submission.course_assignment_id) for each in requested)
     work = []
     for use in uses:
         assignment = in_course(assignments, use)
         assert assignment is not None  # Those whose file is gone are not in `used_assignments`.
         extension = extended.get((member.id, use.id))
         of_student = extensions.apply_extension(assignment, extension)
-        has_review = any(request.answered_at is None for request, _ in reviewed[use.id])
+        has_review = any(each.answered_at is None for each in reviewed[use.id])
         grade = counted[use.assignment_id]
         work.append(
             Work(

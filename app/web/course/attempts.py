@@ -12,14 +12,13 @@ from app.access.tokens import Principal
 from app.actions import regrades, work
 from app.courses import course as courses
 from app.errors import SubmissionNotFound
-from app.http.staff import reason_of_hold, titles_of
 from app.http.visibility import report_for
 from app.http.visits import Pages, Visit
 from app.storage.models import CourseAssignment, Submission
 from app.submissions import grades, reports, repository
 from app.submissions.sources import difference_of_reports, sources_side_by_side
 from app.submissions.standing import Standing, standing_of
-from app.teaching import same_code
+from app.teaching import holds, same_code
 from app.teaching.grade_list import used_assignments
 from app.teaching.overview.attention import names_of
 from grader.report.messages import render
@@ -94,7 +93,7 @@ async def beside(visit: Visit, submission_id: str, other_id: str) -> Response:
         kept=[cause for code, cause in right.causes.items() if code in left.causes],
         new=_causes_only_in(right, left) if of_two or left.is_measured else [],
         names=names,
-        titles=titles_of(visit.request, uses),
+        titles=visit.titles_of(uses),
     )
 
 
@@ -110,8 +109,8 @@ async def _decision_page(visit: Visit, submission_id: str) -> Response:
         "course",
         submission=submission,
         student=names.get(submission.membership_id),
-        title=titles_of(visit.request, [use])[use.assignment_id],
-        reasons=reason_of_hold(report, visit.language),
+        title=visit.title_of(use),
+        reasons=holds.reasons_of(report, visit.language),
     )
 
 
@@ -143,7 +142,7 @@ def _max_points(side: Side, check_id: str) -> float:
 async def list_groups(visit: Visit, assignment_id: str) -> Response:
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id, assignment_id)
     comparison = await same_code.same_code(visit.session, uses[0].id)
-    title = titles_of(visit.request, uses)[assignment_id]
+    title = visit.titles_of(uses)[assignment_id]
     return visit.page(
         "course/same_code.html", "course", assignment_id=assignment_id, title=title, comparison=comparison
     )
@@ -156,14 +155,14 @@ async def group_page(visit: Visit, submission_id: str) -> Response:
         raise SubmissionNotFound
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id, submission.assignment_id)
     group = await same_code.group_of(visit.session, submission)
-    copies = [copy.submission_id for holder in group.holders for copy in holder.copies] if group else []
+    copies = [copy.submission for holder in group.students for copy in holder.attempts] if group else []
     listed = (await visit.session.execute(reports.with_reports(Submission.id.in_(copies)))).all()
     points = await grades.points_of(visit.session, visit.assignments, listed)
     return visit.page(
         "course/same_code_group.html",
         "course",
         assignment_id=submission.assignment_id,
-        title=titles_of(visit.request, uses)[submission.assignment_id],
+        title=visit.titles_of(uses)[submission.assignment_id],
         group=group,
         reports={attempt.id: report for attempt, report in listed},
         points={attempt.id: each for (attempt, _), each in zip(listed, points, strict=True)},

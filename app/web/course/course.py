@@ -10,15 +10,14 @@ from fastapi import Response
 from starlette.datastructures import QueryParams
 
 from app.access.rights import Right
-from app.actions.fields import LATEST
 from app.courses import membership
 from app.courses.assignments import Assignments, in_course
 from app.courses.uses import UsedAssignment
 from app.http.forms import see_other
-from app.http.staff import reason_of_hold, titles_of
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.storage.models import CourseAssignment
+from app.teaching import holds
 from app.teaching.grade_list import used_assignments
 from app.teaching.outdated import outdated_of
 from app.teaching.overview.activity import Activity, Unit, activity, moments_of
@@ -27,6 +26,7 @@ from app.teaching.overview.table import Filter, Table, TableView, column_of, gra
 from app.teaching.same_code import count_groups
 from app.teaching.statistics import BINS, Statistics, statistics_of
 from app.texts import text
+from app.values import LATEST
 from grader.report.messages import title_of
 from grader.report.numbers import percent
 
@@ -66,7 +66,7 @@ async def course_page(visit: Visit) -> Response:
         may_regrade = visit.holder.may(Right.REGRADE)
         outdated = await outdated_of(session, visit.assignments, course_id) if may_regrade else ()
     waiting, pace = await visit.parts.backlog.count(), await visit.parts.backlog.pace()
-    titles = titles_of(visit.request, uses)
+    titles = visit.titles_of(uses)
     return visit.page(
         "course/course.html",
         "course",
@@ -86,7 +86,7 @@ async def course_page(visit: Visit) -> Response:
         outdated=outdated,
         waiting=waiting,
         empty_seconds=pace.seconds_to_report(waiting) if pace else None,
-        reasons={each.submission.id: reason_of_hold(each.report, visit.language) for each in needed.held.listed},
+        reasons={each.submission.id: holds.reasons_of(each.report, visit.language) for each in needed.held.listed},
         titles=titles,
         used={use.assignment_id: UsedAssignment(use, in_course(visit.assignments, use)) for use in uses},
     )
@@ -144,7 +144,7 @@ async def overview(visit: Visit, assignment_id: str, group: str = "") -> Respons
         "course/overview.html",
         "course",
         assignment=assignment,
-        title=titles_of(visit.request, [use])[assignment_id],
+        title=visit.title_of(use),
         statistics=statistics,
         groups=[("", text("course.all_groups", language)), *((each, each) for each in groups)],
         group=only,

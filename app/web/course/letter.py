@@ -10,7 +10,6 @@ from app.actions.fields import MOST_POINTS
 from app.courses.assignments import in_course, title_of
 from app.errors import LetterRepeated
 from app.http.fields import AS_PYTHON
-from app.http.staff import titles_of
 from app.http.visits import Pages, Visit
 from app.teaching.grade_list import used_assignments
 from app.teaching.letters import recipients
@@ -39,7 +38,7 @@ async def letter_page(visit: Visit, assignment_id: str, below: str = "", languag
     return visit.page(
         "course/letter.html",
         "course",
-        title=titles_of(visit.request, [use])[assignment_id],
+        title=visit.title_of(use),
         assignment=assignment,
         kind=kind,
         below=least,

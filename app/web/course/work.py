@@ -12,8 +12,7 @@ from app.courses import extensions, membership
 from app.courses.membership import Members
 from app.errors import AssignmentNotFound, ExtensionNotFound, MemberNotStudent, existing
 from app.http.fields import local
-from app.http.staff import one_page, search_of, titles_of
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page, search_of
 from app.storage.models import MemberRole
 from app.submissions.derivation import step_in_words
 from app.teaching import adjustments, reviews
@@ -45,7 +44,7 @@ async def member_page(visit: Visit, member_id: str) -> Response:
         is_student=member.role == MemberRole.STUDENT,
         ways_in=ways_in,
         work=work,
-        titles=titles_of(visit.request, [each.use for each in work]),
+        titles=visit.titles_of([each.use for each in work]),
         derivations=_derivations(visit, work),
     )
 
@@ -70,7 +69,7 @@ async def work_page(visit: Visit, at: actions.WorkId) -> Response:
         "course",
         member=member,
         each=work,
-        title=titles_of(visit.request, [work.use])[at.assignment_id],
+        title=visit.title_of(work.use),
         derivations=_derivations(visit, [work]),
         comment_choices=_attempts(visit, work),
         due=local(extension.due if extension else None, visit.zone),
@@ -134,30 +133,30 @@ async def list_reviews(visit: Visit, show: str = "") -> Response:
     """List the requests for review that wait for an answer, or those that have one."""
     answered, paging = show == "answered", visit.paging(REQUESTS, "from")
     requests = await reviews.list_reviews(visit.session, visit.course_id, paging, answered=answered)
-    names = await names_of(visit.session, [submission for _, submission in requests])
+    names = await names_of(visit.session, [each.submission for each in requests])
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/reviews.html",
         "reviews",
         names=names,
-        titles=titles_of(visit.request, uses),
+        titles=visit.titles_of(uses),
         answered=answered,
-        **one_page("rows", paging, requests, lambda row: row[0].id),
+        **one_page("rows", paging, requests),
     )
 
 
 @router.page("/reviews/{review_id}", Right.SEE_GRADES)
 async def review_page(visit: Visit, review_id: str) -> Response:
-    review, submission = await reviews.find(visit.session, visit.course_id, review_id)
-    names = await names_of(visit.session, [submission])
+    review = await reviews.find(visit.session, visit.course_id, review_id)
+    names = await names_of(visit.session, [review.submission])
     uses = await used_assignments(visit.session, visit.assignments, visit.course_id)
     return visit.page(
         "course/review.html",
         "reviews",
         review=review,
-        submission=submission,
+        submission=review.submission,
         names=names,
-        titles=titles_of(visit.request, uses),
+        titles=visit.titles_of(uses),
     )
 
 
@@ -176,10 +175,9 @@ async def list_extensions(visit: Visit, search: str = "") -> Response:
     return visit.page(
         "course/extensions.html",
         "extensions",
-        titles=titles_of(visit.request, [use for _, _, use in rows]),
         search=search,
         offered=offered,
-        **one_page("extensions", paging, rows, lambda row: row[0].id),
+        **one_page("extensions", paging, rows),
     )
 
 
@@ -193,7 +191,6 @@ async def list_adjustments(visit: Visit, ended: str = "") -> Response:
     return visit.page(
         "course/adjustments.html",
         "adjustments",
-        titles=titles_of(visit.request, [each.use for each in rows]),
         ended=bool(ended),
         **one_page("adjustments", paging, rows, lambda row: row.adjustment.id),
     )

@@ -9,7 +9,6 @@ from app.courses.assignments import title_of
 from app.errors import AnswerUnusable, TargetRefused, existing
 from app.errors.lti import PlatformRefused, SelectionNotFound
 from app.http.middleware import POLICY
-from app.http.staff import every_title
 from app.http.visits import Pages, Visit
 from app.lti.grades import connection
 from app.lti.launch import binding, deep_linking
@@ -40,7 +39,7 @@ async def connection_page(visit: Visit) -> Response:
         waits=waits,
         differences=differences,
         assignments=visit.assignments,
-        titles=every_title(visit.request, [each.use for each in used]),
+        titles=visit.every_title([each.use for each in used]),
         may_read=holder.has(Right.MANAGE_MEMBERS),
         teachers_stay=not holder.has(Right.MANAGE_TEACHERS),
         going=going,
@@ -77,7 +76,7 @@ router.act("/links/{link_id}/send", actions.send_grades_again, "", "lms.sent_aga
 async def selection_page(visit: Visit, selection_id: str) -> Response:
     _, context, platform = await deep_linking.find(visit.session, selection_id, visit.holder.membership_id)
     used = await uses.list_used(visit.session, visit.course_id, visit.assignments)
-    titles = every_title(visit.request, [each.use for each in used])
+    titles = visit.every_title([each.use for each in used])
     return visit.page(
         "lti/choose.html",
         "lms",

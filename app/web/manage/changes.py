@@ -13,8 +13,7 @@ from app.actions.fields import ID
 from app.courses import changes
 from app.courses.changes import LINKS, NAMES, Subjects
 from app.http.pages import maker_in_words
-from app.http.staff import ROWS, every_title, one_page
-from app.http.visits import Pages, Visit
+from app.http.visits import ROWS, Pages, Visit, one_page
 from app.storage.models import Change, Membership
 from app.storage.paging import Paging
 from app.texts import text
@@ -88,7 +87,7 @@ async def list_changes(
     )
     subjects = await changes.subjects_of(visit.session, visit.course_id, rows)
     makers = await changes.makers(visit.session, visit.course_id)
-    titles = every_title(visit.request, tuple(subjects.uses.values()))
+    titles = visit.every_title(tuple(subjects.uses.values()))
     words = Words(visit.language, visit.zone, subjects, titles)
     return visit.page(
         "manage/changes.html",

@@ -9,8 +9,7 @@ from app.courses import uses
 from app.http.archives import limit_archives, send_archive
 from app.http.auth.sessions import session_person
 from app.http.forms import see_other
-from app.http.staff import one_page
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page
 from app.lti import platforms
 
 #: The time zone in the form until a script asks the browser.

@@ -16,8 +16,7 @@ from app.courses import course as courses
 from app.courses import membership
 from app.courses.membership import Members
 from app.errors import ExternalIdTaken, JoinUndone, MemberNotFound, MemberNotStudent, MemberRemoved
-from app.http.staff import ROWS, one_page, only_here, search_of
-from app.http.visits import Pages, Visit
+from app.http.visits import ROWS, Pages, Visit, one_page, search_of
 from app.lti import platforms
 from app.storage.models import MemberRole
 from app.storage.paging import Paging
@@ -160,7 +159,7 @@ async def make_link(visit: Visit, member_id: str) -> Response:
         "members",
         member=link.member,
         link=sign_in_link(visit.url, link.secret),
-        only_here=only_here(visit.request),
+        only_here=visit.only_here,
     )
 
 

@@ -9,8 +9,7 @@ from app.courses import people
 from app.errors import JoinUndone, PersonNotFound
 from app.http.archives import send_archive_of_person
 from app.http.forms import see_other
-from app.http.staff import one_page, search_of
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page, search_of
 from app.storage.paging import Paging
 
 #: The most people that a search for a merge offers.

@@ -79,7 +79,7 @@ async def change_rules(visit: Visit, assignment_id: str) -> Response:
     async with visit.database.read() as session:
         used = await uses.find_used(session, visit.course_id, assignment_id, visit.assignments)
         has_students = (await courses.sizes(session, [visit.course_id]))[visit.course_id].students
-    rules = actions.CourseRules()
+    rules = Rules()
     with contextlib.suppress(FieldsWrong):  # Shown together with the faults of the other fields.
         rules = _rules(visit.fields, visit.zone, Rules.model_validate(used.use.rules))
     in_file = [name for name in RULES if name not in rules.model_fields_set]
@@ -94,7 +94,7 @@ router.act(
 )
 
 
-def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules:
+def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> Rules:
     """Read the rules that the course sets. An empty field means that the file's holds."""
     minutes = fields.number("cooldown_minutes", most=MOST_PAUSE_MINUTES)
     more: dict[str, Any] = {} if minutes is None else {"cooldown_seconds": round(minutes * 60)}
@@ -104,7 +104,7 @@ def _rules(fields: Fields, zone: ZoneInfo, stored: Rules) -> actions.CourseRules
         name: None for name in CAN_BE_NONE if fields.has(f"no_{name}") and not (name in was_none and fields.has(name))
     }
     dates = {name: getattr(stored, name) for name in DATES}
-    return fields.read(actions.CourseRules, zone=zone, stored=dates, filled_only=True, **more)
+    return fields.read(Rules, zone=zone, stored=dates, filled_only=True, **more)
 
 
 def _form_values(rules: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:

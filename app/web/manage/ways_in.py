@@ -12,8 +12,7 @@ from app.actions import ways_in as actions
 from app.courses import membership
 from app.http.archives import as_file
 from app.http.fields import local
-from app.http.staff import one_page, only_here
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page
 from app.storage.models import Role, utc_now
 from app.storage.paging import Paging
 
@@ -40,7 +39,7 @@ async def links_page(visit: Visit) -> Response:
         join_links=join_links[: JOIN_LINKS.limit],
         groups=groups,
         has_mail=visit.mailer is not None,
-        only_here=only_here(visit.request),
+        only_here=visit.only_here,
         **one_page("links", paging, rows, lambda row: row[0].id),
     )
 
@@ -71,7 +70,7 @@ async def make_join_link(visit: Visit) -> Response:
         link=link,
         address=address,
         code=_code(address),
-        only_here=only_here(visit.request),
+        only_here=visit.only_here,
     )
 
 

@@ -14,8 +14,7 @@ from app.courses.uses import list_used
 from app.errors import ArchiveRefused, AssignmentNotFound, FileTooLarge, UploadRefused
 from app.http.bodies import chosen_file
 from app.http.problems import problem
-from app.http.staff import offered, one_page, titles_of
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page
 from app.queue.batches import lines, taking_in
 from app.queue.batches.lines import BatchLine
 from app.queue.batches.reading import too_large
@@ -40,8 +39,8 @@ async def batches_page(visit: Visit) -> Response:
     return visit.page(
         "operation/batches.html",
         "batch",
-        assignments=offered(visit.request, used),
-        titles=titles_of(visit.request, [each.use for each in used]),
+        assignments=visit.offered(used),
+        titles=visit.titles_of([each.use for each in used]),
         limit_bytes=visit.parts.settings.batch_bytes,
         **one_page("batches", paging, batches, lambda row: row.batch.id),
     )

@@ -13,7 +13,6 @@ from app.courses.uses import list_used
 from app.errors import GradeBookRefused, RosterTooLong, UploadRefused
 from app.http.archives import as_file
 from app.http.bodies import chosen_file
-from app.http.staff import offered
 from app.http.visits import Pages, Visit
 from app.lti import platforms
 from app.submissions.uploads import clean_filename
@@ -55,7 +54,7 @@ async def grade_book_page(visit: Visit, layout: InAddress) -> Response:
         "grade_book",
         formats=[each.value for each in GradeBookFormat],
         layout=layout,
-        assignments=offered(visit.request, used),
+        assignments=visit.offered(used),
         headings=book.lines[0],
         lines=book.lines[1 : PREVIEWED + 1],
         is_for_platform=layout.format in PLATFORMS,

@@ -8,8 +8,7 @@ from app.access.rights import Right
 from app.actions import regrades as actions
 from app.courses.uses import list_used
 from app.http.fields import KEY_FIELD
-from app.http.staff import offered, one_page, titles_of
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page
 from app.teaching import regrades
 from app.teaching.outdated import outdated_of
 from app.teaching.regrade_changes import ChangeCounts, count_changes, counted_changes, list_changes
@@ -35,10 +34,10 @@ async def regrades_page(visit: Visit) -> Response:
         "operation/regrades.html",
         "regrades",
         stored=dict(visit.request.query_params),
-        assignments=offered(visit.request, used),
+        assignments=visit.offered(used),
         statuses=[status.value for status in Status],
         outdated=outdated,
-        titles=titles_of(visit.request, [each.use for each in used]),
+        titles=visit.titles_of([each.use for each in used]),
         **one_page("regrades", paging, [(each, _state(each)) for each in rows], lambda row: row[0].regrade.id),
     )
 
@@ -84,7 +83,7 @@ async def regrade_page(
         items=items[:PER_PAGE],
         is_open=is_open,
         counted=counted,
-        titles=titles_of(visit.request, [each.use for each in used]),
+        titles=visit.titles_of([each.use for each in used]),
         only_changed=only_changed,
         number=number,
         has_more=len(items) > PER_PAGE,

@@ -27,8 +27,7 @@ from app.http.cookies import forget, keep, read
 from app.http.forms import refusal_context, see_other
 from app.http.frames import in_frame
 from app.http.notebook import notebook_cell
-from app.http.staff import one_page
-from app.http.visits import Pages, Visit
+from app.http.visits import Pages, Visit, one_page
 from app.lti.grades.connection import passback_of
 from app.storage.models import Token, new_id, utc_now
 from app.storage.paging import Paging

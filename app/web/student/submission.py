@@ -11,9 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from app.access.rights import Right
 from app.actions import hand_in as actions
 from app.courses.assignments import in_course
-from app.errors import ReportNotFound, existing
+from app.errors import CheckNotFound, ReportNotFound, existing
 from app.http.parameters import LastEventId
-from app.http.staff import titles_of
 from app.http.visibility import artefacts_for, as_student, report_for, steps_for, view_for
 from app.http.visits import Pages, Visit
 from app.http.watching import event_stream, wait_until_done
@@ -76,7 +75,7 @@ async def submission_page(visit: Visit, submission_id: str) -> Response:
         "for_staff": for_staff,
         "submission": standing.submission,
         "assignment": in_course(visit.assignments, use),
-        "task_title": titles_of(request, [use])[use.assignment_id],
+        "task_title": visit.title_of(use),
         "may_try_again": again,
         "conversation": conversation,
     }
@@ -178,9 +177,11 @@ async def check_page(visit: Visit, assignment_id: str, check_id: str) -> Respons
     await wait_until_done(visit.parts, check_id, viewer, PATIENCE_SECONDS, checks.existing)
     async with visit.database.read() as session:
         check = await checks.existing(session, check_id, viewer)
+        if check.assignment_id != assignment_id:
+            raise CheckNotFound
         position = await checks.position(session, check)
         task = await own_task(session, visit.assignments, viewer, check.assignment_id)
-    common: dict[str, Any] = {"check": check, "task_title": titles_of(visit.request, [task.use])[assignment_id]}
+    common: dict[str, Any] = {"check": check, "task_title": visit.title_of(task.use)}
     if check.report is None:
         common |= {"position": position, "refresh_seconds": REFRESH_SECONDS}
         return visit.page("student/check_waiting.html", "course", **common)

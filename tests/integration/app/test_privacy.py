@@ -306,7 +306,8 @@ async def test_nothing_is_left_of_somebody_who_was_deleted(database, owner, how)
         await deletion.delete_student(database, ID)
     elif how == "member":
         await deletion.delete_member(database, member.id, DEFAULT_COURSE)
-        assert await deletion.delete_member(database, member.id, DEFAULT_COURSE) == deletion.DeletedRows()
+        again = await deletion.delete_member(database, member.id, DEFAULT_COURSE)
+        assert again == deletion.DeletedRows(submissions=0, reports=0, tokens=0)
     else:
         gone = await deletion.delete_course(database, DEFAULT_COURSE)
         assert (gone.submissions, gone.members, gone.people) == (2, 2, 2)
@@ -396,6 +397,7 @@ async def test_each_course_keeps_things_as_long_as_it_says(database):
     async with database.write() as session:
         for model in (Submission, Change, Batch):
             await session.execute(update(model).values(created_at=old))
+    await retention.delete_ended(database)
     assert await retention.delete_expired(database, None) == 1
     async with database.read() as session:
         assert list(await session.scalars(select(Submission.id))) == [here.id]

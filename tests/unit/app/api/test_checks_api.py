@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from app.privacy.retention import delete_expired
+from app.privacy.retention import delete_ended
 from app.queue import claims
 from app.storage.models import DEFAULT_COURSE, Check, Delivery, JobStatus, Submission, SubmissionEvent, utc_now
 from grader import Report, Status
@@ -134,7 +134,7 @@ async def test_a_check_goes_after_a_day_and_with_its_student(service, owner, iva
     await allow(service, 2)
     old, new = [(await check(ivanov)).json()["links"]["self"] for _ in range(2)]
     await service.store(Check, Check.id == old.rpartition("/")[2], created_at=utc_now() - timedelta(days=1, seconds=1))
-    await delete_expired(service.services.database, None)
+    await delete_ended(service.services.database)
     assert_problem(await ivanov.get(old), 404, "check-not-found")
     assert (await ivanov.get(new)).status_code == 200
     assert (await owner.delete("/api/v1/students", params={"student": "ivanov"})).status_code == 200

@@ -4,7 +4,6 @@ import ast
 import contextlib
 import json
 import ssl
-import string
 import subprocess
 import sys
 import threading
@@ -17,6 +16,8 @@ from typing import Any
 import pytest
 
 from app.client import notebook
+from app.http.notebook import client_source
+from app.texts import client_texts
 from tests.acceptance.fronts import Certificate
 
 TOKEN, NAME = "the-secret-of-this-token", "Ivanov"
@@ -122,7 +123,8 @@ def service() -> Iterator[Written]:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """A runtime without memory, in which waiting takes no time. Returns: how long it waited."""
+    """A runtime with all sentences and no memory, in which waiting takes no time. Returns: how long it waited."""
+    monkeypatch.setattr(notebook, "TEXTS", client_texts())
     waited: list[float] = []
     monkeypatch.setattr(notebook.time, "sleep", waited.append)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
@@ -608,15 +610,8 @@ def test_outputs_are_left_out_only_above_the_limit(service, run, tmp_path, limit
 # --- The file itself
 
 
-def test_both_languages_say_the_same():
-    for name, texts in notebook.TEXTS.items():
-        english, russian = ({part[1] for part in string.Formatter().parse(text) if part[1]} for text in texts)
-        assert english == russian, name
-
-
 def test_file_needs_python_3_9_and_nothing_else():
-    source = Path(notebook.__file__).read_text(encoding="utf-8")
-    tree = ast.parse(source, feature_version=(3, 9))
+    tree = ast.parse(client_source(), feature_version=(3, 9))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
@@ -626,7 +621,8 @@ def test_token_is_in_no_traceback():
     assert TOKEN not in repr({"token": notebook.Secret(TOKEN)})
 
 
-def test_outside_of_ipython_it_says_what_to_do():
-    run = f"import runpy; runpy.run_path({notebook.__file__!r})['hand_in']('https://a.example', 'b', language='ru')"
-    printed = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True)
-    assert printed.stdout == notebook.TEXTS["no_notebook"][1] + "\n"
+def test_outside_of_ipython_it_says_what_to_do(tmp_path: Path):
+    (tmp_path / "sent.py").write_bytes(client_source())
+    run = "import sent; sent.hand_in('https://a.example', 'b', language='ru')"
+    printed = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert printed.stdout == client_texts()["ru"]["no_notebook"] + "\n"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.client import notebook
 from app.http.notebook import CLIENT_PATH, client_sha256, client_source, notebook_cell
+from app.texts import client_texts
 from tests.unit.app.calls import PAGE
 
 URL = "https://grader.example"
@@ -33,7 +33,7 @@ def run_cell(answer: bytes | OSError, monkeypatch: pytest.MonkeyPatch, url: str 
 
 def test_cell_runs_the_file_that_it_was_made_for_and_no_other(monkeypatch):
     # Outside of IPython, the file says that there is no notebook.
-    assert run_cell(client_source(), monkeypatch) == notebook.TEXTS["no_notebook"][0] + "\n"
+    assert run_cell(client_source(), monkeypatch) == client_texts()["en"]["no_notebook"] + "\n"
     assert "newer file" in run_cell(client_source() + b"\n", monkeypatch)
 
 

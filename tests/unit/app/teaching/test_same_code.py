@@ -119,7 +119,7 @@ async def test_groups_with_most_students_word_for_word_come_first_and_each_attem
         for student, others in {"a": "abc", "d": "de", "h": "fgh"}.items():
             group = await group_of(session, await session.get_one(Submission, ids[student]))
             assert group is not None
-            assert [holder.student for holder in group.holders] == list(others)
+            assert [holder.student for holder in group.students] == list(others)
 
 
 async def test_attempts_from_before_are_counted_and_a_preview_compares_them(service, owner, grader):

@@ -87,6 +87,7 @@ async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(service, i
     waiting = (await anna.get(at)).text
     assert 'http-equiv="refresh"' in waiting
     assert (await browser.get(at)).status_code == 404
+    assert (await anna.get(at.replace(PAGE, f"{PAGE}-of-another"))).status_code == 404
     grader.released.set()
     address = f"/api/v1/checks/{at.rpartition('/')[2]}"
     async with service.client("of-anna") as client:
