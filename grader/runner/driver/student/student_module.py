@@ -79,7 +79,8 @@ class StudentModule:
         self._waited = 0.0
         # The first exception that an ``except`` of the student's caught in a call.
         self.caught: list[Exception] = []
-        with open(FILE_NAME, "w", encoding="utf-8") as file:
+        # A source longer than a run may write, or a full disk: linecache has it, too.
+        with contextlib.suppress(OSError), open(FILE_NAME, "w", encoding="utf-8") as file:
             file.write(source)
         # A student's chdir() must not take AutoGraph's source away.
         linecache.cache[FILE_NAME] = (len(source), None, [line + "\n" for line in source.split("\n")], FILE_NAME)
