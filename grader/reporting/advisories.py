@@ -82,7 +82,7 @@ def _replaced_cell(evidence: Evidence) -> Remark | None:
         last = failed[-1]
         params = {"variant": "failed", "type": last.type, "message": in_brief(last.message)}
         return Remark(code="supplied_cell", params=params, line=last.line)
-    unread = any(skipped.code == "syntax_error" for skipped in evidence.reading.skipped)
+    unread = any(skipped.code in ("syntax_error", "too_complex") for skipped in evidence.reading.skipped)
     return Remark(code="supplied_cell", params={"variant": "unread"}) if unread and not definitions else None
 
 

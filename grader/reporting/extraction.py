@@ -18,7 +18,7 @@ from grader.sandbox.events import StatementFailed
 # Honest files come nowhere near. Without a limit, the report of a hostile file would be a hundred times its size.
 MOST_CELLS = 1000
 #: Codes of parts that failed; the others were left out on purpose.
-FAILURES = frozenset({"syntax_error", "cell_failed", "cell_timed_out", "input_call", "missing_packages"})
+FAILURES = frozenset({"syntax_error", "too_complex", "cell_failed", "cell_timed_out", "input_call", "missing_packages"})
 
 
 def extraction(evidence: Evidence, diagnoses: Sequence[Diagnosis], places: Places) -> Extraction:

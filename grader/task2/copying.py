@@ -216,18 +216,24 @@ def _failure(run: NotebookRun) -> Finding | None:
         if use is None or not use.sides:
             continue
         params = params_of(failed)
-        line = run.line(failed.raised_at)
-        layers = {"layers": LAYER_IN_LINE.findall(line)[:1] or [line.strip()[:80]]}
+        layers = LAYER_IN_LINE.findall(run.line(failed.raised_at))[:1]
+        if not layers and _is_in_a_class(run, failed.raised_at):
+            return Finding.of("copying_failed", params)
         if NO_SETTER.search(failed.message):
             return Finding.of("t2_attr_assign", params)
         if NOT_BUILT.search(failed.message) and not _were_both_called(run, before=statement):
             return Finding.of("t2_before_build", params)
-        if "shape" in failed.message.lower() or "compatible" in failed.message:
+        if layers and ("shape" in failed.message.lower() or "compatible" in failed.message):
             shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
             mixed = _kernel_and_recurrent(shapes)
-            return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, **layers})
+            return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, "layers": layers})
         return Finding.of("copying_failed", params)
     return None
+
+
+def _is_in_a_class(run: NotebookRun, line: int) -> bool:
+    around = (each for each in run.reading.statements if each.first_line <= line <= each.last_line)
+    return any(run.line(each.first_line).startswith("class ") for each in around)
 
 
 def params_of(failed: StatementFailed) -> Params:

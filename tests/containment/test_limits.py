@@ -72,3 +72,8 @@ def test_a_statement_that_sleeps_loses_itself_and_not_the_class(attack):
     report = attack(top="waited = time.sleep(1e6)", call="used = lambda: waited")
     assert (report.status, report.points) == ("passed", 100)
     assert "cell_timed_out" in [cell.code for cell in report.extraction.cells_skipped]
+
+
+def test_a_source_longer_than_the_files_that_a_run_may_write_is_graded(attack):
+    report = attack(file_bytes=100)
+    assert (report.status, report.points) == ("passed", 100), report.error

@@ -203,9 +203,12 @@ def _skipped(module: Module, plan: Plan, places: Sequence[int]) -> list[Fact]:
     """Make one entry for each cell and code, with its ranges of lines. Lines count within the cell."""
     facts: dict[tuple[int, str], Fact] = {}
     for place, cell in enumerate(module.cells):
-        if cell.problem is not None:
-            params: Fact = {"line": cell.problem.line, "message": cell.problem.message, "text": cell.problem.text}
-            facts[place, "syntax_error"] = params
+        if (problem := cell.problem) is not None:
+            if problem.line is None:
+                facts[place, "too_complex"] = {"variant": "nested"}
+            else:
+                named = {"line": problem.line, "message": problem.message, "text": problem.text}
+                facts[place, "syntax_error"] = named
         elif cell.foreign_magic is not None:
             facts[place, "cell_magic"] = {"magic": "%%" + cell.foreign_magic}
     before: tuple[int, str] | None = None
@@ -242,6 +245,8 @@ def _missing_class(module: Module, elsewhere: str | None) -> Fact | None:
         place = next((place for place in broken if CLASS_TEXT.search(module.cells[place].text)), broken[0])
         problem = module.cells[place].problem
         assert problem is not None
+        if problem.line is None:
+            return _fact("too_complex", variant="nested")
         params: Fact = {"message": problem.message, "text": problem.text}
         if not module.is_script:
             params["cell"] = module.cells[place].index

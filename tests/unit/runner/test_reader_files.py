@@ -134,6 +134,14 @@ def test_json_nested_too_deeply_is_an_answer_and_not_a_crash(read) -> None:
     assert error["code"] == "invalid_notebook_json"
 
 
+@pytest.mark.parametrize("code", ["x = 1" + " + 1" * 20_000, "x = " + "-" * 50_000 + "1"])
+def test_code_nested_too_deeply_names_no_line(read, code: str) -> None:
+    deep = {"code": "too_complex", "params": {"variant": "nested"}}
+    assert read(f"{CLASS}\n{code}\n")["error"] == {**deep, "line": None}
+    beside = read(notebook(code, CLASS), "a.ipynb")
+    assert (beside["error"], beside["skipped"]) == (None, [{"index": 0, **deep}])
+
+
 def test_a_notebook_under_another_name_is_read_with_a_remark(read) -> None:
     reading = read(notebook(CLASS), "solution.py")
     assert (reading["format"], reading["error"], reading["class_line"]) == ("ipynb", None, 1)

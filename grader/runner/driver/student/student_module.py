@@ -61,6 +61,16 @@ def _no_input(_prompt: object = "") -> str:
     raise InputUnavailable("input() was called, and nobody is there to answer")
 
 
+def _noting(caught: list[Exception]) -> Callable[[], None]:
+    def note() -> None:
+        exc = sys.exc_info()[1]
+        # An iterator's end is no error.
+        if not caught and isinstance(exc, Exception) and not isinstance(exc, StopIteration):
+            caught.append(exc)
+
+    return note
+
+
 class StudentModule:
     """The namespace, with the sizes and the global ``x`` following the case at hand."""
 
@@ -79,7 +89,9 @@ class StudentModule:
         self._waited = 0.0
         # The first exception that an ``except`` of the student's caught in a call.
         self.caught: list[Exception] = []
-        with open(FILE_NAME, "w", encoding="utf-8") as file:
+        setattr(builtins, NOTE, _noting(self.caught))
+        # A source longer than a run may write, or a full disk: linecache has it, too.
+        with contextlib.suppress(OSError), open(FILE_NAME, "w", encoding="utf-8") as file:
             file.write(source)
         # A student's chdir() must not take AutoGraph's source away.
         linecache.cache[FILE_NAME] = (len(source), None, [line + "\n" for line in source.split("\n")], FILE_NAME)
@@ -156,17 +168,9 @@ class StudentModule:
         self._own_sizes = list(self._sizes_by_other_names())
         self._recurrent_layers = self._layers()
 
-    def _listen(self, tree: ast.Module) -> None:
+    @staticmethod
+    def _listen(tree: ast.Module) -> None:
         """Let every ``except`` of the student's note what it catches: it may hide why an answer is wrong."""
-        caught = self.caught
-
-        def note() -> None:
-            exc = sys.exc_info()[1]
-            # An iterator's end is no error.
-            if not caught and isinstance(exc, Exception) and not isinstance(exc, StopIteration):
-                caught.append(exc)
-
-        setattr(builtins, NOTE, note)
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler):
                 call = ast.Expr(ast.Call(ast.Name(NOTE, ast.Load()), [], []))

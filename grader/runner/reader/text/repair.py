@@ -18,10 +18,10 @@ TAB_WIDTHS = (8, 4)
 
 @dataclass(frozen=True)
 class Problem:
-    """The reason why a text is not Python. `line` counts from 1 within the text."""
+    """The reason why a text is not Python. `line` counts from 1 within the text; None: it is nested too deeply."""
 
     message: str
-    line: int
+    line: int | None
     text: str
 
 
@@ -38,7 +38,7 @@ def problem_of(text: str) -> Problem | None:
     except (ValueError, OverflowError) as exc:
         return Problem(str(exc), 1, "")
     except (RecursionError, MemoryError):
-        return Problem("too deeply nested", 1, "")
+        return Problem("", None, "")  # Python does not say where
     return None
 
 

@@ -215,6 +215,10 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
             "t2_slices_wrong",
         ),
         ("name 'lstmmy' is not defined", "", "copying_failed"),
+        # Not a line that copies.
+        ("Incompatible shapes: (2, 4) and (3, 4)", "y = gate(x) + h", "copying_failed"),
+        ("property 'layers' of 'LSTM' object has no setter", "class LSTM(Model): layers = []", "copying_failed"),
+        ("list index out of range", "class LSTM(Model): first = x[2]", "copying_failed"),
     ],
 )
 def test_a_copying_statement_that_fails_says_why(message, source, code):
