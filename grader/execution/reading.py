@@ -98,6 +98,7 @@ class Part(ReadingModel):
 
 
 _PRINTS: TypeAdapter[list[StatementPrint]] = TypeAdapter(Annotated[list[StatementPrint], Field(max_length=1000)])
+FourNames = Annotated[list[Annotated[str, Field(max_length=60)]], Field(min_length=4, max_length=4)]
 Formulas = Annotated[dict[Word, Annotated[str, Field(max_length=200)]], Field(max_length=6)]
 
 
@@ -106,10 +107,13 @@ class Followed(ReadingModel):
 
     Attributes:
         formulas: of one step, in the names of `reference.cell`; `grader/runner/reader/parts/formulas.py`.
+        unpack_names: of the parts of fused products; `grader/runner/reader/parts/gate_order.py`. Numbers decide where
+            there are none.
     """
 
     parts: Annotated[list[Part], Field(max_length=120)] = []
     formulas: Formulas = {}
+    unpack_names: Annotated[list[FourNames], Field(max_length=50)] = []
 
 
 class Reading(ReadingModel):
@@ -125,8 +129,6 @@ class Reading(ReadingModel):
     call_site: CallSite | None = None
     global_x: list[GlobalX] = []
     homoglyphs: list[Homoglyph] = []
-    unpack_names: Annotated[list[list[str]], Field(max_length=200)] = []
-    joined: Literal["xh", "hx"] | None = None
     uses: list[Use] = []
     only_computes: bool = False
     lets_gradients_through: bool = False
@@ -135,6 +137,8 @@ class Reading(ReadingModel):
     source_cells: Cells | None = None
     parts: list[Part] = []
     formulas: Formulas = {}
+    unpack_names: list[list[str]] = []
+    joined: Literal["xh", "hx"] | None = None
     fingerprint: Fingerprint = Fingerprint()
 
     def with_source(self, answer: bytes) -> Reading:
@@ -189,7 +193,7 @@ def read(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Re
         frames, _ = split_frames(outcome.result)
         if frames:
             reading = Reading.model_validate(decode_json(frames[0][0]))
-            # The second answer is for showing and comparing the source: a grade does not depend on it.
+            # The second answer is for showing, comparing and understanding: no right answer's grade depends on it.
             return reading if ended or len(frames) != 2 else reading.with_source(frames[1][0])
     except (RunnerOutputInvalid, ValidationError):
         pass

@@ -98,7 +98,7 @@ class Run(TypedDict):
 
     Attributes:
         statements: indices of the top-level statements to run.
-        unpack_names: names of four-way splits in the class.
+        unpack_names: names of the four parts of each fused product, in their order.
         candidate: the index of one way to give the weights their roles; None: names must settle it.
         pairing: the order of recurrent kernels and biases that an earlier run found.
         joined: the order of x and h in a joined input.

@@ -22,8 +22,8 @@ from reader import source_lines
 from reader.facts import review
 from reader.facts.call_effects import only_computes
 from reader.facts.class_facts import global_x, instead_of_class, kind_of_class, near_class
-from reader.facts.gate_order import joined_order, unpack_names
 from reader.facts.gradient_paths import lets_gradients_through
+from reader.facts.joined_order import joined_order
 from reader.facts.spelling import homoglyphs, odd_keyword, skeleton
 from reader.fingerprints import fingerprints
 from reader.module_text import CLASS_TEXT, Module, code_cell, join_cells, notebook_code
@@ -63,9 +63,9 @@ def main(request_fd: int, _lockdown_seconds: float) -> None:
 def answers(content: bytes, filename: str, canonical: dict[str, int]) -> Iterator[Result]:
     """Yield the facts about an upload, as `read` returns them, then its source for showing it.
 
-    The second answer is a courtesy: a grade does not depend on it, and it is left out where anything stands in its way.
-    Its keys: ``cells``, as `source_lines.source_cells` returns them, those of `parts.finding.parts`, and
-    ``fingerprints``, as `fingerprints.fingerprints` does.
+    The second answer is a courtesy: a right answer's grade does not depend on it, and it is left out where anything
+    stands in its way. Its keys: ``cells``, as `source_lines.source_cells` returns them, those of `parts.finding.parts`,
+    and ``fingerprints``, as `fingerprints.fingerprints` does.
     """
     result, module = _read_module(content, filename, canonical)
     yield result
@@ -97,7 +97,7 @@ def read(content: bytes, filename: str, canonical: dict[str, int]) -> Result:
         - ``skipped``, one for each cell and code: ``index``, ``code``, ``params`` (with lines of the cell).
         - ``class_line``: of the last binding of LSTM; ``call_site``: ``args`` and ``kwargs`` as source text, or None.
         - ``global_x``: ``line``, ``shape_only``; ``homoglyphs``: ``name``, ``looks_like``, ``line``.
-        - ``unpack_names``: names of four-way splits in the class; ``joined``: ``xh``, ``hx`` or None, see `gate_order`.
+        - ``joined``: ``xh``, ``hx`` or None, the order of x and h in a joined input.
         - ``advisories``: ``code``, ``params``, ``line``.
         - ``result_files``: lines that write files such as graders write.
         - ``only_computes``: whether calls of the class leave nothing behind, as `call_effects` sees it.
@@ -182,7 +182,6 @@ def _describe(module: Module, result: Result) -> None:
     odd = result["homoglyphs"] = homoglyphs(plan)
     # An argument that is not called x in Latin letters is the cause where x is the global one.
     result["global_x"] = [] if any(letter["looks_like"] == "x" for letter in odd) else global_x(plan)
-    result["unpack_names"] = unpack_names(plan)
     result["joined"] = joined_order(plan)
     result["uses"] = [
         {**vars(use), "sides": sorted(use.sides)} for use in find_uses(module.tree, plan, is_script=module.is_script)

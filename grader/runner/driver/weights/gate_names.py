@@ -123,7 +123,7 @@ def _possible_gates(path: str) -> set[str]:
 
 def possible_orders(unpack_names: Sequence[Sequence[str]]) -> tuple[list[str], bool]:
     """List the orders of gates that the names of parts allow, and tell whether names settle more than one."""
-    read = [orders(names) for names in unpack_names if len(names) == len(GATES)]
+    read = list(map(orders, unpack_names))
     # One order that names settle is not doubted for the sake of another split, of something else.
     settled = list(dict.fromkeys(each[0] for each in read if len(each) == 1))
     possible = settled or list(dict.fromkeys(itertools.chain.from_iterable(read))) or orders([""] * len(GATES))

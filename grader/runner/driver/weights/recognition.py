@@ -78,8 +78,7 @@ def _gates_by_names(slots: Sequence[Slot], unpack_names: Sequence[Sequence[str]]
     whole = [slot for slot in slots if len(slot.gates) == len(GATES)]
     possible, _ = possible_orders(unpack_names)
     # Where one split alone has names, they may be those of one weight, while the parts of another have none.
-    is_one_split = sum(len(names) == len(GATES) for names in unpack_names) == 1
-    if is_one_split and any(slot.gates in possible for slot in whole):
+    if len(unpack_names) == 1 and any(slot.gates in possible for slot in whole):
         possible = [slot.gates for slot in whole]
     groups: dict[tuple[str, bool], list[Slot]] = defaultdict(list)
     for slot in slots:

@@ -9,6 +9,7 @@ from typing import Any
 
 from reader.parts.answer_parts import answer_parts
 from reader.parts.formulas import formulas
+from reader.parts.gate_order import unpack_names
 from reader.parts.gate_parts import gate_parts
 from reader.parts.part import Part
 from reader.parts.state_parts import state_parts
@@ -26,29 +27,29 @@ def parts(plan: Plan) -> dict[str, Any]:
     """Describe the code that the class needs; nothing where it cannot be followed.
 
     Returns:
-        ``parts``, each `Part` as a dictionary; ``formulas``, see `reader.parts.formulas`.
+        ``parts``, each `Part` as a dictionary; ``formulas``, see `reader.parts.formulas`; ``unpack_names``,
+        see `reader.parts.gate_order`.
     """
     all_parts: dict[Part, None] = {}
-    nothing: dict[str, Any] = {"parts": [], "formulas": {}}
+    found: dict[str, Any] = {"parts": [], "formulas": {}, "unpack_names": []}
     deadline = time.process_time() + SECONDS
     try:
         class_trace = trace(plan)
         if class_trace is None:
-            return nothing
+            return found
+        found["unpack_names"] = unpack_names(class_trace)
         steps = [step for loop in class_trace.loops if (step := step_of(loop)) is not None]
         # Where two loops have cells, nothing says which one a mistake is in.
         step = steps[0] if len(steps) == 1 else None
         for part in _parts(class_trace, step):
             all_parts[part] = None
             if len(all_parts) > MOST_PARTS or time.process_time() > deadline:
-                return nothing
+                return found
         written = formulas(step, class_trace) if step is not None else {}
     except (TooMuchError, RecursionError):
-        return nothing
-    return {
-        "parts": [{**vars(each), "what": list(each.what)} for each in all_parts if each.first_line > 0],
-        "formulas": written,
-    }
+        return found
+    listed = [{**vars(each), "what": list(each.what)} for each in all_parts if each.first_line > 0]
+    return found | {"parts": listed, "formulas": written}
 
 
 def _parts(class_trace: Trace, step: Step | None) -> Iterator[Part]:

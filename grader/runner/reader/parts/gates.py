@@ -53,7 +53,8 @@ def is_weight(value: Value) -> bool:
         if node.op not in THROUGH or len(seen) > MOST_SEEN:
             return False
         seen.add(id(node))
-        waiting += nodes_in(node.args)
+        # The others are sizes and places.
+        waiting += nodes_in(node.args if node.op == "either" else node.args[:1])
     return isinstance(value, Const | Node | Seq)
 
 
