@@ -3,9 +3,7 @@
 import gc
 from collections.abc import Callable
 
-
-#: Seconds that a larger size may cost besides. Memory that comes fresh from the kernel does not grow evenly, and a square
-#: takes many times as much.
+#: Seconds that a larger size may cost besides. Memory that comes fresh from the kernel does not grow evenly.
 SLACK = 0.1
 
 
