@@ -53,6 +53,8 @@ def _gate(part: str, words: str = "", *, without: str = "") -> Look:
 #: Where nothing in it explains the form of an answer, its return statement is the place.
 _ANSWER = _look("returned", "answer")
 _UPDATE_C, _UPDATE_H = _look("update_c", "odd"), _look("update_h", "odd")
+#: A condition in the loop, where nothing else explains a step or a state that is left out.
+_CHOICE = _look("loop", "choice")
 _TREATED = " ".join(STATES)
 _NORMS = "layernormalization layer_norm layer_normalization moments batchnormalization batch_norm l2_normalize"
 _BY_HAND = "reduce_mean mean reduce_std std reduce_variance var"
@@ -125,9 +127,9 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "simple_rnn": (_UPDATE_H,),
     # States from step to step
     "hc_swapped": (_look("passed_on", "swapped"), _UPDATE_C),
-    "h_not_updated": (_look("passed_on", "reset"), _look("passed_on", "h_lost")),
-    "c_not_updated": (_look("passed_on", "reset"), _look("passed_on", "c_lost")),
-    "state_reset_each_step": (_look("passed_on", "reset"), _look("passed_on", "h_lost c_lost")),
+    "h_not_updated": (_look("passed_on", "reset"), _look("passed_on", "h_lost"), _CHOICE),
+    "c_not_updated": (_look("passed_on", "reset"), _look("passed_on", "c_lost"), _CHOICE),
+    "state_reset_each_step": (_look("passed_on", "reset"), _look("passed_on", "h_lost c_lost"), _CHOICE),
     "state_kept_between_calls": (_look("passed_on", "kept"),),
     "state_init_ones": (_look("initial_state", "ones"),),
     "state_init_random": (_look("initial_state", "random"),),
@@ -136,9 +138,19 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "third_state": (_look("passed_on", "third"),),
     # Steps and the loop
     "time_reversed": (_look("loop stacking step_input collected passed_on returned", "reversed"),),
-    "off_by_one": (_look("collected", "old_state"), _look("step_input", "other_step"), _look("loop", "late short")),
-    "missing_step": (_look("loop", "late short every_second other_axis"), _look("stacking", "item", without="number")),
-    "step_two": (_look("loop", "every_second"), _look("step_input", "other_step cut"), _look("stacking", "item")),
+    "off_by_one": (
+        *(_look("collected", "old_state"), _look("step_input", "other_step"), _look("loop", "late short")),
+        _CHOICE,
+    ),
+    "missing_step": (
+        _look("loop", "late short every_second other_axis"),
+        _look("stacking", "item", without="number"),
+        _CHOICE,
+    ),
+    "step_two": (
+        *(_look("loop", "every_second"), _look("step_input", "other_step cut"), _look("stacking", "item")),
+        _CHOICE,
+    ),
     "always_first_step": (_look("step_input", "fixed_step"),),
     "always_same_step": (_look("step_input", "fixed_step"),),
     "loops_over_batch": (_look("loop", "other_axis"),),
@@ -149,7 +161,10 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "hardcoded_features": (_look("line", "fixed_features"),),
     # The answer
     "return_inside_loop": (Look(("returned",), frozenset({"in_loop"}), is_certain=True),),
-    "returns_last_only": (_look("returned", "last"), _look("stacking", "item"), _ANSWER),
+    "returns_last_only": (
+        _look("collected", "begun_anew"),
+        *(_look("returned", "last"), _look("stacking", "item"), _ANSWER),
+    ),
     "returns_c": (_look("collected", "c gate"),),
     "returns_none": (_look("returned", "none print"),),
     "returns_tuple": (_look("returned", "sequence"), _ANSWER),
@@ -212,6 +227,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
+    ("batch_mixed", "carried"): (_look("initial_state", "carried"),),
     ("returns_tuple", "states"): (_look("returned", "states"),),
     **{("wrong_shape", f"loop_{axis}"): (_look("loop", "other_axis"),) for axis in ("features", "batch")},
     ("wrong_shape", "one_more"): (_look("collected", "begun"), _look("loop", "long")),

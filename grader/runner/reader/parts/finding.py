@@ -36,13 +36,14 @@ def parts(plan: Plan) -> dict[str, Any]:
         if class_trace is None:
             return nothing
         steps = [step for loop in class_trace.loops if (step := step_of(loop)) is not None]
-        # Where two loops have cells, nothing says which one a mistake is in.
-        step = steps[0] if len(steps) == 1 else None
+        # Where two loops have cells, nothing says which one a mistake is in, unless one stands in the other.
+        outer = [step.loop.outer for step in steps]
+        step = steps[0] if steps and outer[:-1] == [each.loop for each in steps[1:]] else None
         for part in _parts(class_trace, step):
             all_parts[part] = None
             if len(all_parts) > MOST_PARTS or time.process_time() > deadline:
                 return nothing
-        written = formulas(step, class_trace) if step is not None else {}
+        written = formulas(step, class_trace) if step is not None and len(steps) == 1 else {}
     except (TooMuchError, RecursionError):
         return nothing
     return {

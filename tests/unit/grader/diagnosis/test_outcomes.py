@@ -132,8 +132,12 @@ def test_axes_of_an_answer_that_lacks_a_step_are_named_by_their_order():
 
 @pytest.mark.parametrize(
     ("parts", "variant"),
-    [([[2, 32], [2, 32]], "states"), ([[2, 100, 32], [2, 32], [2, 32]], None)],
-    ids=["the last h and c", "the sequence and the states"],
+    [
+        ([[2, 32], [2, 32]], "states"),
+        ([[2, 100, 32], [2, 32], [2, 32]], None),
+        ([[100, 32], [2, 32], [2, 32]], None),
+    ],
+    ids=["the last h and c", "the sequence and the states", "one row of the sequence and the states"],
 )
 def test_a_tuple_of_last_states_is_told_from_one_that_holds_the_sequence(parts, variant):
     found = output_problem(_output(kind="tuple", parts=parts), EXPECTED)
