@@ -65,8 +65,7 @@ def diagnose(judgement: Judgement) -> list[Diagnosis]:
 
 def _is_layer(finding: Finding | Diagnosis | None) -> bool:
     """Return whether it says that the class is a layer and no model."""
-    is_base = finding is not None and finding.code == "wrong_base_class"
-    return is_base and finding.params.get("variant") in ("layer", "layer_stopped")
+    return finding is not None and (finding.code, finding.params.get("variant")) == ("wrong_base_class", "layer")
 
 
 def _from_task2(verdicts: Mapping[CheckId, Verdict]) -> Iterator[Diagnosis]:

@@ -261,9 +261,8 @@ class _Comparison:
                     return Verdict.failed(Finding.of("t2_exact_equality", self._where(places)))
                 return self._on_equal_inputs(verdict)
         old, old_keras = self._spoil_each_differently(self._student), self._spoil_each_differently(self._keras)
-        stale = places_moved(clean, old) & places_moved(clean, old_keras)
-        # A verdict on answers that are far apart stays "no", however they are spoiled.
-        if stale := stale or places_moved(clean, self._equal(self._student)):
+        # A verdict on answers that are far apart stays "no", unless they are made equal.
+        if stale := places_moved(clean, self._equal(self._student)):
             return self._stale(stale)
         together = self._patterned(alike=False, everywhere=True), self._raised(alike=False, everywhere=True)
         for unlike, alike in zip((old_keras, old), together, strict=True):

@@ -68,15 +68,14 @@ def is_coarse(node: Node) -> bool:
     return any(COARSE.search(str(name)) for name in names)
 
 
-def alike(one: Value | None, other: Value | None, depth: int = 6) -> bool:
-    """Return whether two values are the same, or the same item or slice of one."""
-    if isinstance(one, Const) and isinstance(other, Const):
-        return one.value == other.value
-    if isinstance(one, Node) and isinstance(other, Node) and one.op == other.op in ("item", "slice", "mul") and depth:
-        one, other = Seq([*one.args]), Seq([*other.args])
-    if isinstance(one, Seq) and isinstance(other, Seq) and len(one.items) == len(other.items) and depth:
-        return all(alike(*pair, depth - 1) for pair in zip(one.items, other.items, strict=True))
-    return one is other
+def key_of(value: Value | None, depth: int = 6) -> object:
+    """Return what is equal for a value and itself, and for the same item or slice of one."""
+    match value:
+        case Const():
+            return value.value
+        case Node(op="item" | "slice" | "mul", args=parts) | Seq(items=parts) if depth:
+            return [value.op if isinstance(value, Node) else "", *(key_of(each, depth - 1) for each in parts)]
+    return id(value)
 
 
 def turns(index: Value) -> bool:

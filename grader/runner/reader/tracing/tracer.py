@@ -261,12 +261,11 @@ class Tracer(Loops):
         known = iteration.truth(self.value(node.test, scope))
         if known is not None:
             return self.run(node.body if known else node.orelse, scope)
-        # Printing alone is no choice.
-        if not all(isinstance(each, ast.Expr) and _is_print(each.value) for each in [*node.body, *node.orelse]):
-            self.choose(span_of(node.test))
         before = self.snapshot(scope)
         first = self.run(node.body, scope)
         changed = self.snapshot(scope)
+        if first is not None or changed != before or node.orelse:
+            self.choose(span_of(node.test))
         self.restore(before)
         second = self.run(node.orelse, scope)
         self._merge(before, changed, span_of(node))
@@ -341,10 +340,6 @@ class Tracer(Loops):
             if False not in tests:
                 self.generate(rest, scope, found)
         self.is_repeated = outer
-
-
-def _is_print(node: ast.expr) -> bool:
-    return isinstance(node, ast.Call) and root_name(node.func) == "print"
 
 
 def _never_ends(loop: ast.While) -> bool:
