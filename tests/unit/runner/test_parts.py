@@ -439,17 +439,18 @@ ROWS = """        hs = []
         (WHILE.format(start=0, test="t < 9", step="+= 2", then="pass"), [("loop", "every_second", 9)]),
         (WHILE.format(start=0, test="t < 9", step="= t + 1", then="t += 1"), [("loop", "every_second", 11)]),
         (WHILE.format(start="x.shape[1] - 1", test="t >= 0", step="-= 1", then="pass"), [("loop", "reversed", 9)]),
+        (WHILE.format(start=0, test="t < n - 1", step="+= 1", then="pass"), [("loop", "short", 7)]),
         (LOOP.replace("            h,", "            if t > 0: h,"), [("loop", "choice", 8)]),
         (LOOP.replace("(h)", "(h if t else c)"), [("loop", "choice", 9)]),
         (LOOP.replace("            h,", "            if t > 0: print(t)\n            h,"), []),
         (LOOP.replace("            h,", "            hs = []\n            h,"), [("collected", "begun_anew", 8)]),
         (ROWS.format(inside="h, c = h0, c0", collect="hs.append(h)"), []),
         (ROWS.format(inside="pass", collect="hs.append(h)"), [("initial_state", "carried", 5)]),
-        (LOOP.replace("h, c = self.cell(x[:, t], h, c)", "h = self.cell(x[:, t], h, c)[0]"), [("passed_on", "c_lost", 8)]),
+        (LOOP.replace("h, c = self", "h, _ = self"), [("passed_on", "c_lost", 8)]),
     ],
 )  # fmt: skip
 def test_slips_of_a_loop_are_told_of_their_lines(loop: str, found: list[tuple[str, str, int]]) -> None:
-    told = {("loop", word) for word in ("every_second", "reversed", "choice")}
+    told = {("loop", word) for word in ("every_second", "reversed", "short", "choice")}
     told |= {("collected", "begun_anew"), ("initial_state", "carried"), ("passed_on", "c_lost")}
     start = LSTM[: LSTM.index("        hs = []")]
     source = (

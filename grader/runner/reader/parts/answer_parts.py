@@ -57,14 +57,14 @@ def _of_loop(over: Value) -> Iterator[str]:
     for node in reachable_nodes([over]):
         if node.op == "x" and node in counted:
             yield "other_axis"
-        if node.op != "range":
+        if node.op not in ("range", "compare"):
             continue
         bounds = [each.value if isinstance(each, Const) else None for each in node.args]
         if len(bounds) == 3 and bounds[2] == -1:
             yield "reversed"
         elif len(bounds) == 3 and bounds[2] != 1:
             yield "every_second"
-        if len(bounds) > 1 and type(bounds[0]) is int and bounds[0] > 0:
+        if len(bounds) > 1 and type(bounds[0]) is int and bounds[0] > 0 and node.op == "range":
             yield "late"
         stop = node.args[0 if len(node.args) == 1 else 1] if node.args else None
         match stop:
