@@ -149,7 +149,12 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "hardcoded_features": (_look("line", "fixed_features"),),
     # The answer
     "return_inside_loop": (Look(("returned",), frozenset({"in_loop"}), is_certain=True),),
-    "returns_last_only": (_look("returned", "last"), _look("stacking", "item"), _ANSWER),
+    "returns_last_only": (
+        _look("collected", "begun_anew"),
+        _look("returned", "last"),
+        _look("stacking", "item"),
+        _ANSWER,
+    ),
     "returns_c": (_look("collected", "c gate"),),
     "returns_none": (_look("returned", "none print"),),
     "returns_tuple": (_look("returned", "sequence"), _ANSWER),
@@ -212,6 +217,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
+    ("batch_mixed", "carried"): (_look("initial_state", "carried"),),
     ("returns_tuple", "states"): (_look("returned", "states"),),
     **{("wrong_shape", f"loop_{axis}"): (_look("loop", "other_axis"),) for axis in ("features", "batch")},
     ("wrong_shape", "one_more"): (_look("collected", "begun"), _look("loop", "long")),
@@ -220,6 +226,11 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("wrong_shape", "like_x"): (_look("returned", "x"),),
 }
 
+
+#: A condition in the loop may leave out a step or a state, where nothing else explains that.
+LEFT_OUT = frozenset(
+    {"missing_step", "step_two", "off_by_one", "h_not_updated", "c_not_updated", "state_reset_each_step"}
+)
 
 #: Their own parameters hold the line, where it is known; of Task 2, the statement that copies or compares.
 NAMES_ITS_LINE = frozenset(
@@ -293,4 +304,5 @@ def looks_of(code: str, params: Mapping[str, Any]) -> tuple[Look, ...]:
     variant = str(params.get("variant"))
     if variant in ("several", "read") and not re.search(r"\b[ch] = ", str(params.get("formula"))):
         variant = "gate"
-    return VARIANTS.get((code, variant), CONCERNS.get(code, ()))
+    looks = VARIANTS.get((code, variant), CONCERNS.get(code, ()))
+    return (*looks, _look("loop", "choice")) if code in LEFT_OUT else looks

@@ -6,7 +6,7 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,14 @@ def diagnose(judgement: Judgement) -> list[Diagnosis]:
     verdicts = judgement.verdicts
     if verdicts and all(verdict.status == CheckStatus.PASSED for verdict in verdicts.values()):
         return []
-    return list(_unique(itertools.chain(_candidates(judgement), _from_task2(verdicts))))
+    found = itertools.chain(_candidates(judgement), _from_task2(verdicts))
+    # A layer runs as a model does: whatever stops it or makes its numbers wrong costs more.
+    return list(_unique(sorted(found, key=_is_layer)))
+
+
+def _is_layer(finding: Finding | Diagnosis | None) -> bool:
+    """Return whether it says that the class is a layer and no model."""
+    return finding is not None and (finding.code, finding.params.get("variant")) == ("wrong_base_class", "layer")
 
 
 def _from_task2(verdicts: Mapping[CheckId, Verdict]) -> Iterator[Diagnosis]:
@@ -69,7 +76,7 @@ def _from_task2(verdicts: Mapping[CheckId, Verdict]) -> Iterator[Diagnosis]:
             yield Diagnosis.exact(verdict.finding)
 
 
-def _unique(diagnoses: Iterator[Diagnosis]) -> Iterator[Diagnosis]:
+def _unique(diagnoses: Iterable[Diagnosis]) -> Iterator[Diagnosis]:
     seen: set[str] = set()
     for diagnosis in diagnoses:
         if diagnosis.code not in seen:
@@ -89,9 +96,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return
     problem = structural_problem(execution, reading)
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
-    # A layer is stopped by something else, which is reported first.
-    is_layer = problem is not None and problem.params.get("variant") == "layer_stopped"
-    if problem is not None and not is_layer and not (problem.code == "no_call_method" and odd_call):
+    if problem is not None and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
@@ -117,14 +122,12 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
             yield found
             return
         for raised in execution.raised[:1]:
-            if not _follows(raised, None if is_layer else problem, reading):
+            if not _follows(raised, None if _is_layer(problem) else problem, reading):
                 behind_it = _behind_exception(raised, execution, reading, exercise)
                 # An exception that is caught in the first step leaves nothing to join.
                 is_empty = behind_it.params.get("variant") == "empty"
                 yield from _behind_caught(execution, reading, exercise) if is_empty else ()
                 yield Diagnosis.exact(behind_it)
-        if problem is not None and is_layer:
-            yield Diagnosis.exact(problem)
         return
     if problem is not None and problem.code == "not_implemented":
         return

@@ -62,10 +62,7 @@ def structural_problem(execution: Execution, reading: Reading) -> Finding | None
         return Finding.of("lstm_not_class", kind=found.kind)
     is_called = found.has_call or not any(name.endswith(".Layer") for name in found.bases)
     if not found.is_model and is_called:
-        base = _base(found.bases, reading)
-        # A layer can be called like a model: what stopped it is another mistake.
-        stopped = base.get("variant") == "layer" and not execution.answers
-        return Finding.of("wrong_base_class", {**base, **({"variant": "layer_stopped"} if stopped else {})})
+        return Finding.of("wrong_base_class", _base(found.bases, reading))
     if not found.has_call:
         line = call_of_no_class(reading.source)
         return Finding.of("no_call_method", {"variant": "outside", "line": line} if line else {})

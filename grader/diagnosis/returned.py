@@ -84,7 +84,8 @@ def output_problem(
     params: Params = {"expected": list(expected), "actual": output.shape, "kind": output.kind}
     if output.kind in CONTAINERS:
         # The last h and c have no time axis.
-        states = output.kind == "tuple" and output.parts and all(len(part) == 2 for part in output.parts)
+        batch, _, units = expected
+        states = output.kind == "tuple" and output.parts and all(part == [batch, units] for part in output.parts)
         variant = "states" if states else None
         return Finding.of(CONTAINERS[output.kind], {**params, "parts": output.parts}, variant=variant)
     if output.shape is None or not NUMBERS.match(output.dtype or ""):

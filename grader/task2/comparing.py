@@ -261,7 +261,8 @@ class _Comparison:
                     return Verdict.failed(Finding.of("t2_exact_equality", self._where(places)))
                 return self._on_equal_inputs(verdict)
         old, old_keras = self._spoil_each_differently(self._student), self._spoil_each_differently(self._keras)
-        if stale := places_moved(clean, old) & places_moved(clean, old_keras):
+        # A verdict on answers that are far apart stays "no", unless they are made equal.
+        if stale := places_moved(clean, self._equal(self._student)):
             return self._stale(stale)
         together = self._patterned(alike=False, everywhere=True), self._raised(alike=False, everywhere=True)
         for unlike, alike in zip((old_keras, old), together, strict=True):
@@ -286,7 +287,8 @@ class _Comparison:
             return Verdict.failed(Finding.of("t2_compare_before_copy", self._where(places)))
         models = {self._pair.student, self._pair.keras} if self._pair is not None else set()
         others = [call for call in self._clean.calls if models and call.model not in models]
-        is_other = bool(others) and places & places_moved(self._clean, self._spoil_each_differently(others))
+        runs = (self._spoil_each_differently(others), self._equal([call for call in others if call in self._student]))
+        is_other = bool(others) and any(places & places_moved(self._clean, run) for run in runs)
         variant = "other_model" if is_other else None
         return Verdict.failed(Finding.of("t2_stale_output", self._where(places), variant=variant))
 
@@ -295,6 +297,10 @@ class _Comparison:
         return self._ask(
             {call.call: {"by": "shift", "amount": SHIFT * (1 + n), "everywhere": True} for n, call in enumerate(calls)}
         )
+
+    def _equal(self, calls: list[ModelCall]) -> NotebookRun:
+        """Make calls of the student's models answer as Keras does."""
+        return self._ask({call.call: {"by": "keras", "amount": 0.0, "model": self._keras_model} for call in calls})
 
     def _compared_with_itself(self, unlike: NotebookRun, alike: NotebookRun | None) -> set[OutputPlace]:
         """Return the places that depend on the difference of two calls of one side, and not on what they share."""

@@ -411,6 +411,55 @@ LOOP = "        h = x\n        for t in x:\n            z = tf.keras.layers.Dens
 END = "            h = tf.sigmoid(z)\n        return h"
 
 
+LOOP = """        hs = []
+        for t in range(x.shape[1]):
+            h, c = self.cell(x[:, t], h, c)
+            hs.append(h)
+"""
+WHILE = """        hs, t = [], {start}
+        while {test}:
+            h, c = self.cell(x[:, t], h, c)
+            t {step}
+            hs.append(h)
+            {then}
+"""
+ROWS = """        hs = []
+        for row in x:
+            {inside}
+            for e in row:
+                h, c = self.cell(e[None], h, c)
+                {collect}
+"""
+
+
+@pytest.mark.parametrize(
+    ("loop", "found"),
+    [
+        (WHILE.format(start=0, test="t < 9", step="+= 1", then="pass"), []),
+        (WHILE.format(start=0, test="t < 9", step="+= 2", then="pass"), [("loop", "every_second", 9)]),
+        (WHILE.format(start=0, test="t < 9", step="= t + 1", then="t += 1"), [("loop", "every_second", 11)]),
+        (WHILE.format(start="x.shape[1] - 1", test="t >= 0", step="-= 1", then="pass"), [("loop", "reversed", 9)]),
+        (WHILE.format(start=0, test="t < n - 1", step="+= 1", then="pass"), [("loop", "short", 7)]),
+        (LOOP.replace("            h,", "            if t > 0: h,"), [("loop", "choice", 8)]),
+        (LOOP.replace("(h)", "(h if t else c)"), [("loop", "choice", 9)]),
+        (LOOP.replace("            h,", "            if t > 0: print(t)\n            h,"), []),
+        (LOOP.replace("            h,", "            hs = []\n            h,"), [("collected", "begun_anew", 8)]),
+        (ROWS.format(inside="h, c = h0, c0", collect="hs.append(h)"), []),
+        (ROWS.format(inside="pass", collect="hs.append(h)"), [("initial_state", "carried", 5)]),
+        (LOOP.replace("h, c = self", "h, _ = self"), [("passed_on", "c_lost", 8)]),
+    ],
+)  # fmt: skip
+def test_slips_of_a_loop_are_told_of_their_lines(loop: str, found: list[tuple[str, str, int]]) -> None:
+    told = {("loop", word) for word in ("every_second", "reversed", "short", "choice")}
+    told |= {("collected", "begun_anew"), ("initial_state", "carried"), ("passed_on", "c_lost")}
+    start = LSTM[: LSTM.index("        hs = []")]
+    source = (
+        start.replace("h, c = tf.zeros", "h0, c0 = h, c = tf.zeros") + loop + "        return tf.stack(hs, axis=1)\n"
+    )
+    words = [(each["part"], word, each["first_line"]) for each in parts_of(source) for word in each["what"]]
+    assert [each for each in words if each[:2] in told] == found
+
+
 def test_of_two_loops_with_cells_no_part_is_told() -> None:
     twice = CELL.replace("        hs = []\n", "") + CELL.split("        hs = []\n")[1]
     doubled = twice.replace("return tf.stack(hs, axis=1)", "hs = [h]", 1)

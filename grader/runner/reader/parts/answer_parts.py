@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reader.parts.part import Part, has_turning, operations, words
 from reader.parts.step import Step, path
-from reader.tracing.traces import CollectedOutput, Trace
+from reader.tracing.traces import CarriedValue, CollectedOutput, Trace
 from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reachable_nodes
 
 JOINING = frozenset(
@@ -23,6 +23,9 @@ REPEATING = frozenset({"call", "map", "reduce", "accumulate", "foldl", "foldr", 
 def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
     if step is not None:
         yield Part.at("loop", step.loop.span, *_of_loop(step.loop.over))
+        for carried in step.loop.carried:
+            yield from _of_counter(carried)
+        yield from (Part.at("loop", test, "choice") for test in trace.choices)
         for collected in step.loop.collected:
             yield from _collected(collected, step)
     for head in trace.endless:
@@ -54,14 +57,14 @@ def _of_loop(over: Value) -> Iterator[str]:
     for node in reachable_nodes([over]):
         if node.op == "x" and node in counted:
             yield "other_axis"
-        if node.op != "range":
+        if node.op not in ("range", "compare"):
             continue
         bounds = [each.value if isinstance(each, Const) else None for each in node.args]
         if len(bounds) == 3 and bounds[2] == -1:
             yield "reversed"
         elif len(bounds) == 3 and bounds[2] != 1:
             yield "every_second"
-        if len(bounds) > 1 and type(bounds[0]) is int and bounds[0] > 0:
+        if len(bounds) > 1 and type(bounds[0]) is int and bounds[0] > 0 and node.op == "range":
             yield "late"
         stop = node.args[0 if len(node.args) == 1 else 1] if node.args else None
         match stop:
@@ -75,10 +78,27 @@ def _of_loop(over: Value) -> Iterator[str]:
                 yield "other_axis"
 
 
+def _of_counter(carried: CarriedValue) -> Iterator[Part]:
+    """Yield the lines that move an index from step to step, where it does not go on by 1."""
+    stride, node = 0, carried.after
+    while isinstance(node, Node) and node.op in ("add", "sub") and len(node.args) == 2:
+        numbers = [each.value for each in node.args if isinstance(each, Const) and type(each.value) is int]
+        rest = [each for each in node.args if isinstance(each, Node)]
+        if len(numbers) != 1 or len(rest) != 1:
+            return
+        stride += numbers[0] if node.op == "add" else -numbers[0]
+        node = rest[0]
+    if node is carried.state and isinstance(carried.after, Node) and stride not in (0, 1):
+        yield Part.at("loop", carried.after.span, "reversed" if stride < 0 else "every_second")
+
+
 def _collected(collected: CollectedOutput, step: Step) -> Iterator[Part]:
     value, into = collected.value, collected.into
     if isinstance(into, Seq) and into.items and into.items[0] is not value and into.span != (0, 0):
         yield Part.at("collected", into.span, "begun")
+    first, last = step.loop.lines
+    if isinstance(into, Seq) and first < into.span[0] <= last:
+        yield Part.at("collected", into.span, "begun_anew")
     if isinstance(value, Seq | Map):
         yield Part.at("collected", collected.span, "several")
         return

@@ -39,13 +39,14 @@ def parts(plan: Plan) -> dict[str, Any]:
             return found
         found["unpack_names"] = unpack_names(class_trace)
         steps = [step for loop in class_trace.loops if (step := step_of(loop)) is not None]
-        # Where two loops have cells, nothing says which one a mistake is in.
-        step = steps[0] if len(steps) == 1 else None
+        # Where two loops have cells, nothing says which one a mistake is in, unless one stands in the other.
+        outer = [step.loop.outer for step in steps]
+        step = steps[0] if steps and outer[:-1] == [each.loop for each in steps[1:]] else None
         for part in _parts(class_trace, step):
             all_parts[part] = None
             if len(all_parts) > MOST_PARTS or time.process_time() > deadline:
                 return found
-        written = formulas(step, class_trace) if step is not None else {}
+        written = formulas(step, class_trace) if step is not None and len(steps) == 1 else {}
     except (TooMuchError, RecursionError):
         return found
     listed = [{**vars(each), "what": list(each.what)} for each in all_parts if each.first_line > 0]

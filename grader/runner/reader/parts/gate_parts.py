@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from box_requests import ACTIVATIONS
 
 from reader.parts.gates import TREATMENTS, Gate, is_weight, letters_in, name_of_activation
-from reader.parts.part import Part, is_coarse, words
+from reader.parts.part import Part, is_coarse, key_of, words
 from reader.parts.state_parts import role_of
 from reader.parts.step import ARITHMETIC, Step, path, peeled
 from reader.tracing.traces import Trace
@@ -94,7 +94,7 @@ def _oddities(gate: Gate, step: Step, trace: Trace) -> Iterator[tuple[str, Node]
         yield "no_x", gate.node
     if not any(node.op == "state" for node in below):
         yield "no_h", gate.node
-    if any(other is not gate and _argument(other) is _argument(gate) is not None for other in step.gates):
+    if gate.activations and [key_of(_argument(other)) for other in step.gates].count(key_of(_argument(gate))) > 1:
         yield "shared", gate.activations[0]
     if len({letter for made in recognised.weights_in(gate.sum) for letter in letters_in(made.names)[:1]}) > 1:
         yield "mixed", gate.sum

@@ -68,6 +68,16 @@ def is_coarse(node: Node) -> bool:
     return any(COARSE.search(str(name)) for name in names)
 
 
+def key_of(value: Value | None, depth: int = 6) -> object:
+    """Return what is equal for a value and itself, and for the same item or slice of one."""
+    match value:
+        case Const():
+            return value.value
+        case Node(op="item" | "slice" | "mul", args=parts) | Seq(items=parts) if depth:
+            return [value.op if isinstance(value, Node) else "", *(key_of(each, depth - 1) for each in parts)]
+    return id(value)
+
+
 def turns(index: Value) -> bool:
     """Return whether an index such as ``[:, ::-1]`` turns an axis around."""
     parts = index.items if isinstance(index, Seq) else [index]

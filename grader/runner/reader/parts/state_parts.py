@@ -36,7 +36,11 @@ def state_parts(step: Step, trace: Trace) -> Iterator[Part]:
             same = [held for held, _ in trace.named_values if path(held, node) == []]
             yield from _named(f"{role}_lost", same, trace)
             if not same:
-                yield from (Part.at("passed_on", each.span, f"{role}_lost") for each in step.loop.collected)
+                # The cell that should return it is called where the other state gets its name.
+                others = [carried.after for carried in step.loop.carried if roles[id(carried)] is not None]
+                called = list(_named(f"{role}_lost", others, trace))
+                collected = (Part.at("passed_on", each.span, f"{role}_lost") for each in step.loop.collected)
+                yield from called or collected
     if len({id(gate.node) for gate in step.gates if gate.letter == "I"}) > 1:
         layers = {id(made) for gate in step.gates for made in step.recognised.weights_in(gate.sum)}
         if len(layers) <= MOST_LAYERS:
@@ -81,6 +85,8 @@ def use_of(state: Node, step: Step) -> str | None:
 def _start(before: Value) -> Iterator[Part]:
     if not isinstance(before, Node | Seq):
         return
+    if isinstance(before, Node) and before.op == "state":
+        yield Part.at("initial_state", before.span, "carried")
     sized = [node for node in reachable_nodes([before]) if node.op in ZEROS | ONES | FILLED | RANDOM]
     rest = [node for node in sized if node.op not in ZEROS]
     for node in sized:

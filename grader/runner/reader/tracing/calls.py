@@ -333,6 +333,10 @@ class Calls(ABC):
             return owner.items[0] if at == 0 or not self.loops else Node("reversed", (owner.items[0],), span)
         return iteration.element(owner if at == 0 else Node("reversed", (owner,), span))
 
+    def choose(self, test: Span) -> None:
+        if self.loops and not self.is_trial:
+            self.trace.choices.append(test)
+
     def collect(self, value: Value, span: Span, into: Value) -> None:
         if self.loops and not self.is_trial:
             self.loops[-1].collected.append(CollectedOutput(value, span, into))

@@ -183,6 +183,7 @@ class Expressions(Calls):
         known = iteration.truth(test)
         if known is not None:
             return self.value(node.body if known else node.orelse, scope)
+        self.choose(span_of(node))
         return Node("either", (self.value(node.body, scope), self.value(node.orelse, scope), test), span_of(node))
 
     def _joinedstr(self, node: ast.JoinedStr, scope: Scope) -> Value:

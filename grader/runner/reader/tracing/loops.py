@@ -19,7 +19,7 @@ class Loops(Expressions):
 
     def repeat(self, over: Value, scope: Scope, head: ast.expr, whole: ast.AST, body: Callable[[], Any]) -> Loop:
         """Follow a body twice: to see what it changes, then with symbols for what a step leaves to the next."""
-        loop = Loop(span_of(head), over, lines=span_of(whole))
+        loop = Loop(span_of(head), over, lines=span_of(whole), outer=next(reversed(self.loops), None))
         if len(self.loops) >= MOST_NESTED:
             return loop
         outer_trial, self.is_trial = self.is_trial, True
@@ -61,7 +61,9 @@ class Loops(Expressions):
         function = arguments[1 if name == "while_loop" and len(arguments) > 1 else 0]
         rest = [*arguments[2 if name == "while_loop" else 1 :], *keywords.values()]
         over = rest[0] if rest else NONE
-        loop = Loop(span, over if name != "while_loop" else arguments[0])
+        if iteration.truth(keywords.get("reverse", NONE)):
+            over = Node("reverse", (over,), span)
+        loop = Loop(span, over if name != "while_loop" else arguments[0], outer=next(reversed(self.loops), None))
         if len(self.loops) >= MOST_NESTED or not isinstance(function, Func | Node | Obj):
             return Node(name, tuple(arguments), span)
         start = over if name == "while_loop" else keywords.get("initializer", rest[1] if len(rest) > 1 else NONE)

@@ -264,6 +264,8 @@ class Tracer(Loops):
         before = self.snapshot(scope)
         first = self.run(node.body, scope)
         changed = self.snapshot(scope)
+        if first is not None or changed != before or node.orelse:
+            self.choose(span_of(node.test))
         self.restore(before)
         second = self.run(node.orelse, scope)
         self._merge(before, changed, span_of(node))

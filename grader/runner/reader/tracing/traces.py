@@ -28,13 +28,16 @@ class CollectedOutput:
 
 @dataclass(eq=False)
 class Loop:
-    """A loop whose body was followed; `over` is what it runs over, `span` its head, `lines` all of it."""
+    """A loop whose body was followed; `over` is what it runs over, `span` its head, `lines` all of it, `outer` the loop
+    around it.
+    """
 
     span: Span
     over: Value
     carried: list[CarriedValue] = field(default_factory=list)
     collected: list[CollectedOutput] = field(default_factory=list)
     lines: Span = (0, 0)
+    outer: "Loop | None" = None
 
 
 @dataclass(eq=False)
@@ -52,6 +55,7 @@ class Trace:
         created_in_call: layers and objects made while the class answers.
         created_repeatedly: objects that the constructor makes for each of many.
         endless: heads of loops that nothing ends.
+        choices: conditions in loops that no one can tell the outcome of.
         named_values: values, and the statements in loops of the class itself that gave them a name.
         given_back: values that functions called in a loop return together, and the functions' parameters.
         is_doubtful: something was not followed that can change numbers.
@@ -63,6 +67,7 @@ class Trace:
     created_in_call: list[Node | Obj] = field(default_factory=list)
     created_repeatedly: list[Obj] = field(default_factory=list)
     endless: list[Span] = field(default_factory=list)
+    choices: list[Span] = field(default_factory=list)
     named_values: list[tuple[Node, Span]] = field(default_factory=list)
     given_back: list[tuple[Seq, list[str]]] = field(default_factory=list)
     is_doubtful: bool = False

@@ -100,6 +100,14 @@ def test_a_mistake_that_matches_nothing_on_all_cases_is_not_guessed(evidence_of,
     assert [d for d in _diagnosed(evidence_of(respond)) if d.confidence == "exact"] == []
 
 
+@pytest.mark.parametrize("respond", [_making("layers of i and f exchanged"), None], ids=["wrong numbers", "an error"])
+def test_a_layer_in_place_of_a_model_is_told_after_what_costs_more(evidence_of, class_found, respond):
+    layer = class_found.model_copy(update={"is_model": False, "bases": ["submission.LSTM", "keras.layers.Layer"]})
+    raised = () if respond else (raised_event(type="NameError"),)
+    codes = _codes(evidence_of(respond, class_found=layer, raised=raised))
+    assert codes == ["gates_swapped_if" if respond else "name_error", "wrong_base_class"]
+
+
 def test_a_run_without_any_answer_fails_no_check_that_it_never_reached(evidence_of):
     evidence = evidence_of(raised=(raised_event(type="NameError"),))
     checks = [check for check in run_checks(evidence).checks if check.id != "own_work"]

@@ -402,10 +402,12 @@ def test_a_comparison_before_the_copying_does_not_count():
     assert (before.code, after.code) == ("t2_compare_before_copy", "t2_stale_output")
 
 
-def test_an_answer_of_a_model_that_the_copying_does_not_use_is_no_old_one():
-    for other_model in (True, False):
-        verdict = _judged(lambda a, b, y, z: [_shown(np.abs(y - b).max())], other_model=other_model)
-        assert verdict.finding.params.get("variant") == ("other_model" if other_model else None)
+@pytest.mark.parametrize("compare", [lambda y, b: np.abs(y - b).max(), lambda y, b: bool(np.allclose(y, b, atol=1e-5))])
+@pytest.mark.parametrize("other_model", [True, False])
+def test_an_answer_of_a_model_that_the_copying_does_not_use_is_no_old_one(compare, other_model):
+    verdict = _judged(lambda a, b, y, z: [_shown(compare(y, b))], other_model=other_model, sides=["keras", "student"])
+    assert verdict.code == "t2_stale_output"
+    assert verdict.finding.params.get("variant") == ("other_model" if other_model else None)
 
 
 @pytest.mark.parametrize(("format", "cells", "is_shown"), [
