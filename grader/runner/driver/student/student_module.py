@@ -166,7 +166,8 @@ class StudentModule:
             if not caught and isinstance(exc, Exception) and not isinstance(exc, StopIteration):
                 caught.append(exc)
 
-        setattr(builtins, NOTE, note)
+        # A notebook has builtins of its own.
+        self.names["__builtins__"][NOTE] = note
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler):
                 call = ast.Expr(ast.Call(ast.Name(NOTE, ast.Load()), [], []))
