@@ -82,7 +82,7 @@ def test_a_function_of_the_files_own_that_trains_the_model_is_left_out(read) -> 
         ["w = json.loads('[0]')", "m.kernel.assign(lstm.weights[w[0]])"],
     ],
 )
-def test_what_the_notebook_wrote_or_defined_itself_is_run(read, lines: list[str]) -> None:
+def test_files_and_functions_of_the_notebooks_own_are_run(read, lines: list[str]) -> None:
     uses = _uses(read("\n".join([MODELS, *lines, "print(abs(y - z))"])))
     assert uses.keys() >= {line.split("\n")[0] for line in lines}
 

@@ -145,8 +145,9 @@ def _stop_clocks() -> None:
     time.sleep = lambda seconds: None
     timeit.default_timer = time.perf_counter
     # Once is enough to see what is called.
-    run: Any = timeit.Timer.timeit
-    setattr(timeit.Timer, "timeit", lambda timer, _number=1: run(timer, 1))
+    timer: Any = timeit.Timer
+    run = timer.timeit
+    timer.timeit = lambda self, _number=1: run(self, 1)
 
 
 class _Stream(io.TextIOBase):
