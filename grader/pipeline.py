@@ -76,8 +76,7 @@ def grade(
             if assignment.has_task2 and execution.class_found is not None:
                 stages.begin(Stage.NOTEBOOK)
                 generation, roles, parts = execution.generation, execution.roles, execution.parts
-                unused = parts.unused if parts else ()
-                runner = NotebookRunner(reading, assignment, box, generation=generation, roles=roles, unused=unused)
+                runner = NotebookRunner(reading, assignment, box, generation=generation, roles=roles, parts=parts)
                 is_own = equivalence(evidence).earned > 0
                 evidence = replace(evidence, notebook=run_notebook(runner, is_own=is_own))
             return run_checks(evidence)

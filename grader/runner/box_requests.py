@@ -155,9 +155,11 @@ class NotebookRequest(Run):
         supply_layer: the notebook has no layer of Keras, so it gets the course's.
         spoils: changes of answers, by the number of the call.
         unused: paths of what only looks like a weight, as the class showed.
+        uses: what each weight is for, by its path, as the class showed on other sizes.
     """
 
     task: Literal["notebook"]
     supply_layer: bool
     unused: list[str]
+    uses: dict[str, tuple[int, str, str]]
     spoils: dict[str, Spoil]

@@ -106,6 +106,7 @@ class Parts(Event):
     misfed: Annotated[dict[Name, Literal["x", "h"]], Field(max_length=8)] = {}
     states: Annotated[list[Name], Field(max_length=20)] = []  # variables that a call assigns
     unused: Annotated[list[Name], Field(max_length=100)] = []  # what only looks like a weight
+    uses: Annotated[dict[Name, tuple[Count, Name, Name]], Field(max_length=100)] = {}  # what each weight is for
     open: bool = False  # names and shapes allow another reading of the weights
     drops: bool = False  # the code calls something dropout
     # Weights that the model does not know of, and objects that hold such weights.

@@ -161,7 +161,13 @@ class _Comparison:
         self, places: set[OutputPlace], base: NotebookRun, student: NotebookRun, keras: NotebookRun, *, alike: bool
     ) -> set[OutputPlace]:
         """Return the places whose numbers depend on both answers in another way than by their difference."""
-        doubtful = {p for p in places if moved_numbers(p, base, student) | moved_numbers(p, base, keras)}
+        doubtful = {
+            place
+            for place in places
+            if moved_numbers(place, base, student) | moved_numbers(place, base, keras)
+            # A number of nearly zero that errors raise is a difference, whatever stands beside it.
+            and not any(abs(m[0]) <= SMALL and is_proper(*m) for m in measures_of(place, base, student, keras))
+        }
         equal = self._raised(0.0, alike=True) if doubtful else None
         if equal is None:
             return set()

@@ -114,9 +114,10 @@ def _comparable(student: ModelWeights, keras: ModelWeights) -> bool:
 
 
 def _shows_its_place(part: Part, weights: ModelWeights) -> bool:
-    """Return whether these numbers are found at no other gate: constants are not."""
-    others = (Part(part.array, gate) for gate in GATES if gate != part.gate)
-    return bool(np.ptp(part.of(weights))) and not any(_equal(part.of(weights), other.of(weights)) for other in others)
+    """Return whether these numbers are found at no other gate: several that are all the same are not."""
+    own, others = part.of(weights), (Part(part.array, gate) for gate in GATES if gate != part.gate)
+    is_constant = own.size > 1 and not np.ptp(own)
+    return not is_constant and not any(_equal(own, other.of(weights)) for other in others)
 
 
 def _was_taken_over(

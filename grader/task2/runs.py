@@ -1,6 +1,6 @@
 """Runs the notebook in the box, and collects its outputs, its calls of models and their weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from grader.errors import RunnerOutputInvalid
 from grader.execution.execution import Roles, run_of
 from grader.execution.reading import Reading, Use
 from grader.sandbox import Kind, Outcome, Sandbox, protocol
-from grader.sandbox.events import ModelCall, NotebookOutput, Reach, StatementFailed, Weights
+from grader.sandbox.events import ModelCall, NotebookOutput, Parts, Reach, StatementFailed, Weights
 from grader.sandbox.requests import NotebookRequest, Spoil
 
 Array = NDArray[np.floating]
@@ -66,7 +66,7 @@ class NotebookRunner:
 
     Args:
         roles: the reading of weights without telling names that proved right for the class.
-        unused: paths of what only looks like a weight, as the class showed.
+        parts: the class's weights, as it showed them.
         prepared: take shortcuts around Keras, as the runs of `grader.execution.runner.Runner` do.
     """
 
@@ -78,7 +78,7 @@ class NotebookRunner:
         *,
         generation: str,
         roles: Roles,
-        unused: Sequence[str] = (),
+        parts: Parts | None = None,
         prepared: bool = True,
     ) -> None:
         self._reading = reading
@@ -86,7 +86,7 @@ class NotebookRunner:
         self._sandbox = sandbox
         self._kind = Kind.NOTEBOOK2 if generation == "2" else Kind.NOTEBOOK3
         self._roles = roles
-        self._unused = unused
+        self._parts = parts
         self._prepared = prepared
 
     def run(self, spoils: Spoils | None = None) -> NotebookRun:
@@ -103,7 +103,8 @@ class NotebookRunner:
             **run_of(reading, assignment, self._roles, statements, seconds, prepared=self._prepared),
             "task": "notebook",
             "supply_layer": not any("keras" in use.sides for use in reading.uses),
-            "unused": list(self._unused),
+            "unused": self._parts.unused if self._parts else [],
+            "uses": self._parts.uses if self._parts else {},
             "spoils": {str(call): spoil for call, spoil in (spoils or {}).items()},
         }
         request = protocol.encode(body, dict(self._roles.places))

@@ -165,6 +165,7 @@ class Models:
                 },
                 states=[path[:MAX_NAME] for path in self.states[:MOST_HOLDERS_TOLD]],
                 unused=sorted(path[:MAX_NAME] for path in self._unused)[:MOST_LEAVES_TOLD],
+                uses=dict([(path[:MAX_NAME], use) for path, use in self._uses.items()][:MOST_LEAVES_TOLD]),
                 open=evidence != "names" or (placement is not None and placement.is_open),
                 drops=any("dropout" in name.lower() for name in names_in_code),
                 **self._untracked(built, placement),

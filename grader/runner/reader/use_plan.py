@@ -8,7 +8,7 @@ turns out not to depend on the models; none of them decides a point.
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scopes import last_name, root_name
@@ -19,11 +19,13 @@ from reader.plan.statement_rules import CLASS, DEFINITIONS, IMPORTS, Statement
 
 STUDENT, KERAS = "student", "keras"
 BUILT_IN = re.compile(r"(?:CuDNN)?LSTM(?:Cell)?|RNN")
-# Calls that train, fetch or wait: Task 2 needs none of them.
+# Calls that train or fetch: Task 2 needs none of them.
+TRAINS = re.compile(r"fit|\w+_on_batch|apply_gradients|minimize")
 LEFT_OUT = re.compile(
-    r"fit\w*|\w+_on_batch|apply_gradients|minimize|evaluate\w*|save\w*|load\w*|upload|download|mount|urlopen|urlretrieve"
-    r"|get_file|input|sleep|summary|compile"
+    rf"{TRAINS.pattern}|fit_\w+|evaluate\w*|load(?!s)\w*|upload|download|mount|urlopen|urlretrieve|get_file|input"
 )
+# Calls whose value nobody needs, where they are the whole statement.
+GIVES_NOTHING = re.compile(r"save\w*|summary|compile")
 SHOWS = frozenset({"print", "display", "pprint"})
 WEIGHTS = frozenset({"weights", "get_weights", "trainable_weights", "variables", "kernel", "recurrent_kernel", "bias"})
 EQUALITY = frozenset({"array_equal", "equal", "assert_array_equal", "assertEqual", "not_equal", "array_equiv"})
@@ -48,25 +50,21 @@ class Use:
 
 def find_uses(tree: ast.Module, plan: Plan, *, is_script: bool) -> list[Use]:
     """Return the statements to run for Task 2, in order; none when the file never uses the class."""
-    finder = _Finder(plan)
+    finder = _Finder(tree, plan)
     chosen = finder.choose()
     if not chosen:
         return []
     running = plan_with(tree, plan.statements, chosen, is_script=is_script)
-    return [
-        finder.use(index)
-        for index in sorted(running)
-        if index in plan.reasons or not finder.is_left_out(plan.statements[index])
-    ]
+    return [finder.use(index) for index in sorted(running) if index in plan.reasons or not finder.is_left_out(index)]
 
 
 class _Finder:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, tree: ast.Module, plan: Plan) -> None:
         self._plan = plan
-        self._functions = {s.node.name: s.node for s in plan.statements if isinstance(s.node, DEFINITIONS)}
-        calls = [call for statement in plan.statements for call in statement.calls]
-        written, read = (_texts(calls, what) for what in ("save|dump", "load"))
-        self._own_files = written & read
+        self._functions = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+        called = {last_name(node.func) or "" for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        # A file that the notebook itself has written is not fetched.
+        self._keeps = all(any(re.match(what, name) for name in called) for what in ("save|dump", "load"))
         self._sides_of_name: dict[str, set[str]] = defaultdict(set)
         self._sides_of_name[CLASS] = {STUDENT}
         self._sides: list[set[str]] = [set() for _ in plan.statements]
@@ -107,7 +105,7 @@ class _Finder:
         for index, statement in enumerate(self._plan.statements):
             if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or index in self._plan.hiding:
                 continue
-            if self.is_left_out(statement) or statement.shell_code():
+            if self.is_left_out(index) or statement.shell_code():
                 continue
             sides = self._sides[index]
             used = used or STUDENT in sides
@@ -121,13 +119,30 @@ class _Finder:
             return not isinstance(statement.node.value, ast.Constant) or statement.node.value.value not in (None, ...)
         return not SHOWS.isdisjoint(statement.called_functions) or isinstance(statement.node, ast.Assert)
 
-    def is_left_out(self, statement: Statement) -> bool:
-        """Return whether a statement trains, fetches (``np.load``, ``load_model``) or waits.
+    def is_left_out(self, index: int) -> bool:
+        """Return whether a statement trains or fetches (``np.load``, ``load_model``), or gives nothing.
 
-        A file that the notebook itself has written is not fetched.
+        A function of the file's own is what it calls, whatever its name.
         """
-        calls = [call for call in statement.calls if LEFT_OUT.fullmatch(last_name(call.func) or "")]
-        return any(self._own_files.isdisjoint(_texts([call], "save|load")) for call in calls)
+        statement = self._plan.statements[index]
+        node = statement.node
+        names = {last_name(call.func) or "" for call in statement.calls}
+        if self._keeps:
+            names = {name for name in names if not re.match("save|load", name)}
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            own = last_name(node.value.func) or ""
+            if own in names - self._functions.keys() and GIVES_NOTHING.fullmatch(own):
+                return True
+        left_out = {name for name in names if LEFT_OUT.fullmatch(name)}
+        if left_out - self._functions.keys():
+            return True
+        # What only trains the student's model neither copies nor compares; a name that it binds may be needed.
+        only_trains = self._sides[index] == {STUDENT} and not isinstance(node, (ast.Assign, *DEFINITIONS))
+        return bool(left_out or only_trains) and any(map(self._trains, self._nodes(statement)))
+
+    def _trains(self, node: ast.AST) -> bool:
+        name = last_name(node.func) if isinstance(node, ast.Call) else None
+        return name is not None and name not in self._functions and TRAINS.fullmatch(name) is not None
 
     def use(self, index: int) -> Use:
         nodes = list(self._nodes(self._plan.statements[index]))
@@ -147,11 +162,10 @@ class _Finder:
         while waiting:
             for node in ast.walk(waiting.pop()):
                 yield node
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in seen:
-                    seen.add(node.func.id)
-                    function = self._functions.get(node.func.id)
-                    if isinstance(function, ast.FunctionDef):
-                        waiting.append(function)
+                name = last_name(node.func) if isinstance(node, ast.Call) else None
+                if name in self._functions and name not in seen:
+                    seen.add(name)
+                    waiting.append(self._functions[name])
 
     def _shape_only(self, nodes: list[ast.AST]) -> bool:
         of_shapes: set[int] = set()
@@ -162,12 +176,6 @@ class _Finder:
                 of_shapes |= {id(inner) for inner in ast.walk(node)}
         reads = [n for n in nodes if isinstance(n, ast.Name) and self._sides_of_name.get(n.id) and n.id != CLASS]
         return bool(reads) and all(id(node) in of_shapes for node in reads)
-
-
-def _texts(calls: Iterable[ast.Call], what: str) -> set[str]:
-    """Return the texts in calls of functions whose names begin like this."""
-    nodes = (node for call in calls if re.match(what, last_name(call.func) or "") for node in ast.walk(call))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def _is_equality(node: ast.AST) -> bool:

@@ -39,6 +39,8 @@ def test_statements_without_need_of_the_models_stay_unrun_for_the_class(read) ->
         "m.fit(x, y)",
         "history = m.fit(x, y, epochs=100)",
         "m.save('model.h5')",
+        "m.load_weights('model.h5')",
+        "m.compile('adam')",
         "n = input('size')",
         "files.upload()",
         "for e in range(10): opt.apply_gradients(zip(g, m.weights))",
@@ -49,11 +51,40 @@ def test_training_downloads_and_input_are_left_out(read, line: str) -> None:
     assert line not in _uses(read(MODELS + line + "\nprint(abs(y - z))\n"))
 
 
-def test_a_file_that_the_notebook_itself_has_written_is_read(read) -> None:
-    lines = ["np.savez('w.npz', k=lstm.weights[0])", "w = np.load('w.npz')", "m.kernel.assign(w['k'])"]
-    uses = _uses(read("\n".join([MODELS, *lines, "m.load_weights('other.h5')", "print(abs(y - z))"])))
-    assert uses.keys() >= {*lines}
-    assert "m.load_weights('other.h5')" not in uses
+def test_a_function_of_the_files_own_that_trains_the_model_is_left_out(read) -> None:
+    step = "def step(a):\n    opt.apply_gradients([(m(a), m.weights[0])])\n"
+    loop = "for e in range(10): step(x)"
+    both = "for each in (m, lstm): step(each(x))"
+    uses = _uses(read("\n".join([MODELS + step + loop, both, "print(abs(y - z))"])))
+    assert loop not in uses
+    assert both in uses
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["np.savez('w.npz', k=lstm.weights[0])", "w = np.load('w.npz')", "m.kernel.assign(w['k'])"],
+        [
+            "P = 'w'",
+            "with open(P, 'wb') as f: pickle.dump(lstm.get_weights(), f)",
+            "with open(P, 'rb') as f: w = pickle.load(f)",
+            "m.kernel.assign(w[0])",
+        ],
+        ["def load_from(a, b): a.kernel.assign(b.weights[0])", "load_from(m, lstm)"],
+        ["class Own:\n    def load(self, a, b): a.kernel.assign(b.weights[0])", "own = Own()", "own.load(m, lstm)"],
+        ["def evaluate(a, b): return abs(a - b)", "d = evaluate(y, z)", "print(d)"],
+        [
+            "import re",
+            "name = re.compile('kernel')",
+            "for w in m.weights: name.match(w.name) and w.assign(lstm.weights[0])",
+        ],
+        ["for each in (m, lstm): each.summary(), each.weights[0].assign(w)"],
+        ["w = json.loads('[0]')", "m.kernel.assign(lstm.weights[w[0]])"],
+    ],
+)
+def test_files_and_functions_of_the_notebooks_own_are_run(read, lines: list[str]) -> None:
+    uses = _uses(read("\n".join([MODELS, *lines, "print(abs(y - z))"])))
+    assert uses.keys() >= {line.split("\n")[0] for line in lines}
 
 
 @pytest.mark.parametrize("line", ["kept.append(m(x))", "kept[0] = m(x)"])

@@ -18,7 +18,7 @@ from channel import Channel
 
 from driver.notebook.outputs import OutputRecorder
 from driver.weights import placements, recognition, roles
-from driver.weights.leaves import find_leaves
+from driver.weights.leaves import Use, find_leaves
 
 # The trusted side takes no more (sandbox/events.py).
 MAX_MODELS, MAX_MOMENTS = 40, 100
@@ -135,7 +135,12 @@ class WatchedModels:
         if before == watched.digest:
             return watched.weights
         request, names = self.request, self.request["unpack_names"]
+        uses: dict[str, Use] = {
+            path: (gates, array, layout) for path, (gates, array, layout) in request["uses"].items()
+        }
         leaves = [leaf for leaf in leaves if leaf.path not in request["unused"]]
+        for leaf in leaves:
+            leaf.use = uses.get(leaf.path)
         if placement := recognition.placement_of(leaves, self.arrays, features, units, names):
             return placements.collect(placement, features, units)
         found, _ = roles.candidates(leaves, features, units, names, request["pairing"], request["joined"])

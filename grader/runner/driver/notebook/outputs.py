@@ -11,6 +11,7 @@ import io
 import re
 import sys
 import time
+import timeit
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -138,8 +139,15 @@ class OutputRecorder:
 def _stop_clocks() -> None:
     """Stop the clocks: a time that is shown must not look like a number that depends on the models."""
     ticks = iter(range(1 << 62))
-    for name in ("time", "perf_counter", "process_time"):
+    for name in ("time", "perf_counter", "process_time", "thread_time"):
         setattr(time, name, lambda: next(ticks) * 1e-3)
+        setattr(time, f"{name}_ns", lambda: next(ticks) * 1_000_000)
+    time.sleep = lambda seconds: None
+    timeit.default_timer = time.perf_counter
+    # Once is enough to see what is called.
+    timer: Any = timeit.Timer
+    run = timer.timeit
+    timer.timeit = lambda self, _number=1: run(self, 1)
 
 
 class _Stream(io.TextIOBase):
@@ -175,7 +183,7 @@ class StandIn(types.ModuleType):
 
     def __call__(self, *args: Any, **kwargs: Any) -> StandIn:
         for value in [*args, *kwargs.values()]:
-            if not isinstance(value, str | StandIn) and not callable(value):
+            if not isinstance(value, StandIn) and not callable(value):
                 self._outputs.note("call", value)
         return StandIn(self.__name__, self._outputs)
 
@@ -195,4 +203,7 @@ class StandIn(types.ModuleType):
         return None
 
     def __repr__(self) -> str:
+        return ""
+
+    def __format__(self, _spec: str) -> str:
         return ""

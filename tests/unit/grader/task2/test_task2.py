@@ -191,6 +191,13 @@ def test_biases_of_zeros_count_beside_copied_kernels():
     assert judge_copying(_copied(FRESH | zeros, FRESH | zeros, fresh=FRESH | zeros)).earned
 
 
+def test_a_layer_of_one_unit_and_one_feature_can_be_copied():
+    keras = {name: RNG.normal(size=(1, 4)) for name in ("kernel", "recurrent_kernel")} | {"bias": RNG.normal(size=4)}
+    run = _copied(keras, keras, fresh={name: array + 1 for name, array in keras.items()})
+    before, after = run.moments
+    assert judge_copying(replace(run, moments=(before | {KERAS_MODEL: keras}, after))).earned
+
+
 def test_square_kernels_can_be_mixed_up_and_are_named():
     square = {"kernel": RNG.normal(size=(4, 16)), "recurrent_kernel": RNG.normal(size=(4, 16)), "bias": np.ones(16)}
     keras = {name: array.astype(np.float32) for name, array in square.items()}
@@ -304,6 +311,7 @@ def _passes(claim):
     return []
 
 
+NOISE = np.random.default_rng(1)
 REAL = {
     "max_abs": lambda a, b, y, z: [_shown(np.abs(y - z).max())],
     "median_abs": lambda a, b, y, z: [_shown(np.median(np.abs(y - z)))],
@@ -329,6 +337,7 @@ REAL = {
     "old_keras": lambda a, b, y, z: [_shown(np.abs(a - z).max())],
     "both_ends": lambda a, b, y, z: [_shown((y - z).max()), _shown((y - z).min())],
     "both_ends_in_words": lambda a, b, y, z: [_shown(f"от {(y - z).min():.3e} до {(y - z).max():.3e}")],
+    "noise_beside_it": lambda a, b, y, z: [_shown(f"{NOISE.random():.4f} s, {np.abs(y - z).max():.2e}")],
     "signed_beside_a_right_one": lambda a, b, y, z: [_shown((y - z).mean()), _shown(np.abs(y - z).max())],
 }
 
