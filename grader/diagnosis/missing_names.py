@@ -13,6 +13,8 @@ from grader.report.server_paths import in_brief
 from grader.sandbox.events import Raised, StatementFailed
 
 UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
+# Where the student's own cell is missing, the exercise's stands in for it, and another error names it.
+_LACKING = re.compile(rf"{UNKNOWN_NAME.pattern}|(?<!\w)(LSTMCell)\b")
 NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 # Possible module names of somebody else's answer, and of the grader itself.
@@ -34,8 +36,8 @@ FAMILIAR = frozenset(
 
 def behind_missing_name(raised: Raised, execution: Execution, source: str) -> Finding | None:
     """Explain why a name that the class uses does not exist; None where no statement that defines it failed."""
-    found = UNKNOWN_NAME.search(raised.message)
-    return _behind(found[1], execution, source) if found else None
+    name = _lacking(raised)
+    return _behind(name, execution, source) if name else None
 
 
 def behind_missing_module(failed: StatementFailed | Raised, name: str | None = None) -> Finding | None:
@@ -71,21 +73,21 @@ def behind_failure(
         return problem
     if tried := at_import(failed.line, execution):
         return tried
-    missing = UNKNOWN_NAME.search(failed.message)
-    return _behind(missing[1], execution, source, before=failed.line) if missing else None
+    missing = _lacking(failed)
+    return _behind(missing, execution, source, before=failed.line) if missing else None
 
 
 def follows_from_another(failed: StatementFailed, execution: Execution) -> bool:
     """Return whether a statement failed because it lacks a name that an earlier, failed statement would define."""
-    missing = UNKNOWN_NAME.search(failed.message)
-    return missing is not None and _bringer(missing[1], execution, failed.line) is not None
+    missing = _lacking(failed)
+    return missing is not None and _bringer(missing, execution, failed.line) is not None
 
 
 def cause_of(raised: Raised, execution: Execution) -> Raised | StatementFailed:
     """Follow a missing name to the failed statement that would define it, as far as such statements go."""
     cause: Raised | StatementFailed = raised
     before = None
-    while (missing := UNKNOWN_NAME.search(cause.message)) and (failed := _bringer(missing[1], execution, before)):
+    while (missing := _lacking(cause)) and (failed := _bringer(missing, execution, before)):
         cause, before = failed, failed.line
     return cause
 
@@ -101,6 +103,11 @@ def _behind(name: str, execution: Execution, source: str, before: int | None = N
     if failed is None:
         return None
     return behind_failure(failed, execution, source, name) or definition_failed(failed, name)
+
+
+def _lacking(raised: Raised | StatementFailed) -> str | None:
+    found = _LACKING.search(raised.message)
+    return found[1] or found[2] if found else None
 
 
 def _bringer(name: str, execution: Execution, before: int | None) -> StatementFailed | None:

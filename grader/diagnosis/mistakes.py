@@ -113,7 +113,7 @@ def _combine(params: Sequence[Params]) -> Params:
     merged: Params = {}
     for name, value in first.items():
         values: list[Any] = [each.get(name) for each in others]
-        if name == "gates":
+        if name == "gates" and all(values):
             merged[name] = list(dict.fromkeys([*value, *itertools.chain(*values)]))
         elif all(each == value for each in values):
             merged[name] = value

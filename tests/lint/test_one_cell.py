@@ -28,7 +28,8 @@ REASONS = {
         grader/handouts/lstm.en.txt grader/handouts/lstm.ru.txt
     """,
     "the contract: the class has this name, and the course's cell has the other": """
-        grader/checks/contract.py grader/checks/generalisation.py grader/diagnosis/outcomes.py
+        grader/checks/contract.py grader/checks/generalisation.py grader/diagnosis/missing_names.py
+        grader/diagnosis/outcomes.py
         grader/reporting/advisories.py
         grader/runner/driver/construction/objects.py grader/runner/driver/construction/other_kinds.py
         grader/runner/driver/construction/student_definition.py grader/runner/driver/importing.py

@@ -244,8 +244,11 @@ class Models:
         }
 
     def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: BuiltModel) -> tuple[list[Leaf], list[Leaf]]:
-        """Find the weights through which gates see c, and those behind the cell, where names settle all others."""
-        if len(built.candidates) != 1 or built.candidates[0].is_recognised or not built.candidates[0].takes_x:
+        """Find the weights through which gates see c, and those behind the cell, where all kernels have a place."""
+        first = next(iter(built.candidates), None)
+        if first is None or first.is_recognised or not first.takes_x:
+            return [], []
+        if any(other.roles() != first.roles() for other in built.candidates):
             return [], []
 
         def call(x: np.ndarray) -> np.ndarray:
@@ -253,7 +256,7 @@ class Models:
 
         self._module.follow(sizes | {"batch": ROWS, "timesteps": TIMESTEPS})
         try:
-            return find_peepholes(leaves, built.candidates[0], sizes["features"], sizes["units"], call)
+            return find_peepholes(leaves, first, sizes["features"], sizes["units"], call)
         except Exception:  # the experiment is our idea, not the exercise's
             return [], []
         finally:

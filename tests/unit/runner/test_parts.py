@@ -1,6 +1,7 @@
 """Parts of an LSTM: where they stand, in whatever style the class is written; and bounds on code that is hostile."""
 
 import ast
+import re
 import time
 from typing import Any
 
@@ -178,6 +179,15 @@ def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becom
     start, end = LSTM.split("    def call")
     source = f"{start}{OWN_STEP}    def call{end}".replace(was, becomes).replace("self.cell(x", "self.step(x")
     assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
+
+
+def test_states_of_any_names_are_swapped_where_the_loop_names_them() -> None:
+    start, end = LSTM.split("    def call")
+    source = f"{start}{OWN_STEP}    def call{end}".replace("self.cell(x", "self.step(x")
+    source = re.sub(r"\bc\b", "kept", re.sub(r"\bh\b", "shown", source))
+    assert places_of(source, "passed_on", "swapped") == []
+    swapped = source.replace("shown, kept = self.step", "kept, shown = self.step")
+    assert places_of(swapped, "passed_on", "swapped") == [(None, 14)]
 
 
 @pytest.mark.parametrize(("fields", "line"), [("h c", None), ("c h", 11)])

@@ -120,7 +120,7 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
         way = path(carried.after, target) or []
         yield from operations("passed_on", (node for node in way if node.op != "either"))
         used = use_of(carried.state, step)
-        names = H if role == "h" else C
+        fitting = C if role == "h" else H
         functions = [each for each in trace.given_back if carried.after in each[0].items]
         turning = [given for given, parameters in functions if _orders(given, parameters, step) == "turned"]
         # Where a name fits its use, the student's own function may give the states in the other order.
@@ -129,7 +129,7 @@ def _passed_on(carried: CarriedValue, role: str | None, step: Step, trace: Trace
             pass
         elif turning:
             yield from (Part.at("passed_on", given.span, "swapped") for given in turning)
-        elif is_function_right or names.fullmatch(carried.name):
+        elif is_function_right or not fitting.fullmatch(carried.name):
             named = list(_named("swapped", [carried.after], trace))
             # A state with the name of its use got its value in the last of these lines; one with the other's name was
             # used wrongly in the first.

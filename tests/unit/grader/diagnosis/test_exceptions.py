@@ -606,6 +606,23 @@ def test_a_missing_name_is_traced_to_the_statement_that_failed(evidence_of, fail
 
 
 @pytest.mark.parametrize(
+    ("message", "binds", "is_behind"),
+    [
+        ("'LSTMCell' object has no attribute 'zero_state'", "LSTMCell", True),
+        ("LSTMCell.__init__() got an unexpected keyword argument 'units'", "LSTMCell", True),
+        ("'LSTMCell' object has no attribute 'zero_state'", "Cell", False),
+        ("MyLSTMCell.__init__() got an unexpected keyword argument 'units'", "LSTMCell", False),
+    ],
+    ids=["an attribute", "an argument", "the student's own runs", "another class"],
+)
+def test_an_error_of_the_cell_that_stands_in_for_a_failed_one_is_traced_to_it(evidence_of, message, binds, is_behind):
+    failed = _failed(3, "AttributeError", "module 'keras' has no attribute 'Cells'", binds=[binds])
+    execution = evidence_of(statements_failed=(failed,)).execution
+    behind = behind_missing_name(raised_event(message, type="TypeError"), execution, "")
+    assert (behind is not None and behind.code == "definition_failed") == is_behind
+
+
+@pytest.mark.parametrize(
     ("failures", "problem"),
     [
         ([_failed(2, "ModuleNotFoundError", "No module named 'layers'", binds=["LSTM"])],
