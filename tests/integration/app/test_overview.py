@@ -13,6 +13,7 @@ from app.storage.models import (
     Adjustment,
     Artefact,
     Comment,
+    Delivery,
     HoldDecision,
     JobStatus,
     MemberRole,
@@ -23,6 +24,7 @@ from app.storage.models import (
     Role,
     StoredReport,
     Submission,
+    Webhook,
     new_id,
     utc_now,
 )
@@ -145,7 +147,7 @@ async def hold(database: Database, member_id: str, use_id: str) -> str:
 
 
 @on_both
-async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(database, assignments):
+async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(database, assignments, owner):
     them, (use,) = await add_course(database, 20, 1, ["lstm-layer"])
     held = [await hold(database, member.id, use.id) for member in them[:7]]
     async with database.write() as session:
@@ -156,6 +158,10 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(da
             report.status, report.points = "internal_error", None
         again.job_status = JobStatus.QUEUED
         session.add(ReviewRequest(submission_id=doubted.id, text="Why?"))
+        webhook = Webhook(url="https://hooks.example.org", secret="x", created_by=owner.id)
+        session.add(webhook)
+        await session.flush()
+        session.add_all(Delivery(webhook_id=webhook.id, event="graded", delivered_at=at) for at in (None, DUE))
     queries = statements(database)
     async with database.read() as session:
         waiting = await attention.attention(session, DEFAULT_COURSE)
@@ -171,7 +177,7 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(da
     assert failed == [ours.id]
     (request,) = waiting.reviews.listed
     assert (request.submission.id, request.review.text) == (doubted.id, "Why?")
-    assert (waiting.unconfirmed, waiting.given_up) == (20, 0)
+    assert (waiting.unconfirmed, waiting.given_up) == (20, 1)
     assert beside == (held[-1], doubted.id)
     assert not elsewhere.is_anything
 

@@ -162,5 +162,6 @@ def test_an_assignment_is_picked_by_id_or_by_file(tmp_path):
     path = _write(tmp_path)
     assert pick_assignment(load_assignments(), "lstm-layer").id == "lstm-layer"
     assert pick_assignment(load_assignments(), str(path)).id == "mine"
-    with pytest.raises(AssignmentError, match="lstm-layer"):
-        pick_assignment(load_assignments(), "lstm")
+    for name, message in (("lstm", "lstm-layer"), (str(tmp_path), "is a folder")):
+        with pytest.raises(AssignmentError, match=message):
+            pick_assignment(load_assignments(), name)

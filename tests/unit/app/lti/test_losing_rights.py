@@ -145,6 +145,11 @@ async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_li
     (context,) = await service.rows(LtiContext)
     assert context.next_at <= utc_now()
     await read_list(other, service, f"{course}/lms")
+    # The list has answered this launch.
+    await service.store(LtiContext, next_at=utc_now() + timedelta(hours=9))
+    await teacher.launch(**{**TEACHER, "role": "Learner"}, **MEMBERS)
+    (context,) = await service.rows(LtiContext)
+    assert context.next_at > utc_now()
     assert (await teacher.get(f"{course}/settings")).status_code == 200
     list_pages(fake, [entry("teacher-1"), entry("other", "Instructor")])
     await read_list(other, service, f"{course}/lms")
@@ -223,6 +228,9 @@ async def test_list_that_comes_after_its_connection_changes_nobody(service, plat
     await open_course(service)
     database = service.services.database
     (context,) = await service.rows(LtiContext)
+    asked_at = utc_now() - timedelta(hours=1)
+    # Somebody who has come since the list was read has not left.
+    assert await memberships.apply(database, platform, context, [], asked_at) == ChangeCounts(0, 0, 0)
     asked_at = utc_now()
     await binding.disconnect(database, context.course_id, context.id, manages=set(MemberRole), made_by="test")
     there = [PlatformPerson(sub, Part.TEACHER, None, None, None) for sub in ("teacher-1", "new")]

@@ -45,7 +45,7 @@ async def test_refused_form_keeps_the_pasted_code_and_says_why_at_the_field(anna
     assert "class LSTM: &lt;b&gt;</textarea>" in both.text
     assert 'aria-invalid="true"' in both.text
     assert f'href="{PAGE}?lang=ru"' in both.text
-    assert (await send(anna)).status_code == 422
+    assert (await send(anna, code=" \n")).status_code == 422
     expired = await anna.post(PAGE, files={"form_secret": (None, "0" * 64), "code": (None, "class LSTM: <b>")})
     assert (expired.status_code, "The form below is a new one" in expired.text) == (403, True)
     assert "class LSTM: &lt;b&gt;</textarea>" in expired.text
@@ -75,6 +75,15 @@ async def test_staff_who_name_no_student_hand_in_a_trial(service):
             page = await browser.get((await send(browser, code=CODE.decode())).headers["location"])
             assert page.status_code == 200
             assert "speaks to the author" not in page.text
+    async with service.services.database.write() as session:
+        person = Person(id=new_id(), name="Kim")
+        session.add(person)
+        members.add(session, DEFAULT_COURSE, external_id="kim", role=MemberRole.TEACHER, person=person)
+    async with service.browser_of(person.id) as teacher:
+        # The bytes of one's own trial are new for a student.
+        for student in ("", "petrov"):
+            assert (await send(teacher, code=CODE.decode(), student=student)).status_code == 303
+    async with service.browser() as owner:
         people = (await owner.get(f"/courses/{DEFAULT_COURSE}/members")).text
     assert "Пробные работы преподавателей" in people  # in the language of the course
     async with service.client() as client:

@@ -129,7 +129,7 @@ def test_gaps_of_a_curve_are_marked():
     yours = np.array([0.0, np.nan, 0.2, np.inf, np.nan, 0.1])
     curve = draw(np.zeros(6), yours, None, 1)
     assert len(curve.lines[1].pieces) == 3
-    assert curve.not_finite == (20.0, 60.0, 80.0)
+    assert (curve.wrong, curve.not_finite) == (20.0, (20.0, 60.0, 80.0))
 
 
 def test_text_says_what_the_curve_shows():

@@ -32,7 +32,7 @@ Student,ID,SIS User ID,SIS Login ID,Section,"{TITLE} (4711)",Quiz (4712),Assignm
 """
 MOODLE = """\
 Identifier,Full name,Email address,Status,Grade,Maximum grade,Last modified (grade),Feedback comments
-Participant 11,Anna Petrova,anna@example.org,Submitted,,10.00,-,
+Participant 11,Anna Petrova,anna@example.org,Submitted,,"10,00",-,
 Participant 12,Sidorov Pyotr,,No submission,3.00,10.00,-,"Well, yes"
 """
 
