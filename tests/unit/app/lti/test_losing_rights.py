@@ -138,19 +138,14 @@ async def test_teacher_of_the_list_who_comes_as_a_student_stays_one_until_the_li
     await other.launch(sub="other", role="Instructor", **MEMBERS)
     list_pages(fake, [entry("teacher-1", "Instructor"), entry("other", "Instructor")])
     await read_list(other, service, f"{course}/lms")
-    await service.store(LtiContext, next_at=utc_now() + timedelta(hours=9))
-    await teacher.launch(**{**TEACHER, "role": "Learner"}, **MEMBERS)
-    assert (await teacher.get(f"{course}/settings")).status_code == 200
-    assert not await service.rows(LtiScore)
-    (context,) = await service.rows(LtiContext)
-    assert context.next_at <= utc_now()
-    await read_list(other, service, f"{course}/lms")
-    # The list has answered this launch.
-    await service.store(LtiContext, next_at=utc_now() + timedelta(hours=9))
-    await teacher.launch(**{**TEACHER, "role": "Learner"}, **MEMBERS)
-    (context,) = await service.rows(LtiContext)
-    assert context.next_at > utc_now()
-    assert (await teacher.get(f"{course}/settings")).status_code == 200
+    for is_new in (True, False):  # The list answers the first one, and those like it.
+        await service.store(LtiContext, next_at=utc_now() + timedelta(hours=9))
+        await teacher.launch(**{**TEACHER, "role": "Learner"}, **MEMBERS)
+        assert (await teacher.get(f"{course}/settings")).status_code == 200
+        assert not await service.rows(LtiScore)
+        (context,) = await service.rows(LtiContext)
+        assert (context.next_at <= utc_now()) is is_new
+        await read_list(other, service, f"{course}/lms")
     list_pages(fake, [entry("teacher-1"), entry("other", "Instructor")])
     await read_list(other, service, f"{course}/lms")
     assert (await teacher.get(f"{course}/settings")).status_code == 403

@@ -57,6 +57,7 @@ def test_calculation_is_written_with_symbols_numbers_and_result():
     )
     assert calculation("h", "o*tanh(old c)", KERAS, shown).startswith("h[t] = o·tanh(c[t−1]) = 0.8·tanh(0.5) =")
     assert calculation("c", None, KERAS, shown) == "c[t] = -0.075"
+    assert calculation("h", "o*c", KERAS | {"c": None}, shown) == "h[t] = o·c[t] = 0.8·(NaN) = -0.0598877"
 
 
 def test_step_is_told_in_words_first():
@@ -93,10 +94,6 @@ def test_number_that_is_not_finite_is_called_neither_nan_nor_infinity(value):
     for work in (proof_of(actual).work, proof_of(actual, None, alone).work):
         assert work.yours == "NaN or infinity"
         assert "your class returned NaN or infinity" in work.sentences[-1]
-
-
-def test_number_that_is_not_finite_stands_in_brackets_in_a_calculation():
-    assert calculation("h", "o*c", KERAS | {"c": None}, shown) == "h[t] = o·c[t] = 0.8·(NaN) = -0.0598877"
 
 
 @settings(max_examples=10)

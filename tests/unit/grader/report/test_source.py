@@ -130,8 +130,8 @@ def test_side_by_side_every_line_stands_once_and_whatever_differs_is_marked(left
 
 
 def test_a_renamed_copy_stands_beside_its_original_with_the_names_marked() -> None:
-    original = cell("import x\nclass A:\n    h = f(x)\n    c = g(h)\n    return 'h'  # ")
-    copy = cell("class B:\n    # mine\n    a = f(x)\n    b = g(a)\n    print(a)\n    return 'h'  # ")
+    original = cell("import x\nclass A:\n    h = f(x)\n    c = g(h)\n    return 'h'")
+    copy = cell("class B:\n    # mine\n    a = f(x)\n    b = g(a)\n    print(a)\n    return 'h'")
     rows = side_by_side([original], [copy])
     assert marked(0, rows) == [
         "[import x]",
@@ -140,11 +140,17 @@ def test_a_renamed_copy_stands_beside_its_original_with_the_names_marked() -> No
         "    [h] = f(x)",
         "    [c] = g([h])",
         "-",
-        "    return 'h'  # ",
+        "    return 'h'",
     ]
     assert marked(1, rows) == [
-        "-", "class [B]:", "    [# mine]", "    [a] = f(x)", "    [b] = g([a])", "    [print(a)]", "    return 'h'  # ",
+        "-", "class [B]:", "    [# mine]", "    [a] = f(x)", "    [b] = g([a])", "    [print(a)]", "    return 'h'",
     ]  # fmt: skip
+
+
+def test_white_space_behind_a_comment_is_no_difference() -> None:
+    comments = "# h", "# h "
+    sides = [[Cell(index=0, lines=[Line(text=f"h{each}", runs=[("", 1), ("c", len(each))])])] for each in comments]
+    assert [marked(side, side_by_side(*sides)) for side in (0, 1)] == [["h# h"], ["h# h "]]
 
 
 def test_sources_made_to_be_slow_are_set_beside_each_other_in_proportion_to_their_lines() -> None:
