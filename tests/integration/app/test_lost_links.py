@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.access import links
+from app.access import links, lost_links
 from app.access.limits import RateLimit
 from app.access.lost_links import HOUR, PER_HOUR, LostLinks
 from app.access.tokens import hash_secret
@@ -120,12 +120,14 @@ async def test_answer_tells_nobody_whether_an_address_is_known(service, mailbox)
     assert len(mailbox.messages) == 1
 
 
-async def test_answer_does_not_wait_for_database_or_mail(service, mailbox):
+async def test_answer_does_not_wait_for_database_or_mail(service, mailbox, monkeypatch):
+    monkeypatch.setattr(lost_links, "WAITING_MAX", 1)
     await add_member(service.services.database)
     async with service.client(None, Accept="text/html") as client, service.services.database.write():
         # Nobody else can write meanwhile.
         assert (await ask(client, IVAN)).status_code == 200
         assert not mailbox.messages
+        assert (await ask(client, PETR)).status_code == 429
     await until(lambda: mailbox.messages)
 
 

@@ -13,6 +13,7 @@ from app.storage.models import (
     Adjustment,
     Artefact,
     Comment,
+    Delivery,
     HoldDecision,
     JobStatus,
     MemberRole,
@@ -23,6 +24,7 @@ from app.storage.models import (
     Role,
     StoredReport,
     Submission,
+    Webhook,
     new_id,
     utc_now,
 )
@@ -145,7 +147,7 @@ async def hold(database: Database, member_id: str, use_id: str) -> str:
 
 
 @on_both
-async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(database, assignments):
+async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(database, assignments, owner):
     them, (use,) = await add_course(database, 20, 1, ["lstm-layer"])
     held = [await hold(database, member.id, use.id) for member in them[:7]]
     async with database.write() as session:
@@ -156,6 +158,10 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(da
             report.status, report.points = "internal_error", None
         again.job_status = JobStatus.QUEUED
         session.add(ReviewRequest(submission_id=doubted.id, text="Why?"))
+        webhook = Webhook(url="https://hooks.example.org", secret="x", created_by=owner.id)
+        session.add(webhook)
+        await session.flush()
+        session.add_all(Delivery(webhook_id=webhook.id, event="graded", delivered_at=at) for at in (None, DUE))
     queries = statements(database)
     async with database.read() as session:
         waiting = await attention.attention(session, DEFAULT_COURSE)
@@ -171,7 +177,7 @@ async def test_attention_counts_what_needs_a_person_and_forgets_what_was_done(da
     assert failed == [ours.id]
     (request,) = waiting.reviews.listed
     assert (request.submission.id, request.review.text) == (doubted.id, "Why?")
-    assert (waiting.unconfirmed, waiting.given_up) == (20, 0)
+    assert (waiting.unconfirmed, waiting.given_up) == (20, 1)
     assert beside == (held[-1], doubted.id)
     assert not elsewhere.is_anything
 
@@ -199,19 +205,6 @@ async def test_work_of_a_student_is_theirs_alone_and_takes_a_dozen_statements(da
 
 
 @on_both
-async def test_activity_is_of_students_of_the_course(database, assignments):
-    them, _ = await add_course(database, 10, 2, ["lstm-layer", "a0"])
-    async with database.write() as session:
-        (await session.get_one(Membership, them[0].id)).role = "assistant"  # type: ignore[assignment]
-    moments = await read_by(database, activity.moments_of, DEFAULT_COURSE, "lstm-layer")
-    elsewhere = await read_by(database, activity.moments_of, new_id(), "lstm-layer")
-    assert len(moments) == 18
-    assert moments == sorted(moments)
-    assert elsewhere == []
-    assert sum(count for _, count in activity.activity(moments, "Europe/Moscow").steps) == 18
-
-
-@on_both
 async def test_numbers_are_of_the_same_attempts(database, assignments):
     """Attempts of the students of the course count, without held, rejected and cancelled ones."""
     (removed, held, rejected, accepted, cancelled, honest), (use,) = await add_course(database, 6, 1, ["lstm-layer"])
@@ -232,13 +225,15 @@ async def test_numbers_are_of_the_same_attempts(database, assignments):
     used = {"lstm-layer": assignments["lstm-layer"]}
     shown = await read_by(database, table.grade_table, used, [use], DEFAULT_COURSE, TableView(state=Filter.HANDED_IN))
     statistics = await read_by(database, statistics_of, "lstm-layer", course=DEFAULT_COURSE)
-    moments = await read_by(database, activity.moments_of, DEFAULT_COURSE, "lstm-layer")
+    moments, elsewhere = [
+        await read_by(database, activity.moments_of, course, "lstm-layer") for course in (DEFAULT_COURSE, new_id())
+    ]
     (column,) = shown.columns
     assert (shown.students, column.handed_in, len(shown.rows)) == (5, 4, 4)
     assert statistics.statuses == {"passed": 2}
     for scores in (statistics.attempts, statistics.students):
         assert (scores.count, scores.mean, scores.median, scores.histogram[-1]) == (2, 0.3, 0.3, 0)
-    assert len(moments) == 2
+    assert (len(moments), elsewhere) == (2, [])
 
 
 @on_both
@@ -272,6 +267,7 @@ async def test_joined_members_are_one_student_and_trials_and_other_groups_are_le
         column, students = await table.column_of(session, assignments, uses[0], DEFAULT_COURSE, "A")
         moments = await activity.moments_of(session, DEFAULT_COURSE, "lstm-layer", "A")
     assert (found.students.count, students, column.handed_in, len(moments)) == (2, 2, 2, 6)
+    assert moments == sorted(moments)
     assert found.by_attempt == [2, 2, 1]
     assert [(each.passed, each.students) for each in found.checks] == [(2, 2)]
     (cause,) = found.misconceptions

@@ -114,16 +114,12 @@ def test_points_that_are_all_zero_are_refused(tmp_path):
         read_assignment(_write(tmp_path, *changes))
 
 
-def test_two_files_with_one_id_are_refused(tmp_path):
+def test_a_folder_with_one_id_twice_or_that_does_not_exist_is_refused(tmp_path):
     _write(tmp_path)
     _write(tmp_path, name="other.toml")
-    with pytest.raises(AssignmentError, match="already used"):
-        load_assignments(tmp_path)
-
-
-def test_a_folder_that_does_not_exist_is_refused(tmp_path):
-    with pytest.raises(AssignmentError, match="no such folder"):
-        load_assignments(tmp_path / "nowhere")
+    for folder, message in ((tmp_path, "already used"), (tmp_path / "nowhere", "no such folder")):
+        with pytest.raises(AssignmentError, match=message):
+            load_assignments(folder)
 
 
 @pytest.mark.parametrize(("titles", "shown"), [({"ru": "Слой", "en": "Layer"}, "Layer"), ({"ru": "Слой"}, "Слой")])
@@ -162,5 +158,6 @@ def test_an_assignment_is_picked_by_id_or_by_file(tmp_path):
     path = _write(tmp_path)
     assert pick_assignment(load_assignments(), "lstm-layer").id == "lstm-layer"
     assert pick_assignment(load_assignments(), str(path)).id == "mine"
-    with pytest.raises(AssignmentError, match="lstm-layer"):
-        pick_assignment(load_assignments(), "lstm")
+    for name, message in (("lstm", "lstm-layer"), (str(tmp_path), "is a folder")):
+        with pytest.raises(AssignmentError, match=message):
+            pick_assignment(load_assignments(), name)

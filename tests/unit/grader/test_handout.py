@@ -24,7 +24,9 @@ def test_notebook_and_module_hold_the_same_code_with_the_sizes_of_the_exercise(a
     code = ast.dump(ast.parse(code_of(assignment, language)))
     assert ast.dump(ast.parse(handout.module(assignment, language))) == code
     assert f"SEQ_LEN = {assignment.cases[0].timesteps} " in code_of(assignment, language)
-    assert assignment.title[language] in json.loads(handout.notebook(assignment, language))["cells"][0]["source"][0]
+    notebook = json.loads(handout.notebook(assignment, language))
+    assert assignment.title[language] in notebook["cells"][0]["source"][0]
+    assert notebook["nbformat_minor"] == 5  # Versions before 4.5 have no ids of cells.
 
 
 @WHOLE

@@ -308,9 +308,10 @@ def test_all_runs_of_a_submission_share_one_budget(graded):
 
 def test_a_file_that_is_no_code_is_never_run(graded):
     error = {"code": "syntax_error", "params": {"message": "invalid syntax"}, "line": 2}
-    sandbox = box({}, reading(format="py", error=error))
+    sandbox = box({}, reading(format="py", error=error, advisories=[{"code": "network", "line": 3}]))
     report = graded(sandbox)
     assert (report.status, report.points, codes(report)) == (Status.INVALID_SUBMISSION, 0, ["syntax_error"])
+    assert [(advisory.code, advisory.line) for advisory in report.advisories] == [("network", 3)]
     assert kinds(sandbox) == [Kind.READER]
 
 

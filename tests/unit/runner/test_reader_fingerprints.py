@@ -128,6 +128,7 @@ def test_the_order_of_statements_that_need_nothing_of_each_other_is_free() -> No
         at = next(number for number, line in enumerate(lines) if line.startswith(words))
         lines[at - 1 : at + 1] = lines[at], lines[at - 1]
     assert fingerprint("\n".join(lines)).form == fingerprint(STEP).form
+    assert Fingerprint.of(prints_of(OWN)[::-1]) == fingerprint(OWN)
 
 
 CHANGES = {

@@ -103,10 +103,12 @@ async def test_bad_upload_is_refused_at_once(owner, grader, changed, status, slu
 
 
 async def test_refused_upload_names_fields_and_assignments(owner):
-    unknown = assert_problem(await owner.post(SUBMISSIONS, **upload(assignment="gru")), 422, "unknown-assignment")
+    refused = await owner.post(SUBMISSIONS, **upload(assignment="gru" * 100))
+    unknown = assert_problem(refused, 422, "unknown-assignment")
     assert "lstm-layer" in unknown["known"]
     assert "lstm-layer" in unknown["detail"]
-    assert "gru" in unknown["detail"]
+    assert unknown["came"] == ("gru" * 100)[:100]
+    assert unknown["came"] in unknown["detail"]
     # A browser sends an empty file without a name when none was chosen.
     empty = await owner.post(SUBMISSIONS, files={"file": ("", b"")})
     assert assert_problem(empty, 422, "fields-missing")["missing"] == ["file", "student"]
@@ -164,6 +166,9 @@ async def test_fault_of_ours_is_a_problem_with_a_number_alone(owner, monkeypatch
     response = await owner.get("/api/v1/assignments")
     problem = assert_problem(response, 500, "internal-error")
     assert problem["request_id"] == response.headers["x-request-id"]
+    for sent, is_kept in (("a-1", True), ("a 1", False)):
+        response = await owner.get("/api/v1/assignments", headers={"X-Request-ID": sent})
+        assert (response.headers["x-request-id"] == sent) is is_kept
     assert "secret" not in response.text
 
 
@@ -319,6 +324,13 @@ async def test_documented_report_is_the_published_one(owner):
     for name, part in published["$defs"].items():
         assert schemas[name] == part
     jsonschema.validate(body, {"$ref": "#/components/schemas/SubmissionBody", "components": {"schemas": schemas}})
+
+
+async def test_documented_adjustment_has_a_difference_or_a_value(nobody):
+    schemas = (await nobody.get("/openapi.json")).json()["components"]["schemas"]
+    adjust = {"$ref": "#/components/schemas/AdjustGrade", "components": {"schemas": schemas}}
+    for given, is_valid in (({"delta": 1}, True), ({"value": 1}, True), ({}, False), ({"delta": 1, "value": 1}, False)):
+        assert jsonschema.Draft202012Validator(adjust).is_valid({"reason": "ill", **given}) is is_valid, given
 
 
 async def test_documentation_page_and_its_files_come_from_here(nobody):

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from app.access.limits import RateLimit
 from app.courses.members import TRIALS
 from app.lti.launch import login
 from app.storage.models import Identity, LtiLink, LtiLogin, MemberRole, Membership, Person
@@ -235,3 +236,13 @@ async def test_cookies_in_a_frame_are_those_of_a_frame(service, fake):
     for each in (probe, bound, *given):
         assert "; Path=/;" in each
         assert each.endswith("; HttpOnly; SameSite=None; Secure; Partitioned")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", LOGIN), ("POST", login.COURSE_PATH), ("GET", "/lti/register/lstmi_x")]
+)
+async def test_too_many_launches_and_guesses_of_one_client_are_slowed_down(service, client, method, path):
+    slow = replace(service.services, login_limit=RateLimit(2, clock=lambda: 0.0))
+    service._transport.app.state.services = slow
+    answers = [(await client.request(method, path, data={"secret": "x", "code": "x"})).status_code for _ in range(3)]
+    assert [status == 429 for status in answers] == [False, False, True]

@@ -332,7 +332,10 @@ async def test_link_that_is_deleted_after_its_grades_have_come_is_no_failure_bes
         said = "the column is gone, and no other one is made for this link: 403 Forbidden"
         assert (score.last_status, score.last_error) == (404, said)
     await idle(service)
-    assert "the column is gone" not in (await teacher.get(f"{course}/lms")).text
+    # A refused token says nothing about a column.
+    for is_refused in (True, False):
+        await service.store(LtiScore, LtiScore.failed_at.is_not(None), token_refused=is_refused)
+        assert ("the column is gone" in (await teacher.get(f"{course}/lms")).text) is is_refused
     assert "In the grade book" in (await student.get(page)).text
     # Later grades do not ask for the column that is gone, which did not arrive there either.
     asked, grades = len(fake.sent), fake.book.column("/items/4").grades

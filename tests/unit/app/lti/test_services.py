@@ -7,6 +7,7 @@ endless and broken answers in tests/unit/app/outgoing.
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from app.storage.models import LtiLink, LtiPlatform
 from tests.platforms import ISSUER
 from tests.platforms.registrar import moodle
 from tests.unit.app.conftest import Service
+from tests.waiting import Clock
 
 pytestmark = pytest.mark.usefixtures("course", "names")
 
@@ -198,3 +200,12 @@ async def test_registration_has_a_usable_client_id(service, platform, fake):
         fake.answers["/register"] = lambda client_id=client_id: httpx.Response(200, json={"client_id": client_id})
         words = await refusal(register(service, platform, CONFIGURATION))
         assert "missing or wrong: client_id" in words, client_id
+
+
+async def test_token_is_replaced_a_minute_before_it_ends(service, platform, fake, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("app.lti.platform_services.time", SimpleNamespace(monotonic=clock))
+    fake.sent.clear()
+    for clock.now, asked in ((0.0, 1), (3539.0, 1), (3541.0, 2)):
+        await service.services.platform_services.prepare(platform, ["a scope"])
+        assert [request.url.path for request in fake.sent] == ["/token"] * asked

@@ -29,7 +29,7 @@ def assignment(attempts: dict[str, Any] | None = None, **deadline: Any) -> Assig
 
 def adjustment(**values: Any) -> Adjustment:
     return Adjustment(
-        **{"id": "a1", "delta": None, "value": None, "reason": "a nice plot", "points_below": None, **values}
+        **{"id": "a1", "delta": None, "value": None, "reason": "a nice plot.", "points_below": None, **values}
     )
 
 

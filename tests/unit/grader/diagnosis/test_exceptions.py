@@ -15,15 +15,7 @@ from grader.diagnosis.outcomes import structural_problem
 from grader.execution.reading import Reading
 from grader.report.finding import Finding
 from grader.report.server_paths import in_brief
-from grader.sandbox.events import StatementFailed
-from tests.unit.grader.diagnosis.events import raised_event
-
-
-def _failed(line, type, message, *, binds=(), module=None, raised_at=None) -> StatementFailed:
-    return StatementFailed(
-        event="statement_failed", line=line, code="cell_failed", type=type, message=message, binds=list(binds),
-        module=module, raised_at=raised_at or line,
-    )  # fmt: skip
+from tests.unit.grader.diagnosis.events import failed_event, raised_event
 
 
 @pytest.mark.parametrize(
@@ -585,18 +577,19 @@ LOST = raised_event("name 'CustomLSTMCell' is not defined", type="NameError")
 @pytest.mark.parametrize(
     ("failed", "code", "params"),
     [
-        (_failed(1, "ModuleNotFoundError", "No module named 'cells'", binds=["CustomLSTMCell"], module="cells"),
+        (failed_event(1, "ModuleNotFoundError", "No module named 'cells'", binds=["CustomLSTMCell"], module="cells"),
          "other_file", {"module": "cells", "name": "CustomLSTMCell", "line": 1}),
-        (_failed(1, "ModuleNotFoundError", "No module named 'cells'", binds=["*"], module="cells"),
+        (failed_event(1, "ModuleNotFoundError", "No module named 'cells'", binds=["*"], module="cells"),
          "other_file", {"module": "cells", "name": "CustomLSTMCell", "line": 1}),
-        (_failed(1, "ImportError", "attempted relative import with no known parent package", binds=["CustomLSTMCell"],
-                 module=".cells"), "other_file", {"module": ".cells", "name": "CustomLSTMCell", "line": 1}),
-        (_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["CustomLSTMCell"], module="torch.nn"),
+        (failed_event(1, "ImportError", "attempted relative import with no known parent package",
+                      binds=["CustomLSTMCell"], module=".cells"),
+         "other_file", {"module": ".cells", "name": "CustomLSTMCell", "line": 1}),
+        (failed_event(1, "ModuleNotFoundError", "No module named 'torch'", binds=["CustomLSTMCell"], module="torch.nn"),
          "missing_package", {"package": "torch", "name": "CustomLSTMCell", "line": 1, "variant": "torch"}),
-        (_failed(1, "ImportError", "cannot import name 'CustomLSTMCell' from 'keras'", binds=["CustomLSTMCell"]),
+        (failed_event(1, "ImportError", "cannot import name 'CustomLSTMCell' from 'keras'", binds=["CustomLSTMCell"]),
          "definition_failed", {"name": "CustomLSTMCell", "line": 1, "type": "ImportError",
                                "message": "cannot import name 'CustomLSTMCell' from 'keras'"}),
-        (_failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]), None, {}),
+        (failed_event(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]), None, {}),
     ],
     ids=["a file of the student's", "everything of a file", "a relative import", "a package", "another error", "none"],
 )  # fmt: skip
@@ -625,16 +618,16 @@ def test_an_error_of_the_cell_that_stands_in_for_a_failed_one_is_traced_to_it(ev
 @pytest.mark.parametrize(
     ("failures", "problem"),
     [
-        ([_failed(2, "ModuleNotFoundError", "No module named 'layers'", binds=["LSTM"])],
+        ([failed_event(2, "ModuleNotFoundError", "No module named 'layers'", binds=["LSTM"])],
          ("imports_solution", {"module": "layers", "line": 2})),
-        ([_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["torch"])],
+        ([failed_event(1, "ModuleNotFoundError", "No module named 'torch'", binds=["torch"])],
          ("missing_package", {"package": "torch", "line": 1, "variant": "torch"})),
         # A package that has nothing to do with it is not the reason.
-        ([_failed(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]),
-          _failed(2, "TypeError", "metaclass conflict", binds=["LSTM"])],
+        ([failed_event(1, "ModuleNotFoundError", "No module named 'seaborn'", binds=["sns"]),
+          failed_event(2, "TypeError", "metaclass conflict", binds=["LSTM"])],
          ("definition_failed", {"name": "LSTM", "line": 2, "type": "TypeError", "message": "metaclass conflict"})),
-        ([_failed(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"]),
-          _failed(2, "NameError", "name 'nn' is not defined", binds=["LSTM"])],
+        ([failed_event(1, "ModuleNotFoundError", "No module named 'torch'", binds=["nn"]),
+          failed_event(2, "NameError", "name 'nn' is not defined", binds=["LSTM"])],
          ("missing_package", {"package": "torch", "name": "nn", "line": 1, "variant": "torch"})),
     ],
     ids=["its own import", "some import", "its own statement", "through its base class"],
@@ -662,7 +655,7 @@ def test_a_class_that_is_not_there_is_explained_by_what_failed(evidence_of, clas
 def test_a_definition_that_fails_says_the_line_in_it_and_what_was_meant(evidence_of, class_found, type, message, guess):
     source = "class Cell:\n    def f(self):\n        self.units = Tensor\n"
     found = class_found.model_copy(update={"found": False, "is_class": False})
-    failed = _failed(2, type, message, binds=["LSTM"], raised_at=7)
+    failed = failed_event(2, type, message, binds=["LSTM"], raised_at=7)
     execution = evidence_of(class_found=found, statements_failed=(failed,)).execution
     told = structural_problem(execution, Reading(format="py", error=None, source=source, class_line=2))
     where = {"name": "LSTM", "line": 7, "type": type, "message": message}

@@ -8,8 +8,8 @@ from grader.diagnosis.outcomes import structural_problem
 from grader.diagnosis.reaching import attacks, behind, reached_for, worth_a_look
 from grader.report.finding import Finding, Remark
 from grader.report.model import HELD
-from grader.sandbox.events import Reach, StatementFailed
-from tests.unit.grader.diagnosis.events import raised_event
+from grader.sandbox.events import Reach
+from tests.unit.grader.diagnosis.events import failed_event, raised_event
 
 
 def _attempt(code="network", *, line=5, what="socket.connect"):
@@ -38,12 +38,7 @@ def test_a_reach_on_the_line_that_raised_is_behind_it(evidence_of, reaches, code
 
 
 def test_a_class_that_a_refused_statement_was_to_make_says_so(evidence_of, class_found):
-    failed = [
-        StatementFailed(
-            event="statement_failed", line=line, raised_at=line, code="cell_failed", type="OSError", message="no"
-        )
-        for line in (3, 8)
-    ]
+    failed = [failed_event(line, "OSError", "no") for line in (3, 8)]
     evidence = evidence_of(
         reaches=[(_attempt("reads_files", line=9, what="/data/lstm.txt"), "import")],
         statements_failed=tuple(failed),

@@ -57,6 +57,7 @@ def test_calculation_is_written_with_symbols_numbers_and_result():
     )
     assert calculation("h", "o*tanh(old c)", KERAS, shown).startswith("h[t] = o·tanh(c[t−1]) = 0.8·tanh(0.5) =")
     assert calculation("c", None, KERAS, shown) == "c[t] = -0.075"
+    assert calculation("h", "o*c", KERAS | {"c": None}, shown) == "h[t] = o·c[t] = 0.8·(NaN) = -0.0598877"
 
 
 def test_step_is_told_in_words_first():
@@ -95,10 +96,6 @@ def test_number_that_is_not_finite_is_called_neither_nan_nor_infinity(value):
         assert "your class returned NaN or infinity" in work.sentences[-1]
 
 
-def test_number_that_is_not_finite_stands_in_brackets_in_a_calculation():
-    assert calculation("h", "o*c", KERAS | {"c": None}, shown) == "h[t] = o·c[t] = 0.8·(NaN) = -0.0598877"
-
-
 @settings(max_examples=10)
 @given(
     st.sampled_from(LANGUAGES),
@@ -129,7 +126,7 @@ def test_gaps_of_a_curve_are_marked():
     yours = np.array([0.0, np.nan, 0.2, np.inf, np.nan, 0.1])
     curve = draw(np.zeros(6), yours, None, 1)
     assert len(curve.lines[1].pieces) == 3
-    assert curve.not_finite == (20.0, 60.0, 80.0)
+    assert (curve.wrong, curve.not_finite) == (20.0, (20.0, 60.0, 80.0))
 
 
 def test_text_says_what_the_curve_shows():

@@ -147,6 +147,12 @@ def test_a_renamed_copy_stands_beside_its_original_with_the_names_marked() -> No
     ]  # fmt: skip
 
 
+def test_white_space_behind_a_comment_is_no_difference() -> None:
+    comments = "# h", "# h "
+    sides = [[Cell(index=0, lines=[Line(text=f"h{each}", runs=[("", 1), ("c", len(each))])])] for each in comments]
+    assert [marked(side, side_by_side(*sides)) for side in (0, 1)] == [["h# h"], ["h# h "]]
+
+
 def test_sources_made_to_be_slow_are_set_beside_each_other_in_proportion_to_their_lines() -> None:
     def seconds(lines: int) -> float:
         left, right = (cell("\n".join([f"{name} = f(x)"] * lines)) for name in "ab")

@@ -7,8 +7,8 @@ import pytest
 
 from grader.checks.registry import run_checks
 from grader.report.messages import render
-from grader.sandbox.events import Gradients, StatementFailed
-from tests.unit.grader.diagnosis.events import raised_event
+from grader.sandbox.events import Gradients
+from tests.unit.grader.diagnosis.events import failed_event, raised_event
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def test_an_answer_that_takes_most_of_its_time_is_called_slow(evidence_of, repor
 
 
 def test_numbers_of_weights_that_were_never_copied_are_not_shown(evidence_of, report_on, cases):
-    evidence = evidence_of(lambda case: np.cos(case.expected), parts={"roles": {}, "found": ["a.kernel (16, 32)"]})
-    report = report_on(run_checks(evidence))
-    codes = {check.id: check.code for check in report.checks}
-    assert codes["equivalence"] == "parts_not_found"
+    found = ["a.kernel (16, 32)", "b.kernel None"]
+    report = report_on(run_checks(evidence_of(lambda case: np.cos(case.expected), parts={"roles": {}, "found": found})))
+    check = next(check for check in report.checks if check.id == "equivalence")
+    assert (check.code, check.params) == ("parts_not_found", {"found": found})
     assert {(case.max_abs_error, case.first_divergence) for case in report.cases} == {(None, None)}
     assert [case.shape for case in report.cases] == [list(case.expected.shape) for case in cases]
 
@@ -82,15 +82,7 @@ def test_a_tensor_that_is_out_of_scope_is_explained_without_tensorflows_words(ev
 
 def test_an_error_of_the_other_keras_is_that_of_the_statement_that_failed_first(evidence_of, report_on):
     lacks = "module 'keras.layers' has no attribute 'AbstractRNNCell'"
-    failed = StatementFailed(
-        event="statement_failed",
-        line=1,
-        raised_at=1,
-        code="cell_failed",
-        type="AttributeError",
-        message=lacks,
-        binds=["Base"],
-    )
+    failed = failed_event(1, "AttributeError", lacks, binds=["Base"])
     follows = failed.model_copy(update={"line": 4, "message": "name 'Base' is not defined", "binds": ["Cell"]})
     raised = raised_event("name 'Cell' is not defined", type="NameError", phase="build", case=None, lines=())
     first = evidence_of(statements_failed=(failed, follows), raised=(raised,))
@@ -142,19 +134,10 @@ UNREADABLE = {"index": 1, "code": "syntax_error", "params": {}}
     ],
 )
 def test_a_student_graded_with_the_exercises_cell_is_told(evidence_of, report_on, source, skipped, lost, is_told):
-    failed = StatementFailed(
-        event="statement_failed",
-        line=1,
-        raised_at=1,
-        code="cell_failed",
-        type="ImportError",
-        message="no cells",
-        binds=lost,
-    )
     evidence = evidence_of(
         lambda case: case.expected,
         reading={"source": source, "skipped": skipped},
-        statements_failed=(failed,) if lost else (),
+        statements_failed=(failed_event(1, "ImportError", "no cells", binds=lost),) if lost else (),
     )
     report = report_on(run_checks(evidence))
     remarks = [advisory for advisory in report.advisories if advisory.code == "supplied_cell"]

@@ -1,5 +1,6 @@
 """The command that makes the outer ring, from facts alone."""
 
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,8 +100,13 @@ def test_a_path_in_a_bound_folder_is_not_bound_again(tmp_path):
 
 
 def test_without_bubblewrap_there_is_no_ring_and_it_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(namespaces.shutil, "which", lambda name: None)
-    ring = find_ring(tmp_path)
-    assert ring.prefix == ()
-    assert not ring.mechanism.enforced
-    assert ring.mechanism.stops.endswith("Not here: bubblewrap is not installed")
+    def hang(command: list[str], *, timeout: float, **_: object) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(namespaces.subprocess, "run", hang)
+    for path, reason in ((None, "Not here: bubblewrap is not installed"), ("bwrap", "timed out after 20.0 seconds")):
+        monkeypatch.setattr(namespaces.shutil, "which", lambda _, path=path: path)
+        ring = find_ring(tmp_path)
+        assert ring.prefix == ()
+        assert not ring.mechanism.enforced
+        assert ring.mechanism.stops.endswith(reason)

@@ -13,6 +13,7 @@ from grader.task2.comparing import judge_comparison
 from grader.task2.copying import PARTS, best_pair, judge_copying
 from grader.task2.differences import shows_numbers
 from grader.task2.runs import NotebookRun
+from tests.unit.grader.diagnosis.events import failed_event
 
 FEATURES, UNITS = 3, 4
 SHAPES = {"kernel": (FEATURES, 4 * UNITS), "recurrent_kernel": (UNITS, 4 * UNITS), "bias": (4 * UNITS,)}
@@ -230,10 +231,8 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
 )
 def test_a_copying_statement_that_fails_says_why(message, source, code):
     run = _copied(FRESH)
-    failed = StatementFailed(
-        event="statement_failed", line=1, raised_at=1, code="cell_failed", type="ValueError", message=message
-    )
-    verdict = judge_copying(replace(run, reading=_reading(source), failed={0: failed}))
+    failed = {0: failed_event(1, "ValueError", message)}
+    verdict = judge_copying(replace(run, reading=_reading(source), failed=failed))
     assert (verdict.code, verdict.finding.params["line"]) == (code, 1)
     assert verdict.finding.params.get("layers", ["fcXI"]) == ["fcXI"]
 
@@ -282,14 +281,7 @@ def _judged(
             shown = notebook(old_keras, old, keras if keras is not None else old_keras, own if own is not None else old)
         except (AssertionError, ValueError) as exc:
             shown = [_shown(f"{type(exc).__name__}: {exc}", via="raised")]
-            failed[SHOW] = StatementFailed(
-                event="statement_failed",
-                line=SHOW + 1,
-                raised_at=SHOW + 1,
-                code="cell_failed",
-                type=type(exc).__name__,
-                message=str(exc),
-            )
+            failed[SHOW] = failed_event(SHOW + 1, type(exc).__name__, str(exc))
         moments = ({0: FRESH, 1: KERAS}, {0: KERAS, 1: KERAS})
         return NotebookRun(
             _reading(**facts),
