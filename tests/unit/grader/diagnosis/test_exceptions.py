@@ -609,7 +609,7 @@ def test_a_missing_name_is_traced_to_the_statement_that_failed(evidence_of, fail
     ids=["an attribute", "an argument", "the student's own runs", "another class"],
 )
 def test_an_error_of_the_cell_that_stands_in_for_a_failed_one_is_traced_to_it(evidence_of, message, binds, is_behind):
-    failed = _failed(3, "AttributeError", "module 'keras' has no attribute 'Cells'", binds=[binds])
+    failed = failed_event(3, "AttributeError", "module 'keras' has no attribute 'Cells'", binds=[binds])
     execution = evidence_of(statements_failed=(failed,)).execution
     behind = behind_missing_name(raised_event(message, type="TypeError"), execution, "")
     assert (behind is not None and behind.code == "definition_failed") == is_behind
