@@ -124,10 +124,17 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
     """
     features, units = len(weights["kernel"]), len(weights["recurrent_kernel"])
     flat = np.concatenate([weights[name].ravel() for name in _numbered(features, units)])
+    # What only looks like a second bias gives wrong numbers with a share of the bias. A layer's own bias is one.
+    shared = [slot for slot in placement.zeros if slot.gates and slot.leaf.layer is None]
+    for slot in shared:
+        places = -2 - slot.places(features, units)
+        share = np.where(places < 0, np.float32(0), flat[places] / 2)
+        slot.leaf.assign(share)
+        flat[places[places >= 0]] -= share[places >= 0]
     for slot in placement.slots:
         places = slot.places(features, units)
         slot.leaf.assign(np.where(places < 0, np.float32(0), flat[np.maximum(places, 0)]))
-    for leaf in [*(slot.leaf for slot in placement.zeros), *placement.misfed]:
+    for leaf in [*(slot.leaf for slot in placement.zeros if slot not in shared), *placement.misfed]:
         leaf.assign(np.zeros(leaf.shape or (), np.float32))
     for leaf in placement.peepholes:
         open_to_c(leaf, units)

@@ -288,9 +288,10 @@ def _placement(shares: Shares, found: Sorted, split: str) -> Placement:
     def gates_of(leaf: Leaf) -> str | None:
         # A bias goes with the kernel beside it; when one object has several biases, names decide.
         beside = gates_of_owner.get(leaf.layer or _owner(leaf.path), [])
-        if leaf.layer is not None or len(set(beside)) == 1:
-            return beside[-1] if beside and len(beside[-1]) == _gates_in(leaf, found) else gates_of_bias.get(id(leaf))
-        return gates_of_bias.get(id(leaf)) or (gate_of_path(leaf.path) if _gates_in(leaf, found) == 1 else None)
+        gates_in = _gates_in(leaf, found)
+        if (leaf.layer is not None or len(set(beside)) == 1) and beside and len(beside[-1]) == gates_in:
+            return beside[-1]
+        return gates_of_bias.get(id(leaf)) or (gate_of_path(leaf.path) if not leaf.layer and gates_in == 1 else None)
 
     biases = [*found.fused_biases, *found.unit_biases, *found.bundled_biases]
     # ``start_c`` beside four biases is no bias, whatever its name says.

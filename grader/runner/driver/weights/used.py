@@ -65,14 +65,13 @@ def find_states(leaves: Sequence[Leaf], call: Callable[[], tf.Tensor]) -> list[L
 
 
 def may_be_starts(found: Sorted) -> list[Leaf]:
-    """Return the vectors of no layer that are as wide as h and not zero, unless each gate can have as many of them."""
-    if len(found.unit_biases) % len(GATES) == 0:
-        return []
-    return [leaf for leaf in found.unit_biases if leaf.layer is None and np.any(leaf.variable)]
+    """Return the vectors of no layer that are as wide as h, unless each gate can have as many of them."""
+    is_even = len(found.unit_biases) % len(GATES) == 0
+    return [] if is_even else [leaf for leaf in found.unit_biases if leaf.layer is None]
 
 
 def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callable[[], tf.Tensor]) -> list[Leaf]:
-    """Return the vectors other than zero that h or c starts from. By shape they look like second biases.
+    """Return the vectors that h or c starts from. By shape they look like second biases.
 
     One number of such an h reaches all units in one step, and one of a bias only its own. Where all gates are open, a c
     is felt, and a bias is not.
