@@ -246,7 +246,7 @@ class Models:
     def _peepholes(self, leaves: list[Leaf], sizes: Sizes, built: BuiltModel) -> tuple[list[Leaf], list[Leaf]]:
         """Find the weights through which gates see c, and those behind the cell, where all kernels have a place."""
         first = next(iter(built.candidates), None)
-        if first is None or first.is_recognised or not first.takes_x:
+        if first is None or first.is_recognised or not first.takes("x"):
             return [], []
         if any(other.roles() != first.roles() for other in built.candidates):
             return [], []

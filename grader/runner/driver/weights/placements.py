@@ -84,11 +84,10 @@ class Placement:
     def is_recognised(self) -> bool:
         return any(slot.recognised is not None for slot in self.slots)
 
-    @property
-    def takes_x(self) -> bool:
-        """Return whether x reaches all gates through weights that have a place."""
-        found = {gate for slot in self.slots if slot.array in ("kernel", "both") for gate in slot.gates}
-        return len(found) == len(GATES)
+    def takes(self, name: str) -> bool:
+        """Return whether x or h reaches all gates through weights that have a place."""
+        arrays = {"x": "kernel", "h": "recurrent_kernel"}[name], "both"
+        return len({gate for slot in self.slots if slot.array in arrays for gate in slot.gates}) == len(GATES)
 
     @property
     def has_biases(self) -> bool:
@@ -125,7 +124,8 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
     features, units = len(weights["kernel"]), len(weights["recurrent_kernel"])
     flat = np.concatenate([weights[name].ravel() for name in _numbered(features, units)])
     # What only looks like a second bias gives wrong numbers with a share of the bias. A layer's own bias is one.
-    shared = [slot for slot in placement.zeros if slot.gates and slot.leaf.layer is None]
+    singles = [slot for slot in placement.zeros if len(slot.gates) == 1 and slot.leaf.layer is None]
+    shared = singles if placement.takes("h") else []
     for slot in shared:
         places = -2 - slot.places(features, units)
         share = np.where(places < 0, np.float32(0), flat[places] / 2)
