@@ -42,8 +42,11 @@ class Loops(Expressions):
             on_object = any(isinstance(each, Obj) and each.attributes is holder for each in self.heap)
             loop.carried += self._carried(str(key), symbol, value, after, on_object)
         for holder, last, older in ends:
-            after, at = holder[-1], holder.index(older)
-            del holder[at : at + 2]
+            after = holder[-1] if holder else NONE
+            # The body may have taken any item out.
+            holder[:] = [each for each in holder if each is not older and each is not last]
+            if not holder:
+                continue
             used = reachable_nodes([after, *(each.value for each in loop.collected)])
             pairs_of_list: list[tuple[Node, Value]] = [(last, after), (older, last)]
             loop.carried += [
