@@ -136,7 +136,7 @@ class _Finder:
         left_out = {name for name in names if LEFT_OUT.fullmatch(name)}
         if left_out - self._functions.keys():
             return True
-        # What only trains the student's model neither copies nor compares; a name that it binds may be needed.
+        # To train the student's model is neither to copy nor to compare; a name that it binds may be needed.
         only_trains = self._sides[index] == {STUDENT} and not isinstance(node, (ast.Assign, *DEFINITIONS))
         return bool(left_out or only_trains) and any(map(self._trains, self._nodes(statement)))
 

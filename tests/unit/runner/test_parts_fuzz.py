@@ -93,6 +93,7 @@ expressions = st.builds(
 
 @settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(list(PLACES)), expressions, min_size=1, max_size=3))
+@example({"tf.stack(hs, axis=1)": "[[hs.insert(x, h) for t in x] for t in x]"})
 @example({GATE: f"f'{{0x{'f' * 5000}}}'"})
 def test_any_expression_anywhere_in_a_class_is_followed_without_an_error(replaced: dict[str, str]) -> None:
     from reader import upload

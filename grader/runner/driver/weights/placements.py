@@ -123,7 +123,7 @@ def inject(placement: Placement, weights: dict[str, np.ndarray]) -> None:
     """
     features, units = len(weights["kernel"]), len(weights["recurrent_kernel"])
     flat = np.concatenate([weights[name].ravel() for name in _numbered(features, units)])
-    # What only looks like a second bias gives wrong numbers with a share of the bias. A layer's own bias is one.
+    # With a share of the bias, a vector that only looks like a second one gives wrong numbers. That of a layer is one.
     singles = [slot for slot in placement.zeros if len(slot.gates) == 1 and slot.leaf.layer is None]
     shared = singles if placement.takes("h") else []
     for slot in shared:
