@@ -6,17 +6,3 @@ from grader.pipeline import grade
 from grader.report.model import Report, Status
 from grader.reporting.assembly import internal_error
 from grader.submission import Submission
-
-__all__ = [
-    "Assignment",
-    "AssignmentError",
-    "Report",
-    "RunStarved",
-    "SandboxError",
-    "SandboxStartFailed",
-    "Status",
-    "Submission",
-    "grade",
-    "internal_error",
-    "load_assignments",
-]

@@ -6,24 +6,3 @@ from reference.errors import ReferenceMismatch, ReferenceUnavailable
 from reference.lstm.oracle import LSTMTrace, lstm_forward
 from reference.lstm.weights import GATES, LSTMWeights, split_gates
 from reference.store import ReferenceStore
-
-__all__ = [
-    "GATES",
-    "SEED_BYTES",
-    "Case",
-    "CaseSpec",
-    "LSTMTrace",
-    "LSTMWeights",
-    "ReferenceMismatch",
-    "ReferenceStore",
-    "ReferenceUnavailable",
-    "draw",
-    "file_seed",
-    "has_table",
-    "lstm_forward",
-    "name_of",
-    "new_seed",
-    "random_for",
-    "search_case",
-    "split_gates",
-]

@@ -13,13 +13,3 @@ from app.queue.embedded import EmbeddedJobs, hold_data_dir
 from app.queue.grading import Engine, Grading
 from app.queue.jobs import Jobs
 from app.queue.postgresql import PostgreSQLJobs, Worker
-
-__all__ = [
-    "EmbeddedJobs",
-    "Engine",
-    "Grading",
-    "Jobs",
-    "PostgreSQLJobs",
-    "Worker",
-    "hold_data_dir",
-]

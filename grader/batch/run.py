@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -162,10 +162,7 @@ def _rank(row: Row) -> float:
 
 def summary(rows: Iterable[Row]) -> dict[str, int]:
     """Count the rows of each status; ``unreadable`` are those without a report."""
-    counts: dict[str, int] = {}
-    for row in rows:
-        status = row.report.status.value if row.report else "unreadable"
-        counts[status] = counts.get(status, 0) + 1
+    counts = Counter(row.report.status.value if row.report else "unreadable" for row in rows)
     order = [*(status.value for status in Status), "unreadable"]
     return {status: counts[status] for status in order if status in counts}
 

@@ -56,6 +56,3 @@ def write_report(
         KeyError: there is no such format or language.
     """
     return FORMATS[name].write(View.of(report, language, artefacts, draw))
-
-
-__all__ = ["FORMATS", "Format", "View", "write_report"]

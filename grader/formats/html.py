@@ -50,7 +50,7 @@ def fill(template: str, language: str, **context: object) -> str:
 
     # The style is ours, and the only value that is not escaped.
     context |= {"language": language, "name": name, "style": Markup(style), "policy": POLICY}  # noqa: S704
-    return without_commands(_environment().get_template(template).render(**context), "text/html")
+    return without_commands(environment().get_template(template).render(**context), "text/html")
 
 
 def pictures_of(view: views.View) -> dict[str, Picture]:
@@ -84,10 +84,6 @@ def _embedded(picture: Picture, svg: str) -> dict[str, str | None]:
 
 
 @cache
-def _environment() -> Environment:
-    return environment()
-
-
 def environment(*folders: Path) -> Environment:
     """Make an environment for templates: it escapes everything, has our filters, and searches our own folder last."""
     jinja = Environment(

@@ -6,6 +6,7 @@ the longest wait of one thread counts, and at most the part of the elapsed time 
 is idle only where the sum of all waits cannot be the reason, so one that is starved never is.
 """
 
+import contextlib
 import os
 import time
 
@@ -49,14 +50,19 @@ def waits(pid: int) -> dict[str, float]:
     Empty where the kernel does not say. A thread that has ended takes its count with it.
     """
     seconds = {}
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return {}
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as schedstat:
-                seconds[thread] = int(schedstat.read().split()[1]) / 1e9
-        except (OSError, IndexError):
-            pass
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError, IndexError):
+                seconds[thread] = seconds_without_core(f"/proc/{pid}/task/{thread}")
     return seconds
+
+
+def seconds_without_core(of: str) -> float:
+    """Return how long a thread, or the main thread of a process, was ready to run and had no core.
+
+    Args:
+        of: its folder in /proc.
+    Raises: OSError, IndexError: the kernel does not say. Source: sched-stats in its manual.
+    """
+    with open(f"{of}/schedstat", encoding="ascii") as schedstat:
+        return int(schedstat.read().split()[1]) / 1e9

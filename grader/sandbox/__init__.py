@@ -6,17 +6,3 @@ from grader.sandbox.launcher import CAN_BE_MISSING, ForkSandbox
 from grader.sandbox.limits import Limits
 from grader.sandbox.outcome import Outcome, Sandbox, Use
 from grader.sandbox.requests import Kind
-
-__all__ = [
-    "CAN_BE_MISSING",
-    "BudgetedSandbox",
-    "Device",
-    "DeviceChoice",
-    "ForkSandbox",
-    "Kind",
-    "Limits",
-    "Outcome",
-    "Sandbox",
-    "Use",
-    "choose_device",
-]

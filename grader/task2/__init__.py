@@ -7,5 +7,3 @@ result of a real comparison must change, whichever answer it is.
 
 from grader.task2.judging import Notebook, run_notebook
 from grader.task2.runs import NotebookRunner
-
-__all__ = ["Notebook", "NotebookRunner", "run_notebook"]

@@ -1,5 +1,4 @@
 """The database tables, without queries."""
-# ruff: noqa: F401 the tables are imported from here
 
 from app.storage.models.access import OF_PLATFORMS, Identity, JoinLink, NotebookCode, Session, Token
 from app.storage.models.base import (

@@ -13,20 +13,3 @@ from reference.lstm.misconceptions.mistake import (
 from reference.lstm.misconceptions.mutation_score import MutationScore, mutation_score
 from reference.lstm.misconceptions.rare import rare, sometimes
 from reference.lstm.misconceptions.table import Table, build_table
-
-__all__ = [
-    "PARTS",
-    "QUANTITIES_OF_STEP",
-    "RECURRENCE",
-    "Mistake",
-    "MutationScore",
-    "Table",
-    "bank",
-    "build_table",
-    "merge_changes",
-    "mutation_score",
-    "rare",
-    "replay",
-    "sometimes",
-    "trace_steps",
-]

@@ -77,7 +77,8 @@ class Watch:
             not isinstance(own, type) and kind.__module__ == MODULE_NAME and not kind.__name__.lower().endswith("cell")
         ):
             return STUDENT
-        return KERAS if _is_recurrent(layer) else None
+        recurrent: Any = tf.keras.layers.RNN
+        return KERAS if isinstance(layer, recurrent) else None
 
     def _wrap_own_methods(self) -> None:
         """Wrap the class's own ``__call__``, which hides the watched one; and ``call``, for ``model.call(x)``."""
@@ -213,11 +214,6 @@ class Watch:
 
 def _input(call: Call) -> Any:
     return call.args[1] if len(call.args) > 1 else next(iter(call.keywords.values()), None)
-
-
-def _is_recurrent(layer: Any) -> bool:
-    recurrent: Any = tf.keras.layers.RNN
-    return isinstance(layer, recurrent)
 
 
 def _as_array(value: Any) -> np.ndarray | None:

@@ -5,13 +5,12 @@ wall stops what must be stopped. This module only reports each reach with its li
 and the teacher sees what was tried. Python reports most of it to audit hooks, which nothing can remove.
 """
 
-import builtins
 import contextlib
 import glob
-import importlib
 import inspect
 import os
 import pathlib
+import pkgutil
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -179,14 +178,6 @@ class Originals:
 def _owners() -> Iterator[tuple[str, Any]]:
     for name in PATCHABLE_MODULES:
         with contextlib.suppress(ImportError, AttributeError):
-            yield name, builtins if name == "builtins" else _attribute(name)
+            yield name, pkgutil.resolve_name(name.replace(".", ":", 1))
     for name in PATCHABLE_CLASSES:
-        yield name, _attribute(f"tensorflow.{name}")
-
-
-def _attribute(dotted: str) -> Any:
-    first, *rest = dotted.split(".")
-    value: Any = importlib.import_module(first)
-    for name in rest:
-        value = getattr(value, name)
-    return value
+        yield name, pkgutil.resolve_name(f"tensorflow:{name}")

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from scopes import name_uses
+from starvation import seconds_without_core
 from supplied_cell import CELL, SUPPLIED_CELL
 
 from driver.student.parameter_names import is_measure, role_of
@@ -269,10 +270,8 @@ def _drive(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _seconds_without_core() -> float:
-    """Return how long the main thread was ready but had no core. Source: sched-stats in the kernel's manual."""
     try:
-        with open("/proc/self/schedstat", encoding="ascii") as schedstat:
-            return int(schedstat.read().split()[1]) / 1e9
+        return seconds_without_core("/proc/self")
     except (OSError, IndexError):  # this kernel does not say
         return 0.0
 

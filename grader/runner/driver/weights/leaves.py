@@ -83,6 +83,17 @@ class Leaf:
             self.variable.assign(value)
 
 
+@contextlib.contextmanager
+def restored(leaves: Iterable[Leaf]) -> Iterator[None]:
+    """Give weights their present numbers back, whatever is done to them meanwhile."""
+    before = [(leaf, np.array(leaf.variable)) for leaf in leaves]
+    try:
+        yield
+    finally:
+        for leaf, value in before:
+            leaf.assign(value)
+
+
 def find_leaves(model: Any, names: dict[str, Any]) -> list[Leaf]:
     """List every weight reachable from the model; if there is none, from what the module defines.
 

@@ -13,7 +13,7 @@ import numpy as np
 from gate_words import GATES
 
 from driver.weights import placements
-from driver.weights.leaves import Leaf
+from driver.weights.leaves import Leaf, restored
 from driver.weights.weight_shapes import Sorted, open_to_c, sort_by_shape
 
 ROWS, TIMESTEPS = 3, 2
@@ -41,20 +41,16 @@ def find_peepholes(
     if not suspects or len(suspects) > MOST_SUSPECTS or features < 2:
         return [], []
     placements.inject(placement, _weights(features, units))
-    before = [np.array(leaf.variable) for leaf in suspects]
-    for leaf in vectors:
-        _assign(leaf, np.zeros(leaf.shape or ()))
     x = np.zeros((ROWS, TIMESTEPS, features), np.float32)
     x[:, :, 0] = [[1.0], [-1.0], [0.0]]
     x[:, 0, 1] = SHUT
 
     def kind(leaf: Leaf) -> str | None:
-        usual = np.array(leaf.variable)
-        _assign(leaf, np.zeros(leaf.shape or ()))
-        without = call(x)
-        open_to_c(leaf, units)
-        answer = call(x)
-        _assign(leaf, usual)
+        with restored([leaf]):
+            leaf.assign(np.zeros(leaf.shape or (), np.float32))
+            without = call(x)
+            open_to_c(leaf, units)
+            answer = call(x)
         if without.shape != (ROWS, TIMESTEPS, units) or answer.shape != without.shape:
             return None
         if leaf in matrices and not without[:2, 1].any():
@@ -67,11 +63,10 @@ def find_peepholes(
         felt = with_c + against_c if leaf in vectors else with_c
         return "sees c" if unfelt and np.abs(felt).max() > FELT and np.abs(without[:2, 1]).min() > 0 else None
 
-    try:
+    with restored(suspects):
+        for leaf in vectors:
+            leaf.assign(np.zeros(leaf.shape or (), np.float32))
         kinds = {leaf.path: kind(leaf) for leaf in suspects}
-    finally:
-        for leaf, value in zip(suspects, before, strict=True):
-            _assign(leaf, value)
     found = [leaf for leaf in suspects if kinds[leaf.path] == "sees c"]
     behind = [leaf for leaf in suspects if kinds[leaf.path] == "behind"]
     # More than one layer's worth of weights are other layers.
@@ -79,10 +74,6 @@ def find_peepholes(
     if _recurrent_gates(left) <= len(GATES):
         return found, behind
     return [leaf for leaf in found if leaf in vectors], []
-
-
-def _assign(leaf: Leaf, value: np.ndarray) -> None:
-    leaf.assign(value.reshape(leaf.shape or ()).astype(np.float32))
 
 
 def _suspects(leaves: Sequence[Leaf], features: int, units: int) -> tuple[list[Leaf], list[Leaf]]:

@@ -18,7 +18,7 @@ import numpy as np
 from gate_words import GATES
 
 from driver.weights.gate_names import clear_gates, gate_of_path, gates_by_name, manner, possible_orders
-from driver.weights.leaves import Leaf
+from driver.weights.leaves import Leaf, restored
 from driver.weights.placements import Placement, Slot
 from driver.weights.used import answer_after_change
 from driver.weights.weight_shapes import Sorted, sort_by_shape
@@ -251,24 +251,20 @@ def find_pairing(
         return {}
     random = np.random.default_rng(7)
     built = [leaf for leaf in leaves if leaf.variable is not None]
-    made = [np.array(leaf.variable) for leaf in built]
-    for leaf in built:
-        leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
     places: dict[str, list[int]] = {array: [] for array in others}
-    for driven in groups[first]:
-        before = np.array(driven.variable)
-        driven.assign(np.full(before.shape, SATURATING, np.float32))
-        answer = call()
-        for array in others:
-            unfelt = [
-                place
-                for place, leaf in enumerate(groups[array])
-                if np.array_equal(answer, answer_after_change(leaf, call))
-            ]
-            places[array] += unfelt
-        driven.assign(before)
-    for leaf, value in zip(built, made, strict=True):
-        leaf.assign(value)
+    with restored(built):
+        for leaf in built:
+            leaf.assign(random.normal(0.0, 0.3, leaf.shape).astype(np.float32))
+        for driven in groups[first]:
+            with restored([driven]):
+                driven.assign(np.full(driven.shape or (), SATURATING, np.float32))
+                answer = call()
+                for array in others:
+                    places[array] += [
+                        place
+                        for place, leaf in enumerate(groups[array])
+                        if np.array_equal(answer, answer_after_change(leaf, call))
+                    ]
     if any(sorted(found_places) != [0, 1, 2, 3] for found_places in places.values()):
         return {}
     return places

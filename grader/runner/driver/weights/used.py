@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from gate_words import GATES
 
-from driver.weights.leaves import Leaf
+from driver.weights.leaves import Leaf, restored
 from driver.weights.weight_shapes import Sorted
 
 MOST_TRIED = 40
@@ -27,8 +27,7 @@ def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor
     if len(built) > MOST_TRIED:
         return []
     random = np.random.default_rng(5)
-    before = [np.array(leaf.variable) for leaf in built]
-    try:
+    with restored(built):
         # Biases begin at 0, and a weight of zeros behind another one is not felt.
         for leaf in built:
             leaf.assign(random.normal(0.0, 0.3, leaf.shape or ()).astype(np.float32))
@@ -41,9 +40,6 @@ def find_unused(leaves: Sequence[Leaf], units: int, call: Callable[[], tf.Tensor
             if np.array_equal(answer, answer_after_change(leaf, call))
             or (leaf.is_shaped((units,)) and _is_factor(leaf, call))
         ]
-    finally:
-        for leaf, value in zip(built, before, strict=True):
-            leaf.assign(value)
 
 
 def find_factors(leaves: Sequence[Leaf], units: int) -> list[Leaf]:
@@ -84,14 +80,13 @@ def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callabl
         return []
     random = np.random.default_rng(5)
     built = [leaf for leaf in leaves if leaf.variable is not None]
-    before = [np.array(leaf.variable) for leaf in built]
     kernels = [
         leaf
         for groups in (found.fused, found.single, found.bundled)
         for name in ("kernel", "both")
         for leaf in groups[name]
     ]
-    try:
+    with restored(built):
         for leaf in built:
             if leaf not in suspects:
                 leaf.assign(random.normal(0.0, 0.3, leaf.shape or ()).astype(np.float32))
@@ -106,26 +101,19 @@ def find_starts(leaves: Sequence[Leaf], found: Sorted, units: int, call: Callabl
         return [
             leaf for leaf in suspects if leaf in of_h or np.abs(answer_after_change(leaf, call) - answer).max() > FELT
         ]
-    finally:
-        for leaf, value in zip(built, before, strict=True):
-            leaf.assign(value)
 
 
 def _is_factor(leaf: Leaf, call: Callable[[], tf.Tensor]) -> bool:
     """Return whether the answer is zero without it, so that it is no bias."""
-    before = np.array(leaf.variable)
-    leaf.assign(np.zeros_like(before))
-    answer = np.array(call())
-    leaf.assign(before)
-    return not answer.any()
+    with restored([leaf]):
+        leaf.assign(np.zeros(leaf.shape or (), np.float32))
+        return not np.array(call()).any()
 
 
 def answer_after_change(leaf: Leaf, call: Callable[[], tf.Tensor], changed: slice = slice(None)) -> np.ndarray:
     """Return the answer with another value of one weight, or of some of its numbers."""
-    before = np.array(leaf.variable)
-    after = before.copy()
-    after.reshape(-1)[changed] += np.float32(0.5)
-    leaf.assign(after)
-    answer = np.array(call())
-    leaf.assign(before)
-    return answer
+    with restored([leaf]):
+        after = np.array(leaf.variable)
+        after.reshape(-1)[changed] += np.float32(0.5)
+        leaf.assign(after)
+        return np.array(call())
