@@ -158,8 +158,12 @@ def register_platform(admin: httpx.Client, token: str, **fields: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("data"), cache_dir) as server:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, request: pytest.FixtureRequest
+) -> Iterator[Server]:
+    """One for the tests of a module, with the module's own `SETTINGS` if it has some."""
+    settings = getattr(request.module, "SETTINGS", {})
+    with serving(tmp_path_factory.mktemp("data"), cache_dir, **settings) as server:
         yield server
 
 

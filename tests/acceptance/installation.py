@@ -67,10 +67,7 @@ class Installation:
         self._numbers = itertools.count()
         self._processes: list[subprocess.Popen[Any]] = []
         port = free_port()
-        self.assignments_dir = folder / "assignments"
-        self.assignments_dir.mkdir(parents=True)
         self._environment = {
-            "LSTM_GRADER_ASSIGNMENTS_DIR": str(self.assignments_dir),
             "LSTM_GRADER_PORT": str(port),
             "LSTM_GRADER_OWNER_TOKEN": TOKEN,
             "LSTM_GRADER_SLOTS": "2",
@@ -116,17 +113,6 @@ class Installation:
         self._stack.callback(process.wait)
         self._stack.callback(process.kill)
         return process
-
-    def restart(self) -> None:
-        """End everything as an operator does, and start it again: assignment files are read then."""
-        for process in self._processes:
-            process.terminate()
-        for process in self._processes:
-            process.wait(SECONDS)
-        self._processes.clear()
-        self.start_web()
-        if self.database_url:
-            self.start_worker()
 
     def close(self) -> None:
         self._stack.close()
@@ -197,9 +183,6 @@ class Installation:
         assert received == reports
         assert set(self.accepted) <= {result[0] for result in self.query(RESULTS)}
         assert self.client.get(f"/api/v1/submissions/{self.accepted[-1]}").json()["report"]["status"]
-
-    def stored(self) -> int:
-        return len(self.query(RESULTS))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         if self.database_url:

@@ -14,21 +14,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.conftest import CORPUS, Server, serving
+from tests.acceptance.conftest import CORPUS, Server
 from tests.waiting import SECONDS, wait_until
 
 pytestmark = pytest.mark.thorough
 
 RIGHT = CORPUS / "notebook_magics" / "submission.ipynb"
+SETTINGS = {"LSTM_GRADER_WEBHOOK_PRIVATE_TARGETS": "true"}
 PACKAGE = "lstm_grader_client"
 # A picture is bytes to a client.
 CONFIG = "content_type_overrides:\n  image/svg+xml: application/octet-stream\n"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_WEBHOOK_PRIVATE_TARGETS="true") as server:
-        yield server
 
 
 class Client:

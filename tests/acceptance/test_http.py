@@ -33,7 +33,7 @@ from tests.processes import command_line, ended
 from tests.waiting import SECONDS, wait_until
 
 SUBMISSIONS = "/api/v1/submissions"
-ONE_SLOT = {"LSTM_GRADER_SLOTS": "1", "LSTM_GRADER_SHUTDOWN_SECONDS": "4"}
+SETTINGS = {"LSTM_GRADER_SLOTS": "1", "LSTM_GRADER_SHUTDOWN_SECONDS": "4"}
 ALERTS_TEST = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts_test.yml"
 #: Prometheus adds these, and the series `up`.
 ADDED_LABELS = {"job", "instance"}
@@ -50,12 +50,6 @@ def stop(*arguments):
 greeting, app.main.greeting = app.main.greeting, stop
 sys.exit(main())
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("data"), cache_dir, **ONE_SLOT) as server:
-        yield server
 
 
 def submit(client: httpx.Client, case: str) -> str:
@@ -266,7 +260,7 @@ def test_stop_and_kill_lose_nothing_and_leave_no_process(server, cache_dir):
 
     It comes last, because it ends the service of the tests above.
     """
-    again = {**ONE_SLOT, "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test"}
+    again = {**SETTINGS, "LSTM_GRADER_OWNER_TOKEN": "owner-token-for-this-test"}
     folder = server.log.parent
     with server.client() as client:
         unhurried = send(client, lasting(1))

@@ -266,17 +266,22 @@ def open_course(frame: FrameLocator | Page) -> None:
     expect(course).to_be_visible()
 
 
+def hand_in_file(shown: FrameLocator | Page, file: Path, expected: str) -> None:
+    """Hand in on the page of an assignment, and wait until its answer says this."""
+    shown.locator("input[type=file]").set_input_files(
+        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": file.read_bytes()}
+    )
+    shown.locator("#hand-in button.primary, form button.primary").first.click()
+    expect(shown.locator("body")).to_contain_text(expected)
+
+
 def test_student_hands_in_within_the_platform_and_the_grade_arrives(browser, tool):
     teacher, frame = _opened(browser, tool, "teacher")
     open_course(frame)
     teacher.context.close()
     who = f"student-{len(tool.platform.grades)}"
     page, frame = _opened(browser, tool, who)
-    frame.locator("input[type=file]").set_input_files(
-        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": SOURCE.read_bytes()}
-    )
-    frame.locator("#hand-in button.primary, form button.primary").first.click()
-    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped")
+    hand_in_file(frame, SOURCE, "Input and forget gates swapped")
     wait_until(lambda: who in tool.platform.grades)
     score = tool.platform.grades[who]
     assert 0 < score["scoreGiven"] < score["scoreMaximum"] == 100
@@ -325,11 +330,7 @@ def test_whole_exercise_works_in_a_frame_that_keeps_no_cookie(without_cookies, t
     with page.expect_download() as template:
         frame.get_by_role("link", name="Template .py").click()
     assert "class LSTM" in template.value.path().read_text()
-    frame.locator("input[type=file]").set_input_files(
-        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": SOURCE.read_bytes()}
-    )
-    frame.locator("#hand-in button.primary, form button.primary").first.click()
-    expect(frame.locator("body")).to_contain_text("Input and forget gates swapped")
+    hand_in_file(frame, SOURCE, "Input and forget gates swapped")
     assert without_cookies.cookies() == []
     assert re.match(rf"{tool.url}/t/[\w-]{{43}}\.en/submissions/", page.frames[1].url)
     with without_cookies.expect_page() as opened:

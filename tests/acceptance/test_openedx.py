@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.conftest import CORPUS, register_platform, serving
-from tests.acceptance.test_lti import open_course
+from tests.acceptance.test_lti import hand_in_file, open_course
 from tests.peers import peer
 from tests.ports import free_port
 from tests.unit.app.conftest import form_secret
@@ -81,14 +81,6 @@ def _opened(browser: Browser, openedx: OpenEdX, who: str, *, role: str = "studen
     return page
 
 
-def _hand_in(page: Page, file: Path, expected: str) -> None:
-    page.locator("input[type=file]").set_input_files(
-        {"name": "LSTM.py", "mimeType": "text/x-python", "buffer": file.read_bytes()}
-    )
-    page.locator("#hand-in button.primary, form button.primary").first.click()
-    expect(page.locator("body")).to_contain_text(expected)
-
-
 @pytest.mark.parametrize("link", ["declarative", "programmatic"])
 def test_best_grade_arrives_in_the_column_of_the_course(browser, openedx, link):
     """The column is the platform's (declarative), or one that we make there (programmatic)."""
@@ -98,7 +90,7 @@ def test_best_grade_arrives_in_the_column_of_the_course(browser, openedx, link):
     for file, expected, score in steps:
         known = len(openedx.grades(who, link))
         page = _opened(browser, openedx, who, link=link)
-        _hand_in(page, file, expected)
+        hand_in_file(page, file, expected)
         wait_until(lambda known=known: len(openedx.grades(who, link)) > known, pause=0.2)
         grade = openedx.grades(who, link)[-1]
         assert grade["score"] == pytest.approx(score)

@@ -3,18 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.acceptance.conftest import Server, serving
 from tests.waiting import SECONDS
 
 #: Tests of the API hold the same document to what they ask.
 pytestmark = pytest.mark.thorough
+SETTINGS = {f"LSTM_GRADER_{name}_PER_MINUTE": "1000000" for name in ("TOKEN_REQUESTS", "STUDENT_UPLOADS")}
 
 
 def narrowed(document: dict[str, Any]) -> dict[str, Any]:
@@ -49,15 +48,6 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    limits = {f"LSTM_GRADER_{name}_PER_MINUTE": "1000000" for name in ("TOKEN_REQUESTS", "STUDENT_UPLOADS")}
-    with serving(tmp_path_factory.mktemp("data"), cache_dir, **limits) as server:
-        # While it starts, /readyz answers 503, which is right and is no fault.
-        server.wait_until_ready()
-        yield server
-
-
 @pytest.mark.parametrize(
     "options",
     [
@@ -70,6 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterato
 )
 def test_every_request_that_the_document_allows_or_forbids_is_answered_as_it_says(server, tmp_path, request, options):
     """Requests made by schemathesis out of the document. The same seed asks the same, however busy the machine is."""
+    server.wait_until_ready()  # While it starts, /readyz answers 503, which is right and is no fault.
     seed = request.config.option.seed
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps(narrowed(httpx.get(f"{server.url}/openapi.json", timeout=SECONDS).json())))

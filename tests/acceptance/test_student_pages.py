@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,12 +12,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from app.storage.models import DEFAULT_COURSE
 from app.submissions.uploads import PASTE_BYTES
-from tests.acceptance.conftest import CORPUS, Server, hand_in, serving
+from tests.acceptance.conftest import CORPUS, Server, hand_in
 from tests.acceptance.installation import NO_CLASS, lasting
 from tests.tiers import sampled
 from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS
 from tests.waiting import wait_until
 
+#: Attempts that last hold nobody up.
+SETTINGS = {"LSTM_GRADER_SLOTS": "3"}
 SOURCE = CORPUS / "wrong_swap_if" / "submission.py"
 DROP = """
 ([name, size, zone]) => {
@@ -38,13 +39,6 @@ def _signed_in(browser: Browser, server: Server, student: str, **options: bool |
     page.goto(f"{server.url}/enter?token={token['token']}")
     page.locator("main form button").click()
     return context
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    # Attempts that last hold nobody up.
-    with serving(tmp_path_factory.mktemp("data"), cache_dir, LSTM_GRADER_SLOTS="3") as server:
-        yield server
 
 
 @pytest.fixture

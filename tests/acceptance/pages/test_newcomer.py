@@ -1,12 +1,8 @@
 """A newcomer teacher: from the lines that `make serve` prints to students who hand in, by what the pages say alone."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.conftest import Server, serving
 from tests.acceptance.pages.filling import RIGHT
 
 pytestmark = pytest.mark.thorough
@@ -32,13 +28,6 @@ class Hand:
     def fill(self, field: str, text: str) -> None:
         self.page.locator(field).fill(text)
         self.fields += 1
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[Server]:
-    """A service without settings, as it is after `make serve` in a new folder."""
-    with serving(tmp_path_factory.mktemp("new"), cache_dir) as server:
-        yield server
 
 
 def test_link_for_everybody_lets_students_hand_in_after_five_clicks(browser, server):

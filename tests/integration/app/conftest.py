@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tests.integration.app.grade_world import World
 from tests.mailbox import Mailbox, receiving
 from tests.postgresql import Copy, PostgreSQL
 
-Run = Callable[..., Result]
+Run = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
@@ -98,24 +98,14 @@ async def owner(database: Database) -> Principal:
 
 
 @pytest.fixture
-async def world(
-    database: Database, owner: Principal, made_keys: Iterator[RSAKey], monkeypatch: pytest.MonkeyPatch
-) -> World:
+async def world(database: Database, made_keys: Iterator[RSAKey], monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(keys.RSAKey, "generate_key", lambda bits: next(made_keys))
-    return await grade_world.made(database, owner, monkeypatch)
+    return await grade_world.made(database, monkeypatch)
 
 
 @pytest.fixture
-def run(url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+async def run(database: Database, owner: Principal, url: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command of ours on a database that has the owner's token."""
-
-    async def prepare() -> None:
-        database = Database(url)
-        async with database.write() as session:
-            await tokens.set_owner_token(session, "0" * 64)
-        await database.close()
-
-    asyncio.run(prepare())
     monkeypatch.setenv("LSTM_GRADER_DATA_DIR", str(path.parent))
     monkeypatch.setenv("LSTM_GRADER_DATABASE_URL", url)
-    return lambda *arguments: CliRunner().invoke(cli, arguments)
+    return lambda *arguments: asyncio.to_thread(CliRunner().invoke, cli, arguments)

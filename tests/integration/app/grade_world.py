@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access.tokens import Principal
 from app.lti import platforms
 from app.lti.grades import outbox
 from app.lti.grades.sender import ScoreSender
@@ -41,7 +40,6 @@ class World:
     """
 
     database: Database
-    owner: Principal
     fake: FakePlatform
     link: LtiLink
     clock: float = 0.0
@@ -139,7 +137,7 @@ async def drain(sends: ScoreSender) -> None:
         await asyncio.sleep(0)  # Sleeps: lets the callbacks of the tasks run
 
 
-async def made(database: Database, owner: Principal, monkeypatch: pytest.MonkeyPatch) -> World:
+async def made(database: Database, monkeypatch: pytest.MonkeyPatch) -> World:
     async def known(host: str, port: int, *, private: bool) -> list[str]:
         return ["203.0.113.9"]
 
@@ -158,7 +156,7 @@ async def made(database: Database, owner: Principal, monkeypatch: pytest.MonkeyP
             scopes={"granted": [SCORE_SCOPE]},
         )
         session.add(link)
-    world = World(database, owner, FakePlatform(), link)
+    world = World(database, FakePlatform(), link)
     world.fake.clock = world.fake.book.clock = world.there
 
     async def now(session: AsyncSession) -> datetime:

@@ -10,10 +10,20 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.courses import members
 from app.queue import claims, order
 from app.queue.claims import Claim
 from app.storage.database import Database
-from app.storage.models import DEFAULT_COURSE, Base, Course, CourseAssignment, JobStatus, Regrade, Submission
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Base,
+    Course,
+    CourseAssignment,
+    JobStatus,
+    Membership,
+    Regrade,
+    Submission,
+)
 from app.submissions import repository
 from app.teaching import regrades
 from grader import Report
@@ -97,6 +107,18 @@ async def add_course(database: Database) -> str:
         return course.id
 
 
+async def add_member(
+    database: Database, external_id: str, course_id: str = DEFAULT_COURSE, *, name: str | None = None, **values: Any
+) -> Membership:
+    """Add a student. Args: values: of the membership, and `email`."""
+    async with database.write() as session:
+        member = members.add(session, course_id, external_id=external_id, name=name)
+        member.person.email = values.pop("email", None)
+        for each, value in values.items():
+            setattr(member, each, value)
+        return member
+
+
 async def add(
     database: Database, student: str = "ivanov", course_id: str = DEFAULT_COURSE, content: bytes = CONTENT
 ) -> Submission:
@@ -146,12 +168,12 @@ async def graded(database: Database, student: str = "ivanov", report: Report = R
     return submission
 
 
-async def waits(database: Database) -> bool:
-    """Tell whether a transaction waits for another one."""
+async def waits(database: Database, transactions: int = 1) -> bool:
+    """Tell whether so many transactions wait for another one."""
     if database.is_sqlite:
-        return bool(database._write_lock._waiters)
+        return len(database._write_lock._waiters or ()) >= transactions
     async with database.read() as session:
-        return bool(await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+        return await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) >= transactions
 
 
 async def job_status(database: Database, id: str) -> tuple[JobStatus, int]:

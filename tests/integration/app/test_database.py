@@ -56,8 +56,6 @@ from tests.integration.app.rows import (
 )
 from tests.waiting import SECONDS, until
 
-# The tables
-
 
 async def test_sqlite_is_set_to_lose_nothing(url, monkeypatch):
     monkeypatch.setattr(engines, "_prepare_sqlite", _prepare_sqlite)  # Other tests wait for no disk.
@@ -199,9 +197,6 @@ class Recorded(sqlite3.Connection):
         super().close()
 
 
-# Submissions
-
-
 @on_both
 async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database):
     ivanov = (await add(database, "ivanov")).membership_id
@@ -228,16 +223,12 @@ async def test_uploads_of_the_last_minute_are_counted_whoever_took_them(database
     assert await refusals(3) == {}
 
 
-# The queue
-
-
 @on_both
 async def test_claims_come_in_order_whatever_the_clock_says(database, owner):
     order = [await add(database, f"s{number}") for number in range(3)]
-    async with database.write() as session:
-        for hours, submission in zip((0, -2, -1), order, strict=True):
-            moved = {"created_at": submission.created_at + timedelta(hours=hours)}
-            await session.execute(update(Submission).where(Submission.id == submission.id).values(moved))
+    for hours, submission in zip((0, -2, -1), order, strict=True):
+        created_at = submission.created_at + timedelta(hours=hours)
+        await store(database, Submission, Submission.id == submission.id, created_at=created_at)
     async with database.read() as session:
         places = await positions.queue_places(session)
         listed = [submission.id for submission, _ in await list_submissions(session, owner, Selection(), Paging(5))]
@@ -357,9 +348,6 @@ async def test_regrades_of_a_course_wait_for_uploads_of_all(database):
     assert order == [*(each.id for each in uploads), old.id]
 
 
-# Regrades
-
-
 async def items(database: Database, regrade_id: str) -> list[tuple[str, int, int | None]]:
     rows = await all_of(database, select(RegradeItem).where(RegradeItem.regrade_id == regrade_id))
     return [(item.submission_id, item.old_report_id, item.new_report_id) for item in rows]
@@ -393,9 +381,6 @@ async def test_second_regrade_of_a_waiting_submission_gets_the_same_report(datab
     await finish(database, taken)
     assert await claim(database) is None
     assert await items(database, first) == await items(database, second) != []
-
-
-# Tokens and sessions
 
 
 @on_both_thoroughly

@@ -1,6 +1,5 @@
 """Rosters from a shell."""
 
-import asyncio
 import csv
 import re
 import stat
@@ -8,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from app.access import tokens
-from app.courses import members
-from app.storage.models import DEFAULT_COURSE, Base, Identity, Membership, Token
+from app.storage.models import Identity, Membership
 from tests.integration.app.conftest import Run
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import opened
+from tests.integration.app.rows import add_rows, all_of, count, read_by
 from tests.mailbox import Mailbox, link_in, receiving
 
 ROSTER = "id;ФИО;Почта\nivanov;Иван Иванов;ivanov@hse.ru\npetrova;Анна;petrova@hse.ru\n"
@@ -28,60 +27,46 @@ def run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
-async def member(url: str, id: str) -> Membership | None:
-    async with opened(url) as database, database.read() as session:
-        return (await members.find(session, [(DEFAULT_COURSE, id)])).get((DEFAULT_COURSE, id))
-
-
-async def token(url: str, link: str) -> Token | None:
-    async with opened(url) as database, database.read() as session:
-        return await tokens.find_token(session, tokens.hash_secret(link.partition("token=")[2]))
-
-
-async def add(url: str, row: Base) -> None:
-    async with opened(url) as database, database.write() as session:
-        session.add(row)
-
-
 @on_both
-def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run, url, tmp_path):
-    looked = run("roster", "import", "roster.csv", "--dry-run", "--links", "links.csv")
+async def test_roster_is_looked_at_imported_and_its_links_go_into_a_file(run, database, tmp_path):
+    looked = await run("roster", "import", "roster.csv", "--dry-run", "--links", "links.csv")
     assert looked.exit_code == 0
     assert re.search(r"^ +2  new +ivanov Иван Иванов$", looked.stdout, re.MULTILINE)
     assert "new: 2 (ids from 'id'); nothing was stored" in looked.stdout
     assert not (tmp_path / "links.csv").exists()
-    assert asyncio.run(member(url, "ivanov")) is None
-    done = run("roster", "import", "roster.csv", "--links", "links.csv")
+    assert await count(database, Membership) == 0
+    done = await run("roster", "import", "roster.csv", "--links", "links.csv")
     assert "new: 2 (ids from 'id'); links: 2" in done.stdout
     assert "token=" not in done.stdout
     links = tmp_path / "links.csv"
     assert stat.S_IMODE(links.stat().st_mode) == 0o600
     rows = list(csv.DictReader(links.read_text("utf-8-sig").splitlines()))
     assert [row["id"] for row in rows] == ["ivanov", "petrova"]
-    assert asyncio.run(token(url, rows[0]["link"])) is not None
-    again = run("roster", "import", "roster.csv", "--links", "links.csv", "--all")
+    secret = rows[0]["link"].partition("token=")[2]
+    assert await read_by(database, tokens.find_token, tokens.hash_secret(secret)) is not None
+    again = await run("roster", "import", "roster.csv", "--links", "links.csv", "--all")
     assert again.exit_code == 2
     assert "links.csv: File exists" in again.stderr
     (tmp_path / "links.csv").unlink()
-    assert "links: 2" in run("roster", "import", "roster.csv", "--links", "links.csv", "--all").stdout
+    assert "links: 2" in (await run("roster", "import", "roster.csv", "--links", "links.csv", "--all")).stdout
 
 
 @on_both_thoroughly
-def test_roster_says_what_stays_as_it_is_and_why(run, url, tmp_path):
-    run("roster", "import", "roster.csv")
+async def test_roster_says_what_stays_as_it_is_and_why(run, database, tmp_path):
+    await run("roster", "import", "roster.csv")
     (tmp_path / "other.csv").write_text("id,name,email\nivanov,Иван,petrova@hse.ru\n,x,\nsidorov,Сидор,x\n")
-    lines = run("roster", "import", "other.csv").stdout.splitlines()
+    lines = (await run("roster", "import", "other.csv")).stdout.splitlines()
     assert lines[0].startswith("    2  conflict    ivanov Иван  (The address is that of another member")
     assert lines[1].startswith("    3  invalid     x  (The row has no id.")
     assert lines[2].startswith("    4  invalid     sidorov Сидор  (“x” is not an e-mail address")
     assert lines[3].strip() == "petrova: in the course, and not in the file; left as it is"
     assert lines[4] == "conflict: 1, invalid: 2 (ids from 'id')"
     (tmp_path / "third.csv").write_text("id,name\nivanov,Иван\n")
-    assert "(name: Иван Иванов -> Иван)" in run("roster", "import", "third.csv").stdout
-    ivanov = asyncio.run(member(url, "ivanov"))
-    asyncio.run(add(url, Identity(person_id=ivanov.person_id, issuer="https://sso", subject="7")))
+    assert "(name: Иван Иванов -> Иван)" in (await run("roster", "import", "third.csv")).stdout
+    (person_id,) = await all_of(database, select(Membership.person_id).where(Membership.external_id == "ivanov"))
+    await add_rows(database, Identity(person_id=person_id, issuer="https://sso", subject="7"))
     (tmp_path / "fourth.csv").write_text("id,email\nivanov,other@hse.ru\n")
-    said = run("roster", "import", "fourth.csv").stdout
+    said = (await run("roster", "import", "fourth.csv")).stdout
     assert "email stays: the person is in other courses, too, or signs in with an account" in said
 
 
@@ -94,8 +79,8 @@ def test_roster_says_what_stays_as_it_is_and_why(run, url, tmp_path):
         ("roster import roster.csv --links no/x.csv", "there is no folder no"),
     ],
 )
-def test_wrong_usage_is_told_in_words(run, arguments, said):
-    ended = run(*arguments.split())
+async def test_wrong_usage_is_told_in_words(run, arguments, said):
+    ended = await run(*arguments.split())
     assert ended.exit_code == 2
     assert said in ended.stderr
 
@@ -110,9 +95,9 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
         yield box
 
 
-def test_command_ends_when_the_mail_is_sent(run, mailbox):
-    assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail").stdout
-    assert "links: 2, mailed: 2" in run("roster", "import", "roster.csv", "--mail", "--all").stdout
+async def test_command_ends_when_the_mail_is_sent(run, mailbox):
+    assert "links: 2, mailed: 2" in (await run("roster", "import", "roster.csv", "--mail")).stdout
+    assert "links: 2, mailed: 2" in (await run("roster", "import", "roster.csv", "--mail", "--all")).stdout
     sent = sorted(str(message["To"]) for message in mailbox.messages)
     assert sent == 2 * ["ivanov@hse.ru"] + 2 * ["petrova@hse.ru"]
     assert link_in(mailbox.messages[0]).startswith("https://grader.hse.ru/enter?token=")
@@ -122,9 +107,9 @@ def test_command_ends_when_the_mail_is_sent(run, mailbox):
     ("option", "way"),
     [("", "make them new links on the course's page Ways in"), ("--links links.csv", "their links are in links.csv")],
 )
-def test_mail_that_was_given_up_is_told_with_a_way_on(run, mailbox, option, way):
+async def test_mail_that_was_given_up_is_told_with_a_way_on(run, mailbox, option, way):
     mailbox.answers = ["550 no such user"]
-    ended = run("roster", "import", "roster.csv", "--mail", *option.split())
+    ended = await run("roster", "import", "roster.csv", "--mail", *option.split())
     assert ended.exit_code == 3
     assert "links: 2, mailed: 1" in ended.stdout
     assert "messages that could not be sent: 1 (SMTPDataError 550)" in ended.stderr

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +23,7 @@ from app.storage.models import HoldDecision, LtiLink, LtiPlatform, LtiScore, Mem
 from app.teaching import holds
 from grader import Status
 from grader.report.model import HELD, Advisory
-from tests.integration.app.grade_world import NOW, World
+from tests.integration.app.grade_world import World
 from tests.integration.app.kinds import on_both
 from tests.integration.app.rows import read_by, row_of, store, write_by
 from tests.platforms import ISSUER, FakePlatform
@@ -42,11 +40,6 @@ async def book(world: World, request: pytest.FixtureRequest) -> GradeBook:
     return await _in_book(world, BOOKS[request.param], is_of_activity=request.param == "moodle activity")
 
 
-@pytest.fixture
-async def canvas(world: World) -> GradeBook:
-    return await _in_book(world, CanvasGradeBook)
-
-
 async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool = False) -> GradeBook:
     book = world.fake.book = kind(ISSUER)
     book.clock = world.there
@@ -56,12 +49,6 @@ async def _in_book(world: World, kind: type[GradeBook], *, is_of_activity: bool 
     if kind is CanvasGradeBook:
         await store(world.database, LtiPlatform, issuer="https://canvas.instructure.com")
     return book
-
-
-def score(seconds: int, **changed: Any) -> dict[str, Any]:
-    stamp = (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    fields = {"scoreGiven": 50, "scoreMaximum": 100, "gradingProgress": "FullyGraded", "activityProgress": "Completed"}
-    return {"userId": "s1", "timestamp": stamp, **fields, **changed}
 
 
 async def test_grade_is_never_blanked_by_what_happens_to_attempts(world, book):
@@ -160,7 +147,8 @@ async def _numbers_after_another_try(world: World, score: LtiScore) -> Numbers:
     return connection.links[0].numbers
 
 
-async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world, canvas):
+async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world):
+    canvas = await _in_book(world, CanvasGradeBook)
     canvas.column(PATH).attempts_allowed = 1
     for points in (50, 90):
         await world.attempt(points=points)
@@ -175,7 +163,11 @@ async def test_canvas_that_allows_no_more_attempts_gets_the_grade(world, canvas)
 async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(world, by_link):
     await world.attempt("s1", points=50)
     book = world.fake.book
-    ids = {"resourceLinkId": "9"} if by_link else {"resourceId": (await _use(world)), "tag": TAG}
+    ids = (
+        {"resourceLinkId": "9"}
+        if by_link
+        else {"resourceId": (await read_by(world.database, world.use)).id, "tag": TAG}
+    )
     first, second = (book.add({"label": "LSTM", "scoreMaximum": 100, **ids}) for _ in range(2))
     if not by_link:
         book.listed = lambda wanted: list(book.items.values())  # type: ignore[method-assign]
@@ -192,10 +184,6 @@ async def test_first_of_two_columns_is_used_whatever_order_they_come_in_later(wo
 async def _let_make_column(world: World, *scopes: str) -> None:
     unknown = {"lineitem_url": None, "lineitems_url": f"{ISSUER}/items"}
     await store(world.database, LtiLink, **unknown, scopes={"granted": list(scopes)})
-
-
-async def _use(world: World) -> str:
-    return (await read_by(world.database, world.use)).id
 
 
 def _points(column: Column) -> dict[str, float]:

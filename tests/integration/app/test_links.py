@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.access import joining, links, sessions, tokens
 from app.access.joining import Newcomer
@@ -15,7 +14,6 @@ from app.access.tokens import Principal, hash_secret
 from app.actions import ways_in
 from app.actions.actor import Actor
 from app.actions.ways_in import MakeJoinLink, MakeLinks, MakeToken
-from app.courses import members
 from app.errors import JoinLinkFull, MemberNotFound, MemberRemoved, NotPermitted, SessionMissing
 from app.storage.database import Database
 from app.storage.models import (
@@ -33,18 +31,10 @@ from app.storage.models import (
 )
 from app.storage.paging import Paging
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, all_of, count, read_by, write_by
+from tests.integration.app.rows import add_member, add_rows, all_of, count, read_by, store, write_by
 
 HOUR = timedelta(hours=1)
 TEACHER = Principal("0" * 26, Role.TEACHER, name="teacher")
-
-
-async def add(database: Database, id: str = "ivanov", **values: Any) -> Membership:
-    async with database.write() as session:
-        added = members.add(session, values.pop("course", DEFAULT_COURSE), external_id=id, name="Иван")
-        for name, value in values.items():
-            setattr(added, name, value)
-        return added
 
 
 async def new_link(database: Database, member: Membership) -> NewLink:
@@ -65,7 +55,7 @@ async def is_valid(database: Database, link: NewLink) -> bool:
 
 @on_both_thoroughly
 async def test_older_links_end_when_the_new_one_is_used_and_not_before(database):
-    member = await add(database)
+    member = await add_member(database, "ivanov")
     first, second = await new_link(database, member), await new_link(database, member)
     await come_in(database, first)
     third = await new_link(database, member)
@@ -83,7 +73,7 @@ async def test_older_links_end_when_the_new_one_is_used_and_not_before(database)
 
 @on_both
 async def test_links_used_at_once_leave_the_newest(database):
-    member = await add(database)
+    member = await add_member(database, "ivanov")
     series = [await new_link(database, member) for _ in range(6)]
     await asyncio.gather(*(come_in(database, link) for link in series), return_exceptions=True)
     assert [await is_valid(database, link) for link in series] == [False] * 5 + [True]
@@ -92,7 +82,7 @@ async def test_links_used_at_once_leave_the_newest(database):
 
 @on_both_thoroughly
 async def test_links_of_others_and_other_tokens_stay(database):
-    member, other = await add(database), await add(database, "petrov")
+    member, other = await add_member(database, "ivanov"), await add_member(database, "petrov")
     own = await write_by(database, tokens.add_token, name="own", role=Role.SUBMITTER, sha256="0" * 64, student="ivanov")
     theirs = await new_link(database, other)
     await new_link(database, member)
@@ -112,11 +102,11 @@ async def test_links_of_others_and_other_tokens_stay(database):
 async def test_teacher_makes_no_link_of_teachers_elsewhere_or_removed(database, owner):
     other = new_id()
     await add_rows(database, Course(id=other, title="Other", language="en", time_zone="UTC"))
-    boss = await add(database, "boss", role=MemberRole.TEACHER)
-    removed = await add(database, "removed", removed_at=utc_now())
-    stranger = await add(database, "stranger", course=other)
-    helper = await add(database, "helper", role=MemberRole.ASSISTANT)
-    student = await add(database)
+    boss = await add_member(database, "boss", role=MemberRole.TEACHER)
+    removed = await add_member(database, "removed", removed_at=utc_now())
+    stranger = await add_member(database, "stranger", other)
+    helper = await add_member(database, "helper", role=MemberRole.ASSISTANT)
+    student = await add_member(database, "ivanov")
     async with database.write() as session:
         for ids, refusal in (
             ([boss.id], NotPermitted),
@@ -153,10 +143,8 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database):
     assert len({link.secret for link in answers}) == 1
     await join(database, secret, "other")
     assert (await join(database, secret, "key")).secret == answers[0].secret
-    async with database.read() as session:
-        assert await session.scalar(select(func.count()).select_from(Membership)) == 2
-        assert await session.scalar(select(JoinLink.uses)) == 2
-        join_link = (await session.scalars(select(JoinLink))).one()
+    (join_link,) = await all_of(database, select(JoinLink))
+    assert (join_link.uses, await count(database, Membership)) == (2, 2)
     await write_by(database, joining.revoke, DEFAULT_COURSE, join_link.id)
     # A connection may have swallowed the link of somebody who has joined.
     assert (await join(database, secret, "key")).secret == answers[0].secret
@@ -164,7 +152,7 @@ async def test_same_form_sent_again_and_at_once_makes_one_student(database):
 
 @on_both
 async def test_form_of_a_teacher_sent_twice_at_once_makes_one_of_each(database, owner):
-    await add(database)
+    await add_member(database, "ivanov", name="Иван")
     actor = Actor(owner, database, {})
     kinds: list[Callable[[], Awaitable[object]]] = [
         lambda: ways_in.make_links(actor, MakeLinks(all=True), form_key="key"),
@@ -182,16 +170,14 @@ async def test_last_place_is_taken_once(database):
     answers = await asyncio.gather(*(join(database, secret) for _ in range(8)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, BaseException)]
     assert [type(answer) for answer in refused] == [JoinLinkFull] * 5
-    async with database.read() as session:
-        assert await session.scalar(select(func.count()).select_from(Membership)) == 3
+    assert await count(database, Membership) == 3
 
 
 @on_both
 async def test_person_who_is_signed_in_joins_once_as_themselves(database):
     secret = await make_join(database)
-    async with database.write() as session:
-        person = Person(name="Анна", email="anna@hse.ru")
-        session.add(person)
+    person = Person(name="Анна", email="anna@hse.ru")
+    await add_rows(database, person)
 
     async def join_as() -> Membership:
         return await write_by(database, joining.join_as, secret, person, "claimed")
@@ -199,9 +185,7 @@ async def test_person_who_is_signed_in_joins_once_as_themselves(database):
     joined = await asyncio.gather(*(join_as() for _ in range(4)))
     assert {member.id for member in joined} == {joined[0].id}
     assert (joined[0].person_id, joined[0].confirmed_at, joined[0].claimed_id) == (person.id, None, "claimed")
-    async with database.write() as session:
-        (await session.get_one(Membership, joined[0].id)).removed_at = utc_now()
-        assert await session.scalar(select(func.count()).select_from(Person)) == 1
-        assert await session.scalar(select(JoinLink.uses)) == 1
+    await store(database, Membership, Membership.id == joined[0].id, removed_at=utc_now())
+    assert (await count(database, Person), await all_of(database, select(JoinLink.uses))) == (1, [1])
     with pytest.raises(MemberRemoved):
         await join_as()

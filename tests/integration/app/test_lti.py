@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from app.access import identities
 from app.courses import course, members
@@ -271,18 +271,9 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
     kept = await joined(database, two_sections)
     both = zip(SECTIONS, ("s1", "s2"), strict=True)
     async with database.write() as first:
-        if not database.is_sqlite:  # There one transaction writes at a time.
-            await first.execute(select(Membership.id).where(Membership.id == kept).with_for_update())
-            launches = [asyncio.create_task(launch(database, two_sections, *each, "Instructor")) for each in both]
-
-            async def both_wait() -> bool:
-                async with database.read() as session:
-                    waiting = await session.scalar(text("select count(*) from pg_locks where not granted"))
-                    return waiting is not None and waiting >= 2
-
-            await until(both_wait)
-    if database.is_sqlite:
+        await first.execute(select(Membership.id).where(Membership.id == kept).with_for_update())
         launches = [asyncio.create_task(launch(database, two_sections, *each, "Instructor")) for each in both]
+        await until(lambda: waits(database, 2))
     assert {each.member.id for each in await asyncio.gather(*launches)} == {kept}
     changes = await all_of(database, select(Change).where(Change.subject_id == kept))
     assert changes[0].after["confirmed"]

@@ -16,20 +16,14 @@ from app.storage.paging import Paging
 from app.teaching.joins import joins
 from app.teaching.joins.joins import Moving
 from tests.integration.app.kinds import on_both
-from tests.integration.app.rows import add, read_by
+from tests.integration.app.rows import add, add_member, read_by
 
 pytestmark = on_both
 
 
 async def enter(database: Database, id: str, name: str | None = None, **values: Any) -> Membership:
-    async with database.write() as session:
-        member = members.add(
-            session, DEFAULT_COURSE, external_id=id, name=name, role=values.pop("role", MemberRole.STUDENT)
-        )
-        member.person.email = values.pop("email", None)
-        for each, value in {"confirmed_at": utc_now(), **values}.items():
-            setattr(member, each, value)
-        return member
+    """Add a student whom a teacher has confirmed."""
+    return await add_member(database, id, name=name, **{"confirmed_at": utc_now()} | values)
 
 
 async def test_members_come_by_role_group_and_name_page_by_page(database):

@@ -10,12 +10,11 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from app.main import create_app
 from app.settings import Settings
 from app.storage import database as database_module
 from tests.postgresql import PostgreSQL
 from tests.unit.app.calls import PAGE
-from tests.unit.app.conftest import OWNER_TOKEN, form_secret
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, form_secret, running
 from tests.waiting import until
 
 SUBMISSIONS = "/api/v1/submissions"
@@ -108,12 +107,7 @@ async def client(
             database_url=url.set(port=port).render_as_string(hide_password=False),
             owner_token=OWNER_TOKEN,
         )
-        app = create_app(settings, owner_token=OWNER_TOKEN)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://grader.test", timeout=30) as client,
-        ):
+        async with running(settings, FakeGrader()) as service, service.client(None) as client:
             yield client
             proxy.heal()
 

@@ -57,7 +57,19 @@ from app.teaching import regrades
 from grader import load_assignments
 from grader.report.model import Diagnosis
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import BY, REPORT, add, add_rows, all_of, claim, finish, graded, row_of, store
+from tests.integration.app.rows import (
+    BY,
+    REPORT,
+    add,
+    add_member,
+    add_rows,
+    all_of,
+    claim,
+    finish,
+    graded,
+    row_of,
+    store,
+)
 from tests.tiers import sampled
 
 ID, NAME, EMAIL, SUBJECT = "petrov-7c1f9a", "Пётр Сидоров-Петрович", "p.sidorov@example.org", "subject-7c1f9a"
@@ -410,19 +422,6 @@ async def test_each_course_keeps_things_as_long_as_it_says(database):
     assert await retention.delete_expired(database, 10.5) == 1
 
 
-async def add_member(database: Database, external_id: str, name: str | None, subject: str | None = None) -> Membership:
-    async with database.write() as session:
-        person = Person(name=name)
-        member = Membership(
-            course_id=DEFAULT_COURSE, person=person, role=MemberRole.STUDENT, external_id=external_id, group="101"
-        )
-        session.add(member)
-        await session.flush()
-        if subject is not None:
-            session.add(Identity(person_id=person.id, issuer="https://sso", subject=subject))
-    return member
-
-
 async def add_file(database: Database, name: str, owner: str | None = None, **values: Any) -> str:
     """Add a file of Moodle's archive, which waits for an owner, or has one."""
     async with database.write() as session:
@@ -449,8 +448,8 @@ async def add_file(database: Database, name: str, owner: str | None = None, **va
     ],
 )
 async def test_file_that_may_be_another_ones_keeps_its_bytes_and_its_name(database, owner, deleted, file, other):
-    await add_member(database, "roster", other)
-    duplicate = await add_member(database, "12", deleted)
+    await add_member(database, "roster", name=other)
+    duplicate = await add_member(database, "12", name=deleted)
     id = await add_file(database, file)
     await deletion.delete_member(database, duplicate.id)
     async with database.read() as session:
@@ -469,8 +468,8 @@ async def test_file_that_may_be_another_ones_keeps_its_bytes_and_its_name(databa
     ],
 )
 async def test_file_that_can_be_nobody_elses_is_deleted(database, owner, name, file, platform, platform_id):
-    await add_member(database, "roster", "Ivan Sidorov")
-    member = await add_member(database, "4711", name)
+    await add_member(database, "roster", name="Ivan Sidorov")
+    member = await add_member(database, "4711", name=name)
     await add_file(database, file, platform=platform, platform_id=platform_id)
     await deletion.delete_member(database, member.id)
     assert await all_of(database, select(BatchFile.id)) == []
@@ -478,8 +477,8 @@ async def test_file_that_can_be_nobody_elses_is_deleted(database, owner, name, f
 
 @on_both_thoroughly
 async def test_mentions_in_the_file_of_another_one_are_replaced(database, owner):
-    anna = await add_member(database, "anna", "Anna Sidorova")
-    ivan = await add_member(database, "petrov", "Ivan Petrov")
+    anna = await add_member(database, "anna", name="Anna Sidorova")
+    ivan = await add_member(database, "petrov", name="Ivan Petrov")
     reason = {"error": "FileEmpty", "params": {"filename": "Ivan Petrov.py"}}
     by_hand = await add_file(database, "Ivan Petrov", anna.id, filename="petrov.py", reason=reason)
     own = await add_file(database, "Anna Sidorova", anna.id, filename="Anna_petrov.py")
@@ -500,8 +499,8 @@ UNLUCKY = ("owner", "2026-10-01", "10-01T12:00:00", "101", "student", "lstm-laye
 @pytest.mark.parametrize("called", sampled(UNLUCKY, every=3))
 @pytest.mark.usefixtures("owner")
 async def test_deletion_changes_nothing_that_means_something_else(database, called):
-    kept = await add_member(database, "101", "Anna Sidorova")
-    other = await add_member(database, "roster", "Ivan Petrov")
+    kept = await add_member(database, "101", name="Anna Sidorova", group="101")
+    other = await add_member(database, "roster", name="Ivan Petrov", group="101")
     async with database.write() as session:
         course = await session.get_one(Course, DEFAULT_COURSE)
         changes.log(session, course, "teacher", {}, {"title": "LSTM 2026"})
@@ -513,10 +512,9 @@ async def test_deletion_changes_nothing_that_means_something_else(database, call
         of_join = {"kept_member_id": kept.id, "merged_member_id": other.id, "moved": {"name": called, "group": called}}
         session.add(Merge(course_id=DEFAULT_COURSE, **of_join, made_by="owner"))
     before = await kept_rows(database)
-    for member in (
-        await add_member(database, f"{called}-1", called),
-        await add_member(database, f"{called}-2", "Ivan Petrov", subject=called),
-    ):
+    one, two = [await add_member(database, f"{called}-{n}", name=name) for n, name in ((1, called), (2, "Ivan Petrov"))]
+    await add_rows(database, Identity(person_id=two.person_id, issuer="https://sso", subject=called))
+    for member in (one, two):
         await deletion.delete_person(database, member.person_id)
     assert await kept_rows(database) == before
 
@@ -535,8 +533,8 @@ async def kept_rows(database: Database) -> list[object]:
 
 @on_both_thoroughly
 async def test_id_that_another_course_gave_to_somebody_else_stays_there(database, owner):
-    here = await add_member(database, "petrov", "Ivan Petrov")
-    anna = await add_member(database, "anna", "Anna Sidorova")
+    here = await add_member(database, "petrov", name="Ivan Petrov")
+    anna = await add_member(database, "anna", name="Anna Sidorova")
     await add_course(database, here.person_id, "former-id")
     async with database.write() as session:
         changes.log(session, anna, "owner", {"external_id": "former-id"}, {"external_id": "anna"})

@@ -1,7 +1,6 @@
 """Imports of rosters: what is planned is done, once, whatever happens beside it."""
 
 import asyncio
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -24,7 +23,7 @@ from app.storage.models import (
     utc_now,
 )
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add_rows, all_of, row_of, store, write_by
+from tests.integration.app.rows import add_member, add_rows, all_of, row_of, store, write_by
 
 STUDENTS = frozenset({MemberRole.STUDENT})
 ROSTER = """id;name;email;group
@@ -45,16 +44,6 @@ async def member(database: Database, id: str, course: str = DEFAULT_COURSE) -> M
     of = select(Membership).where(Membership.external_id == id, Membership.course_id == course)
     (entry,) = await all_of(database, of.options(joinedload(Membership.person)))
     return entry
-
-
-async def add(database: Database, id: str, **values: Any) -> Membership:
-    async with database.write() as session:
-        added = members.add(
-            session, values.pop("course", DEFAULT_COURSE), external_id=id, name=values.pop("name", None)
-        )
-        for name, value in values.items():
-            setattr(added.person if name == "email" else added, name, value)
-        return added
 
 
 def outcomes(plan: Plan) -> list[Outcome]:
@@ -96,7 +85,7 @@ async def test_changes_say_from_what_to_what_and_empty_cells_change_nothing(data
 @on_both_thoroughly
 async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(database):
     await write_by(database, members.enrol, [(DEFAULT_COURSE, "ivanov")])
-    await add(database, "petrova", removed_at=utc_now(), confirmed_at=utc_now())
+    await add_member(database, "petrova", removed_at=utc_now(), confirmed_at=utc_now())
     plan = await run(database, "id\nivanov\npetrova\n")
     assert outcomes(plan) == [Outcome.CHANGED, Outcome.RESTORED]
     assert plan.steps[0].changes == {"confirmed": (False, True)}
@@ -107,8 +96,8 @@ async def test_unconfirmed_member_is_confirmed_and_a_removed_one_comes_back(data
 
 
 async def test_member_who_was_joined_with_another_does_not_come_back(database):
-    kept = await add(database, "new-1", confirmed_at=utc_now())
-    other = await add(database, "ivanov", confirmed_at=utc_now(), removed_at=utc_now())
+    kept = await add_member(database, "new-1", confirmed_at=utc_now())
+    other = await add_member(database, "ivanov", confirmed_at=utc_now(), removed_at=utc_now())
     async with database.write() as session:
         merge = Merge(course_id=DEFAULT_COURSE, moved={}, made_by="teacher")
         merge.kept_member_id, merge.merged_member_id = kept.id, other.id
@@ -121,8 +110,10 @@ async def test_member_who_was_joined_with_another_does_not_come_back(database):
 
 
 async def test_staff_are_never_touched(database):
-    await add(database, "boss", role=MemberRole.TEACHER, confirmed_at=utc_now(), name="Boss", email="boss@hse.ru")
-    await add(database, "helper", role=MemberRole.ASSISTANT, confirmed_at=utc_now())
+    await add_member(
+        database, "boss", role=MemberRole.TEACHER, confirmed_at=utc_now(), name="Boss", email="boss@hse.ru"
+    )
+    await add_member(database, "helper", role=MemberRole.ASSISTANT, confirmed_at=utc_now())
     text = "id;name;email;role\nboss;Me;x@hse.ru;\nhelper;Me;;assistant\nnew;Me;;teacher\nother;;BOSS@hse.ru;\n"
     plan = await run(database, text)
     assert [(step.outcome, step.conflict, step.with_id) for step in plan.steps] == [
@@ -152,8 +143,8 @@ async def test_addresses_move_within_a_file_and_a_taken_one_blocks_what_follows(
 
 
 async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database):
-    squatter = await add(database, "new-1", email="Ivanov@edu.hse.ru")
-    claimant = await add(database, "new-2", claimed_id="petrova")
+    squatter = await add_member(database, "new-1", email="Ivanov@edu.hse.ru")
+    claimant = await add_member(database, "new-2", claimed_id="petrova")
     plan = await run(database, ROSTER)
     assert outcomes(plan) == [Outcome.NEW, Outcome.NEW]
     assert [step.perhaps for step in plan.steps] == [(squatter.id,), (claimant.id,)]
@@ -162,7 +153,7 @@ async def test_address_that_an_unconfirmed_person_typed_blocks_nobody(database):
 
 
 async def test_unconfirmed_member_whose_address_another_one_got_is_not_confirmed_with_it(database):
-    await add(database, "c", email="c@e.ru")
+    await add_member(database, "c", email="c@e.ru")
     await run(database, "id;email\nb;c@e.ru\n")
     plan = await run(database, "id\nc\n")
     assert [(step.conflict, step.with_id) for step in plan.steps] == [(Conflict.EMAIL_TAKEN, "b")]
@@ -188,7 +179,7 @@ async def test_person_of_another_course_keeps_name_and_address(database):
 
 @on_both
 async def test_address_and_name_are_the_same_as_an_issuer_writes_them(database):
-    anna = await add(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
+    anna = await add_member(database, "anna", confirmed_at=utc_now(), name="Zo\u0065\u0308", email="Anna@HSE.ru")
     await add_rows(database, Identity(person_id=anna.person_id, issuer="https://sso", subject="7", email="Anna@HSE.ru"))
     same, other = [await run(database, f"id;name;email\nanna;Zoë;{email}@hse.ru\n") for email in ("anna", "other")]
     assert [(step.outcome, step.kept) for step in (*same.steps, *other.steps)] == [
