@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from platformdirs import user_data_path
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
 from app.client.notebook import in_ascii
@@ -38,17 +38,71 @@ DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}
 SMTP_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
+def _strong(token: SecretStr) -> SecretStr:
+    if not OWNER_TOKEN_PATTERN.fullmatch(token.get_secret_value()):
+        raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")
+    if len(set(token.get_secret_value())) < DIFFERENT_CHARACTERS:
+        raise ValueError("can be guessed; make one with: openssl rand -hex 32")
+    return token
+
+
+def _known_database(url: str) -> str:
+    if url:
+        # Imported here, because SQLAlchemy takes a fifth of the time until the sandbox can start.
+        from app.storage.urls import database_url
+
+        database_url(url)
+    return url
+
+
+def _public_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+        raise ValueError("expected an address such as https://grader.example.org")
+    # Browsers and headers have an international host as DNS writes it.
+    return in_ascii(url).rstrip("/")
+
+
+def _issuer(url: str) -> str:
+    # OpenID Connect Discovery 1.0, section 3. A trailing slash is part of the issuer.
+    if "?" in url or not is_safe_url(url):
+        raise ValueError("expected an address that begins with https://, without ? and #")
+    return url
+
+
+def _printable(secret: SecretStr) -> SecretStr:
+    # RFC 6749, appendix A.2; it travels in a header.
+    if not re.fullmatch("[ -~]+", secret.get_secret_value()):
+        raise ValueError("expected printable ASCII characters")
+    return secret
+
+
+def _domain_names(domains: str) -> str:
+    if wrong := [name for name in _domains(domains) if not DOMAIN.fullmatch(name)]:
+        raise ValueError(f"expected domains such as example.org, separated by commas, not {', '.join(wrong)}")
+    return domains
+
+
+def _address(sender: str) -> str:
+    address = address_of(sender)
+    if address is None:
+        raise ValueError("expected an address such as grader@example.org")
+    return address
+
+
+StrongToken = Annotated[SecretStr, AfterValidator(_strong)]
+
+
 class Settings(GradingSettings):
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 in a container")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes any free one")
-    public_url: str | None = Field(
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
         None, description="address of the service as its users see it, when it is behind a proxy"
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("lstm-grader", appauthor=False),
         description="the folder that holds the database; only one service can use it at a time",
     )
-    database_url: str = Field(
+    database_url: Annotated[str, AfterValidator(_known_database)] = Field(
         "",
         description="postgresql://user:password@host/name for more than one process; empty: an SQLite file in data_dir",
     )
@@ -62,7 +116,7 @@ class Settings(GradingSettings):
         description="language for readers who ask for none that we have; by default the assignment's for its reports, "
         "English for the rest",
     )
-    owner_token: SecretStr | None = Field(
+    owner_token: StrongToken | None = Field(
         None, description="the owner's token, at least 16 characters; without it a new one is made at each start"
     )
     token_requests_per_minute: PositiveInt = Field(6000, description="requests to the API with one token")
@@ -101,17 +155,18 @@ class Settings(GradingSettings):
         allow_inf_nan=False,
         description="how often a known answer is graded when no student's grade shows that grading works",
     )
-    metrics_token: SecretStr | None = Field(
+    metrics_token: StrongToken | None = Field(
         None, description="opens /metrics and nothing else; a teacher's or an admin's token opens it as well"
     )
-    oidc_issuer: str | None = Field(
+    oidc_issuer: Annotated[str, Field(max_length=500), AfterValidator(_issuer)] | None = Field(
         None,
-        max_length=500,
         description="address of the OpenID Connect issuer whose people may sign in, as it writes it in its tokens",
     )
     oidc_client_id: str | None = Field(None, description="id of this service at the issuer")
-    oidc_client_secret: SecretStr | None = Field(None, description="secret of this service at the issuer")
-    oidc_email_domains: str = Field(
+    oidc_client_secret: Annotated[SecretStr, AfterValidator(_printable)] | None = Field(
+        None, description="secret of this service at the issuer"
+    )
+    oidc_email_domains: Annotated[str, AfterValidator(_domain_names)] = Field(
         "",
         description="domains, separated by commas, whose addresses the issuer itself gives out; only by such an "
         "address is a person found in a roster",
@@ -125,7 +180,9 @@ class Settings(GradingSettings):
     )
     smtp_user: str | None = Field(None, description="account at the mail server, if it wants one")
     smtp_password: SecretStr | None = Field(None, description="password of that account")
-    smtp_sender: str | None = Field(None, description="address that mail comes from")
+    smtp_sender: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="address that mail comes from"
+    )
     worker_port: int | None = Field(
         None, ge=0, le=65535, description="port of a worker's /healthz, /readyz and /metrics; by default none"
     )
@@ -141,65 +198,6 @@ class Settings(GradingSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, InitSettingsSource(settings_cls, _secrets_in_files())
-
-    @field_validator("owner_token", "metrics_token")
-    @classmethod
-    def _token_is_strong(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None:
-            if not OWNER_TOKEN_PATTERN.fullmatch(token.get_secret_value()):
-                raise ValueError("expected at least 16 characters out of A-Z a-z 0-9 . _ ~ + / -")
-            if len(set(token.get_secret_value())) < DIFFERENT_CHARACTERS:
-                raise ValueError("can be guessed; make one with: openssl rand -hex 32")
-        return token
-
-    @field_validator("database_url")
-    @classmethod
-    def _database_is_known(cls, url: str) -> str:
-        if url:
-            # Imported here, because SQLAlchemy takes a fifth of the time until the sandbox can start.
-            from app.storage.urls import database_url
-
-            database_url(url)
-        return url
-
-    @field_validator("public_url")
-    @classmethod
-    def _public_url_is_a_url(cls, url: str | None) -> str | None:
-        if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
-            raise ValueError("expected an address such as https://grader.example.org")
-        # Browsers and headers have an international host as DNS writes it.
-        return in_ascii(url).rstrip("/") if url else url
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _issuer_is_a_url(cls, url: str | None) -> str | None:
-        # OpenID Connect Discovery 1.0, section 3. A trailing slash is part of the issuer.
-        if url is not None and ("?" in url or not is_safe_url(url)):
-            raise ValueError("expected an address that begins with https://, without ? and #")
-        return url
-
-    @field_validator("oidc_client_secret")
-    @classmethod
-    def _client_secret_is_ascii(cls, secret: SecretStr | None) -> SecretStr | None:
-        # RFC 6749, appendix A.2; it travels in a header.
-        if secret is not None and not re.fullmatch("[ -~]+", secret.get_secret_value()):
-            raise ValueError("expected printable ASCII characters")
-        return secret
-
-    @field_validator("oidc_email_domains")
-    @classmethod
-    def _domains_are_domains(cls, domains: str) -> str:
-        if wrong := [name for name in _domains(domains) if not DOMAIN.fullmatch(name)]:
-            raise ValueError(f"expected domains such as example.org, separated by commas, not {', '.join(wrong)}")
-        return domains
-
-    @field_validator("smtp_sender")
-    @classmethod
-    def _sender_is_an_address(cls, sender: str | None) -> str | None:
-        address = address_of(sender)
-        if sender is not None and address is None:
-            raise ValueError("expected an address such as grader@example.org")
-        return address
 
     @model_validator(mode="after")
     def _check_sign_on(self) -> Self:

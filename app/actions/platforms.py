@@ -78,9 +78,9 @@ class RegisterKnownPlatform(_RegisterPlatform):
         # Cloud addresses of Canvas and Blackboard do not contain the site.
         origins = dict.fromkeys((*filter(None, [platforms.site_of(self.site)]), *self.origins))
         return Registration(
-            name=self.name or f"{KINDS[self.kind][0]}, {_host(self.site)}"[:200],
+            name=self.name or f"{KINDS[self.kind]['name']}, {_host(self.site)}"[:200],
             client_id=self.client_id,
-            **vars(addresses_of(self.kind, self.site, self.client_id)),
+            **addresses_of(self.kind, self.site, self.client_id),
             deployments=self.deployments,
             origins=tuple(origins),
         )

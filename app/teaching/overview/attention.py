@@ -93,17 +93,12 @@ async def attention(session: AsyncSession, course_id: str) -> Attention:
         .where(ReviewRequest.answered_at.is_(None))
         .order_by(ReviewRequest.id)
     )
-    held = (
+    held, failures = (
         _cases(course_id, StoredReport)
         .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(waits_for_decision())
+        .where(condition)
         .order_by(Submission.id)
-    )
-    failures = (
-        _cases(course_id, StoredReport)
-        .outerjoin(StoredReport, StoredReport.id == counting_report_id())
-        .where(failed())
-        .order_by(Submission.id)
+        for condition in (waits_for_decision(), failed())
     )
     return Attention(
         reviews=await _kind_of(session, reviews),

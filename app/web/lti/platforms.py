@@ -28,7 +28,7 @@ async def platforms_page(visit: Visit) -> Response:
     return visit.page(
         "lti/platforms.html",
         platforms=rows,
-        kinds=[(id, name) for id, (name, _) in KINDS.items()],
+        kinds=[(id, kind["name"]) for id, kind in KINDS.items()],
         tool=tool_of(visit.request),
         invitation=None,
         invitation_days=invitations.LIFETIME.days,

@@ -110,10 +110,7 @@ def test_list_of_moodle_is_of_the_course_in_its_address(kind, below):
 )
 def test_services_of_each_kind_get_its_token(kind, services, evil):
     """Teachers can write addresses in Moodle alone."""
-    found = addresses_of(kind, "https://school.edu", "client-7")
-    platform = LtiPlatform(
-        issuer=found.issuer, login_url=found.login_url, token_url=found.token_url, keys_url=found.keys_url, origins=""
-    )
+    platform = LtiPlatform(**addresses_of(kind, "https://school.edu", "client-7"), origins="")
     assert is_of_platform(platform, f"{services}/lists/members")
     assert is_of_platform(platform, EVIL) is evil
 

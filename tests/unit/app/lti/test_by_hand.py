@@ -150,11 +150,9 @@ SITE = "https://school.example.edu"
 def registration(kind: str, fake: FakePlatform, **changed: str | None) -> Registration:
     """Return the registration of a platform of this kind, and let the double be one."""
     addresses = addresses_of(kind, SITE, CLIENT_ID)
-    fake.keys_path, fake.token_path = urlsplit(addresses.keys_url).path, urlsplit(addresses.token_url).path
-    fake.audience = addresses.token_audience or addresses.token_url
-    return Registration(
-        **{"name": kind, "client_id": CLIENT_ID, "deployments": (DEPLOYMENT,), **vars(addresses), **changed}
-    )
+    fake.keys_path, fake.token_path = urlsplit(addresses["keys_url"]).path, urlsplit(addresses["token_url"]).path
+    fake.audience = addresses.get("token_audience", addresses["token_url"])
+    return Registration(**{"name": kind, "client_id": CLIENT_ID, "deployments": (DEPLOYMENT,), **addresses, **changed})
 
 
 @pytest.mark.parametrize("kind", KINDS)
