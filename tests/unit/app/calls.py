@@ -70,9 +70,14 @@ async def submit_by(service: Service, token: str, student: str = "ivanov", **par
         return await client.post(SUBMISSIONS, params={"wait": 120, **params}, **form)
 
 
-async def get(service: Service, token: str, path: str, **params: Any) -> httpx.Response:
+async def get(service: Service, token: str | None, path: str, **params: Any) -> httpx.Response:
     async with service.client(token) as client:
         return await client.get(path, params=params)
+
+
+async def post(service: Service, token: str | None, path: str, body: Any = None) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.post(path, json=body)
 
 
 def said(response: httpx.Response) -> str:

@@ -6,16 +6,11 @@ from typing import Any
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Identity, Membership, Token
-from tests.unit.app.calls import assert_problem, get, submit_by
+from tests.unit.app.calls import assert_problem, get, post, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 from tests.waiting import until
 
 THERE = f"/api/v1/courses/{OTHER}/members"
-
-
-async def post(service: Service, token: str, path: str, body: Any = None) -> Any:
-    async with service.client(token) as client:
-        return await client.post(path, json=body)
 
 
 async def patch(service: Service, token: str, member: str, **fields: Any) -> Any:
@@ -129,8 +124,7 @@ async def test_open_event_stream_ends_with_the_rights(two, grader, ends):
     await until(lambda: len(grader.began) == 1)
 
     async def watched() -> str:
-        async with two.client("of-petrova") as client:
-            return (await client.get(f"/api/v1/submissions/{submission}/events")).text
+        return (await get(two, "of-petrova", f"/api/v1/submissions/{submission}/events")).text
 
     watching = asyncio.create_task(watched())
     await until(lambda: bool(two.services.jobs._events))

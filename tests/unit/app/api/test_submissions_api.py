@@ -4,7 +4,7 @@ from app.storage.models import DEFAULT_COURSE, Submission
 from app.submissions import repository
 from grader import Status
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, submit, upload
 from tests.unit.app.conftest import running
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import Clock, until
@@ -218,8 +218,7 @@ async def test_student_or_token_that_sends_too_much_waits(settings, grader, with
             assert_problem(response, 429, "too-many-requests")
             assert 0 < int(response.headers["retry-after"]) <= 60
         await service.add_token("another")
-        async with service.client("another") as other:
-            assert (await other.get("/api/v1/assignments")).status_code == 200
+        assert (await get(service, "another", "/api/v1/assignments")).status_code == 200
 
 
 # Assignments

@@ -10,7 +10,7 @@ from app.storage.models import CourseAssignment, Role, Token
 from grader import Report, Status
 from grader.report.finding import CheckStatus
 from grader.report.model import Check, Diagnosis
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, submit
 from tests.unit.app.conftest import Browser
 from tests.waiting import until
 
@@ -36,8 +36,7 @@ async def test_token_is_shown_once_works_and_ends_with_its_sessions(service, own
     assert ended["revoked_at"]
     old = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
     assert old["expires_at"] == "2019-12-31T21:00:00Z"
-    async with service.client(old["token"]) as client:
-        assert (await client.get(SUBMISSIONS)).status_code == 401
+    assert (await get(service, old["token"], SUBMISSIONS)).status_code == 401
 
 
 async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service, teacher):

@@ -6,7 +6,7 @@ from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
 from grader import Report
 from grader.report.model import HELD, Advisory
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, post, submit
 from tests.unit.app.conftest import FakeGrader, Service
 
 REASON = {"reason": "We have talked about it."}
@@ -72,8 +72,7 @@ async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(serv
     await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
     decision = f"{(await submit(owner))['links']['self']}/decision"
     first = (await owner.post(decision, json={"decision": "rejected", **REASON})).json()
-    async with service.client("of-a-teacher-0123456789") as teacher:
-        again = await teacher.post(decision, json={"decision": "rejected", **REASON})
+    again = await post(service, "of-a-teacher-0123456789", decision, {"decision": "rejected", **REASON})
     assert (again.status_code, again.json()["hold"]) == (200, first["hold"])
     assert first["hold"]["decided_by"] == "owner"
     later = (await owner.post(decision, json={"decision": "accepted", **REASON})).json()

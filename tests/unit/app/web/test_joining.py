@@ -16,7 +16,7 @@ from app.http.auth.proof import mask
 from app.http.auth.sessions import SESSION_COOKIE
 from app.storage.models import DEFAULT_COURSE, Course, JoinLink, Membership, Person, Role, new_id, utc_now
 from app.web.entering import KEY_COOKIE
-from tests.unit.app.calls import PAGE, SUBMISSIONS, hand_in
+from tests.unit.app.calls import PAGE, SUBMISSIONS, hand_in, post
 from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 
 JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
@@ -24,8 +24,8 @@ JOIN_LINKS = f"/api/v1/courses/{DEFAULT_COURSE}/join-links"
 
 async def make(service: Service, **wanted: Any) -> str:
     """Return the path of a new join link."""
-    async with service.client() as owner:
-        return str((await owner.post(JOIN_LINKS, json=wanted)).json()["url"]).removeprefix("http://grader.test")
+    link = await post(service, OWNER_TOKEN, JOIN_LINKS, wanted)
+    return str(link.json()["url"]).removeprefix("http://grader.test")
 
 
 @pytest.fixture
