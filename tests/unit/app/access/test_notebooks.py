@@ -181,6 +181,5 @@ async def test_no_secret_of_a_notebook_is_logged(service, ivanov, caplog):
     await exchange(service, code)
     written = "\n".join(str(vars(record)) for record in caplog.records)
     assert "notebook_connected" in written
-    assert not {code, code.replace("-", ""), token} & set(written.split())
-    assert code not in written
-    assert token not in written
+    for secret in (code, code.replace("-", ""), token):
+        assert secret not in written
