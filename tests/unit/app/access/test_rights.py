@@ -248,8 +248,6 @@ async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(ser
         assert await members.find(session, [(DEFAULT_COURSE, "newcomer")]) == {}
 
 
-# The right of the moment: of people whose role has changed since, and of assistants, who give no grades
-
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 MEMBERS = f"{COURSE}/members"
 

@@ -17,9 +17,6 @@ from tests.waiting import until
 TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
 
 
-# Tokens
-
-
 async def test_token_is_shown_once_works_and_ends_with_its_sessions(service, owner):
     token = (await owner.post(TOKENS, json={"name": "Moodle"})).json()
     assert (token["role"], token["student"], token["expires_at"]) == ("submitter", None, None)
@@ -83,9 +80,6 @@ async def test_body_that_comes_too_slowly_is_given_up(nobody, monkeypatch):
     assert_problem(response, 408, "body-too-slow")
 
 
-# Regrades
-
-
 async def regraded(client: Browser, **selection: Any) -> dict[str, Any]:
     """The regrade when it is done."""
     response = await client.post(REGRADES, json=selection)
@@ -124,9 +118,6 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(owner, grade
         keys = {change["key"] for change in (await owner.get(item["changes"])).json()["changes"]}
         assert {"status", "points"} <= keys
     assert (await owner.get(REGRADES)).json()["items"] == [done]
-
-
-# Statistics
 
 
 async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner, grader):

@@ -77,9 +77,6 @@ async def grades_are(service: Service, number: int, status: str) -> bool:
     return (await metrics(service)).get(("lstm_grader_grades_total", status)) == number
 
 
-# --- readiness --------------------------------------------------------------------------------------------------------
-
-
 async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service):
     async def answer_when_ready() -> httpx.Response | None:
         answer = await ready(service)
@@ -168,9 +165,6 @@ async def test_an_engine_that_raises_proves_nothing_and_ends_no_test():
         self_test = SelfTest(broken, ASSIGNMENT, threads, every_seconds=600)
         await self_test.run()
     assert not self_test.passed
-
-
-# --- metrics ----------------------------------------------------------------------------------------------------------
 
 
 async def test_metrics_are_for_monitoring_which_sees_nothing_else_and_for_teachers(service):
@@ -264,9 +258,6 @@ async def test_runs_that_we_lose_are_counted_and_raised():
         CountedSandbox(Broken(), numbers).run(Kind.KERAS2, b"", Limits())
     document = numbers.document(None, self_test=True, is_writable=True)
     assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in document
-
-
-# --- back-pressure ----------------------------------------------------------------------------------------------------
 
 
 async def wait_since(service: Service, seconds: float, **values: Any) -> None:
