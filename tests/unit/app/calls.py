@@ -58,8 +58,9 @@ async def send(
     """Fill in a form of a page and send it to `action`, by default the page itself."""
     html = (await browser.get(page)).text
     data: dict[str, object] = {"form_secret": form_secret(html), **fields}
-    if 'name="form_key"' in html:
-        data.setdefault("form_key", hidden(html, "form_key"))
+    for name in ("form_key", "replaces"):
+        if f'name="{name}"' in html:
+            data.setdefault(name, hidden(html, name))
     return await browser.post(action or page, data=data, files=files)
 
 
