@@ -27,6 +27,7 @@ MOODLE = {"kind": "moodle", "site": "https://moodle.example.edu", "client_id": "
         ("https://Школа.рф/moodle", "https://xn--80atdl2c.xn--p1ai"),
         ("https://straße.example", "https://xn--strae-oqa.example"),
         ("https://moodle.example.edu:99999", None),
+        ("https://moodle.example.edu:-1", None),
         ("https://moodle.example.edu;script-src", None),
         ("https://moodle.example.edu script-src", None),
         ("https://☃.example", None),
