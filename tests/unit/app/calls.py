@@ -58,8 +58,9 @@ async def send(
     """Fill in a form of a page and send it to `action`, by default the page itself."""
     html = (await browser.get(page)).text
     data: dict[str, object] = {"form_secret": form_secret(html), **fields}
-    if 'name="form_key"' in html:
-        data.setdefault("form_key", hidden(html, "form_key"))
+    for name in ("form_key", "replaces"):
+        if f'name="{name}"' in html:
+            data.setdefault(name, hidden(html, name))
     return await browser.post(action or page, data=data, files=files)
 
 
@@ -70,9 +71,14 @@ async def submit_by(service: Service, token: str, student: str = "ivanov", **par
         return await client.post(SUBMISSIONS, params={"wait": 120, **params}, **form)
 
 
-async def get(service: Service, token: str, path: str, **params: Any) -> httpx.Response:
+async def get(service: Service, token: str | None, path: str, **params: Any) -> httpx.Response:
     async with service.client(token) as client:
         return await client.get(path, params=params)
+
+
+async def post(service: Service, token: str | None, path: str, body: Any = None) -> httpx.Response:
+    async with service.client(token) as client:
+        return await client.post(path, json=body)
 
 
 def said(response: httpx.Response) -> str:

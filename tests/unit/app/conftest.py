@@ -241,6 +241,9 @@ class Service:
         (found,) = await self.rows(Membership, Membership.external_id == external_id, Membership.course_id == course_id)
         return found
 
+    async def member_id(self, external_id: str, course_id: str = DEFAULT_COURSE) -> str:
+        return (await self.member(external_id, course_id)).id
+
     async def add_token(self, token: str, role: Role = Role.SUBMITTER, **values: Any) -> Token:
         made_with = {name: values.pop(name) for name in ("student", "course_id") if name in values}
         async with self.services.database.write() as session:

@@ -3,7 +3,7 @@
 from app.courses.assignments import in_course
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id
 from grader import load_assignments
-from tests.unit.app.calls import SUBMISSIONS, get, submit_by
+from tests.unit.app.calls import SUBMISSIONS, get, post, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
 
 
@@ -38,8 +38,7 @@ async def test_statistics_and_regrades_are_those_of_a_course(two):
     everybody = (await get(two, OWNER_TOKEN, "/api/v1/assignments/lstm-layer/statistics")).json()
     assert everybody["students"]["count"] == 2
     for wanted in ({"all": True}, {"submissions": [ours, theirs]}, {"filter": {"student": "ivanov"}}):
-        async with two.client("teacher-there") as client:
-            begun = (await client.post("/api/v1/regrades", json=wanted)).json()
+        begun = (await post(two, "teacher-there", "/api/v1/regrades", wanted)).json()
         assert begun["total"] == 1, wanted
         assert (await get(two, "teacher-here", begun["link"])).status_code == 404
         assert (await get(two, "teacher-here", f"{begun['link']}/submissions")).status_code == 404
@@ -68,8 +67,7 @@ async def test_tokens_are_managed_in_their_course_and_made_for_it(two):
 async def test_webhooks_are_sent_reports_of_their_course(two):
     hooks = {}
     for token in ("teacher-here", "teacher-there"):
-        async with two.client(token) as client:
-            hooks[token] = (await client.post("/api/v1/webhooks", json={"url": "https://lms.example.org/"})).json()
+        hooks[token] = (await post(two, token, "/api/v1/webhooks", {"url": "https://lms.example.org/"})).json()
     await submit_by(two, "script-there")
     for token, expected in (("teacher-here", 0), ("teacher-there", 1)):
         sent = await get(two, token, f"/api/v1/webhooks/{hooks[token]['id']}/deliveries")

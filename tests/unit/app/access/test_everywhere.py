@@ -16,7 +16,7 @@ from app.access.sessions import hash_of_frame
 from app.access.tokens import Principal
 from app.storage.database import Database
 from app.storage.models import Course, CourseAssignment, MemberRole, Membership, NotebookCode, Person
-from tests.unit.app.calls import PAGE, SUBMISSIONS, send
+from tests.unit.app.calls import PAGE, SUBMISSIONS, get, post, send
 from tests.unit.app.conftest import Browser, Service, form_secret
 
 EVERYWHERE = "/leave/everywhere"
@@ -25,8 +25,7 @@ FRAME = "f" * 43
 
 async def notebook_of(service: Service, member: Membership) -> str:
     code = await service.write(notebooks.make_code, Principal.of_member(member), "lstm-layer", "en")
-    async with service.client(None) as nobody:
-        token: str = (await nobody.post("/api/v1/notebook/tokens", json={"code": code})).json()["token"]
+    token: str = (await post(service, None, "/api/v1/notebook/tokens", {"code": code})).json()["token"]
     return token
 
 
@@ -101,8 +100,7 @@ async def test_all_browsers_and_notebooks_of_the_person_end_and_nobody_elses(ser
     for name, browser in browsers.items():
         assert (await browser.get(PAGE)).status_code == (200 if name == "petrov" else 401), name
     for token, status in ((own[0], 401), (own[1], 401), (other, 200), ("link-of-anna", 200)):
-        async with service.client(token) as client:
-            assert (await client.get(SUBMISSIONS)).status_code == status
+        assert (await get(service, token, SUBMISSIONS)).status_code == status
     assert await service.rows(NotebookCode) == []
     logged = [vars(each) for each in caplog.records if each.getMessage() == "signed_out_everywhere"]
     assert [(each["person_id"], each["browsers"], each["notebooks"]) for each in logged] == [(person_id, 3, 2)]

@@ -13,6 +13,7 @@ from tests.unit.app.conftest import Browser
 #: Addresses that make something: a body, another one, and whether a repeated request gets all of the answer again.
 CREATIONS: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
     "webhooks": ({"url": "https://lms.example.org/a"}, {"url": "https://lms.example.org/b"}, True),
+    "courses": ({"title": "Сети"}, {"title": "x"}, True),
     "regrades": ({"all": True}, {"filter": {"student": "ivanov"}}, True),
     "tokens": (
         {"name": "Moodle", "expires_at": "2999-01-01T00:00:00+03:00"},

@@ -11,7 +11,7 @@ from app.access.rights import Right
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, Token, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, submit_by, upload
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, submit, submit_by, upload
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, form_secret
 
 #: Bodies of the requests that need one.
@@ -169,8 +169,7 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two):
             assert answer.status_code == 303
             page = await browser.get(answer.headers["location"])
             assert page.status_code == 200
-            async with two.client() as owner:
-                stored = (await owner.get(SUBMISSIONS, params={"course": course})).json()["items"]
+            stored = (await get(two, OWNER_TOKEN, SUBMISSIONS, course=course)).json()["items"]
             assert [f"/submissions/{each['id']}" for each in stored] == [answer.headers["location"]]
 
 
@@ -249,8 +248,6 @@ async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(ser
         assert await members.find(session, [(DEFAULT_COURSE, "newcomer")]) == {}
 
 
-# The right of the moment: of people whose role has changed since, and of assistants, who give no grades
-
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 MEMBERS = f"{COURSE}/members"
 
@@ -266,8 +263,7 @@ async def add(admin: Browser, role: str, external_id: str = "petrova") -> tuple[
 async def test_metrics_are_for_whoever_is_a_teacher_now(service, owner, before, after, status):
     id, token = await add(owner, before)
     assert (await owner.patch(f"{MEMBERS}/{id}", json={"role": after})).status_code == 200
-    async with service.client(token) as theirs:
-        assert (await theirs.get("/metrics")).status_code == status
+    assert (await get(service, token, "/metrics")).status_code == status
 
 
 async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service, owner, teacher):
@@ -276,8 +272,7 @@ async def test_teacher_ends_links_of_somebody_who_is_no_teacher_any_more(service
     listed = (await teacher.get(f"{COURSE}/links")).json()["items"]
     ended = (await teacher.delete(f"{MEMBERS}/{id}/link")).json()
     assert ([each["member"] for each in listed], ended) == ([id], {"ended": 1})
-    async with service.client(token) as theirs:
-        assert (await theirs.get(SUBMISSIONS)).status_code == 401
+    assert (await get(service, token, SUBMISSIONS)).status_code == 401
 
 
 async def test_assistant_hands_in_for_nobody_else(service, owner):

@@ -22,8 +22,6 @@ from tests.unit.app.calls import CODE, SUBMISSIONS, assert_problem, students, up
 from tests.unit.app.conftest import OWNER_TOKEN
 from tests.waiting import until
 
-# Submitting and reading
-
 
 @pytest.mark.parametrize("wait", [0, 1])
 async def test_upload_is_answered_202_with_its_location_before_it_is_graded(owner, grader, wait):
@@ -80,9 +78,6 @@ async def test_a_report_that_is_not_there_yet_is_a_conflict(owner, grader):
     assert_problem(await owner.get(body["links"]["report"]), 409, "report-not-ready")
     assert_problem(await owner.get(body["links"]["report"], params={"format": "docx"}), 422, "invalid-request")
     assert_problem(await owner.get(f"{SUBMISSIONS}/nothing/report"), 404, "submission-not-found")
-
-
-# Refusals
 
 
 @pytest.mark.parametrize(
@@ -225,9 +220,6 @@ async def test_client_that_leaves_is_no_fault_and_what_it_had_sent_whole_is_grad
     assert not service.operations.failed_requests
 
 
-# Rights
-
-
 async def test_header_without_a_valid_token_is_refused(nobody):
     for header in ("Bearer", "Bearer wrong", "Basic dTpw", f"Basic {OWNER_TOKEN}", f"{OWNER_TOKEN}"):
         answer = await nobody.get("/api/v1/assignments", headers={"Authorization": header})
@@ -246,9 +238,6 @@ async def test_token_is_checked_before_the_upload_is_read(nobody):
 async def test_tokens_are_stored_hashed(service):
     async with service.services.database.read() as session:
         assert await find_token(session, hashlib.sha256(OWNER_TOKEN.encode()).hexdigest())
-
-
-# The document
 
 
 async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(nobody):

@@ -36,16 +36,6 @@ async def test_everybody_sees_the_own_course_and_an_admin_all(two):
     assert_problem(answer, 404, "course-not-found")
 
 
-async def test_admin_makes_a_course_once_for_each_key(owner):
-    body, key = {"title": "Сети", "language": "ru", "time_zone": "Europe/Moscow"}, {"Idempotency-Key": "k"}
-    new, again = [(await owner.post(COURSES, json=body, headers=key)).json() for _ in range(2)]
-    assert new == again
-    assert body.items() <= new.items()
-    reused = await owner.post(COURSES, json={"title": "x"}, headers=key)
-    assert_problem(reused, 422, "idempotency-key-reused")
-    assert (await owner.get("/api/v1/assignments", params={"course": new["id"]})).json()["items"] == []
-
-
 async def test_teacher_changes_the_own_course_and_not_how_long_data_stays(two, teacher, owner):
     changed = (await teacher.patch(f"{COURSES}/{OTHER}", json={"title": "Сети, осень"})).json()
     assert (changed["title"], changed["language"]) == ("Сети, осень", "ru")

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, HoldDecision, Membership, Person, Submission, utc_now
 from app.teaching.grade_book import XLSX_TYPE, GradeBookFormat, book_file
-from tests.unit.app.api.test_grades_api import graded, member_of, place_of
+from tests.unit.app.api.test_grades_api import graded, place_of
 from tests.unit.app.calls import assert_problem, submit
 from tests.unit.app.conftest import Service
 
@@ -41,7 +41,7 @@ async def workbook(service: Service, **params: Any) -> list[list[tuple[Any, str]
 
 async def name(service: Service, student: str, **values: Any) -> None:
     async with service.services.database.write() as session:
-        member = await session.get_one(Membership, await member_of(service, student))
+        member = await session.get_one(Membership, await service.member_id(student))
         person = await session.get_one(Person, member.person_id)
         for key, value in values.items():
             setattr(person if key in ("name", "email") else member, key, value)

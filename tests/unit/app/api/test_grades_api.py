@@ -38,12 +38,8 @@ async def assistant(graded: Service) -> AsyncIterator[Browser]:
         yield assistant
 
 
-async def member_of(service: Service, student: str = "ivanov") -> str:
-    return (await service.member(student)).id
-
-
 async def place_of(service: Service, student: str = "ivanov", assignment: str = "lstm-layer") -> str:
-    return f"{COURSE}/members/{await member_of(service, student)}/assignments/{assignment}"
+    return f"{COURSE}/members/{await service.member_id(student)}/assignments/{assignment}"
 
 
 async def own(client: Browser) -> dict[str, Any]:
@@ -137,9 +133,7 @@ async def test_extension_opens_an_assignment_for_one_student_alone(graded, teach
 
 
 async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(graded, assistant):
-    await graded.store(
-        Membership, Membership.id == await member_of(graded, "petrov"), group="A", confirmed_at=utc_now()
-    )
+    await graded.store(Membership, Membership.id == await graded.member_id("petrov"), group="A", confirmed_at=utc_now())
 
     async def listed(**params: Any) -> list[str]:
         answer = await assistant.get(f"{COURSE}/grades", params=params)
@@ -158,7 +152,7 @@ async def test_grades_of_a_course_hold_every_student_page_by_page_and_filtered(g
     assert [len(each["grades"]) for each in only] == [1, 1]
     unknown = await assistant.get(f"{COURSE}/grades", params={"assignment": "nothing"})
     assert_problem(unknown, 404, "assignment-not-found")
-    one = (await assistant.get(f"{COURSE}/members/{await member_of(graded)}/grades")).json()
+    one = (await assistant.get(f"{COURSE}/members/{await graded.member_id('ivanov')}/grades")).json()
     assert one == page["items"][0]
 
 

@@ -6,16 +6,11 @@ from typing import Any
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Identity, Membership, Token
-from tests.unit.app.calls import assert_problem, get, submit_by
+from tests.unit.app.calls import assert_problem, get, post, submit_by
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service
 from tests.waiting import until
 
 THERE = f"/api/v1/courses/{OTHER}/members"
-
-
-async def post(service: Service, token: str, path: str, body: Any = None) -> Any:
-    async with service.client(token) as client:
-        return await client.post(path, json=body)
 
 
 async def patch(service: Service, token: str, member: str, **fields: Any) -> Any:
@@ -27,10 +22,6 @@ async def add(service: Service, external_id: str, role: str = "student", by: str
     added = await post(service, by, THERE, {"external_id": external_id, "role": role, **fields})
     assert added.status_code == 201, added.text
     return str(added.json()["id"])
-
-
-async def member_of(service: Service, external_id: str) -> str:
-    return (await service.member(external_id, OTHER)).id
 
 
 async def own_token(service: Service, member_id: str, token: str) -> None:
@@ -48,7 +39,7 @@ async def test_teacher_makes_students_and_assistants_and_an_admin_teachers(two):
         assert_problem(await patch(two, "teacher-there", teacher, **fields), 403, "forbidden")
     for what in ("remove", "restore"):
         assert_problem(await post(two, "teacher-there", f"{THERE}/{teacher}/{what}"), 403, "forbidden")
-    student = await member_of(two, "ivanov")
+    student = await two.member_id("ivanov", OTHER)
     assert_problem(await patch(two, "teacher-there", student, role="teacher"), 403, "forbidden")
     await own_token(two, teacher, "of-petrov")
     assert_problem(await patch(two, "of-petrov", teacher, name="x"), 403, "forbidden")
@@ -84,7 +75,7 @@ async def test_list_is_filtered_and_paged(two):
 
 async def test_new_external_id_is_the_one_of_what_was_handed_in(two):
     handed_in = (await submit_by(two, "script-there")).json()
-    member = await member_of(two, "ivanov")
+    member = await two.member_id("ivanov", OTHER)
     other = await add(two, "petrov")
     problem = assert_problem(await patch(two, "teacher-there", member, external_id="petrov"), 409, "external-id-taken")
     assert problem["member"] == other
@@ -111,7 +102,7 @@ async def test_address_is_that_of_one_confirmed_member(two):
 
 
 async def test_name_and_address_of_a_person_in_two_courses_are_an_admins_to_change(two):
-    member = await member_of(two, "ivanov")
+    member = await two.member_id("ivanov", OTHER)
     here = await two.member("ivanov")
     await two.store(Membership, Membership.id == member, person_id=here.person_id)
     for fields in ({"name": "x"}, {"email": "x@example.org"}):
@@ -129,8 +120,7 @@ async def test_open_event_stream_ends_with_the_rights(two, grader, ends):
     await until(lambda: len(grader.began) == 1)
 
     async def watched() -> str:
-        async with two.client("of-petrova") as client:
-            return (await client.get(f"/api/v1/submissions/{submission}/events")).text
+        return (await get(two, "of-petrova", f"/api/v1/submissions/{submission}/events")).text
 
     watching = asyncio.create_task(watched())
     await until(lambda: bool(two.services.jobs._events))
@@ -147,7 +137,7 @@ async def test_open_event_stream_ends_with_the_rights(two, grader, ends):
 
 
 async def test_removed_member_has_no_rights_until_taken_back(two):
-    member = await member_of(two, "ivanov")
+    member = await two.member_id("ivanov", OTHER)
     async with two.browser("ivanov-there") as browser:
         assert (await browser.get("/")).status_code == 200
         removed = await post(two, "teacher-there", f"{THERE}/{member}/remove")
@@ -163,7 +153,7 @@ async def test_removed_member_has_no_rights_until_taken_back(two):
 
 
 async def test_changes_at_once_lose_nothing_and_are_logged(two):
-    member = await member_of(two, "ivanov")
+    member = await two.member_id("ivanov", OTHER)
     changes: list[dict[str, Any]] = [
         {"group": "1"},
         {"name": "Иван"},
@@ -182,7 +172,7 @@ async def test_changes_at_once_lose_nothing_and_are_logged(two):
 
 async def test_teacher_joins_two_members_and_takes_them_apart(two):
     own = (await submit_by(two, "ivanov-there")).json()["links"]["self"]
-    kept, other = await add(two, "roster-7", name="Иван"), await member_of(two, "ivanov")
+    kept, other = await add(two, "roster-7", name="Иван"), await two.member_id("ivanov", OTHER)
     assistant = await add(two, "petrova", "assistant")
     refused = await post(two, "teacher-there", f"{THERE}/{kept}/join", {"member": assistant})
     assert_problem(refused, 409, "member-not-student")
@@ -207,7 +197,7 @@ async def test_answer_is_not_for_who_was_removed_while_waiting_for_it(two, grade
     await until(lambda: len(grader.began) == 1)
     waiting = asyncio.create_task(get(two, "ivanov-there", submission, wait=120))
     await until(lambda: bool(two.services.jobs._events))
-    await post(two, "teacher-there", f"{THERE}/{await member_of(two, 'ivanov')}/remove")
+    await post(two, "teacher-there", f"{THERE}/{await two.member_id('ivanov', OTHER)}/remove")
     grader.released.set()
     assert_problem(await waiting, 401, "unauthorized")
 

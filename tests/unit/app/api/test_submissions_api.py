@@ -4,12 +4,10 @@ from app.storage.models import DEFAULT_COURSE, Submission
 from app.submissions import repository
 from grader import Status
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit, upload
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, submit, upload
 from tests.unit.app.conftest import running
 from tests.unit.grader.make_reports import make_report
 from tests.waiting import Clock, until
-
-# Lists
 
 
 async def test_list_goes_on_where_the_page_before_ended_whatever_comes_meanwhile(owner):
@@ -58,9 +56,6 @@ async def test_impossible_filter_is_refused(owner):
         assert (await owner.get(SUBMISSIONS, params={name: value})).status_code == 422, (name, value)
 
 
-# The same again
-
-
 async def test_bytes_of_the_newest_attempt_are_refused_where_another_is_not_wanted(service, ivanov, grader):
     grader.released.clear()  # Each answer is that of an upload which waits.
     once, other = {"again": "false"}, upload(b"class LSTM: pass", student=None)
@@ -77,9 +72,6 @@ async def test_bytes_of_the_newest_attempt_are_refused_where_another_is_not_want
         if status == 409:
             assert assert_problem(answer, 409, "handed-in-before")["attempt"] == 1
     assert len((await ivanov.get(SUBMISSIONS)).json()["items"]) == 4
-
-
-# Taking back
 
 
 async def test_only_what_waits_for_its_first_report_is_cancelled(owner, grader):
@@ -110,9 +102,6 @@ async def test_submission_that_waits_to_be_graded_again_is_not_cancelled(service
         assert not await repository.cancel(session, body["id"])
 
 
-# Files
-
-
 async def test_file_comes_back_as_it_went_and_as_a_download(owner):
     content = bytes(range(256))
     body = await submit(owner, content=content, filename='LS"TM\r\nX: y;я.py')
@@ -126,9 +115,6 @@ async def test_file_comes_back_as_it_went_and_as_a_download(owner):
     assert disposition.isascii()
     assert '"' not in disposition
     assert disposition.count(";") == 1
-
-
-# Reports
 
 
 async def test_reports_of_a_submission_are_all_kept_and_compared(owner, grader):
@@ -170,9 +156,6 @@ async def test_pictures_are_listed_and_drawn(owner, grader):
     assert_problem(await owner.get(f"{report['link']}/pictures/nothing.svg"), 404, "report-not-found")
 
 
-# Answers that need not be sent twice
-
-
 async def test_an_unchanged_answer_is_not_sent_again(service, grader):
     grader.released.clear()
     async with service.client(**{"Accept-Language": "en"}) as client:
@@ -203,9 +186,6 @@ async def test_answer_is_sent_again_when_the_student_has_another_id(owner):
     assert (answer.status_code, answer.json()["student"]) == (200, "i.ivanov")
 
 
-# Limits
-
-
 async def test_student_or_token_that_sends_too_much_waits(settings, grader, with_tables):
     limits = {"student_uploads_per_minute": 2, "token_requests_per_minute": 4}
     async with running(settings.model_copy(update=limits), grader) as service, service.client() as client:
@@ -218,11 +198,7 @@ async def test_student_or_token_that_sends_too_much_waits(settings, grader, with
             assert_problem(response, 429, "too-many-requests")
             assert 0 < int(response.headers["retry-after"]) <= 60
         await service.add_token("another")
-        async with service.client("another") as other:
-            assert (await other.get("/api/v1/assignments")).status_code == 200
-
-
-# Assignments
+        assert (await get(service, "another", "/api/v1/assignments")).status_code == 200
 
 
 async def test_assignment_shows_what_is_asked_and_nothing_of_hidden_cases(service, owner):

@@ -10,14 +10,11 @@ from app.storage.models import CourseAssignment, Role, Token
 from grader import Report, Status
 from grader.report.finding import CheckStatus
 from grader.report.model import Check, Diagnosis
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, submit
 from tests.unit.app.conftest import Browser
 from tests.waiting import until
 
 TOKENS, REGRADES = "/api/v1/tokens", "/api/v1/regrades"
-
-
-# Tokens
 
 
 async def test_token_is_shown_once_works_and_ends_with_its_sessions(service, owner):
@@ -36,8 +33,7 @@ async def test_token_is_shown_once_works_and_ends_with_its_sessions(service, own
     assert ended["revoked_at"]
     old = (await owner.post(TOKENS, json={"name": "x", "expires_at": "2020-01-01T00:00:00+03:00"})).json()
     assert old["expires_at"] == "2019-12-31T21:00:00Z"
-    async with service.client(old["token"]) as client:
-        assert (await client.get(SUBMISSIONS)).status_code == 401
+    assert (await get(service, old["token"], SUBMISSIONS)).status_code == 401
 
 
 async def test_teacher_manages_the_tokens_of_submitters_and_no_others(service, teacher):
@@ -84,9 +80,6 @@ async def test_body_that_comes_too_slowly_is_given_up(nobody, monkeypatch):
     assert_problem(response, 408, "body-too-slow")
 
 
-# Regrades
-
-
 async def regraded(client: Browser, **selection: Any) -> dict[str, Any]:
     """The regrade when it is done."""
     response = await client.post(REGRADES, json=selection)
@@ -125,9 +118,6 @@ async def test_regrade_takes_what_is_meant_and_says_what_it_changed(owner, grade
         keys = {change["key"] for change in (await owner.get(item["changes"])).json()["changes"]}
         assert {"status", "points"} <= keys
     assert (await owner.get(REGRADES)).json()["items"] == [done]
-
-
-# Statistics
 
 
 async def test_statistics_count_scores_misconceptions_and_what_was_fixed(owner, grader):

@@ -468,9 +468,6 @@ def test_certificate_is_checked_even_where_a_notebook_has_switched_that_off(run,
     assert server.asked == []
 
 
-# --- Where the work is found
-
-
 @pytest.fixture
 def colab(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Stands in for Colab. Returns: the notebook that is open there, under ``ipynb``."""
@@ -605,9 +602,6 @@ def test_outputs_are_left_out_only_above_the_limit(service, run, tmp_path, limit
     assert ("Even without its outputs" in shown) == (is_stripped is None)
     assert ("without the outputs" in shown) == bool(is_stripped)
     assert [b"ooo" not in body for _, body in service.sent()] == ([] if is_stripped is None else [is_stripped])
-
-
-# --- The file itself
 
 
 def test_file_needs_python_3_9_and_nothing_else():

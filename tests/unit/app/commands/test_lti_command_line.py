@@ -16,6 +16,7 @@ from app.outgoing.client import Outgoing
 from app.storage.database import Database
 from tests.platforms import DEPLOYMENT, REGISTRATION, FakePlatform
 from tests.unit.app.commands.test_command_line import assert_sentence, folder, output_of, owned, run
+from tests.unit.app.lti.conftest import down
 
 __all__ = ["folder", "owned"]
 
@@ -60,7 +61,8 @@ def test_each_rotation_lets_another_key_sign(fake):
 
 def test_check_says_what_is_wrong_and_ends_with_1(fake, folder):
     id = add(folder, replace(REGISTRATION, deployments=()))
-    fake.answers |= {"/token": lambda: httpx.Response(400, json={"error": "invalid_scope"}), "/lti/keys": gone}
+    fake.answers["/token"] = lambda: httpx.Response(400, json={"error": "invalid_scope"})
+    fake.answers["/lti/keys"] = lambda: httpx.Response(404)
     ended = run("lti", "check", id)
     assert ended.exit_code == 1
     lines = ended.stdout.strip().split("\n")
@@ -82,11 +84,3 @@ def test_check_says_that_another_platform_has_the_same_client_id(fake, folder):
     add(folder)
     other = add(folder, replace(REGISTRATION, issuer="https://another.example.edu"))
     assert f"({REGISTRATION.issuer}) have one client id" in run("lti", "check", other).stdout
-
-
-def gone() -> httpx.Response:
-    return httpx.Response(404)
-
-
-def down() -> httpx.Response:
-    raise httpx.ConnectError("refused")

@@ -248,3 +248,7 @@ async def score_when(service: Service, holds: Callable[[LtiScore], object]) -> L
 async def failure_of(service: Service, user_id: str | None = None) -> LtiScore:
     """Wait until the score of this person, or the only one, is given up, and return it."""
     return await score_when(service, lambda score: score.failed_at and user_id in (None, score.user_id))
+
+
+def down() -> httpx.Response:
+    raise httpx.ConnectError("refused")

@@ -30,8 +30,6 @@ from tests.waiting import until
 MOODLE = "/mod/lti/token.php"
 EVIL = "https://evil.example/x"
 OURS = {"resourceLinkId": "link-9", "scoreMaximum": 100}
-COURSE_OF_MOODLE = "https://m.edu/mod/lti/services.php/2/lineitems"
-COURSE_OF_CANVAS = "https://c.edu/api/lti/courses/3348/line_items"
 
 
 @pytest.fixture(autouse=True)
@@ -80,12 +78,6 @@ def with_token(fake: FakePlatform) -> set[str]:
 )
 def test_line_item_lies_below_its_list(address, is_one):
     assert is_below(address, f"{ISSUER}/items?type=7") is is_one
-
-
-def test_line_items_of_a_course_at_real_platforms_lie_below_its_list():
-    assert is_below(f"{COURSE_OF_MOODLE}/4/lineitem?type_id=1", f"{COURSE_OF_MOODLE}?type_id=1")
-    assert not is_below(f"{COURSE_OF_MOODLE}/4/lineitem?type_id=1", COURSE_OF_MOODLE.replace("/2/", "/3/"))
-    assert is_below(f"{COURSE_OF_CANVAS}/5", COURSE_OF_CANVAS)
 
 
 @pytest.mark.parametrize("kind", ["lineitems?type_id=1", "lineitems/4/lineitem"])

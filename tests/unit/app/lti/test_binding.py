@@ -81,19 +81,6 @@ async def test_first_launch_of_a_teacher_asks_and_does_nothing_before_the_answer
     assert await courses_of(service) == ["Recurrent networks"]
 
 
-async def test_teacher_uses_a_course_of_their_own_for_one_more_section(service, teacher, student):
-    course = await teacher.land(**TEACHER)
-    asked = await teacher.launch_only(**TEACHER, **SECTION)
-    assert "Use one of your courses" in asked.text
-    answer = await teacher.choose(asked, course=course.rpartition("/")[2])
-    assert answer.headers["location"] == course
-    assert (await student.land(**SECTION)).startswith(f"{course}/")
-    changes = await teacher.get(f"{course}/changes")
-    assert "Moodle of the university: Section 2" in changes.text
-    assert await courses_of(service) == ["Recurrent networks"]
-    assert len(await service.rows(LtiContext)) == 2
-
-
 @pytest.mark.parametrize("part", ["student", "assistant", "stranger", "archived", "removed"])
 async def test_course_is_nobodys_who_does_not_teach_it(service, teacher, other, part):
     course = await teacher.land(**TEACHER)
@@ -228,7 +215,7 @@ async def test_undone_connection_takes_its_people_and_links_and_leaves_those_of_
     assert (await member_of(service, "of-section-2")).removed_at is None
 
 
-async def test_teacher_who_undoes_the_only_connection_stays_and_may_take_another_course(service, teacher):
+async def test_teacher_who_undoes_the_only_connection_stays_and_may_take_another_course(service, teacher, student):
     """A course that a launch has made by mistake is replaced."""
     right = await teacher.land(**TEACHER)
     mistake = await teacher.land(**TEACHER, **SECTION)
@@ -236,8 +223,11 @@ async def test_teacher_who_undoes_the_only_connection_stays_and_may_take_another
     await send(teacher, f"{mistake}/lms", f"{mistake}/lms/contexts/{second.id}/disconnect", sure="on")
     assert (await teacher.get(f"{mistake}/copy")).status_code == 200
     asked = await teacher.launch_only(**TEACHER, **SECTION)
+    assert "Use one of your courses" in asked.text
     assert (await teacher.choose(asked, course=right.rpartition("/")[2])).headers["location"] == right
-    assert len(await service.rows(LtiMember)) == 2
+    assert (await student.land(**SECTION)).startswith(f"{right}/")
+    assert "Moodle of the university: Section 2" in (await teacher.get(f"{right}/changes")).text
+    assert len(await service.rows(LtiMember)) == 3
 
 
 async def test_undone_connection_leaves_each_member_the_part_that_is_left(service, teacher, other):

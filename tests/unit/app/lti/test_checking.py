@@ -12,7 +12,7 @@ from app.storage.models import LtiPlatform
 from tests.platforms import FakePlatform
 from tests.unit.app.calls import send
 from tests.unit.app.conftest import OWNER_TOKEN, Service
-from tests.unit.app.lti.conftest import browser
+from tests.unit.app.lti.conftest import browser, down
 
 TOKEN = {"access_token": "token-of-the-platform", "expires_in": 3600}
 FINE = "Its keys can be read"
@@ -25,10 +25,6 @@ def token(seconds: float = 0.0) -> httpx.Response:
 
 def answers(status: int, **document: str) -> Callable[[], httpx.Response]:
     return lambda: httpx.Response(status, json=document)
-
-
-def down() -> httpx.Response:
-    raise httpx.ConnectError("refused")
 
 
 async def check(

@@ -27,6 +27,7 @@ from tests.unit.app.lti.conftest import (
     browser,
     come_and_hand_in,
     deliver,
+    down,
     failure_of,
     idle,
     join_to_roster,
@@ -69,10 +70,6 @@ async def another_link(service: Service) -> LtiLink:
     return next(each for each in await service.rows(LtiLink) if each.resource_link_id == "another")
 
 
-def refuses_connections() -> httpx.Response:
-    raise httpx.ConnectError("refused")
-
-
 def has_no_known_name() -> httpx.Response:
     raise AnswerUnusable(reason="the name lms.example.edu is not known")
 
@@ -88,7 +85,7 @@ AWAY: list[Callable[[], httpx.Response]] = [
     lambda: httpx.Response(200, content=b"x" * 2_000_000),
     lambda: httpx.Response(302, headers={"Location": "/maintenance"}),
     lambda: httpx.Response(200, html="<title>Sign in</title>"),
-    refuses_connections,
+    down,
     has_no_known_name,
 ]
 # A web server in front of the platform says that no column is there, as in maintenance.

@@ -52,21 +52,20 @@ async def test_person_is_who_the_issuer_says(issuer, fake):
     assert fake.asked == ["openid-configuration", "jwks", "token"]
 
 
-async def test_address_and_name_come_from_userinfo_if_the_id_token_has_none(issuer, fake):
-    fake.in_userinfo = True
-    assert (await sign_in(issuer, fake)).email == "ivanov@example.edu"
+NOTHING = None, False, None
 
 
-async def test_userinfo_of_another_subject_says_nothing(issuer, fake):
-    fake.in_userinfo = True
-    fake.userinfo = {"sub": "another"}
-    assert await sign_in(issuer, fake) == Claims(URL, "248289761001", None, False, None)
-
-
-async def test_person_signs_in_while_userinfo_is_away(issuer, fake):
-    fake.in_userinfo = True
-    fake.away = {"userinfo": lambda: httpx.Response(500)}
-    assert (await sign_in(issuer, fake)).subject == "248289761001"
+@pytest.mark.parametrize(
+    ("userinfo", "said"),
+    [({}, ("ivanov@example.edu", True, "Ivan Ivanov")), ({"sub": "another"}, NOTHING), (None, NOTHING)],
+    ids=["of the subject", "of another", "away"],
+)
+async def test_address_and_name_come_from_userinfo_if_the_id_token_has_none(issuer, fake, userinfo, said):
+    fake.in_userinfo, fake.userinfo = True, userinfo
+    if userinfo is None:
+        fake.away = {"userinfo": lambda: httpx.Response(500)}
+    claims = await sign_in(issuer, fake)
+    assert claims == Claims(URL, "248289761001", *said)
 
 
 @pytest.mark.parametrize(

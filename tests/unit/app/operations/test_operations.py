@@ -24,6 +24,7 @@ from app.submissions.positions import REGRADE_PRIORITY
 from grader import Assignment, Report, SandboxStartFailed, Status, load_assignments
 from grader.known_answer import correct_submission
 from grader.sandbox import Kind, Limits, Outcome
+from tests.unit.app.calls import get
 from tests.unit.app.conftest import FakeGrader, Service, make_report, running
 from tests.unit.grader.in_memory import InMemorySandbox
 from tests.waiting import Clock, until
@@ -40,14 +41,12 @@ def settings(settings: Settings) -> Settings:
 
 
 async def ready(service: Service) -> httpx.Response:
-    async with service.client(None) as anybody:
-        return await anybody.get("/readyz")
+    return await get(service, None, "/readyz")
 
 
 async def metrics(service: Service) -> dict[tuple[str, ...], float]:
     """Values by name and labels."""
-    async with service.client(METRICS_TOKEN) as monitoring:
-        answer = await monitoring.get("/metrics")
+    answer = await get(service, METRICS_TOKEN, "/metrics")
     assert answer.status_code == 200
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -76,9 +75,6 @@ async def database_is(service: Service, state: str) -> bool:
 
 async def grades_are(service: Service, number: int, status: str) -> bool:
     return (await metrics(service)).get(("lstm_grader_grades_total", status)) == number
-
-
-# --- readiness --------------------------------------------------------------------------------------------------------
 
 
 async def test_a_service_is_ready_when_a_known_answer_got_all_its_points(service):
@@ -171,19 +167,14 @@ async def test_an_engine_that_raises_proves_nothing_and_ends_no_test():
     assert not self_test.passed
 
 
-# --- metrics ----------------------------------------------------------------------------------------------------------
-
-
 async def test_metrics_are_for_monitoring_which_sees_nothing_else_and_for_teachers(service):
     await service.add_token("token-of-a-teacher", Role.TEACHER)
     await service.add_token("token-of-a-student", Role.SUBMITTER)
     statuses = {}
     for token in (None, "token-of-a-student", "unknown-token", METRICS_TOKEN, "token-of-a-teacher"):
-        async with service.client(token) as client:
-            statuses[token] = (await client.get("/metrics")).status_code
+        statuses[token] = (await get(service, token, "/metrics")).status_code
     assert list(statuses.values()) == [401, 403, 401, 200, 200]
-    async with service.client(METRICS_TOKEN) as monitoring:
-        assert (await monitoring.get("/api/v1/submissions")).status_code == 401
+    assert (await get(service, METRICS_TOKEN, "/api/v1/submissions")).status_code == 401
 
 
 async def test_the_queue_and_the_verdicts_are_counted(service, grader):
@@ -241,8 +232,7 @@ async def test_no_label_holds_what_a_client_wrote(service, owner):
     await owner.get(f"/api/v1/submissions/{submission_id}")
     await owner.get("/secret-path-of-mine")
     await owner.request("INVENTED", "/api/v1/submissions")
-    async with service.client(METRICS_TOKEN) as monitoring:
-        text = (await monitoring.get("/metrics")).text
+    text = (await get(service, METRICS_TOKEN, "/metrics")).text
     for written in ("Иванов", "Петра", submission_id, "secret-path", "INVENTED", METRICS_TOKEN):
         assert written not in text
     assert 'route="/api/v1/submissions/{submission_id}"' in text
@@ -268,9 +258,6 @@ async def test_runs_that_we_lose_are_counted_and_raised():
         CountedSandbox(Broken(), numbers).run(Kind.KERAS2, b"", Limits())
     document = numbers.document(None, self_test=True, is_writable=True)
     assert b'lstm_grader_box_failures_total{kind="keras2"} 1.0' in document
-
-
-# --- back-pressure ----------------------------------------------------------------------------------------------------
 
 
 async def wait_since(service: Service, seconds: float, **values: Any) -> None:

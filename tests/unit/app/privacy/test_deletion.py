@@ -10,7 +10,7 @@ from app.privacy import retention
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.storage.sqlite import Connection
-from tests.unit.app.calls import SUBMISSIONS, hand_in, students
+from tests.unit.app.calls import SUBMISSIONS, get, hand_in, students
 from tests.unit.app.conftest import Service
 from tests.waiting import until
 
@@ -62,8 +62,7 @@ async def test_a_deleted_student_is_gone_and_others_stay(service, owner, setting
         assert secret not in bytes_on_disk(settings)
     (regrade_left,) = (await owner.get("/api/v1/regrades")).json()["items"]
     assert "Пётр" not in str(regrade_left)
-    async with service.client("token-of-peter") as peter:
-        assert (await peter.get(SUBMISSIONS)).status_code == 401
+    assert (await get(service, "token-of-peter", SUBMISSIONS)).status_code == 401
     assert "student_deleted" in caplog.messages
     assert not [record for record in caplog.records if "Пётр" in str(vars(record))]
     assert (await delete(service, "Пётр")).json() == {"submissions": 0, "reports": 0, "tokens": 0}

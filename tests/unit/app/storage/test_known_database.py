@@ -138,9 +138,6 @@ async def test_a_new_database_is_logged_once_and_open_to_its_owner_alone(setting
     assert path.stat().st_mode & 0o077 == 0
 
 
-# While it runs
-
-
 @pytest.fixture
 async def watched(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, grader: FakeGrader, with_tables: None
@@ -221,9 +218,6 @@ async def test_connections_come_and_go_and_the_log_stays(settings, path):
     assert log_of(path).stat().st_ino == held
     await database.close()
     assert not log_of(path).exists()
-
-
-# Commands
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
 from grader import Report
 from grader.report.model import HELD, Advisory
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, submit
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, post, submit
 from tests.unit.app.conftest import FakeGrader, Service
 
 REASON = {"reason": "We have talked about it."}
@@ -23,17 +23,17 @@ def grader() -> FakeGrader:
     return grader
 
 
-async def _told(service: Service) -> int:
-    return len(await service.rows(Delivery))
-
-
-async def _with_webhook(service: Service) -> None:
+@pytest.fixture(autouse=True)
+async def hook(service: Service) -> None:
     token = await service.add_token("of-the-hook-0123456789", Role.TEACHER)
     await service.add(Webhook(url="https://lms.example.org/", created_by=token.id, secret="whsec_AAAA"))
 
 
+async def _told(service: Service) -> int:
+    return len(await service.rows(Delivery))
+
+
 async def test_an_attack_is_held_with_its_report_as_it_is(service, owner):
-    await _with_webhook(service)
     body = await submit(owner)
     assert (body["held"], body["hold"]["decision"], body["grade"]) == (True, None, None)
     assert (body["report"]["status"], body["report"]["points"]) == ("passed", 100.0)
@@ -45,7 +45,6 @@ async def test_an_attack_is_held_with_its_report_as_it_is(service, owner):
 
 async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(service, owner, grader):
     grader.change = lambda report: report
-    await _with_webhook(service)
     body = await submit(owner)
     assert (body["held"], body["hold"], body["grade"]["counts"]) == (False, None, True)
     decided = await owner.post(f"{body['links']['self']}/decision", json={"decision": "rejected", **REASON})
@@ -55,7 +54,6 @@ async def test_an_honest_attempt_counts_and_there_is_nothing_to_decide(service, 
 
 @pytest.mark.parametrize(("decision", "counts"), [("accepted", True), ("rejected", False)])
 async def test_a_decision_says_who_and_why(service, owner, decision, counts):
-    await _with_webhook(service)
     body = await submit(owner)
     answer = await owner.post(f"{body['links']['self']}/decision", json={"decision": decision, **REASON})
     decided = answer.json()
@@ -68,12 +66,10 @@ async def test_a_decision_says_who_and_why(service, owner, decision, counts):
 
 
 async def test_a_later_decision_replaces_the_first_and_an_equal_one_nothing(service, owner):
-    await _with_webhook(service)
     await service.add_token("of-a-teacher-0123456789", Role.TEACHER)
     decision = f"{(await submit(owner))['links']['self']}/decision"
     first = (await owner.post(decision, json={"decision": "rejected", **REASON})).json()
-    async with service.client("of-a-teacher-0123456789") as teacher:
-        again = await teacher.post(decision, json={"decision": "rejected", **REASON})
+    again = await post(service, "of-a-teacher-0123456789", decision, {"decision": "rejected", **REASON})
     assert (again.status_code, again.json()["hold"]) == (200, first["hold"])
     assert first["hold"]["decided_by"] == "owner"
     later = (await owner.post(decision, json={"decision": "accepted", **REASON})).json()
@@ -105,7 +101,6 @@ async def test_each_decision_is_a_new_answer(service, owner, monkeypatch, file_i
 
 
 async def test_a_regrade_neither_releases_nor_tells(service, owner, grader):
-    await _with_webhook(service)
     body = await submit(owner)
     grader.change = lambda report: report
     await regraded(owner, all=True)

@@ -14,8 +14,8 @@ from grader import Report, Status
 from grader.report.fingerprint import FEW_STATEMENTS, Fingerprint
 from grader.report.source import Cell, Line, pack
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, hand_in
-from tests.unit.app.conftest import FakeGrader, Service
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, hand_in
+from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 SAME_CODE = f"/api/v1{HERE}/assignments/lstm-layer/same-code"
@@ -41,8 +41,7 @@ def reading(grader: FakeGrader) -> FakeGrader:
 
 
 async def same_code(service: Service, where: str = SAME_CODE) -> dict[str, Any]:
-    async with service.client() as owner:
-        answer: dict[str, Any] = (await owner.get(where)).raise_for_status().json()
+    answer: dict[str, Any] = (await get(service, OWNER_TOKEN, where)).raise_for_status().json()
     return answer
 
 

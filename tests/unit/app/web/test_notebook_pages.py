@@ -4,7 +4,7 @@ import re
 
 from app.storage.models import DEFAULT_COURSE
 from grader.report.model import Advisory, Status
-from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, send
+from tests.unit.app.calls import CODE, PAGE, SUBMISSIONS, get, send
 from tests.unit.app.conftest import Browser
 
 EXCHANGE = "/api/v1/notebook/tokens"
@@ -29,8 +29,7 @@ async def test_the_page_shows_a_code_once_and_the_notebook_of_it(service, nobody
     (end,) = re.findall(r'action="([^"]+/end)"', page)
     answer = await send(anna, PAGE, end)
     assert answer.headers["location"] == f"{PAGE}?said=notebook.ended"
-    async with service.client(body["token"]) as notebook:
-        assert (await notebook.get(SUBMISSIONS)).status_code == 401
+    assert (await get(service, body["token"], SUBMISSIONS)).status_code == 401
     assert "&lt;b&gt;Colab" not in (await anna.get(answer.headers["location"])).text
 
 
@@ -40,8 +39,7 @@ async def test_nobody_ends_the_notebook_of_another(service, nobody, anna):
     await service.add_token("of-petrov", student="petrov")
     async with service.browser("of-petrov") as petrov:
         assert (await send(petrov, PAGE, end)).status_code == 404
-    async with service.client(token) as notebook:
-        assert (await notebook.get(SUBMISSIONS)).status_code == 200
+    assert (await get(service, token, SUBMISSIONS)).status_code == 200
 
 
 async def test_codes_are_made_for_students_and_not_too_fast(service, anna, browser):
@@ -90,6 +88,5 @@ async def test_the_page_of_a_check_waits_and_is_for_its_student_alone(service, i
     assert (await anna.get(at.replace(PAGE, f"{PAGE}-of-another"))).status_code == 404
     grader.released.set()
     address = f"/api/v1/checks/{at.rpartition('/')[2]}"
-    async with service.client("of-anna") as client:
-        assert (await client.get(address, params={"wait": 120})).json()["job_status"] == "done"
+    assert (await get(service, "of-anna", address, wait=120)).json()["job_status"] == "done"
     assert "http-equiv" not in (await anna.get(at)).text

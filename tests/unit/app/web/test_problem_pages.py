@@ -83,21 +83,13 @@ async def test_page_of_every_refusal_says_where_to_go_on(browser, monkeypatch):
         assert not re.search(rf"\b{status}\b|Traceback|SELECT|secret", words)
         assert not FOR_PROGRAMS.search(words), words
         assert (answer.headers["x-request-id"] in words) == (status == 500)
+        waits = isinstance(error, TooManyRequests | Overloaded)
+        assert any(time in words for time in ("in 3 minutes.", "через 3 минуты")) == waits, words
+        assert (answer.headers.get("retry-after") == "150") == waits
         steps = steps_of(answer)
         assert 1 <= len(steps) <= 3
         for address in steps.values():
             assert (await browser.get(address)).status_code == 200
-
-
-async def test_time_to_wait_is_told_in_words(browser, monkeypatch):
-    async def refuse(*_: object) -> None:
-        raise TooManyRequests(**WAIT)
-
-    monkeypatch.setattr("app.web.course.course.attention", refuse)
-    answer = await browser.get(COURSE)
-    assert answer.headers["retry-after"] == "150"
-    assert "Try again in 3 minutes." in answer.text
-    assert "через 3 минуты" in (await browser.get(COURSE, params={"lang": "ru"})).text
 
 
 async def test_reader_of_a_course_stays_in_it(service):

@@ -14,8 +14,8 @@ from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Person, Role,
 from grader import Status
 from grader.report.model import Diagnosis
 from grader.report.source import Cell, Line, pack
-from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.calls import ATTEMPTS, CODE, PAGE, SUBMISSIONS, get
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
 NOTEBOOK = json.dumps({"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})
@@ -28,8 +28,7 @@ async def send(browser: Browser, headers: dict[str, str] | None = None, **fields
 
 
 async def stored(service: Service) -> dict[str, Any]:
-    async with service.client() as owner:
-        item: dict[str, Any] = (await owner.get(SUBMISSIONS)).json()["items"][0]
+    item: dict[str, Any] = (await get(service, OWNER_TOKEN, SUBMISSIONS)).json()["items"][0]
     return item
 
 

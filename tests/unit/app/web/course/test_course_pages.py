@@ -2,9 +2,7 @@
 
 import re
 from html import unescape
-from typing import Any
 
-import httpx
 import pytest
 from starlette.datastructures import QueryParams
 
@@ -15,30 +13,18 @@ from app.web.course.course import view_of
 from grader import Report, Status
 from grader.report.messages import title_of
 from grader.report.model import Advisory, Diagnosis
-from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in, send
+from tests.unit.app.conftest import Service, form_secret
 from tests.waiting import until
 
 HERE = f"/courses/{DEFAULT_COURSE}"
-
-
-async def member_of(service: Service, student: str) -> str:
-    return (await service.member(student)).id
 
 
 @pytest.fixture
 async def work(service: Service) -> str:
     """The address of the page of a student's work, of which one attempt is handed in."""
     await hand_in(service, "ivanov")
-    return f"{HERE}/members/{await member_of(service, 'ivanov')}/assignments/lstm-layer"
-
-
-async def send(browser: Browser, page: str, path: str, **fields: Any) -> httpx.Response:
-    """Fill in the form of a page, with the hidden fields that it has."""
-    shown = (await browser.get(page)).text
-    hidden = re.search(r'name="replaces" value="(\w*)"', shown)
-    kept = {"replaces": hidden[1]} if hidden and path.endswith("/adjustment") else {}
-    return await browser.post(path, data={"form_secret": form_secret(shown), **kept, **fields})
+    return f"{HERE}/members/{await service.member_id('ivanov')}/assignments/lstm-layer"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +64,7 @@ async def test_navigation_shows_the_staff_where_they_are(browser, page):
 
 async def test_token_of_a_member_is_a_way_in(service, browser):
     await hand_in(service, "ivanov")
-    place = f"{HERE}/members/{await member_of(service, 'ivanov')}"
+    place = f"{HERE}/members/{await service.member_id('ivanov')}"
     assert "None yet" in (await browser.get(place)).text
     await service.add_token("of-ivanov", student="ivanov")
     page = (await browser.get(place)).text
@@ -128,7 +114,7 @@ async def test_overview_shows_ten_causes_and_how_they_fell_and_the_others_on_req
         await hand_in(service, student)
     address = f"{HERE}/assignments/lstm-layer/overview"
     for student, group in (("ivanov", "A & B"), ("petrov", "C")):
-        member = f"/api/v1{HERE}/members/{await member_of(service, student)}"
+        member = f"/api/v1{HERE}/members/{await service.member_id(student)}"
         assert (await owner.patch(member, json={"group": group})).is_success
     page, of_group = (await browser.get(address)).text, (await browser.get(f"{address}?group=A+%26+B")).text
     assert "2 rarer ones" in page

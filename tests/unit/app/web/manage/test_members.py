@@ -7,15 +7,14 @@ import re
 import httpx
 
 from app.storage.models import Identity, JoinLink, Membership, Person, Role, Token
-from tests.unit.app.calls import COURSE, hand_in, hidden, said, send
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.calls import COURSE, hand_in, hidden, post, said, send
+from tests.unit.app.conftest import OWNER_TOKEN, Browser, Service, form_secret
 
 MEMBERS, ROSTER, LINKS, TOKENS = (f"{COURSE}/{part}" for part in ("members", "roster", "links", "tokens"))
 
 
 async def add(service: Service, external_id: str, **values: object) -> str:
-    async with service.client() as owner:
-        answer = await owner.post(f"/api/v1{MEMBERS}", json={"external_id": external_id, **values})
+    answer = await post(service, OWNER_TOKEN, f"/api/v1{MEMBERS}", {"external_id": external_id, **values})
     return str(answer.json()["id"])
 
 
