@@ -104,6 +104,9 @@ class _Finder:
         used = False
         for index, statement in enumerate(self._plan.statements):
             if isinstance(statement.node, (*DEFINITIONS, *IMPORTS)) or index in self._plan.hiding:
+                # A class of tests is used without its name: by `unittest.main()`.
+                is_own = isinstance(statement.node, ast.ClassDef) and CLASS not in statement.uses.binds
+                used = used or (is_own and STUDENT in self._sides[index])
                 continue
             if self.is_left_out(index) or statement.shell_code():
                 continue

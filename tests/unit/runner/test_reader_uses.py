@@ -51,6 +51,11 @@ def test_training_downloads_and_input_are_left_out(read, line: str) -> None:
     assert line not in _uses(read(MODELS + line + "\nprint(abs(y - z))\n"))
 
 
+def test_tests_that_use_the_class_are_run_by_a_call_that_names_no_model(read) -> None:
+    tests = "class Tests(unittest.TestCase):\n    def test_it(self): assert LSTM(32)(x) == tf.keras.layers.LSTM(9)\n"
+    assert "unittest.main(exit=False)" in _uses(read(CLASS + tests + "unittest.main(exit=False)\n"))
+
+
 def test_a_function_of_the_files_own_that_trains_the_model_is_left_out(read) -> None:
     step = "def step(a):\n    opt.apply_gradients([(m(a), m.weights[0])])\n"
     loop = "for e in range(10): step(x)"

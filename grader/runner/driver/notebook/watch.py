@@ -18,6 +18,7 @@ import tensorflow as tf
 from driver.built_in import no_recurrence
 from driver.notebook.model_weights import KERAS, STUDENT, WatchedModels
 from driver.notebook.spoiling import spoiled
+from driver.notebook.threads import run_in_turn
 from driver.short_ways import plain_dense
 from driver.short_ways.untraced_build import untraced
 from driver.student.student_module import MODULE_NAME
@@ -51,6 +52,7 @@ class Watch:
 
     def start(self) -> None:
         self._models.start()
+        run_in_turn()
         original, watch = tf.keras.layers.Layer.__call__, self
 
         @functools.wraps(original)
