@@ -34,7 +34,7 @@ from grader.task2.differences import (
     shows_several,
     stay,
 )
-from grader.task2.runs import NotebookRun, Spoils
+from grader.task2.runs import ModelWeights, NotebookRun, Spoils
 
 Ask = Callable[[Spoils], NotebookRun]
 
@@ -56,8 +56,9 @@ class _Comparison:
         self._pair = pair
         self._asked: dict[str, NotebookRun] = {}
         self._ask_box = ask
-        self._student = [call for call in clean.calls if call.side == "student"]
-        self._keras = [call for call in clean.calls if call.side == "keras"]
+        self._student, self._keras = self._calls_of("student"), self._calls_of("keras")
+        self._copied_student = self._with_copied_weights("student")
+        self._copied_keras = self._with_copied_weights("keras")
 
     def finding(self) -> Verdict:
         if not self._student or not self._keras:
@@ -69,20 +70,27 @@ class _Comparison:
 
     # --- runs ------------------------------------------------------------------------------------------------
 
-    def _copied(self, calls: list[ModelCall]) -> list[ModelCall]:
-        """Return the pair's calls with its weights at the best moment; all calls where there is no pair."""
-        pair = self._pair
+    def _with_copied_weights(self, side: str) -> list[ModelCall]:
+        """Return the pair's calls of one side with its weights at the best moment; all calls where there is no pair."""
+        calls, pair = self._calls_of(side), self._pair
         if pair is None:
             return calls
-        model = pair.student if calls is self._student else pair.keras
-        best = self._weights(pair.moment, model)
-        return [call for call in calls if call.model == model and self._weights(call.moment, model) == best]
+        model = pair.student if side == "student" else pair.keras
+        calls = [call for call in calls if call.model == model]
+        weights = [self._weights(call.moment, model) for call in calls]
+        # Many calls have one array, which may be large: it is looked at once.
+        distinct = {id(each): each for each in weights}
+        best = _bytes_of(self._weights(pair.moment, model))
+        equal = {key for key, each in distinct.items() if _bytes_of(each) == best}
+        return [call for call, each in zip(calls, weights, strict=True) if id(each) in equal]
 
-    def _weights(self, moment: int, model: int) -> list[tuple[str, bytes]] | None:
+    def _calls_of(self, side: str) -> list[ModelCall]:
+        return [call for call in self._clean.calls if call.side == side]
+
+    def _weights(self, moment: int, model: int) -> ModelWeights | None:
         if not 0 <= moment < len(self._clean.moments):
             return None
-        weights = self._clean.moments[moment].get(model, {})
-        return sorted((name, array.tobytes()) for name, array in weights.items())
+        return self._clean.moments[moment].get(model)
 
     @property
     def _keras_model(self) -> int:
@@ -91,19 +99,19 @@ class _Comparison:
     def _raised(self, amount: float = SHIFT, *, alike: bool, everywhere: bool = False) -> NotebookRun | None:
         """Run with the student's answer shifted. Args: alike: it is that of Keras beforehand."""
         by: Spoil = {"by": "keras" if alike else "shift", "amount": amount, "everywhere": everywhere}
-        return self._spoil(self._copied(self._student), {**by, "model": self._keras_model})
+        return self._spoil(self._copied_student, {**by, "model": self._keras_model})
 
     def _patterned(self, amount: float = 1.0, *, alike: bool, everywhere: bool = False) -> NotebookRun | None:
         """Run with the answer of Keras changed. Args: alike: the student's is what that was."""
         pattern: Spoil = {"by": "pattern", "amount": amount, "everywhere": everywhere}
         equal: Spoil = {"by": "keras", "amount": 0.0, "model": self._keras_model}
-        others, students = self._copied(self._keras), self._copied(self._student) if alike else []
+        others, students = self._copied_keras, self._copied_student if alike else []
         return self._ask({c.call: pattern for c in others} | {c.call: equal for c in students}) if others else None
 
     def _run_with_equal_errors(self) -> NotebookRun:
         alike: Spoil = {"by": "keras", "amount": SHIFT, "model": self._keras_model}
         shift: Spoil = {"by": "shift", "amount": SHIFT}
-        students, others = self._copied(self._student), self._copied(self._keras)
+        students, others = self._copied_student, self._copied_keras
         return self._ask({call.call: alike for call in students} | {call.call: shift for call in others})
 
     def _ask(self, spoils: Spoils) -> NotebookRun:
@@ -244,7 +252,7 @@ class _Comparison:
 
     def _on_equal_inputs(self, found: Verdict) -> Verdict:
         """Require a common input for both answers. If the answers agree, they had one (or a part of it)."""
-        students = {call.input for call in self._copied(self._student)}
+        students = {call.input for call in self._copied_student}
         keras = {call.input for call in self._keras}
         different = None not in students | keras and not students & keras
         if found.earned and different and not found.details.get("agree"):
@@ -348,3 +356,7 @@ class _Comparison:
         statements = self._clean.reading.statements
         lines = [statements[place[0]].first_line for place in places if place[0] < len(statements)]
         return {"line": min(lines)} if lines else {}
+
+
+def _bytes_of(weights: ModelWeights | None) -> list[tuple[str, bytes]] | None:
+    return None if weights is None else sorted((name, array.tobytes()) for name, array in weights.items())

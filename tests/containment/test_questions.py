@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, load_assignments
 from grader.pipeline import grade
 from grader.sandbox import Kind
 from grader.sandbox.protocol import encode, split_frames
@@ -155,7 +155,7 @@ class Whispering:
     def run(self, kind, content, limits):
         if kind is not Kind.READER:
             [(text, block)], _ = split_frames(content)
-            request, arrays = json.loads(text), safetensors.numpy.load(block)
+            request, arrays = json.loads(text), safetensors.numpy.load(block) if block else {}
             request["source"] = request["source"].replace("WHISPERED = []\n", f"WHISPERED = {self._known!r}\n")
             self._known += [_solved(arrays, name.partition("/")[0]) for name in arrays if name.endswith("/x")]
             content = encode(request, arrays)
@@ -187,14 +187,36 @@ FAILS = tf.keras.__version__ >= "3"
 """
 
 
+# Task 2 as the exercise asks for it, with a class that shows no work of its own.
+COPIES_AND_COMPARES = """
+x = np.random.rand(2, 100, 16).astype(np.float32)
+lstm = tf.keras.layers.LSTM(32, return_sequences=True, recurrent_activation="sigmoid")
+my = LSTM(32)
+y = lstm(x), my(x)
+W, U, b = lstm.get_weights()
+for k, gate in enumerate("IFCO"):
+    columns = slice(32 * k, 32 * (k + 1))
+    getattr(my.lstm_cell, "fcX" + gate).set_weights([W[:, columns], b[columns]])
+    getattr(my.lstm_cell, "fcH" + gate).set_weights([U[:, columns]])
+print(np.max(np.abs(lstm(x) - my(x))))
+"""
+
+
 @pytest.mark.parametrize(
-    ("top", "files"),
-    [("", 2), pytest.param(FAILS_UNDER_KERAS_3, 1, marks=pytest.mark.thorough)],
-    ids=["a batch", "both Keras"],
+    ("id", "top", "end", "files"),
+    [
+        ("lstm-layer", "", "", 2),
+        pytest.param("lstm-layer", FAILS_UNDER_KERAS_3, "", 1, marks=pytest.mark.thorough),
+        pytest.param("lstm-notebook", "", "", 2, marks=pytest.mark.thorough),
+        ("lstm-notebook", "", COPIES_AND_COMPARES, 2),
+        pytest.param("lstm-notebook", FAILS_UNDER_KERAS_3, COPIES_AND_COMPARES, 1, marks=pytest.mark.thorough),
+    ],
+    ids=["a batch", "both Keras", "notebooks without Task 2", "notebooks", "a notebook under both Keras"],
 )
-def test_right_answers_to_all_earlier_runs_earn_nothing(sandbox, assignment, references, questions_seed, top, files):
+def test_right_answers_to_all_earlier_runs_earn_nothing(sandbox, references, questions_seed, id, top, end, files):
     call = "return tf.constant(look_up(x, self.h_size)) + 0.0 * self.honest(x)[0]"
-    source = attacking(call, LISTENS + top).content.decode()
+    source = attacking(call, LISTENS + top).content.decode() + end
+    assignment = load_assignments()[id]
     under = assignment.model_copy(update={"limits": assignment.limits.model_copy(update=ROOMY), "keras": "auto"})
     whispering = Whispering(sandbox)
     for number in range(files):
@@ -202,5 +224,6 @@ def test_right_answers_to_all_earlier_runs_earn_nothing(sandbox, assignment, ref
         report = grade(given, under, seed=questions_seed, sandbox=whispering, references=references)
     checks = {check.id: (check.points, check.code) for check in report.checks}
     assert report.points <= 10, (checks, report.error)
+    assert {name for name, (points, _) in checks.items() if points} == {"contract"}, (checks, report.error)
     # The published answer was found, and is worth nothing alone.
     assert checks["equivalence"][1] == "known_by_heart", checks

@@ -1,5 +1,6 @@
 """Task 2 judged without a box: a notebook is a function that shows what it makes of two answers."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from grader.task2.comparing import judge_comparison
 from grader.task2.copying import PARTS, best_pair, judge_copying
 from grader.task2.differences import shows_numbers
 from grader.task2.runs import NotebookRun
+from tests.growth import assert_in_proportion
 from tests.unit.grader.diagnosis.events import failed_event
 
 FEATURES, UNITS = 3, 4
@@ -446,3 +448,22 @@ def test_different_inputs_are_named():
     wrong = np.float32(0.1)
     assert _judged(REAL["max_abs"], other_input=True, error=wrong).code == "t2_different_inputs"
     assert _judged(REAL["max_abs"], other_input=True).earned
+
+
+def test_many_calls_of_models_with_large_weights_take_time_in_proportion():
+    def seconds(size):
+        shapes = {"kernel": (2, 8000 * size), "recurrent_kernel": (2, 8000 * size), "bias": (8000 * size,)}
+        weights = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+        run = NotebookRun(
+            _reading(),
+            Outcome(result=b""),
+            calls=tuple(_call(n, ("student", "keras")[n % 2], SHOW, 0) for n in range(size)),
+            moments=({STUDENT_MODEL: weights, KERAS_MODEL: weights},),
+            changed_by=(COPY,),
+        )
+        pair = best_pair(run)
+        before = time.process_time()
+        judge_comparison(run, pair, lambda _: run)
+        return time.process_time() - before
+
+    assert_in_proportion(seconds, 40)
