@@ -2,7 +2,7 @@
 
 The reader child says of each part what stands there, in words (`grader/runner/reader/parts/part.py`). A cause looks
 for the words that would explain it: a sum with a product in it, a loop that runs backwards. Where they are not found,
-there is no mark. Codes without a line say so here too: `NAMES_ITS_LINE`, `NO_LINE`.
+there is no mark.
 """
 
 import re
@@ -231,43 +231,6 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
 LEFT_OUT = frozenset(
     {"missing_step", "step_two", "off_by_one", "h_not_updated", "c_not_updated", "state_reset_each_step"}
 )
-
-#: Their own parameters hold the line, where it is known; of Task 2, the statement that copies or compares.
-NAMES_ITS_LINE = frozenset(
-    {
-        *("attribute_error", "call_signature", "comparison_failed", "copying_failed", "cyrillic_homoglyph"),
-        *("definition_failed", "env_read", "exits", "fake_array", "forged_result", "frame_walk"),
-        *("gc_reference", "global_x", "imports_solution", "init_signature", "input_call"),
-        "layer_misfed",
-        *("lstm_not_class", "missing_argument", "missing_package", "missing_self", "monkeypatch"),
-        *("name_error", "network", "no_call_method", "no_lstm_class", "not_implemented", "other_file"),
-        *("past_the_end", "raises_in_call", "raises_in_init", "reads_files", "recursion"),
-        *("reserved_name", "subprocess", "super_init_missing", "syntax_error", "t2_attr_assign"),
-        *("t2_before_build", "t2_bias_not_copied", "t2_compare_before_copy", "t2_exact_equality"),
-        *("t2_faked", "t2_kernels_mixed", "t2_no_abs", "t2_no_difference", "t2_recurrent_not_copied"),
-        *("t2_part_only", "t2_self_compare", "t2_slices_mixed", "t2_slices_wrong", "t2_stale_output"),
-        *("tensor_item_assignment", "tf1_api"),
-        *("uses_builtin_lstm", "uses_builtin_rnn", "uses_global_keras_layer", "write_outside"),
-        *("wrong_base_class",),
-    }
-)
-#: No line of the class is the place: it is the file as a whole, a limit, our failure, something that is not there, or
-#: only an outcome that other codes explain.
-NO_LINE = frozenset(
-    {
-        *("comparison_not_found", "crash", "differs_on_second_call", "disk_full", "dtype_float64"),
-        *("empty_file", "equivalence_not_earned", "file_too_large", "gate_weights_missing"),
-        *("gradient_failed", "internal_error", "invalid_notebook", "invalid_notebook_json"),
-        *("invalid_output", "known_by_heart", "link_only", "memory", "no_file", "no_loop", "no_numbers"),
-        "no_own_answer",
-        *("not_python", "not_run", "not_text", "only_form_differs", "output_flood", "own_work_failed"),
-        *("parts_not_found", "returns_global", "same_form_on_hidden_cases"),
-        *("second_call_failed", "several_files", "steps_missing", "t2_different_inputs", "t2_shape_only"),
-        *("too_complex", "too_many_threads", "weights_not_copied", "weights_wrong", "wrong_dtype", "wrong_extension"),
-        *("wrong_on_hidden_cases", "wrong_shape"),
-    }
-)
-
 
 _NO_GATE = " ".join(sorted(ACTIVATIONS - {"sigmoid", "tanh", "exp", "abs", "square", "sqrt"}))
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.

@@ -62,6 +62,8 @@ IN_GRAPH = re.compile(
     r"is out of scope|symbolic `?tf\.Tensor`?.{0,200}\bnumpy array|over a symbolic `?tf\.Tensor|"
     r"'?SymbolicTensor'? object has no attribute 'numpy'"
 )
+# Code that has TensorFlow build a graph. Without it, only a call that is over has tensors out of scope.
+BUILDS_GRAPH = re.compile(r"\.(?:function|range|while_loop|scan|rnn|map_fn|vectorized_map|fold[lr]|cond)\b")
 #: Kind of error -> how to recognise it by its message, and by the line that raised it. They come before `VARIANTS`.
 VARIANTS_OF_LINE = {
     "axis_first": (re.compile(""), re.compile(r"\btf\.(?:concat|split|stack)\(\s*\d+\s*,")),
@@ -239,6 +241,8 @@ def error_variant(type: str, message: str, lines: Sequence[str] = (), source: st
     called = NOT_CALLABLE.search(message)
     if called and re.search(rf"\bclass[ \t]+{called[1]}\b", source):
         return {"variant": "no_call", "name": called[1]}
+    if "is out of scope" in message and not BUILDS_GRAPH.search(source):
+        return {"variant": "kept_list"}
     for name, (words, line) in VARIANTS_OF_LINE.items():
         if lines and words.search(message) and line.search(lines[-1]):
             return {"variant": name}

@@ -188,7 +188,7 @@ def test_a_name_of_keras_that_the_class_overwrites_is_found_where_keras_fails_la
         ("InvalidArgumentError", "slice index 16 of dimension 2 out of bounds.", "last_axis"),
         ("InvalidArgumentError", "Index out of range using input dim 2; input has only 2 dims", "fewer_axes"),
         ("IndexError", "too many indices for array: array is 2-dimensional, but 3 were indexed", "fewer_axes"),
-        ("InaccessibleTensorError", "<tf.Tensor 'while/mul_2:0' shape=(2, 32)> is out of scope", "graph"),
+        ("InaccessibleTensorError", "<tf.Tensor 'while/mul_2:0' shape=(2, 32)> is out of scope", "kept_list"),
         ("OperatorNotAllowedInGraphError", "Iterating over a symbolic `tf.Tensor` is not allowed", "graph"),
         ("InvalidArgumentError", "Shapes of all inputs must match: values[0].shape = [2,32] != values[5].shape = [5,8]",
          "kept_list"),
@@ -272,6 +272,12 @@ def test_a_tensor_of_a_graph_that_meets_numpy_is_no_method_that_is_not_written()
     assert found.params["message"] == text
     found = exception_problem(raised_event("'SymbolicTensor' object has no attribute 'numpy'", type="AttributeError"))
     assert (found.code, found.params["variant"]) == ("attribute_error", "graph")
+
+
+@pytest.mark.parametrize("made", ["@tf.function", "for t in tf.range(n):"])
+def test_a_tensor_of_a_loop_in_a_graph_is_none_of_an_earlier_call(made):
+    message = "<tf.Tensor 'while/mul_2:0' shape=(2, 32)> is out of scope"
+    assert error_variant("InaccessibleTensorError", message, source=made) == {"variant": "graph"}
 
 
 def test_a_recursion_shows_each_line_once():
