@@ -128,6 +128,9 @@ class Start:
             return float(np.nan_to_num([np.ptp(state, axis=0) for state in (self.h, self.c)], nan=np.inf).max())
 
 
+ZEROS = Start(np.zeros(()), np.zeros(()))
+
+
 def _started_elsewhere(cases: Sequence[Case], answers: Mapping[str, Array]) -> Iterator[Suspect]:
     """Fit the right steps from another start: one number for h and one for c, or the same state in all rows.
 
@@ -184,10 +187,13 @@ def _first(x: Array) -> float:
 
 
 def _started_at(code: str, starts: Mapping[float, Start]) -> Mistake:
-    changes: dict[str, Callable[[Inputs], Inputs]] = {
-        "initial_h": lambda inputs: replace(inputs, h=np.broadcast_to(starts[_first(inputs.x)].h, inputs.h.shape)),
-        "initial_c": lambda inputs: replace(inputs, c=np.broadcast_to(starts[_first(inputs.x)].c, inputs.c.shape)),
-    }
+    """Begin each question from its start, and from zeros where none was found."""
+
+    def begin(state: str, inputs: Inputs) -> Inputs:
+        start = getattr(starts.get(_first(inputs.x), ZEROS), state)
+        return replace(inputs, **{state: np.broadcast_to(start, inputs.h.shape)})
+
+    changes = {f"initial_{state}": partial(begin, state) for state in "hc"}
     return Mistake(code, f"{code}, found for each row", changes, RECURRENCE)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.numerics.changing_answers import explain_changing
-from grader.numerics.fitting import find_start
+from grader.numerics.fitting import find_start, started_anew
 from reference import draw, lstm_forward, search_case, split_gates
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import Mistake, bank, replay
@@ -220,6 +220,12 @@ def test_a_random_start_is_told(changing):
         return _started(lambda case: _vector(case, call, case.spec.batch), lambda case: 0.0)(case)
 
     assert _told(changing(respond)) == [("state_init_random", {})]
+
+
+def test_a_question_whose_start_was_not_found_begins_from_zeros(cases):
+    found, other = cases[:2]
+    mistake = started_anew([found], {found.spec.id: found.expected}, {}, [])
+    assert replay([mistake], other) == pytest.approx(other.expected, abs=1e-6)
 
 
 @pytest.mark.parametrize("kept", ["h", "c", "hc"])
