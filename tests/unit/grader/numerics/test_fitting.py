@@ -11,6 +11,7 @@ from grader.numerics.changing_answers import explain_changing
 from grader.numerics.fitting import find_start, started_anew
 from reference import draw, lstm_forward, search_case, split_gates
 from reference.cell import sigmoid
+from reference.drawing import oracle_case
 from reference.lstm.misconceptions import Mistake, bank, replay
 
 SINGLES = {mistake.name: mistake for mistake in bank()}
@@ -238,6 +239,20 @@ def test_a_state_that_goes_on_from_call_to_call_is_told(changing, kept):
         return _started(lambda case: h, lambda case: c)(case)
 
     assert _told(changing(respond)) == [("state_kept_between_calls", {})]
+
+
+def test_a_state_goes_on_through_the_call_for_gradients(cases):
+    """That one is on the first eight steps of a question, from the state after the answer to it."""
+    first = cases[0]
+    second = replace(first, spec=replace(first.spec, id="second"), x=first.x[:, ::-1])
+    few_steps = oracle_case(replace(first.spec, id="few steps", timesteps=8), first.x[:, :8], first.weights)
+    answers = {}
+    h = c = 0.0
+    for case in (first, few_steps, second):
+        answers[case.spec.id] = replay([_start(h, c)], case)
+        h, c = answers[case.spec.id][:, -1], replay([_start(h, c), SINGLES["c collected"]], case)[:, -1]
+    asked = [(case, answers[case.spec.id]) for case in (first, second)]
+    assert started_anew([first, second], answers, {}, asked).code == "state_kept_between_calls"
 
 
 @pytest.mark.parametrize(
