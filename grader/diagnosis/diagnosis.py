@@ -42,7 +42,8 @@ Array = NDArray[np.floating]
 # Other mistakes give these shapes too, so the numbers must agree.
 GUESSED_FROM_SHAPE = {"batch_zero_only", "returns_last_only", "return_inside_loop", "missing_step", "step_two"}
 # Under @tf.function the array that `write` returns is another one.
-LOST_WRITE = re.compile(r"@tf\.function[\s\S]*^[ \t]+\w+\.write\(", re.MULTILINE)
+IN_FUNCTION = "@tf.function"
+LOST_WRITE = re.compile(r"^[ \t]+\w+\.write\(", re.MULTILINE)
 FLOATS = {"float16", "bfloat16", "float32", "float64"}
 # Errors that TensorFlow, NumPy and Keras raise for shapes that do not fit.
 SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
@@ -291,7 +292,8 @@ def _from_numbers(evidence: Evidence) -> Iterator[Diagnosis]:
     whole = any(evidence.execution.answers[id].output.dtype not in FLOATS for id in answers)
     if not whole and all(array.min() == array.max() for array in answers.values()):
         values = sorted({float(array.flat[0]) for array in answers.values()})
-        is_lost = values == [0.0] and LOST_WRITE.search(evidence.reading.source)
+        graph = evidence.reading.source.find(IN_FUNCTION)
+        is_lost = values == [0.0] and graph >= 0 and LOST_WRITE.search(evidence.reading.source, graph)
         yield Diagnosis.exact(Finding.of("constant_output", value=values[0], variant="write" if is_lost else None))
         return
     yield from _from_calls(evidence)

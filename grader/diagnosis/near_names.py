@@ -4,6 +4,7 @@ Regular expressions search the source. It is never parsed: parsing odd code cost
 """
 
 import difflib
+import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -48,6 +49,8 @@ RENAMED = {
 # Two names this similar are probably meant to be one.
 ALIKE = 0.75
 MOST_WORDS = 5000
+# So many places that set an attribute are looked at; each look goes through the source.
+MOST_SETTERS = 20
 
 
 class _Block(NamedTuple):
@@ -102,7 +105,8 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
 
 def _method_that_sets(name: str, owner: str, source: str) -> str | None:
     """Return a method of the class, no constructor, that sets an attribute."""
-    lines = (source.count("\n", 0, found.start()) + 1 for found in SET_ON_SELF.finditer(source) if found[1] == name)
+    found = (each for each in SET_ON_SELF.finditer(source) if each[1] == name)
+    lines = (source.count("\n", 0, each.start()) + 1 for each in itertools.islice(found, MOST_SETTERS))
     methods = (block for line in lines for block in _blocks(source, line)[1] if block.owner == owner)
     return next((block.name for block in methods if block.is_method and block.name != "__init__"), None)
 

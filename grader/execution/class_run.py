@@ -1,7 +1,7 @@
 """One child's answer to its questions: bytes from the box, as events and answers that were asked for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
 from grader.errors import RunnerOutputForged, RunnerOutputInvalid
@@ -23,6 +23,8 @@ class ClassRun:
     garbled: str | None = None
     forged: bool = False  # garbled by somebody who knew the form
     events: tuple[EventArrays, ...] = ()
+    # All that answers are compared with, the assignment's cases first.
+    cases: tuple[Case, ...] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
     # The answers to second calls.
     repeats: Mapping[str, Answer] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class ClassRun:
             if complete:
                 _refuse_silence(events, questions)
         except RunnerOutputInvalid as exc:
-            return cls(outcome, garbled=str(exc), forged=isinstance(exc, RunnerOutputForged))
+            return cls(outcome, garbled=str(exc), forged=isinstance(exc, RunnerOutputForged), cases=questions.cases)
         if exercise in repeats:  # asked because the answer to the smallest case was unusable
             repeats = {exercise: repeats[exercise]}
         ids = {case.spec.id for case in questions.cases}
@@ -57,12 +59,20 @@ class ClassRun:
             outcome,
             complete,
             events=tuple(events),
+            cases=questions.cases,
             answers={id: answer for id, answer in answers.items() if id in ids},
             repeats=repeats,
             edges=tuple((case, answers.get(case.spec.id)) for case in questions.edges),
             others=tuple((case, answers[case.spec.id]) for case in questions.others if case.spec.id in answers),
             probed=tuple((probe.case, answers.get(probe.case.spec.id)) for probe in questions.probes),
         )
+
+    def with_answers(self, later: Iterable[tuple[Case, Answer]]) -> Self:
+        """Put answers of later children, to the same cases with other numbers, in place of its own."""
+        cases, answers = {case.spec.id: case for case in self.cases}, dict(self.answers)
+        for case, answer in later:
+            cases[case.spec.id], answers[case.spec.id] = case, answer
+        return replace(self, cases=tuple(cases.values()), answers=answers)
 
     def select(self, kind: type[T]) -> list[T]:
         """Return the events of one kind, in order."""

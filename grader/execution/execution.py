@@ -13,7 +13,6 @@ from grader.execution.recognition import Places
 from grader.sandbox import events
 from grader.sandbox.protocol import Arrays
 from grader.sandbox.requests import Run, sizes_of
-from reference import Case
 
 T = TypeVar("T")
 
@@ -61,7 +60,7 @@ def run_of(
 class Execution(ClassRun):
     """The events of one child, and what later children added where these left doubts.
 
-    `answers` are by case. Where a reused model was wrong and a fresh one right (`cured`), they are the fresh one's.
+    Where a reused model was wrong and a fresh one right (`cured`), `cases` and `answers` are the fresh one's.
     """
 
     generation: str = field(kw_only=True)
@@ -77,9 +76,7 @@ class Execution(ClassRun):
     reaches: tuple[tuple[events.Reach, str | None], ...] = ()
     # Library functions that the student's code replaced.
     patched: tuple[str, ...] = ()
-    # All that answers are compared with, the assignment's cases first; and the id of the drawn case for the exercise's
-    # own layer.
-    cases: tuple[Case, ...] = ()
+    # The id of the drawn case for the exercise's own layer.
     twin: str = ""
     cured: frozenset[str] = frozenset()
     gradients: events.Gradients | None = None

@@ -156,12 +156,12 @@ class Examiner:
     Args:
         published: the assignment's cases, with the answers of Keras; the exercise's own first, or it alone.
         seed: the attempt's.
-        generation: the Keras generation; each gets its own numbers, because the other one's may have leaked.
+        asking: names the run that is asked; each gets its own numbers, because an earlier one's may have leaked.
         long_gradients: take gradients of the exercise's own case instead of the smallest one.
     """
 
-    def __init__(self, published: Sequence[Case], seed: bytes, generation: str, *, long_gradients: bool) -> None:
-        self._seed, self._generation = seed, generation
+    def __init__(self, published: Sequence[Case], seed: bytes, asking: str, *, long_gradients: bool) -> None:
+        self._seed, self._asking = seed, asking
         self.exercise = published[0]
         #: The class of the weights says which cell is asked for.
         self._kind = type(self.exercise.weights)
@@ -181,7 +181,7 @@ class Examiner:
         self._probes = probes.questions(*sizes, self._random("probes")) if self._kind is LSTMWeights else ()
 
     def _random(self, *purpose: str) -> np.random.Generator:
-        return random_for(self._seed, self._generation, *purpose)
+        return random_for(self._seed, self._asking, *purpose)
 
     def _draw(self, spec: CaseSpec, *purpose: str) -> Case:
         return draw(spec, self._random(*purpose), self._kind)

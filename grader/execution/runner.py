@@ -4,6 +4,7 @@ Usually one child is enough. Another is needed when names do not say which weigh
 fits), and when a reused model is wrong where a fresh one is right (with fresh models).
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
@@ -30,9 +31,13 @@ MOST_ASKED = 120
 
 
 class _Setup(NamedTuple):
-    """The choices that stay the same in all children that answer for one model."""
+    """The choices that stay the same in all children that answer for one model.
 
-    generation: str
+    Args:
+        examiner: has the numbers that answers count for; each time that everything is asked it is another one.
+    """
+
+    examiner: Examiner
     roles: Roles = Roles()
     plans_passed_over: int = 0
 
@@ -68,11 +73,10 @@ class Runner:
         """Take the submission. Prepared runs use shortcuts around Keras that make no difference; others check them."""
         self._reading = reading
         self._assignment = assignment
+        self._published = published
+        self._seed = seed
         self._generation = generation
-        # Gradients of the smallest case cost least. Code that cuts them every so many steps shows only on many steps.
-        # So if the source holds anything that could cut them, gradients are taken of the exercise's own case.
-        self._examiner = Examiner(published, seed, generation, long_gradients=not reading.lets_gradients_through)
-        self._cases = self._examiner.cases
+        self._drawn = itertools.count(1)
         self._sandbox = sandbox
         self._table_of = table_of
         self._prepared = prepared
@@ -85,49 +89,59 @@ class Runner:
         Raises:
             SandboxError: the box failed.
         """
-        execution = self._run(_Setup(self._generation))
-        exercise = self._cases[0]
+        execution = self._run(_Setup(self._draw()))
+        exercise = self._published[0]
         constructed = execution.constructed
         known = constructed is None or not constructed.open or execution.depends_on_built_in
         if known or self._close(exercise, execution.answers):
             return execution
         for passed_over in range(1, MOST_CONSTRUCTIONS):
-            other = self._run(_Setup(self._generation, plans_passed_over=passed_over))
+            other = self._run(_Setup(self._draw(), plans_passed_over=passed_over))
             if self._close(exercise, other.answers):
                 return other
             if not other.answers:
                 break
         return execution
 
+    def _draw(self) -> Examiner:
+        """Draw numbers that no run before was asked: runs can talk to later ones, and an earlier one knows its answers.
+
+        Each asking that answers can count for has its own.
+        """
+        number = next(self._drawn)
+        # Gradients of the smallest case cost least. Code that cuts them every so many steps shows only on many steps.
+        # So if the source holds anything that could cut them, gradients are taken of the exercise's own case.
+        return Examiner(
+            self._published,
+            self._seed,
+            self._generation if number == 1 else f"{self._generation}-{number}",
+            long_gradients=not self._reading.lets_gradients_through,
+        )
+
     def _run(self, setup: _Setup) -> Execution:
         joined = self._reading.joined
         setup, run = self._run_with_order(setup, joined)
         if joined and run.answers and run.takes_joined and setup.roles.proven and not self._fits(run):
-            setup, run = self._run_with_order(setup, None)  # the source was misread, or the mistake is unknown
+            # The source was misread, or the mistake is unknown.
+            setup, run = self._run_with_order(setup._replace(examiner=self._draw()), None)
         close = self._count_close(run)
-        if run.answers and run.is_open and close < len(self._cases):
+        if run.answers and run.is_open and close < len(run.cases):
             places = self._places(setup)
-            recognised = setup._replace(roles=Roles(places=places))
             if places:
-                other = self._ask(recognised, self._examiner.everything())
+                recognised = setup._replace(examiner=self._draw(), roles=Roles(places=places))
+                other = self._ask(recognised, recognised.examiner.everything())
                 # Where names contradict what was recognised, the answer is wrong, and the mistake is known.
                 if self._count_close(other) > close or (self._fits(other) and not self._fits(run)):
                     setup, run = recognised, other
-        cured = self._ask_fresh_models(setup, run)
-        answers = {**run.answers, **cured}
-        known_by_heart, remembered, twin = self._ask_counterparts(setup, run, answers)
-        cases = self._cases
+        run, cured = self._ask_fresh_models(setup, run)
+        known_by_heart, remembered, twin = self._ask_counterparts(setup, run)
         if twin is not None:
-            case, answer = twin
-            cases = tuple(case if each.spec.id == case.spec.id else each for each in cases)
-            answers[case.spec.id] = answer
+            run = run.with_answers([twin])
         return Execution.of(
             run,
-            generation=setup.generation,
+            generation=self._generation,
             roles=setup.roles,
-            cases=cases,
-            twin=self._examiner.twin.spec.id,
-            answers=answers,
+            twin=setup.examiner.twin.spec.id,
             cured=frozenset(cured),
             known_by_heart=known_by_heart,
             fresh_only=(*cured, *remembered),
@@ -136,25 +150,25 @@ class Runner:
     def _run_with_order(self, setup: _Setup, joined: Literal["xh", "hx"] | None) -> tuple[_Setup, ClassRun]:
         """Run under a supposed order of x and h in joined inputs; None: any, numbers choose."""
         setup = setup._replace(roles=Roles(joined=joined))
-        run = self._ask(setup, self._examiner.everything())
+        run = self._ask(setup, setup.examiner.everything())
         if run.trial is None:
             return setup, run
-        chosen = choose(*run.trial, self._cases, self._table_of)
+        chosen = choose(*run.trial, run.cases, self._table_of)
         roles = Roles(0, proven=False) if chosen is None else chosen
-        setup = setup._replace(roles=replace(roles, joined=joined))
-        return setup, self._ask(setup, self._examiner.everything())
+        setup = setup._replace(examiner=self._draw(), roles=replace(roles, joined=joined))
+        return setup, self._ask(setup, setup.examiner.everything())
 
     def _fits(self, run: ClassRun) -> bool:
         """Return whether answers are right or have a known mistake, which shows that the weights were read rightly."""
         if self._count_close(run):
             return True
-        case = search_case(self._cases)
+        case = search_case(run.cases)
         answer = run.answers.get(case.spec.id)
         return answer is not None and explain({case.spec.id: answer.content}, [case], self._table_of) is not None
 
     def _places(self, setup: _Setup) -> dict[str, recognition.Places]:
         """Recognise the weights by their gradients, or where there are none by trying, for each size of the layer."""
-        questions = self._examiner.equal()
+        questions = setup.examiner.equal()
         run = self._ask(setup._replace(roles=Roles()), questions)
         found = {event.case: arrays for event, arrays in run.events if isinstance(event, Equal)}
         places = {}
@@ -170,74 +184,85 @@ class Runner:
 
     def _places_by_layout(self, setup: _Setup) -> dict[str, recognition.Places]:
         """Find the layout of weights that no gradient reaches by the answers under each."""
-        case = self._examiner.smallest
+        case = setup.examiner.smallest
         layout = self._right_layout(setup, layouts.alike(case), layouts.layouts())
         layout = layout and self._right_layout(setup, case, layouts.in_all_orders(layout))
         if layout is None:
             return {}
-        return {_key(each): layout.places(each.spec.features, each.spec.units) for each in self._cases}
+        return {_key(each): layout.places(each.spec.features, each.spec.units) for each in setup.examiner.cases}
 
     def _right_layout(self, setup: _Setup, case: Case, tried: Sequence[layouts.Layout]) -> layouts.Layout | None:
         questions = list(layouts.questions(case, tried, self._reading.unpack_names))
         setup = setup._replace(roles=Roles(places={_key(case): layouts.identity(case)}))
         for start in range(0, len(questions), MOST_ASKED):
             some = questions[start : start + MOST_ASKED]
-            run = self._ask(setup, self._examiner.only([each for _, each in some], ()))
+            run = self._ask(setup, setup.examiner.only([each for _, each in some], ()))
             if found := [layout for layout, each in some if self._close(each, run.answers)]:
                 return found[0]
         return None
 
-    def _ask_fresh_models(self, setup: _Setup, run: ClassRun) -> dict[str, Answer]:
-        """Ask again with fresh models, when a reused model is wrong and a fresh one is right; return right answers."""
-        answered = [(case, run.answers[case.spec.id]) for case in self._cases if case.spec.id in run.answers]
-        right = [case for case, answer in answered if self._close(case, run.answers) and not answer.output.reused]
-        doubtful = [case for case, answer in answered if not self._close(case, run.answers) and answer.output.reused]
-        if not right or not doubtful:
-            return {}
-        again = self._ask(setup, self._examiner.only(doubtful, doubtful))
-        return {case.spec.id: again.answers[case.spec.id] for case in doubtful if self._close(case, again.answers)}
+    def _ask_fresh_models(self, setup: _Setup, run: ClassRun) -> tuple[ClassRun, tuple[str, ...]]:
+        """Ask again with fresh models and other numbers, when a reused model is wrong and a fresh one is right.
 
-    def _ask_counterparts(self, setup: _Setup, run: ClassRun, answers: Mapping[str, Answer]) -> _Doubts:
+        Returns:
+            the run with the right answers, and the ids of their cases.
+        """
+        answered = [(case, run.answers[case.spec.id]) for case in run.cases if case.spec.id in run.answers]
+        right = [case for case, answer in answered if self._close(case, run.answers) and not answer.output.reused]
+        wrong = [case for case, _ in answered if not self._close(case, run.answers)]
+        doubtful = {case.spec.id for case in wrong if run.answers[case.spec.id].output.reused}
+        if not right or not doubtful:
+            return run, ()
+        examiner = self._draw()
+        asked = [case for case in examiner.cases if case.spec.id in doubtful]
+        again = self._ask(setup, examiner.only(asked, asked))
+        cured = [case for case in asked if self._close(case, again.answers)]
+        run = run.with_answers((case, again.answers[case.spec.id]) for case in cured)
+        return run, tuple(case.spec.id for case in cured)
+
+    def _ask_counterparts(self, setup: _Setup, run: ClassRun) -> _Doubts:
         """Ask a fresh model again, where a case is right and its counterpart with other numbers is not.
 
         The counterpart of the exercise's own case has fewer steps. A class that takes no other number than the
         exercise's is asked one of that many.
         """
-        examiner, answers_of_others = self._examiner, {case.spec.id: answer for case, answer in run.others}
+        examiner, answers_of_others = setup.examiner, {case.spec.id: answer for case, answer in run.others}
         if not examiner.asks_hidden:
             return _Doubts()
-        counterparts = []
-        exercise, twin = examiner.exercise, examiner.twin
+        exercise, smallest, answers = examiner.exercise, examiner.smallest, run.answers
+        twin = next(case for case in run.cases if case.spec.id == examiner.twin.spec.id)
         is_right = self._close(exercise, answers)
-        first, second = (found.get(examiner.smallest.spec.id) for found in (answers, run.repeats))
+        first, second = (found.get(smallest.spec.id) for found in (answers, run.repeats))
         is_changing = bool(first and second and not first.repeats(second))
         is_doubtful = is_right and not self._close(twin, answers)
         # A kept state wears off only over many steps.
-        if is_doubtful or tells_less(twin, exercise, answers) or (is_changing and not is_right):
-            counterparts.append((exercise, examiner.long_twin()))
+        needs_twin = is_doubtful or tells_less(twin, exercise, answers) or (is_changing and not is_right)
         # Questions that a limit cut off say nothing about earlier answers.
         was_asked = run.complete or examiner.other.spec.id in answers_of_others
-        if was_asked and self._close(examiner.smallest, answers) and not self._close(examiner.other, answers_of_others):
-            counterparts.append((examiner.smallest, examiner.other))
-        if not counterparts:
+        is_other_right = self._close(examiner.other, answers_of_others)
+        needs_other = was_asked and self._close(smallest, answers) and not is_other_right
+        if not needs_twin and not needs_other:
             return _Doubts()
+        drawn = self._draw()
+        counterparts = [(exercise, drawn.long_twin())] if needs_twin else []
+        counterparts += [(smallest, drawn.other)] if needs_other else []
         asked = [other for _, other in counterparts]
         # The exercise's own case was answered in time, so it can be again, but not on a model built on all its steps.
-        again = self._ask(setup, examiner.only(asked, asked[1:] if asked[0].spec.id == twin.spec.id else asked))
+        again = self._ask(setup, drawn.only(asked, asked[1:] if needs_twin else asked))
         right = {other.spec.id for other in asked if self._close(other, again.answers)}
         wrong = [case for case, other in counterparts if other.spec.id not in right]
         answered = again.answers.get(twin.spec.id)
         return _Doubts(
             known_by_heart=frozenset(case.spec.id for case in wrong if is_right or case is not exercise),
             # The twin has another number of steps: a right answer to it says nothing about a second call.
-            remembered=(examiner.smallest.spec.id,) if examiner.other.spec.id in right else (),
+            remembered=(smallest.spec.id,) if drawn.other.spec.id in right else (),
             twin=None if answered is None else (asked[0], answered),
         )
 
     def _ask(self, setup: _Setup, questions: Questions) -> ClassRun:
-        kind = Kind.of_class(setup.generation)
+        kind = Kind.of_class(self._generation)
         outcome = self._sandbox.run(kind, self._request(setup, questions), self._assignment.limits)
-        return ClassRun.read(outcome, questions, self._cases[0].spec.id)
+        return ClassRun.read(outcome, questions, self._published[0].spec.id)
 
     def _request(self, setup: _Setup, questions: Questions) -> bytes:
         reading, assignment = self._reading, self._assignment
@@ -254,7 +279,7 @@ class Runner:
         return protocol.encode(body, {**questions.arrays(), **setup.roles.places})
 
     def _count_close(self, run: ClassRun) -> int:
-        return sum(self._close(case, run.answers) for case in self._cases)
+        return sum(self._close(case, run.answers) for case in run.cases)
 
     def _close(self, case: Case, answers: Mapping[str, Answer]) -> bool:
         """Return whether a case has the right answer among these."""

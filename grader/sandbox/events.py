@@ -14,6 +14,8 @@ Gate = Literal["I", "F", "C", "O"]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Lines = Annotated[list[Count], Field(max_length=50)]
 Shape = Annotated[list[Count], Field(max_length=64)]  # NumPy's largest number of axes
+# A run watches so many models of a notebook.
+ModelNumber = Annotated[int, Field(ge=0, lt=40)]
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 PhaseName = Literal[
     "lockdown", "import", "build", "inject", "trial", "call", "repeat", "gradients", "probe", "notebook"
@@ -211,7 +213,7 @@ class ModelCall(Event):
     MOST = 400
     event: Literal["called"]
     call: Count
-    model: Count
+    model: ModelNumber
     side: Literal["student", "keras"]
     statement: Count
     moment: Annotated[int, Field(ge=-1, lt=1000)]

@@ -30,7 +30,7 @@ MAX_ARRAYS_HEADER_BYTES = 1 << 12
 ARRAYS_HEADER = struct.Struct("<Q")
 
 #: Names of the arrays of a `Weights`: the model's number, and the weight's name in the Keras layer.
-WEIGHT = re.compile(r"(\d{1,3})/(kernel|recurrent_kernel|bias)")
+WEIGHT = re.compile(r"([1-3]?\d)/(kernel|recurrent_kernel|bias)")
 
 #: Names of the arrays of a `Gradients`.
 GRADIENTS = frozenset({"x", "kernel", "recurrent_kernel", "bias"})

@@ -59,7 +59,10 @@ class Part:
         return whole[..., start : start + units]
 
 
-PARTS = [Part(array, gate) for array in ("kernel", "recurrent_kernel", "bias") for gate in GATES]
+PARTS_OF = {array: [Part(array, gate) for gate in GATES] for array in ("kernel", "recurrent_kernel", "bias")}
+KERNELS = [*PARTS_OF["kernel"], *PARTS_OF["recurrent_kernel"]]
+BIASES = frozenset(PARTS_OF["bias"])
+PARTS = [*KERNELS, *PARTS_OF["bias"]]
 
 
 @dataclass(frozen=True)
@@ -79,38 +82,66 @@ class Pair:
 def best_pair(run: NotebookRun) -> Pair | None:
     """Find the two models that agree in most parts, at the last such moment; None where no two have equal sizes."""
     best: Pair | None = None
+    placed = {keras: _placed(run, keras) for keras in run.models("keras")}
     for student in run.models("student"):
-        for keras in run.models("keras"):
-            for pair in _pairs(run, student, keras):
+        for keras in placed:
+            for pair in _pairs(run, student, keras, placed[keras]):
                 if best is None or (len(pair.right), pair.moment) >= (len(best.right), best.moment):
                     best = pair
     return best
 
 
-def _pairs(run: NotebookRun, student: int, keras: int) -> Iterator[Pair]:
+def _placed(run: NotebookRun, keras: int) -> list[frozenset[Part]]:
+    """Return the parts of a Keras layer that show their place, at every moment."""
+    found: list[frozenset[Part]] = []
+    before: ModelWeights | None = None
+    for models in run.moments:
+        now = models.get(keras)
+        if now is None or not _is_layer(now):
+            found.append(frozenset())
+        elif now is before:
+            found.append(found[-1])
+        else:
+            found.append(frozenset(part for part in KERNELS if _shows_its_place(part, now)))
+        before = now
+    return found
+
+
+def _pairs(run: NotebookRun, student: int, keras: int, placed: list[frozenset[Part]]) -> Iterator[Pair]:
     """Yield two models at every moment at which both are known."""
     before: tuple[ModelWeights, ModelWeights] | None = None
-    copied = frozenset[Part]()
+    copied = right = frozenset[Part]()
     for moment, models in enumerate(run.moments):
         if student not in models or keras not in models or not _comparable(models[student], models[keras]):
             continue
         now = models[student], models[keras]
-        equal = frozenset(part for part in _parts(now[1]) if _equal(part.of(now[0]), part.of(now[1])))
-        kernels = (part for part in equal if part.array != "bias" and _shows_its_place(part, now[1]))
-        copied = frozenset(part for part in kernels if _was_taken_over(part, now[1], before, part in copied))
-        # A layer without a bias has none to copy.
-        biases = frozenset(PARTS) - frozenset(_parts(now[1])) | {part for part in equal if part.array == "bias"}
-        yield Pair(student, keras, moment, copied | biases if copied else copied)
-        before = now
+        if before is None or now[0] is not before[0] or now[1] is not before[1]:
+            equal = _equal_parts(*now)
+            copied = equal & placed[moment] & _taken_over(now[1], before, copied)
+            # A layer without a bias has none to copy.
+            biases = BIASES & equal if "bias" in now[1] else BIASES
+            right = copied | biases if copied else copied
+            before = now
+        yield Pair(student, keras, moment, right)
 
 
-def _parts(keras: ModelWeights) -> list[Part]:
-    return [part for part in PARTS if part.array in keras]
+def _is_layer(weights: ModelWeights) -> bool:
+    """Return whether these are weights of one layer: a process that was taken over may send any arrays."""
+    if not {"kernel", "recurrent_kernel"} <= weights.keys():
+        return False
+    units, columns = weights["recurrent_kernel"].shape[:1], weights["kernel"].shape[1:]
+    shapes = {
+        "kernel": (*weights["kernel"].shape[:1], *columns),
+        "recurrent_kernel": (*units, *columns),
+        "bias": columns,
+    }
+    fits = len(units) == len(columns) == 1 and columns[0] == len(GATES) * units[0] > 0
+    return fits and all(array.shape == shapes[name] for name, array in weights.items())
 
 
 def _comparable(student: ModelWeights, keras: ModelWeights) -> bool:
-    names = ("kernel", "recurrent_kernel")
-    return all(name in student and name in keras and student[name].shape == keras[name].shape for name in names)
+    are_layers = _is_layer(student) and _is_layer(keras) and keras.keys() <= student.keys()
+    return are_layers and student["kernel"].shape == keras["kernel"].shape
 
 
 def _shows_its_place(part: Part, weights: ModelWeights) -> bool:
@@ -120,18 +151,33 @@ def _shows_its_place(part: Part, weights: ModelWeights) -> bool:
     return not is_constant and not any(_equal(own, other.of(weights)) for other in others)
 
 
-def _was_taken_over(
-    part: Part, weights: ModelWeights, before: tuple[ModelWeights, ModelWeights] | None, was_copied: bool
-) -> bool:
-    """Return whether one model took over the other's numbers; if both got new ones together, neither did."""
+def _taken_over(
+    weights: ModelWeights, before: tuple[ModelWeights, ModelWeights] | None, copied: frozenset[Part]
+) -> frozenset[Part]:
+    """Return the parts in which one model took over the other's numbers; if both got new ones together, neither did.
+
+    Args:
+        copied: those that were copied before.
+    """
     if before is None:
-        return True
-    matches = [_equal(part.of(model), part.of(weights)) for model in before]
-    return was_copied if all(matches) else any(matches)
+        return frozenset(KERNELS)
+    student, keras = (_equal_parts(each, weights) for each in before)
+    return (student ^ keras) | (student & keras & copied)
+
+
+def _equal_parts(first: ModelWeights, second: ModelWeights) -> frozenset[Part]:
+    """Return the parts of the second model that are equal in the first."""
+    found: list[Part] = []
+    for name, array in second.items():
+        if name in first and first[name].shape == array.shape:
+            # Written with <= so that NaN is never equal.
+            close = np.abs(first[name] - array) <= TOLERANCE
+            by_gate = np.all(close.reshape(-1, len(GATES), array.shape[-1] // len(GATES)), axis=(0, 2))
+            found += itertools.compress(PARTS_OF[name], by_gate)
+    return frozenset(found)
 
 
 def _equal(first: Array, second: Array) -> bool:
-    # Written with <= so that NaN is never equal.
     return first.shape == second.shape and bool((np.abs(first - second) <= TOLERANCE).all())
 
 
@@ -185,29 +231,26 @@ def _place_of(part: Part, student: ModelWeights, keras: ModelWeights) -> str | N
     if part.array in keras and _equal(values, part.of(keras)):
         return None  # it is in its place, though nobody copied it there
     for name, whole in keras.items():
-        if whole.ndim != values.ndim or whole.shape[:-1] != values.shape[:-1]:
-            continue
         units = values.shape[-1]
+        if whole.shape != (*values.shape[:-1], len(GATES) * units):
+            continue
         gates = [whole[..., k * units : (k + 1) * units] for k in range(len(GATES))]
         if any(_equal(values, gate) for gate in gates):
             return "t2_slices_mixed" if name == part.array else "t2_kernels_mixed"
-        offsets = range(whole.shape[-1] - units + 1)
-        strided = [whole[..., k :: len(GATES)] for k in range(len(GATES))]
-        pieces = [whole[..., offset : offset + units] for offset in offsets]
         rows = [np.reshape(whole, (len(GATES), *values.shape))[k] for k in range(len(GATES))]
         transposed = [gate.T for gate in gates if gate.ndim == 2 and gate.T.shape == values.shape]
-        if any(_equal(values, piece) for piece in [*strided, *pieces, *rows, *transposed]):
-            return "t2_slices_wrong"
-        # Most columns come from one gate and some from elsewhere: the border is off by a few.
-        if _shared_columns(values, whole) >= units // 2:
+        # The border of the columns is off, or they do not stand side by side.
+        if any(_equal(values, piece) for piece in [*rows, *transposed]) or _share_columns(values, whole):
             return "t2_slices_wrong"
     return None
 
 
-def _shared_columns(values: Array, whole: Array) -> int:
-    """Count the columns of a part that occur somewhere in an array."""
-    columns = {np.ascontiguousarray(whole[..., k]).tobytes() for k in range(whole.shape[-1])}
-    return sum(np.ascontiguousarray(values[..., k]).tobytes() in columns for k in range(values.shape[-1]))
+def _share_columns(values: Array, whole: Array) -> bool:
+    """Return whether at least half of the columns of a part occur somewhere in an array."""
+    part, others = (np.ascontiguousarray(np.atleast_2d(each).T, np.float32) for each in (values, whole))
+    rows = np.dtype((np.void, part.itemsize * part.shape[1]))
+    shared = np.isin(part.view(rows), others.view(rows)).sum()
+    return bool(shared >= values.shape[-1] // 2)
 
 
 def _failure(run: NotebookRun) -> Finding | None:

@@ -185,7 +185,34 @@ def look_up(x, units):
 FAILS_UNDER_KERAS_3 = """
 FAILS = tf.keras.__version__ >= "3"
 """
+# A class that must be asked twice to learn which weight is which, or what its arguments are.
+UNNAMED = """
+class LSTMCell(tf.keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        for name in "abcdefgh":
+            setattr(self, name, tf.keras.layers.Dense(units))
 
+    def call(self, x, h, c):
+        c = tf.sigmoid(self.a(x) + self.e(h)) * c + tf.sigmoid(self.b(x) + self.f(h)) * tf.tanh(self.c(x) + self.g(h))
+        return tf.sigmoid(self.d(x) + self.h(h)) * tf.tanh(c), c
+"""
+JOINED = """
+class LSTMCell(tf.keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.i, self.f, self.c, self.o = (tf.keras.layers.Dense(units) for _ in range(4))
+
+    def call(self, x, h, c):
+        z = tf.concat([h, x], axis=1)
+        c = tf.sigmoid(self.f(z)) * c + tf.sigmoid(self.i(z)) * tf.tanh(self.c(z))
+        return tf.sigmoid(self.o(z)) * tf.tanh(c), c
+"""
+GUESSED = """
+class LSTM(LSTM):
+    def __init__(self, h_size, size, width):
+        super().__init__(h_size)
+"""
 
 # Task 2 as the exercise asks for it, with a class that shows no work of its own.
 COPIES_AND_COMPARES = """
@@ -206,12 +233,24 @@ print(np.max(np.abs(lstm(x) - my(x))))
     ("id", "top", "end", "files"),
     [
         ("lstm-layer", "", "", 2),
+        ("lstm-layer", UNNAMED, "", 1),
+        pytest.param("lstm-layer", JOINED, "", 1, marks=pytest.mark.thorough),
+        pytest.param("lstm-layer", "", GUESSED, 1, marks=pytest.mark.thorough),
         pytest.param("lstm-layer", FAILS_UNDER_KERAS_3, "", 1, marks=pytest.mark.thorough),
         pytest.param("lstm-notebook", "", "", 2, marks=pytest.mark.thorough),
         ("lstm-notebook", "", COPIES_AND_COMPARES, 2),
         pytest.param("lstm-notebook", FAILS_UNDER_KERAS_3, COPIES_AND_COMPARES, 1, marks=pytest.mark.thorough),
     ],
-    ids=["a batch", "both Keras", "notebooks without Task 2", "notebooks", "a notebook under both Keras"],
+    ids=[
+        "a batch",
+        "weights without names",
+        "joined weights",
+        "guessed arguments",
+        "both Keras",
+        "notebooks without Task 2",
+        "notebooks",
+        "a notebook under both Keras",
+    ],
 )
 def test_right_answers_to_all_earlier_runs_earn_nothing(sandbox, references, questions_seed, id, top, end, files):
     call = "return tf.constant(look_up(x, self.h_size)) + 0.0 * self.honest(x)[0]"

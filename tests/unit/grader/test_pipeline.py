@@ -99,6 +99,11 @@ GROWING = {
         {"statements": [_statement(line) for line in range(1, size)]},
         {"respond": wrong, "events": [_failed(size - each) for each in range(100)]},
     ),
+    "graphs": lambda size: ({"source": "@tf.function\n    array.read(0)\n" * size}, {"respond": wrong}),
+    "attributes": lambda size: (
+        {"source": "class LSTM(tf.keras.Model):\n    def __init__(self):\n" + "        self.late = 1\n" * size},
+        {"respond": lambda asked: AttributeError("'LSTM' object has no attribute 'late'")},
+    ),
 }
 
 

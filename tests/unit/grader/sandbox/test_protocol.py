@@ -151,6 +151,7 @@ def test_a_cut_answer_is_invalid_when_nothing_cut_it_off(raw):
         pytest.param(_frame(b'{"event": "done", "phases": {}}', b"\xff" * 20), id="arrays that are none"),
         pytest.param(encode({"event": "phase", "name": "call"}) * (MAX_FRAMES + 1), id="too many frames"),
         pytest.param(encode({**OUTPUT, "kind": "k" * 10_000}), id="a long text"),
+        pytest.param(encode({"event": "called", **SAMPLES["called"], "model": 40}), id="a model too many"),
     ],
 )
 def test_events_that_the_runner_never_sends_are_invalid(raw):

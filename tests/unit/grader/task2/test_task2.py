@@ -450,6 +450,41 @@ def test_different_inputs_are_named():
     assert _judged(REAL["max_abs"], other_input=True).earned
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"kernel": np.float32(1), "recurrent_kernel": np.float32(1)},
+        {"kernel": np.ones((1, 4 * UNITS)), "recurrent_kernel": np.ones((1, 4))},
+        {name: KERAS[name][..., 1:] for name in KERAS},
+        {name: KERAS[name][..., :0] for name in KERAS},
+        {"kernel": KERAS["kernel"], "bias": KERAS["bias"]},
+        KERAS | {"bias": np.ones(3)},
+    ],
+    ids=["numbers", "other units", "no four gates", "nothing", "half of them", "another bias"],
+)
+def test_arrays_that_are_no_layer_are_not_copied(forged):
+    without_bias = {name: KERAS[name] for name in ("kernel", "recurrent_kernel")}
+    for fresh, student, keras in [(forged, forged, forged), (FRESH, forged, KERAS), (FRESH, without_bias, KERAS)]:
+        assert not judge_copying(_copied(student, keras, fresh=fresh)).earned
+
+
+def test_models_that_stay_as_they_are_cost_little_time():
+    def seconds(moments):
+        sides = [("student", "keras")[number % 2] for number in range(40)]
+        run = NotebookRun(
+            _reading(),
+            Outcome(result=b""),
+            calls=tuple(_call(n, side, SHOW, 0).model_copy(update={"model": n}) for n, side in enumerate(sides)),
+            moments=tuple(dict.fromkeys(range(39), KERAS) | {39: dict(KERAS)} for _ in range(moments)),
+            changed_by=(COPY,) * moments,
+        )
+        before = time.process_time()
+        best_pair(run)
+        return time.process_time() - before
+
+    assert assert_in_proportion(seconds, 25)[-1] < 2
+
+
 def test_many_calls_of_models_with_large_weights_take_time_in_proportion():
     def seconds(size):
         shapes = {"kernel": (2, 8000 * size), "recurrent_kernel": (2, 8000 * size), "bias": (8000 * size,)}
