@@ -277,7 +277,9 @@ class _Comparison:
         old, old_keras = self._spoil_each_differently(self._student), self._spoil_each_differently(self._keras)
         # A verdict on answers that are far apart stays "no", unless they are made equal.
         if stale := places_moved(clean, self._equal(self._student)):
-            return self._stale(stale)
+            compares = stale & places_moved(clean, old_keras)
+            # An old answer alone is shown, not compared.
+            return (None if compares else self._that_failed()) or self._stale(stale)
         together = self._patterned(alike=False, everywhere=True), self._raised(alike=False, everywhere=True)
         for unlike, alike in zip((old_keras, old), together, strict=True):
             if itself := self._compared_with_itself(unlike, alike):

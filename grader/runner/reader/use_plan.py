@@ -24,6 +24,12 @@ TRAINS = re.compile(r"fit|\w+_on_batch|apply_gradients|minimize")
 LEFT_OUT = re.compile(
     rf"{TRAINS.pattern}|fit_\w+|evaluate\w*|load(?!s)\w*|upload|download|mount|urlopen|urlretrieve|get_file|input"
 )
+# Calls by which values go through a file that the notebook writes itself.
+WRITES = re.compile(r"save(?!fig)|dump|write|to_")
+READS = re.compile(r"load|read|open|fromfile|genfromtxt")
+FOLDERS = frozenset({"mkdir", "makedirs"})
+#: Stands among the names for all files: which of them is written or read is not looked at.
+FILES = "its files"
 # Calls whose value nobody needs, where they are the whole statement.
 GIVES_NOTHING = re.compile(r"save\w*|summary|compile")
 SHOWS = frozenset({"print", "display", "pprint"})
@@ -70,6 +76,8 @@ class _Finder:
         self._sides: list[set[str]] = [set() for _ in plan.statements]
         # Functions may read names bound below them.
         for _ in range(2):
+            # A file that is read above was not written by what stands below.
+            self._sides_of_name[FILES] = set()
             for index, statement in enumerate(plan.statements):
                 self._spread(index, statement)
 
@@ -79,8 +87,13 @@ class _Finder:
         sides = self._sides[index]
         for name in statement.uses.all_reads():
             sides |= self._sides_of_name[name] if name != CLASS else {STUDENT}
+        called = self._called(statement)
+        if any(map(READS.match, called)):
+            sides |= self._sides_of_name[FILES]
         if any(self._is_built_in(node) for node in ast.walk(statement.node)):
             sides.add(KERAS)
+        if any(map(WRITES.match, called)):
+            self._sides_of_name[FILES] |= sides
         if CLASS in statement.uses.binds:
             return
         for name in statement.uses.binds | statement.uses.late_binds:
@@ -112,9 +125,14 @@ class _Finder:
                 continue
             sides = self._sides[index]
             used = used or STUDENT in sides
-            if sides or (used and self._shows(statement)):
+            makes_folder = not FOLDERS.isdisjoint(self._called(statement))
+            if sides or makes_folder or (used and self._shows(statement)):
                 indices.append(index)
         return indices if used else []
+
+    @staticmethod
+    def _called(statement: Statement) -> set[str]:
+        return {last_name(call.func) or "" for call in statement.calls}
 
     @staticmethod
     def _shows(statement: Statement) -> bool:
@@ -129,7 +147,7 @@ class _Finder:
         """
         statement = self._plan.statements[index]
         node = statement.node
-        names = {last_name(call.func) or "" for call in statement.calls}
+        names = self._called(statement)
         if self._keeps:
             names = {name for name in names if not re.match("save|load", name)}
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

@@ -25,6 +25,7 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown, display
 from sklearn.metrics import mean_absolute_error
+from tabulate import tabulate
 
 x = np.random.default_rng().normal(size=(2, 5, 7)).astype(np.float32)
 
@@ -111,6 +112,7 @@ pd.DataFrame({"keras": np.ravel(y), "mine": np.ravel(z)}).describe()
 for t in range(5): print(t, float(tf.reduce_max(tf.abs(y[:, t] - z[:, t]))))
 sys.stdout.write(str(compare(y, z)))
 logging.warning("difference %s", compare(y, z))
+print(tabulate([["max", compare(y, z)]], headers=["what", "value"]))
 print(f"{mean_absolute_error(y, z):.3e} {compare(y, z)}")
 display(Markdown(f"**difference** {compare(y, z)}"))
 unittest.main(argv=[""], exit=False)

@@ -30,7 +30,7 @@ ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 OPTIONAL = frozenset(
     {
         *("matplotlib", "seaborn", "pandas", "plotly", "sklearn", "scipy", "bokeh", "altair", "tqdm", "IPython"),
-        "prettytable",
+        *("prettytable", "tabulate", "termcolor", "rich", "ipywidgets"),
     }
 )
 

@@ -279,10 +279,11 @@ def _judged(
             answers[call.call] = answer
         old_keras, old, keras, own = (answers.get(number) for number in range(4))
         failed: dict[int, StatementFailed] = {}
+        shown: list[NotebookOutput] = []
         try:
-            shown = notebook(old_keras, old, keras if keras is not None else old_keras, own if own is not None else old)
+            shown += notebook(old_keras, old, old_keras if keras is None else keras, old if own is None else own)
         except (AssertionError, ValueError) as exc:
-            shown = [_shown(f"{type(exc).__name__}: {exc}", via="raised")]
+            shown += [_shown(f"{type(exc).__name__}: {exc}", via="raised")]
             failed[SHOW] = failed_event(SHOW + 1, type(exc).__name__, str(exc))
         moments = ({0: FRESH, 1: KERAS}, {0: KERAS, 1: KERAS})
         return NotebookRun(
@@ -303,6 +304,11 @@ def _judged(
 def _passes(claim):
     assert claim
     return []
+
+
+def _shows_an_old_answer_and_fails(_a, b, y, z):
+    yield _shown(b, statement=COPY - 1)
+    yield _shown(np.abs(y - z[:, -1]).max())
 
 
 NOISE = np.random.default_rng(1)
@@ -379,6 +385,7 @@ FALSE = {
     "t2_stale_output-old": (lambda a, b, y, z: [_shown(np.abs(y - b).max())], {}),
     "t2_shape_only-assert": (lambda a, b, y, z: _passes(y.shape == z[:, -1].shape), {"shape_only": True}),
     "comparison_failed-shapes": (lambda a, b, y, z: [_shown(np.abs(y - z[:, -1]).max())], {}),
+    "comparison_failed-after_an_old_answer": (_shows_an_old_answer_and_fails, {}),
     "comparison_not_found-shapes_of_one": (lambda a, b, y, z: [_shown(z - z[:, -1])], {"sides": ["student"]}),
     "comparison_not_found-copying": (lambda a, b, y, z: [_shown(y - z[:, -1])], {"reads_weights": True}),
     "comparison_not_found-nothing": (lambda a, b, y, z: [], {}),
