@@ -254,9 +254,10 @@ ODD_ANYWHERE: Mapping[str, Look] = {
 def first_oddity(parts: Sequence[Part]) -> Finding | None:
     """Return the first such treatment, with its gates."""
     has_update = any(part.part == "update_c" and {"add", "mul"} <= {*part.what} for part in parts)
+    has_update = has_update or any(part.part == "collected" and "h" in part.what for part in parts)
     for code, look in ODD_ANYWHERE.items():
         found = [part for part in parts if look.describes(part)]
-        # Where no update of c was recognised, an addition may be the one in it.
+        # Where neither an update of c nor h was recognised, an addition may be the one in it.
         if found and (has_update or code != "residual"):
             gates = {part.gate: None for part in found if part.part == "activation"}
             return Finding.of(code, {"gates": list(gates)} if gates else {})

@@ -96,8 +96,13 @@ def without_weights(execution: Execution, reading: Reading, exercise: CaseEntry)
     if widths in shared:
         variant, [(layer, _)] = shared[widths]
         return Diagnosis.likely(Finding.of("gate_weights_missing", layer=layer, variant=variant))
-    if widths == (8, 8, 0):
+    # The widths are those of a call with one step: other steps may use more weights, or need others.
+    answer = execution.answers.get(exercise.id)
+    used = (answer.output.kernels, answer.output.recurrent_kernels) if answer is not None else None
+    if widths == (8, 8, 0) or used == (8, 8):
         return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
+    if widths == (4, 4, 0) and used == (0, 4):
+        return Diagnosis.likely(Finding.of("input_transformed"))
     if vectors := vectors_for_h(execution.parts, exercise):
         return Diagnosis.likely(vectors)
     if not of_gates:

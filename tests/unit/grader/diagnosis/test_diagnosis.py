@@ -226,6 +226,19 @@ def test_one_bias_that_the_gates_share_is_told_from_one_that_is_not_added(eviden
     assert told["bias_missing"]["variant"] == variant
 
 
+@pytest.mark.parametrize(
+    ("used", "code"), [((8, 8), "two_layers"), ((0, 4), "input_transformed"), ((4, 4), None), ((0, 0), None)]
+)
+def test_weights_that_a_call_with_one_step_does_not_show_are_counted_in_the_answer(evidence_of, used, code):
+    evidence = evidence_of(_odd, parts={"found": ["x.kernel (16, 128)", "h.kernel (32, 128)"]})
+    answers = dict(evidence.execution.answers)
+    exercise = answers[evidence.exercise]
+    counts = dict(zip(("kernels", "recurrent_kernels"), used, strict=True))
+    answers[evidence.exercise] = replace(exercise, output=exercise.output.model_copy(update=counts))
+    evidence = replace(evidence, execution=replace(evidence.execution, answers=answers))
+    assert list(_params(evidence)) == ([code] if code else [])
+
+
 def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of):
     for words, code in (
         ({"step_input": "div"}, "input_transformed"),
@@ -235,6 +248,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         # The sum may be in an update that was not recognised, or was taken for another line.
         ({"passed_on": "add"}, None),
         ({"passed_on": "add", "update_c": "odd add"}, None),
+        ({"passed_on": "add", "collected": "h"}, "residual"),
         ({"initial_state": "random"}, "state_init_random"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
         ({"passed_on": "third"}, "third_state"),
