@@ -89,7 +89,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "sigmoid_candidate": (_look("activation", "sigmoid", gates="C"),),
     "wrong_candidate_activation": (_look("activation", without="tanh none", gates="C"),),
     # A gate that sees the new c is written in the formula of h.
-    "peephole": (_gate("sum", "peephole"), _look("update_h", "add")),
+    "peephole": (_gate("sum", "peephole"), _look("update_h", "add"), _look("sum", "sees_c")),
     "gate_from_new_h": (_gate("sum", "new_state"),),
     "gates_use_c_not_h": (_look("passed_on", "swapped"), _gate("sum", "sees_c")),
     "recurrent_missing": (_look("passed_on", "reset h_lost"), _gate("sum", "no_h")),
@@ -217,7 +217,12 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
-    ("batch_mixed", "carried"): (_look("initial_state", "carried"),),
+    ("returns_last_only", "overwritten"): (_look("collected"),),
+    ("dropout_active", "random"): (_look("line", "random"),),
+    **dict.fromkeys(
+        (("batch_mixed", "carried"), ("batch_mixed", "handed_on"), ("cell_called_twice", "passes")),
+        (_look("initial_state", "carried"),),
+    ),
     ("returns_tuple", "states"): (_look("returned", "states"),),
     **{("wrong_shape", f"loop_{axis}"): (_look("loop", "other_axis"),) for axis in ("features", "batch")},
     ("wrong_shape", "one_more"): (_look("collected", "begun"), _look("loop", "long")),
@@ -249,9 +254,10 @@ ODD_ANYWHERE: Mapping[str, Look] = {
 def first_oddity(parts: Sequence[Part]) -> Finding | None:
     """Return the first such treatment, with its gates."""
     has_update = any(part.part == "update_c" and {"add", "mul"} <= {*part.what} for part in parts)
+    has_update = has_update or any(part.part == "collected" and "h" in part.what for part in parts)
     for code, look in ODD_ANYWHERE.items():
         found = [part for part in parts if look.describes(part)]
-        # Where no update of c was recognised, an addition may be the one in it.
+        # Where neither an update of c nor h was recognised, an addition may be the one in it.
         if found and (has_update or code != "residual"):
             gates = {part.gate: None for part in found if part.part == "activation"}
             return Finding.of(code, {"gates": list(gates)} if gates else {})

@@ -317,6 +317,8 @@ def _from_calls(evidence: Evidence) -> Iterator[Diagnosis]:
             yield Diagnosis.likely(Finding.of("new_cell_each_step"))
         elif _drops_values(evidence.execution):
             yield Diagnosis.likely(Finding.of("dropout_active"))
+        elif any(part.part == "line" and "random" in part.what for part in evidence.reading.parts):
+            yield Diagnosis.likely(Finding.of("dropout_active", variant="random"))
         elif not RANDOM.search(evidence.reading.source):
             # Where nothing is random, only something kept can make a difference.
             yield Diagnosis.likely(Finding.of("state_kept_between_calls"))

@@ -28,13 +28,16 @@ OTHER_CELLS = {1: ("simple_rnn", "counted"), 2: ("gru", "two"), 3: ("gru", "coun
 
 
 def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Finding | None:
-    """Recognise a model that has the weights of another cell: for x and for h of one, two or three gates."""
+    """Recognise a model that has the weights of another cell: with some for c, or for one, two or three gates."""
+    sees_c = any("sees_c" in part.what for part in reading.parts)
+    if sees_c and parts is not None and _weights_of(parts, exercise)[-1]:
+        return Finding.of("peephole")
     if len({part.gate for part in reading.parts if part.part == "sum" and part.gate}) == len(GATES):
         return None  # the source has four sums: one of them has no weights
     # Layers that are never called, and weights of several gates, only look like another cell.
     if parts is None or parts.misshapen or any(NO_SHAPE in each or STACKED.search(each) for each in parts.found):
         return None
-    of_x, of_h, of_both = _weights_of(parts, exercise)
+    of_x, of_h, of_both, _ = _weights_of(parts, exercise)
     gates = _width([*of_x, *of_both])
     # One matrix for x and h joined may also be one layer that serves all gates.
     if _width(of_x) != _width(of_h) or gates not in OTHER_CELLS or _width(of_both) == 1:
@@ -48,11 +51,12 @@ def other_cell(parts: Parts | None, reading: Reading, exercise: CaseEntry) -> Fi
 
 
 def _weights_of(parts: Parts, exercise: CaseEntry) -> tuple[list[tuple[str, int]], ...]:
-    """List the matrices that take x, those that take h, and those that take both joined.
+    """List the matrices that take x, those that take h, those that take both joined, and those that take c too.
 
-    Returns: for each of the three, layer or path, and how many gates wide each is.
+    Returns: for each of the four, layer or path, and how many gates wide each is.
     """
-    heights = exercise.features, exercise.units, exercise.features + exercise.units
+    joined = exercise.features + exercise.units
+    heights = exercise.features, exercise.units, joined, joined + exercise.units
     found: dict[int, list[tuple[str, int]]] = {height: [] for height in heights}
     for path, rows, columns in (match.groups() for weight in parts.found if (match := MATRIX.fullmatch(weight))):
         if int(rows) in found and int(columns) % exercise.units == 0:
@@ -84,7 +88,7 @@ def without_weights(execution: Execution, reading: Reading, exercise: CaseEntry)
     if late := late_lambda(execution, reading):
         return Diagnosis.likely(late)
     unused, of_gates = unused_layers(execution), execution.parts.without_weights
-    of_x, of_h, of_both = _weights_of(execution.parts, exercise)
+    of_x, of_h, of_both, _ = _weights_of(execution.parts, exercise)
     if unused and (of_gates or 0 < _width(of_both) < len(GATES)):
         return Diagnosis.likely(Finding.of("gate_weights_missing", unused=unused, variant="unused"))
     widths = _width(of_x), _width(of_h), _width(of_both)
@@ -92,8 +96,13 @@ def without_weights(execution: Execution, reading: Reading, exercise: CaseEntry)
     if widths in shared:
         variant, [(layer, _)] = shared[widths]
         return Diagnosis.likely(Finding.of("gate_weights_missing", layer=layer, variant=variant))
-    if widths == (8, 8, 0):
+    # The widths are those of a call with one step: other steps may use more weights, or need others.
+    answer = execution.answers.get(exercise.id)
+    used = (answer.output.kernels, answer.output.recurrent_kernels) if answer is not None else None
+    if widths == (8, 8, 0) or used == (8, 8):
         return Diagnosis.likely(Finding.of("two_layers", layers=2, variant="beside"))
+    if widths == (4, 4, 0) and used == (0, 4):
+        return Diagnosis.likely(Finding.of("input_transformed"))
     if vectors := vectors_for_h(execution.parts, exercise):
         return Diagnosis.likely(vectors)
     if not of_gates:

@@ -263,10 +263,12 @@ def confirm(
         return None
     order = {mistake.name: index for index, mistake in enumerate(bank())}
 
-    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, list[int]]:
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, int, list[int]]:
+        # One mistake made twice is likelier than two mistakes.
+        codes = {mistake.code for mistake in match[1]}
         claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
         places = [order.get(mistake.name, -1) for mistake in match[1]]
-        return len(claimed - idle), -len(claimed & idle), places
+        return len(codes), len(claimed - idle), -len(claimed & idle), places
 
     matching.sort(key=rank)
     parts = _parts_left_right([mistakes for _, mistakes in matching], case_answers)

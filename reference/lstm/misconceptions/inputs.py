@@ -176,6 +176,14 @@ def _one_after_another(inputs: Inputs) -> Inputs:
     return replace(inputs, x=x, h=inputs.h[:1], c=inputs.c[:1])
 
 
+def _row_after_row(inputs: Inputs) -> Inputs:
+    return _one_after_another(replace(inputs, x=inputs.x.swapaxes(0, 1)))
+
+
+def _rows_apart(y: Array, x: Array) -> Array:
+    return y.reshape(len(y), x.shape[1], len(x), -1).swapaxes(1, 2)
+
+
 def _input_order() -> Iterator[Mistake]:
     for code, name, steps in INPUT_STEPS:
         slot = "x_time" if code == "time_reversed" else "x_step"
@@ -193,6 +201,8 @@ def _input_order() -> Iterator[Mistake]:
     yield Mistake("loops_over_batch", "state along the batch", {"x_time": _as_batch, **back}, RECURRENCE)
     carried = {"x_time": _one_after_another, "layout": lambda y, x: y.reshape(len(y), *x.shape[:2], -1)}
     yield Mistake("batch_mixed", "each row from the state of the one before", carried, RECURRENCE)
+    handed_on = {"x_time": _row_after_row, "layout": _rows_apart}
+    yield Mistake("batch_mixed", "each row from the state of the one before in every step", handed_on, RECURRENCE)
     for code, name, change in (
         ("batch_zero_only", "first row for all", lambda x: np.repeat(x[:1], len(x), axis=0)),
         ("batch_zero_only", "last row for all", lambda x: np.repeat(x[-1:], len(x), axis=0)),

@@ -56,7 +56,10 @@ def _averaged(axis: int, z: Array) -> Array:
 
 
 #: A gate that is one number for all sequences, or for all units, as a student would write it.
-AVERAGED: dict[str, Function] = {f"reduce_mean(sigmoid(z), axis={axis})": partial(_averaged, axis) for axis in (0, 1)}
+AVERAGED: dict[str, Function] = {
+    **{f"reduce_mean(sigmoid(z), axis={axis})": partial(_averaged, axis) for axis in (0, 1)},
+    "sigmoid(z[:, :1])": lambda z: np.broadcast_to(sigmoid(z[..., :1]), z.shape),
+}
 #: Layers of normalisation that start as they are, and the same by hand.
 NORMED: dict[str, Function] = {
     **{f"layer norm, epsilon {eps:g},": partial(norm, eps=eps) for eps in (1e-3, 1e-5, 1e-6, 1e-8)},

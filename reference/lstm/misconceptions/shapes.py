@@ -39,6 +39,7 @@ def _orders() -> Iterator[Mistake]:
         ("off_by_one", "answer a step early, then zeros", _padded),
         ("off_by_one", "answer a step late, first zeros", _delayed),
         ("returns_last_only", "last step everywhere", _steps(lambda n: [n - 1] * n)),
+        ("returns_last_only", "last step first, then zeros", _last_first),
         ("always_first_step", "first step everywhere", _steps(lambda n: [0] * n)),
         ("step_two", "even steps, each twice", _steps(lambda n: [t - t % 2 for t in range(n)])),
     ):
@@ -60,6 +61,8 @@ def _orders() -> Iterator[Mistake]:
     yield Mistake("step_two", "every second step, zeros between", between, RECURRENCE)
     begun = {"x_time": _without_first, "out_time": _after_zeros}
     yield Mistake("missing_step", "from the second step on, first zeros", begun, RECURRENCE)
+    passes = {"x_time": _twice, "out_time": lambda y, x: y[:, :, x.shape[1] :]}
+    yield Mistake("cell_called_twice", "the whole sequence twice", passes, RECURRENCE)
     for name, change in (("zeros for the last step", _last_zeros), ("the last step but one twice", _last_again)):
         yield Mistake("missing_step", name, {"out_time": change}, RECURRENCE)
 
@@ -78,6 +81,10 @@ def _added(weight: float, order: slice) -> After:
         return np.asarray(weight * (y[:, : len(x)] + y[:, len(x) :, order]))
 
     return added
+
+
+def _twice(inputs: Inputs) -> Inputs:
+    return replace(inputs, x=np.concatenate([inputs.x, inputs.x], axis=1))
 
 
 def _halved(inputs: Inputs) -> Inputs:
@@ -100,6 +107,10 @@ def _last_again(y: Array, _x: Array) -> Array:
     return np.concatenate([y[:, :, :-1], y[:, :, -2:-1]], axis=2)
 
 
+def _last_first(y: Array, _x: Array) -> Array:
+    return np.concatenate([y[:, :, -1:], np.zeros_like(y[:, :, 1:])], axis=2)
+
+
 def _with_zeros_between(y: Array, x: Array) -> Array:
     spread = np.zeros_like(y, shape=(*y.shape[:2], x.shape[1], y.shape[3]))
     spread[:, :, ::2] = y
@@ -111,22 +122,14 @@ def _doubled(y: Array, timesteps: int) -> Array:
 
 
 def _layouts() -> Iterator[Mistake]:
-    def cut_anew(y: Array, _x: Array) -> Array:
-        return np.ascontiguousarray(y.swapaxes(1, 2)).reshape(y.shape)
-
-    def cut_units(y: Array, _x: Array) -> Array:
-        return np.ascontiguousarray(y.swapaxes(2, 3)).reshape(y.shape)
-
-    def cut_backwards(y: Array, _x: Array) -> Array:
-        return np.ascontiguousarray(y.transpose(0, 3, 2, 1)).reshape(y.shape)
-
-    for code, name, change in (
-        ("reshape_not_transpose", "(timesteps, batch, units) cut anew", cut_anew),
-        ("reshape_not_transpose", "(batch, units, timesteps) cut anew", cut_units),
-        ("reshape_not_transpose", "(units, timesteps, batch) cut anew", cut_backwards),
-        ("wrong_transpose", "units backwards", lambda y, x: y[..., ::-1]),
+    for axes, listed in (
+        ((2, 1, 3), "(timesteps, batch, units)"),
+        ((1, 3, 2), "(batch, units, timesteps)"),
+        ((3, 2, 1), "(units, timesteps, batch)"),
     ):
-        yield Mistake(code, name, {"layout": change}, RECURRENCE)
+        for name, change in ((f"{listed} cut anew", _cut_anew(axes)), (f"cut into {listed}", _cut_into(axes))):
+            yield Mistake("reshape_not_transpose", name, {"layout": change}, RECURRENCE)
+    yield Mistake("wrong_transpose", "units backwards", {"layout": lambda y, x: y[..., ::-1]}, RECURRENCE)
 
     def first_row_only(y: Array, _x: Array) -> Array:
         rest = np.zeros_like(y)
@@ -139,3 +142,13 @@ def _layouts() -> Iterator[Mistake]:
         ("batch_mixed", "answers in another order", lambda y, x: y[:, ::-1]),
     ):
         yield Mistake(code, name, {"out_batch": change}, RECURRENCE)
+
+
+def _cut_anew(axes: tuple[int, ...]) -> After:
+    """Return a reshape of an answer whose axes stand in another order. Each order is its own inverse."""
+    return lambda y, x: np.ascontiguousarray(y.transpose(0, *axes)).reshape(y.shape)
+
+
+def _cut_into(axes: tuple[int, ...]) -> After:
+    """Return a reshape into axes in another order, and the transposition that puts them right."""
+    return lambda y, x: np.ascontiguousarray(y).reshape([y.shape[axis] for axis in (0, *axes)]).transpose(0, *axes)

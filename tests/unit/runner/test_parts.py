@@ -181,6 +181,14 @@ def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becom
     assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
 
 
+def test_random_numbers_are_marked_in_call_but_not_where_weights_are_made() -> None:
+    noisy = LSTM.replace("hs.append(h)", "hs.append(h + tf.random.normal(tf.shape(h)))")
+    assert places_of(noisy, "line", "random") == [(None, 9)]
+    weights = "self.w = tf.Variable(tf.random.normal((3, 12)))\n    def call"
+    drawn = LSTM.replace("    def call", f"        {weights}").replace("append(h)", "append(h @ self.w)")
+    assert places_of(drawn, "line", "random") == []
+
+
 def test_states_of_any_names_are_swapped_where_the_loop_names_them() -> None:
     start, end = LSTM.split("    def call")
     source = f"{start}{OWN_STEP}    def call{end}".replace("self.cell(x", "self.step(x")
@@ -290,8 +298,15 @@ JOINED = """class LSTM(tf.keras.Model):
 """
 
 
-def test_the_one_gate_without_a_name_gets_the_letter_that_is_left() -> None:
-    assert ("C", 11) in places_of(JOINED, "activation", "sigmoid")
+@pytest.mark.parametrize(
+    ("was", "becomes", "line"),
+    [
+        ("", "", 11),
+        ("tf.split(z, 4, axis=1)\n            u = tf.sigmoid(u)", "map(tf.sigmoid, tf.split(z, 4, axis=1))", 10),
+    ],
+)
+def test_the_one_gate_without_a_name_gets_the_letter_that_is_left(was: str, becomes: str, line: int) -> None:
+    assert ("C", line) in places_of(JOINED.replace(was, becomes), "activation", "sigmoid")
 
 
 @pytest.mark.parametrize(("bias", "is_told"), [(" + self.b", False), ("", True)])

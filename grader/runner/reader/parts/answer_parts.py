@@ -35,6 +35,8 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
             yield Part.at("line", created.span, "made")
     for repeated in trace.created_repeatedly:
         yield Part.at("line", repeated.span, "made_often")
+    for drawn in trace.random_in_call:
+        yield Part.at("line", drawn, "random")
     everything = reachable_nodes([answer.value for answer in trace.answers])
     for node in everything:
         if "dropout" in node.op or node.op == "stop_gradient":

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from reader.parts.part import Part, operations
 from reader.parts.step import C, H, Step, path
+from reader.tracing.calls import RANDOM
 from reader.tracing.traces import CarriedValue, Trace
 from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_nodes
 
-RANDOM = frozenset({"normal", "uniform", "rand", "randn", "truncated_normal", "standard_normal"})
 ONES = frozenset({"ones", "ones_like"})
 FILLED = frozenset({"fill", "full", "full_like"})
 ZEROS = frozenset({"zeros", "zeros_like"})

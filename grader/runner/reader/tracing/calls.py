@@ -31,6 +31,8 @@ OPAQUE = frozenset({"exec", "eval", "vars", "locals", "globals", "copyto", "seti
 HARMLESS = frozenset({"index", "count", "copy", "get"})
 #: Operations that the reader makes itself, with arguments of their own; a call of that name is something else.
 OWN = frozenset({"attribute", "element", "item", "layer", "name", "parameter", "slice", "state", "weight", "x"})
+#: Functions that draw random numbers.
+RANDOM = frozenset({"normal", "uniform", "rand", "randn", "truncated_normal", "standard_normal"})
 #: Parameters of TensorFlow, Keras and NumPy for the values that something is computed from, in their order.
 VALUES = ("x", "x1", "a", "input", "input_", "inputs", "tensor", "value", "values", "features", "y", "x2", "b")
 #: Layers that only join their inputs.
@@ -179,6 +181,8 @@ class Calls(ABC):
         if function.op != "name":
             return Node("call", (function, *arguments, *keywords.values()), span)
         name = str(function.label).rpartition(".")[2]
+        if name in RANDOM and self.is_answering and not self.is_trial:
+            self.trace.random_in_call.append(span)
         if name in OPAQUE or "out" in keywords:
             self.doubt()
         if name == "namedtuple" and len(arguments) > 1:

@@ -22,6 +22,10 @@ def elements(over: Value, depth: int = 0) -> list[Value] | None:
         return list[Value](map(Const, over.value))
     if isinstance(over, Seq) and len(over.items) <= MOST_UNROLLED:
         return over.items
+    if isinstance(over, Node) and over.op == "split":
+        match [*over.args[1:2], *over.keywords.values()]:
+            case [Const(value=int(count)), *_] if 1 < count <= MOST_UNROLLED:
+                return unpacked(over, count, over.span)
     if isinstance(over, Node) and over.op in ("enumerate", "zip") and depth < MOST_NESTED:
         inner = [elements(each, depth + 1) for each in over.args[: 1 if over.op == "enumerate" else None]]
         if all(each is not None for each in inner):

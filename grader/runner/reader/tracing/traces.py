@@ -54,6 +54,7 @@ class Trace:
     Attributes:
         created_in_call: layers and objects made while the class answers.
         created_repeatedly: objects that the constructor makes for each of many.
+        random_in_call: where random numbers are drawn while the class answers.
         endless: heads of loops that nothing ends.
         choices: conditions in loops that no one can tell the outcome of.
         named_values: values, and the statements in loops of the class itself that gave them a name.
@@ -66,6 +67,7 @@ class Trace:
     answers: list[ReturnedValue] = field(default_factory=list)
     created_in_call: list[Node | Obj] = field(default_factory=list)
     created_repeatedly: list[Obj] = field(default_factory=list)
+    random_in_call: list[Span] = field(default_factory=list)
     endless: list[Span] = field(default_factory=list)
     choices: list[Span] = field(default_factory=list)
     named_values: list[tuple[Node, Span]] = field(default_factory=list)

@@ -226,6 +226,19 @@ def test_one_bias_that_the_gates_share_is_told_from_one_that_is_not_added(eviden
     assert told["bias_missing"]["variant"] == variant
 
 
+@pytest.mark.parametrize(
+    ("used", "code"), [((8, 8), "two_layers"), ((0, 4), "input_transformed"), ((4, 4), None), ((0, 0), None)]
+)
+def test_weights_that_a_call_with_one_step_does_not_show_are_counted_in_the_answer(evidence_of, used, code):
+    evidence = evidence_of(_odd, parts={"found": ["x.kernel (16, 128)", "h.kernel (32, 128)"]})
+    answers = dict(evidence.execution.answers)
+    exercise = answers[evidence.exercise]
+    counts = dict(zip(("kernels", "recurrent_kernels"), used, strict=True))
+    answers[evidence.exercise] = replace(exercise, output=exercise.output.model_copy(update=counts))
+    evidence = replace(evidence, execution=replace(evidence.execution, answers=answers))
+    assert list(_params(evidence)) == ([code] if code else [])
+
+
 def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evidence_of):
     for words, code in (
         ({"step_input": "div"}, "input_transformed"),
@@ -235,6 +248,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         # The sum may be in an update that was not recognised, or was taken for another line.
         ({"passed_on": "add"}, None),
         ({"passed_on": "add", "update_c": "odd add"}, None),
+        ({"passed_on": "add", "collected": "h"}, "residual"),
         ({"initial_state": "random"}, "state_init_random"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
         ({"passed_on": "third"}, "third_state"),
@@ -253,6 +267,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
 
 USUAL_H = {"part": "update_h", "what": ["usual", "mul", "tanh"], "gate": None, "first_line": 9, "last_line": 9}
 ONE_MINUS = {**USUAL_H, "part": "update_c", "what": ["odd", "mul", "sub"]}
+SEES_C = {**USUAL_H, "part": "sum", "what": ["sees_c"], "gate": "O"}
 NARROW = [MisshapenWeight(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
 TWO_CELLS = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
 LETTER = {"name": "х", "looks_like": "x", "line": 3}
@@ -337,6 +352,11 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
         (_odd, {"parts": {"found": ["x.kernel (16, 128)", "h.kernel (32, 128)"]}}, {}),
         (_odd, {"parts": {"roles": {}, "found": ["a.kernel (16, 96)", "b.kernel (32, 96)"]}}, {"gru": {}}),
         (_odd, {"parts": {"roles": {}, "found": [f"{gate}.kernel (48, 32)" for gate in "abc"]}}, {"gru": {}}),
+        (
+            _odd,
+            {"parts": {"roles": {}, "found": ["a.kernel (80, 128)"]}, "reading": {"parts": [SEES_C]}},
+            {"peephole": {}},
+        ),
         # An h that is o*tanh(c) is none of a GRU.
         (
             _odd,
@@ -543,9 +563,16 @@ def test_another_start_at_each_call_is_random_only_where_something_is(evidence_o
     assert _codes(replace(evidence, execution=execution, understanding=understanding)) == [code]
 
 
-@pytest.mark.parametrize(("dropped", "code"), [(True, "dropout_active"), (False, "state_kept_between_calls")])
-def test_answers_that_change_have_dropout_where_zeros_do_and_else_a_kept_state(evidence_of, dropped, code):
-    evidence = evidence_of(_odd)
+@pytest.mark.parametrize(
+    ("dropped", "parts", "code"),
+    [
+        (True, [], "dropout_active"),
+        (False, [], "state_kept_between_calls"),
+        (False, [{**USUAL_H, "part": "line", "what": ["random"]}], "dropout_active"),
+    ],
+)
+def test_answers_that_change_have_something_random_or_a_kept_state(evidence_of, dropped, parts, code):
+    evidence = evidence_of(_odd, reading={"parts": parts})
     answer = evidence.execution.answers["exercise"]
     random = np.random.default_rng(4)
     first, second = (

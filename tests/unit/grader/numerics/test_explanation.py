@@ -131,6 +131,11 @@ def test_a_loop_that_begins_with_the_second_step_lacks_a_step_and_nothing_else(e
     assert _codes(found) == ["no_tanh_output"]
 
 
+def test_one_mistake_made_twice_is_told_before_two_that_give_its_numbers(explained):
+    found = explained(making(NAMED["no h layer in i"], NAMED["no h layer in g"]))
+    assert [mistake.name for mistake in found.mistakes] == ["no h layer in i", "no h layer in g"]
+
+
 def test_weights_without_a_gradient_tell_equal_mistakes_apart(explained):
     idle = idle_arrays(
         {f"cell.fcH{gate} (recurrent_kernel {gate})": None for gate in "IFCO"} | {"x (kernel IFCO)": 0.0}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grader.diagnosis.mistakes import variant_of
 from grader.execution.questions import Examiner
 from grader.numerics.case_answers import CaseAnswer
 from grader.numerics.function_fitting import _quotient
@@ -140,14 +141,50 @@ def test_an_odd_function_of_the_answer_is_none_of_these(read_off):
     assert read_off(Mistake("", "odd", {"values": lambda y, x: y + 0.1 * np.sin(7 * y)}, frozenset())) is None
 
 
-def test_a_state_that_goes_on_into_the_next_row_is_known(read_off):
-    """As ``for row in rows: for step in steps`` does with h and c set to zeros before both."""
+def _in_one_row(axes):
+    """Lay the steps of all rows behind each other, in this order of the axes of x."""
 
-    def one_after_another(inputs):
-        return replace(inputs, x=inputs.x.reshape(1, -1, inputs.x.shape[-1]), h=inputs.h[:1], c=inputs.c[:1])
+    def change(inputs):
+        x = inputs.x.transpose(axes).reshape(1, -1, inputs.x.shape[-1])
+        return replace(inputs, x=x, h=inputs.h[:1], c=inputs.c[:1])
 
-    changes = {"x_time": one_after_another, "layout": lambda y, x: y.reshape(1, *x.shape[:2], -1)}
-    assert read_off(Mistake("", "odd", changes, frozenset())).mistakes[0].code == "batch_mixed"
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "variant"),
+    [
+        # ``for row in rows: for step in steps`` with h and c set to zeros before both.
+        (
+            {"x_time": _in_one_row([0, 1, 2]), "layout": lambda y, x: y.reshape(1, *x.shape[:2], -1)},
+            *("batch_mixed", "carried"),
+        ),
+        # The same two loops, the one over the steps outside.
+        (
+            {
+                "x_time": _in_one_row([1, 0, 2]),
+                "layout": lambda y, x: np.stack([y[:, 0, row :: len(x)] for row in range(len(x))], axis=1),
+            },
+            *("batch_mixed", "handed_on"),
+        ),
+        (
+            {
+                "x_time": lambda inputs: replace(inputs, x=np.tile(inputs.x, (1, 2, 1))),
+                "out_time": lambda y, x: y[:, :, -x.shape[1] :],
+            },
+            *("cell_called_twice", "passes"),
+        ),
+        # transpose(reshape(concat(outputs, axis=1), (batch, units, timesteps)), (0, 2, 1))
+        (
+            {"layout": lambda y, x: y.reshape(1, len(x), y.shape[3], y.shape[2]).swapaxes(2, 3)},
+            *("reshape_not_transpose", "other"),
+        ),
+        ({"out_time": lambda y, x: np.eye(1, y.shape[2]).T * y[:, :, -1:]}, *("returns_last_only", "overwritten")),
+    ],
+)
+def test_mistakes_around_a_right_cell_are_known(read_off, changes, code, variant):
+    (mistake,) = (found := read_off(Mistake("", "odd", changes, frozenset()))).mistakes
+    assert (mistake.code, variant_of(found.mistakes)) == (code, variant)
 
 
 RARE = {mistake.name: mistake for mistake in rare()}
@@ -176,6 +213,7 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "gelu in g",
         "reduce_mean(sigmoid(z), axis=1) in f",
         "reduce_mean(sigmoid(z), axis=0) in i",
+        "sigmoid(z[:, :1]) in o",
         "elu for both tanh",
         "standardised with 1e-07 of h for the next step",
         "less its mean over the rows of c",
