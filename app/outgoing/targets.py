@@ -98,7 +98,7 @@ async def look_up(host: str, port: int, *, private: bool) -> list[str]:
         answer = await _result(running)
     except (OSError, UnicodeError) as exc:
         raise AnswerUnusable(reason=f"the name {_quoted(host)} is not known") from exc
-    addresses = [ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in answer]
+    addresses = [ip_address(str(sockaddr[0])) for *_, sockaddr in answer]
     if not addresses:
         raise AnswerUnusable(reason=f"the name {_quoted(host)} is not known")
     if not private and not all(map(is_public, addresses)):
@@ -124,7 +124,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv4Address):
         return address.is_global and not address.is_multicast
     last = IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in NAT64 or address.ipv4_mapped:
+    if address in NAT64:
         return is_public(last)
     inner = [*([address.sixtofour] if address.sixtofour else []), *(address.teredo or ())]
     if (int(address) >> 32) & 0xFFFFFFFF in ISATAP:

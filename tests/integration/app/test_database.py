@@ -393,14 +393,15 @@ async def test_only_an_owner_token_that_replaces_one_signs_its_browsers_out(data
     async with database.write() as session:
         old = await tokens.find_token(session, "0" * 64)
         await sessions.add(session, sha256="a" * 64, of=old, lifetime=timedelta(days=1))
-        await tokens.add_token(session, name="lms", role=Role.SUBMITTER, sha256="1" * 64)
+        await tokens.add_token(session, name="lms", role=Role.ADMIN, sha256="1" * 64)
+        await tokens.add_token(session, name=tokens.OWNER, role=Role.TEACHER, sha256="3" * 64)
     async with database.write() as session:
         # The same row: what was left with it, such as webhooks, stays the owner's.
         assert (await tokens.set_owner_token(session, sha256, chosen=chosen)).id == owner.id
     assert (await read_by(database, tokens.find_token, "0" * 64) is not None) is (sha256 == "0" * 64)
     assert (await read_by(database, sessions.find_holder, "a" * 64) is not None) is signed_in
-    assert await read_by(database, tokens.find_token, "1" * 64) is not None
-    assert await read_by(database, tokens.find_token, sha256) is not None
+    for other in ("1" * 64, "3" * 64, sha256):
+        assert await read_by(database, tokens.find_token, other) is not None
 
 
 @on_both_thoroughly

@@ -35,8 +35,8 @@ from app.teaching.grade_list import GradeFilter
 from app.teaching.student_work import take_student_work
 from grader import Assignment, load_assignments
 from grader.assignment import Attempts, Deadline
-from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import all_of, read_by, store, waits
+from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
+from tests.integration.app.rows import all_of, read_by, store, waits, write_by
 from tests.integration.app.test_inbox import Jobs
 from tests.waiting import until
 
@@ -174,6 +174,32 @@ async def test_upload_that_comes_while_an_extension_is_given_goes_by_it(database
     assert sum("extensions" in each for each in log) == 2
     with pytest.raises(AttemptsUsedUp):
         await inbox.accept(Upload("ivanov", "limited", "LSTM.py", b"z"), owner)
+
+
+@on_postgresql
+async def test_work_is_taken_in_the_turn_of_the_id_that_the_student_has_by_then(database, owner, assignments, inbox):
+    submission, _ = await inbox.accept(Upload("ivanov", "lstm-layer", "LSTM.py", b"x"), owner)
+    taken, released = asyncio.Event(), asyncio.Event()
+
+    async def take() -> None:
+        async with database.write() as session:
+            await take_student_work(session, assignments, DEFAULT_COURSE, submission.membership_id, "lstm-layer")
+            taken.set()
+            await released.wait()
+
+    async with database.write() as session:
+        member = await session.get_one(Membership, submission.membership_id)
+        await members.take_turn_of(session, member)
+        working = asyncio.create_task(take())
+        await until(lambda: waits(database))
+        member.external_id = "petrov"
+    await taken.wait()
+    after = asyncio.create_task(write_by(database, members.take_turns, [(DEFAULT_COURSE, "petrov")]))
+    try:
+        await until(lambda: waits(database))
+    finally:
+        released.set()
+        await asyncio.gather(working, after)
 
 
 async def test_trial_attempts_of_the_staff_have_no_limits(database, owner, assignments, inbox):

@@ -60,7 +60,7 @@ async def test_namesakes_are_offered_only_if_one_may_have_come_twice(database):
     listed = await enter(database, "one", "Ivan Petrov")
     await enter(database, "two", "Ivan Petrov")
     await enter(database, "unsure", "Ivan Petrov", confirmed_at=None)
-    await enter(database, "joined", "Ivan Petrov", join_link_id=new_id())
+    await enter(database, "joined", "ivan PETROV", join_link_id=new_id())
     launched = [await enter(database, f"lti-{number}", "Ivan Petrov") for number in (1, 2)]
     async with database.write() as session:
         session.add_all(Identity(person_id=each.person_id, issuer="lti:p", subject=each.id) for each in launched)

@@ -85,16 +85,22 @@ async def a_process_waits(database: Database, mailbox: Mailbox, sender: NewSende
         await asyncio.gather(*process._sending)
 
 
-async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(database, mailbox, clock):
+async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
+    database, mailbox, clock, monkeypatch
+):
     course = await add_course(database)
     begin = clock[0]
     anna = await comment(database, begin, ANNA, course, "Well done: 90 points.")
-    await comment(database, begin, BORIS, course, "Well done.")
+    await comment(database, begin - timedelta(seconds=1), BORIS, course, "Well done.")
     await store(database, Person, Person.email == BORIS, language="ru")
     clock[0] = begin + WAIT - timedelta(minutes=1)
     await send(database, mailbox)
     assert mailbox.messages == []
     clock[0] = begin + WAIT + timedelta(minutes=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(news_mail, "AT_ONCE", 1)
+        await send(database, mailbox)
+    assert [each["To"] for each in mailbox.messages] == [BORIS]
     await send(database, mailbox, processes=3)
     assert sorted(each["To"] for each in mailbox.messages) == [ANNA, BORIS]
     (message,) = mailbox.to(ANNA)

@@ -129,7 +129,8 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database, owner):
     assert (taken.preview_id, taken.content, taken.tries) == (regrade.id, submission.content, 1)
     await write_by(database, claims.add_stages, taken, ["reading"])
     assert await seen(database, submission) == before
-    assert await store(database, taken, HELD_REPORT)
+    arrays = dict.fromkeys(ARRAYS, b"others")
+    assert await finish(database, taken, HELD_REPORT, arrays)
     assert await seen(database, submission) == before
     assert await claim(database) is None
     assert await sent(database) == [10.0]
@@ -137,6 +138,8 @@ async def test_preview_is_seen_by_nobody_until_it_is_applied(database, owner):
     await apply(database, regrade)
     assert await counting(database, submission) == 100.0
     row = await row_of(database, Submission, submission.id)
+    listed = await read_by(database, reports.list_reports, submission.id)
+    assert [await read_by(database, reports.artefacts_of, each.id) for each in listed] == [arrays, ARRAYS]
     events = await all_of(database, select(SubmissionEvent).order_by(SubmissionEvent.id))
     last = events[-1]
     assert (last.event, last.data["points"]) == ("done", 100.0)

@@ -350,7 +350,10 @@ async def test_member_without_an_external_id_is_deleted(database, owner):
 async def test_member_of_two_courses_is_deleted_from_one(database, owner):
     member = await fill(database, owner)
     await add_course(database, member.person_id)
+    people = await all_of(database, select(Person.id).order_by(Person.id))
     await deletion.delete_student(database, ID)
+    # The person who was merged into this one stays with it: the merge can be undone.
+    assert await all_of(database, select(Person.id).order_by(Person.id)) == people
     person = await row_of(database, Person, member.person_id)
     assert person.name == NAME
     assert [each.course_id for each in await all_of(database, select(Membership))].count(OTHER) == 1

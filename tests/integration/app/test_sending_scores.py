@@ -12,7 +12,16 @@ from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.privacy import retention
 from app.storage import passback
 from app.storage.cascade import delete_rows
-from app.storage.models import DEFAULT_COURSE, Adjustment, LtiPlatform, LtiScore, Person, Submission
+from app.storage.models import (
+    DEFAULT_COURSE,
+    Adjustment,
+    CourseAssignment,
+    LtiLink,
+    LtiPlatform,
+    LtiScore,
+    Person,
+    Submission,
+)
 from app.teaching import adjustments, previews
 from tests.integration.app import rows
 from tests.integration.app.grade_world import ASSIGNMENTS, NOW, World
@@ -337,6 +346,17 @@ async def test_changed_file_of_an_assignment_sends_the_grades_that_it_changes(wo
     for number, points in enumerate((100.0, 40.0)):
         await world.attempt(f"s{number}", points)
     await world.send()
+    async with world.database.write() as session:
+        other = CourseAssignment(course_id=DEFAULT_COURSE, assignment_id="lstm-notebook")
+        session.add(other)
+        await session.flush()
+        of = {"lti_context_id": world.link.lti_context_id, "course_assignment_id": other.id}
+        link = LtiLink(resource_link_id="10", **of)
+        session.add(link)
+        await session.flush()
+        member = (await world.place(session, "s0")).member
+        # They have opened it, and handed in nothing.
+        session.add(LtiScore(lti_link_id=link.id, membership_id=member.id, user_id="s0"))
     assert await expected.send_changed(world.database, world.assignments) == 0
     layer = world.assignments["lstm-layer"]
     due = datetime.now(UTC) - timedelta(days=2.5)

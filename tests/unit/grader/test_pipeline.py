@@ -275,6 +275,7 @@ def test_auto_grades_under_keras_2_a_class_that_raises_under_keras_3(graded):
 def test_auto_keeps_the_run_under_keras_3_where_keras_2_earns_no_more(graded):
     report = graded(RAISES.sandbox(under_keras2=StudentClass(found=False)), keras="auto")
     assert (report.status, report.error.type) == (Status.RUNTIME_ERROR, "AttributeError")
+    assert [place.line for place in report.source.places] == [2]
 
 
 @pytest.mark.parametrize(("keras", "kind"), [("3", Kind.KERAS3), ("2", Kind.KERAS2)])
@@ -284,9 +285,15 @@ def test_an_assignment_may_ask_for_one_keras_only(graded, keras, kind):
     assert kinds(sandbox) == [Kind.READER, kind]
 
 
-def test_wrong_numbers_are_not_tried_under_keras_2(graded):
-    sandbox = StudentClass(wrong).sandbox(under_keras2=StudentClass())
-    assert graded(sandbox, keras="auto").points == 10
+CRASHES = StudentClass(events=[{**_failed(1), "type": "ModuleNotFoundError"}], answers=0, ended={"exit_code": -11})
+
+
+@pytest.mark.parametrize(
+    ("student", "points"), [(StudentClass(wrong), 10), (CRASHES, 0)], ids=["wrong numbers", "an import, and a crash"]
+)
+def test_failure_that_is_not_the_generations_is_not_tried_under_keras_2(graded, student, points):
+    sandbox = student.sandbox(under_keras2=StudentClass())
+    assert graded(sandbox, keras="auto").points == points
     assert Kind.KERAS2 not in kinds(sandbox)
 
 

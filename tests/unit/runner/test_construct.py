@@ -69,6 +69,10 @@ def test_the_first_plan_is_what_names_calls_and_defaults_say(parameters, call_si
     assert _first(_constructor(parameters, call_site)) == ([], expected)
 
 
+def test_parameter_without_any_clue_is_named():
+    assert _constructor("units, cell, config, qq, activation, n_x, *args, last=None").unexplained() == ["qq"]
+
+
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [("n, /", [11]), ("*args", [11]), ("*args, **kwargs", [11]), ("emb, *args", [7, 11])],

@@ -160,6 +160,7 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two):
         here, there = both[DEFAULT_COURSE, "ivanov"], both[OTHER, "ivanov"]
         there.person_id = here.person_id
         older, newer = sorted((here, there), key=lambda member: member.id)
+    pages = []
     async with two.browser_of(here.person_id) as browser:
         for course in (older.course_id, newer.course_id):
             shown = (await browser.get(f"/courses/{course}/assignments/lstm-layer")).text
@@ -170,7 +171,10 @@ async def test_person_in_two_courses_hands_in_where_the_page_says(two):
             page = await browser.get(answer.headers["location"])
             assert page.status_code == 200
             stored = (await get(two, OWNER_TOKEN, SUBMISSIONS, course=course)).json()["items"]
-            assert [f"/submissions/{each['id']}" for each in stored] == [answer.headers["location"]]
+            pages += [f"/submissions/{each['id']}" for each in stored]
+            assert pages[-1:] == [answer.headers["location"]]
+    async with two.browser() as admin:  # Sees both, and compares only those of one course.
+        assert (await admin.get(f"{pages[0]}/beside/{pages[1].rpartition('/')[2]}")).status_code == 404
 
 
 async def test_archived_course_can_be_read_and_nothing_in_it_changes(service):

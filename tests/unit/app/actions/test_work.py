@@ -29,6 +29,7 @@ ID = "01ksvh1y8gk3v0q4m2z7c9x5ab"
         (AdjustGrade, {"delta": 1.0, "reason": "x", "replaces": "x"}, "string_pattern_mismatch"),
         (ExtendWork, {"reason": "x"}, "extension_empty"),
         (ExtendWork, {"more_attempts": 1001, "reason": "x"}, "less_than_equal"),
+        (ExtendWork, {"more_attempts": -1, "reason": "x"}, "greater_than_equal"),
         (ExtendWork, {"due": 0, "reason": "x"}, "moment"),
         (CommentOnWork, {"text": "x" * 2001}, "string_too_long"),
         (CommentOnWork, {"text": "a\0b"}, "nul"),

@@ -414,8 +414,8 @@ def test_token_goes_nowhere_else(service, run):
 def test_nobody_there(run, service, monkeypatch):
     with serving(Written()) as gone:
         pass
-    for url in (gone.url, "https://[bad"):
-        assert f"{url} does not answer" in run(url=url)
+    for url, reason in ((gone.url, "Connection refused"), ("https://[bad", "Invalid IPv6 URL")):
+        assert f"{url} does not answer ({reason})" in run(url=url)
 
 
 def test_a_proxy_is_not_asked_for_this_computer(service, run, monkeypatch):

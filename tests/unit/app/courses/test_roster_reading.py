@@ -147,10 +147,12 @@ UNIVERSITY = "sep=;\n№ зачётки;Ф.И.О.;Корпоративная п�
         (DEAN, "Эл. почта", ("i@e.ru", "Иванов Иван Иванович", "i@e.ru", None)),
         (UNIVERSITY, "№ зачётки", ("20/1", "Иванов Иван", "i@e.ru", "БПМИ-201")),
         ("email\ni@e.ru\n", "email", ("i@e.ru", None, "i@e.ru", None)),
+        ("№ заче\u0308тки;ФИО\n20/1;Иван\n", "№ заче\u0308тки", ("20/1", "Иван", None, None)),
     ],
     ids=[
         "moodle participants", "moodle grades in russian", "moodle upload", "canvas gradebook", "canvas two names",
         "canvas users", "moodle worksheet", "identifier", "student", "dean's list", "university", "one column",
+        "letters of two characters",
     ],
 )  # fmt: skip
 def test_exports_are_read_as_is(text, column, person):

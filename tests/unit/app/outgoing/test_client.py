@@ -39,17 +39,17 @@ async def refusal(answer: Callable[[], httpx.Response], seconds: float = 10.0) -
     return str(caught.value.params["reason"])
 
 
-async def test_no_cookie_goes_with_the_next_request(known):
-    cookies: list[str | None] = []
+async def test_each_request_asks_for_plain_bytes_and_takes_no_cookie_along(known):
+    asked: list[tuple[str | None, str]] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        cookies.append(request.headers.get("cookie"))
+        asked.append((request.headers.get("cookie"), request.headers["Accept-Encoding"]))
         return httpx.Response(200, headers={"Set-Cookie": "session=x"})
 
     async with Outgoing(private=False, transport=httpx.MockTransport(answer)) as client:
         for _ in range(2):
             await client.send("GET", "https://lms.example.edu/")
-    assert cookies == [None, None]
+    assert asked == [(None, "identity")] * 2
 
 
 class Packed(httpx.AsyncByteStream):

@@ -71,6 +71,9 @@ def test_a_change_of_right_answers_is_seen(cases, respond, expected):
         pytest.param(lambda case: case.expected, id="right"),
         pytest.param(lambda case: case.expected + 2e-4, id="as good as right"),
         pytest.param(
+            lambda case: np.concatenate([case.expected[..., 1:], 0 * case.expected[..., :1]], 2), id="a unit early"
+        ),
+        pytest.param(
             lambda case: np.stack([y[:, t] * (t != 2) for y in [case.expected] for t in [*range(1, y.shape[1]), 2]], 1),
             id="a step early, with another one wrong",
         ),

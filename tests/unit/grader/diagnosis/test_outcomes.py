@@ -150,7 +150,7 @@ def test_a_tuple_of_last_states_is_told_from_one_that_holds_the_sequence(parts, 
 def test_a_message_loses_colours_paths_and_what_tensorflow_says_of_itself():
     node = "{{function_node __wrapped__StridedSlice_device_/job:localhost/device:CPU:0}}"
     path = "\x1b[31mNo file /srv/lib/python3.11/site-packages/keras/layer.py\x1b[0m"
-    assert clean_message(f"{node} {path}") == "No file keras/layer.py"
+    assert clean_message(f"{node} {path}\n") == "No file keras/layer.py"
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def test_parameters_are_filled_in_and_a_missing_one_shows_as_a_question_mark():
         ("\x1b[31mred\x1b[0m", "\ufffd[31mred\ufffd[0m"),
         ("one\ntwo", "one two"),
         ("abc\u202edef", "abc\ufffddef"),
+        ("y" * 200, "y" * 200),
         ("y" * 1_000_000, "y" * 199 + "…"),
         ("a sentence " * 30, "a sentence " * 17 + "a sentence…"),
         (["y"] * 1_000_000, "y, " * 67 + "…"),

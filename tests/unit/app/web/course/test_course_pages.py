@@ -110,7 +110,9 @@ async def test_overview_shows_ten_causes_and_how_they_fell_and_the_others_on_req
     codes += ["gates_swapped_co", "other_formula", "layer_misfed", "global_x", "no_time_loop", "activation_order"]
     diagnoses = [Diagnosis(code=code, confidence="exact") for code in codes]
     for student, found in (("ivanov", diagnoses), ("ivanov", diagnoses[:1]), ("petrov", diagnoses), ("petrov", [])):
-        grader.change = lambda report, found=found: report.model_copy(update={"diagnoses": found})
+        grader.change = lambda report, found=found: report.model_copy(
+            update={"diagnoses": found, "checks": [*report.checks, report.checks[0].model_copy(update={"id": "older"})]}
+        )
         await hand_in(service, student)
     address = f"{HERE}/assignments/lstm-layer/overview"
     for student, group in (("ivanov", "A & B"), ("petrov", "C")):
@@ -118,6 +120,7 @@ async def test_overview_shows_ten_causes_and_how_they_fell_and_the_others_on_req
         assert (await owner.patch(member, json={"group": group})).is_success
     page, of_group = (await browser.get(address)).text, (await browser.get(f"{address}?group=A+%26+B")).text
     assert "2 rarer ones" in page
+    assert re.search(r">\s*older\s*<", page)
     pictures = re.findall(r"<title id=[^>]*>([^<]+)</title>\s*<desc id=[^>]*>([^<]+)</desc>", page)
     assert len(pictures) == 10
     assert pictures[0] == (title_of("scaled", "en"), "Attempt by attempt: 100%, 50%.")

@@ -25,7 +25,7 @@ Student,ID,SIS User ID,SIS Login ID,Section,"{TITLE} (4711)",Quiz (4712),Assignm
 ,,,,,Manual Posting,,,
     Points Possible,,,,,100.00,5.00,(read only),(read only)
 "Petrova, Anna",1001,s-anna,anna@example.org,=HYPERLINK(1),,-4.00,4.00,80.00
-"Ivanov, Ivan",1002,ivanov,ivanov,"Б-12, evening",EX,1.00,1.00,20.00
+"Ivanov, Ivan",1002,ivanov,ivanov,"Б-12, evening", Ex ,1.00,1.00,20.00
 "Sidorov, Pyotr",1003,petya,petya,,55.00,,,
 "Nobody, Known",1004,stranger,stranger,,7.00,,,
 "Student, Test",1005,,77c1,,,,,
@@ -70,7 +70,7 @@ async def test_gradebook_of_canvas_comes_back_with_grades_and_nothing_else_is_ch
     status, words, lines = await fill(course, CANVAS)
     before = list(csv.reader(io.StringIO(CANVAS)))
     assert status == 200
-    assert [line[5] for line in lines[3:]] == ["100", "EX", "55.00", "7.00", ""]
+    assert [line[5] for line in lines[3:]] == ["100", " Ex ", "55.00", "7.00", ""]
     # A section that is a formula is none any more, and a negative number stays one.
     assert lines[3][4] == "'=HYPERLINK(1)"
     lines[3][4:6] = before[3][4:6]
@@ -84,7 +84,7 @@ async def test_gradebook_of_canvas_comes_back_with_grades_and_nothing_else_is_ch
 
 async def test_students_without_a_file_get_zero_if_the_teacher_says_so(course):
     _, _, lines = await fill(course, CANVAS, assignment="lstm-layer", missing="zero")
-    assert [line[5] for line in lines[3:6]] == ["100", "EX", "0"]
+    assert [line[5] for line in lines[3:6]] == ["100", " Ex ", "0"]
 
 
 async def test_worksheet_of_moodle_is_filled_for_the_chosen_assignment(course):
@@ -170,7 +170,7 @@ async def test_file_is_read_and_filled_beside_the_event_loop(course, monkeypatch
 
 
 async def test_two_rows_of_one_student_are_filled_for_nobody(course):
-    twice = CANVAS.replace("1004,stranger,stranger", "1004,stranger,anna@example.org").replace("EX", "")
+    twice = CANVAS.replace("1004,stranger,stranger", "1004,stranger,anna@example.org").replace(" Ex ", "")
     _, words, lines = await fill(course, twice)
     assert [line[5] for line in lines[3:7]] == ["", "100", "55.00", "7.00"]
     assert "In the file, and not found in the course 2 Anna Petrova Anna Petrova" in words
