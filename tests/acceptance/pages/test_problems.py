@@ -9,12 +9,12 @@ from playwright.sync_api import Browser
 from starlette.requests import Request
 
 from app.main import create_app
-from app.operations import status
 from app.operations.status import Deliveries, Disk, Failure, ServiceState
 from app.queue.state import Job, Queue, WorkerState
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.submissions.positions import QueueState
+from app.texts import catalogue
 from tests.acceptance.conftest import answering_at
 from tests.acceptance.pages.looking import EVERYWHERE, Look, Looking, Seen, one_of_the_looks, sending
 from tests.ports import free_port
@@ -125,7 +125,7 @@ def test_status_page_of_a_service_in_trouble_is_as_good_as_others(looking, url, 
 
 def test_troubles_are_all_that_the_status_page_can_name():
     named = {need.code for state in TROUBLES.values() for need in state.needs}
-    assert named == set(status.NEEDS)
+    assert named == catalogue().below("status.need", "en").keys()
 
 
 @pytest.mark.thorough
