@@ -40,6 +40,7 @@ from grader.sandbox import ForkSandbox, Kind, choose_device
 from grader.sandbox.host.cores import available_cores
 from reference import Case, CaseSpec, ReferenceStore
 from reference.cases import specs_to_json
+from tests.mailbox import Mailbox, receiving
 from tests.postgresql import PostgreSQL, running_postgresql
 from tests.receiver import Receiver, listening
 
@@ -277,6 +278,12 @@ def empty_postgresql(postgresql: PostgreSQL) -> str:
 def receiver() -> Iterator[Receiver]:
     with listening() as receiver:
         yield receiver
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with receiving() as mailbox:
+        yield mailbox
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,14 @@
-"""Ports for servers that tests start, and start again at the same address."""
+"""Ports for servers that tests start, and start again at the same address; and a thread for those of Python."""
 
+import contextlib
 import random
 import socket
+import threading
+from collections.abc import Iterator
+from socketserver import BaseServer
+from typing import TypeVar
+
+AnyServer = TypeVar("AnyServer", bound=BaseServer)
 
 
 def free_port() -> int:
@@ -22,3 +29,16 @@ def free_port() -> int:
         except OSError:
             claim.close()
     raise OSError("no port is free")
+
+
+@contextlib.contextmanager
+def answering(server: AnyServer) -> Iterator[AnyServer]:
+    """Let a server answer until the block ends."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

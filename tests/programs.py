@@ -1,9 +1,15 @@
 """Programs that tests start where the machine has them."""
 
+import contextlib
 import os
 import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
+
+from tests.waiting import SECONDS, wait_until
 
 #: The Debian package that brings each. `.ci/run` installs them all.
 PACKAGES = {
@@ -35,3 +41,23 @@ def program(name: str, *other_names: str) -> str:
         if location := shutil.which(candidate, path=path):
             return location
     pytest.skip(f"{name} is not installed (Debian, Ubuntu: apt install {PACKAGES[name]})")
+
+
+@contextlib.contextmanager
+def running(
+    command: Sequence[str | Path], log: Path, is_ready: Callable[[], object], **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program that says what it does in a file, from when it is ready until the block ends."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=os.environ | environment)
+
+    def lives_and_is_ready() -> object:
+        assert process.poll() is None, log.read_text()
+        return is_ready()
+
+    try:
+        wait_until(lives_and_is_ready)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(SECONDS)

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook
 
+from tests.ports import answering
+
 
 @dataclass(frozen=True)
 class Message:
@@ -74,12 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def listening() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        thread = threading.Thread(target=receiver.serve_forever)
-        thread.start()
+    with answering(Receiver()) as receiver:
         try:
             yield receiver
         finally:
             receiver.answering.set()
-            receiver.shutdown()
-            thread.join()

@@ -33,23 +33,6 @@ ERRORS_LISTED = 10
 #: The wait of an upload that needs the operator; usual waits last seconds.
 WAIT_SECONDS = 600.0
 DISK_SHARE, DISK_BYTES = 0.1, 5_000_000_000
-#: The codes of `Need`.
-NEEDS = (
-    "database",
-    "revision",
-    "no_workers",
-    "worker_gone",
-    "self_test",
-    "wall",
-    "versions",
-    "queue",
-    "disk",
-    "failures",
-    "requests",
-    "webhooks",
-    "mail",
-    "sign_on",
-)
 T = TypeVar("T")
 #: The state of a server that is not ours; "unasked": nobody has needed it yet.
 Health = Literal["off", "unasked", "well", "failing"]

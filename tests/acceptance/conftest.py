@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
+from starlette.applications import Starlette
 
 from tests.processes import children
 from tests.programs import program
@@ -155,6 +158,20 @@ def register_platform(admin: httpx.Client, token: str, **fields: str) -> str:
     answer = admin.post("/platforms", data={"form_secret": secret, "kind": "other", **fields})
     assert answer.status_code == 303, answer.text
     return answer.headers["location"].partition("?")[0]
+
+
+@contextlib.contextmanager
+def answering_at(port: int, app: Starlette) -> Iterator[None]:
+    """Let an application of this process answer at a port, until the block ends."""
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="module")

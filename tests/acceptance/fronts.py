@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.ports import free_port
-from tests.programs import program
-from tests.waiting import SECONDS, wait_until
+from tests.programs import program, running
 
 CADDYFILE = Path(__file__).parents[2] / "deploy" / "caddy" / "Caddyfile"
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -45,16 +44,10 @@ def nginx(folder: Path, servers: str) -> Iterator[subprocess.Popen[bytes]]:
         f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\npid {folder}/pid;\nevents {{}}\n"
         f"http {{\naccess_log {folder}/access.log;\n{temporary}{servers}}}\n"
     )
-    with (folder / "error.log").open("wb") as log:
-        command = [program("nginx"), "-e", folder / "error.log", "-c", config]
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        # Written once it listens.
-        wait_until(lambda: (folder / "pid").exists())
+    log, pid = folder / "error.log", folder / "pid"
+    # The id of the process is written once it listens.
+    with running([program("nginx"), "-e", log, "-c", config], log, pid.exists) as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(SECONDS)
 
 
 @contextlib.contextmanager
@@ -65,13 +58,8 @@ def caddy(folder: Path, upstream: str, port: int) -> Iterator[subprocess.Popen[b
     config.write_text(
         f"{{\n{ours}http_port {free_port()}\nhttps_port {port}\nstorage file_system {folder}\n}}\nimport {CADDYFILE}\n"
     )
-    environment = {**os.environ, "DOMAIN": "localhost", "UPSTREAM": upstream, "HOME": str(folder)}
-    with (folder / "error.log").open("wb") as log:
-        command = [program("caddy"), "run", "--adapter", "caddyfile", "--config", config]
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-    try:
-        wait_until(lambda: (folder / "pki" / "authorities" / "local" / "root.crt").exists())
+    environment = {"DOMAIN": "localhost", "UPSTREAM": upstream, "HOME": str(folder)}
+    command = [program("caddy"), "run", "--adapter", "caddyfile", "--config", config]
+    root = folder / "pki" / "authorities" / "local" / "root.crt"
+    with running(command, folder / "error.log", root.exists, **environment) as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(SECONDS)

@@ -41,8 +41,8 @@ def lasting(seconds: float, content: bytes = CORRECT) -> bytes:
     return b"import time\n" + content.replace(MADE, MADE + f"        time.sleep({seconds})\n".encode(), 1)
 
 
-class Installation:
-    """Web and worker processes. It remembers what was answered 202.
+class Installation(contextlib.AbstractContextManager["Installation"]):
+    """Web and worker processes, which end with the block. It remembers what was answered 202.
 
     Args:
         postgresql: None: everything is one process, on SQLite.
@@ -114,7 +114,7 @@ class Installation:
         self._stack.callback(process.kill)
         return process
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def post(self, content: bytes = NO_CLASS, student: str | None = None, **params: str) -> httpx.Response:

@@ -30,16 +30,13 @@ Install = Callable[..., Installation]
 @pytest.fixture
 def install(tmp_path: Path, cache_dir: Path, receiver: Receiver, request: pytest.FixtureRequest) -> Iterator[Install]:
     """Makes an installation on "sqlite" or "postgresql"; all its processes end with the test."""
-    installations: list[Installation] = []
+    with contextlib.ExitStack() as stack:
 
-    def install(kind: str, folder: Path = tmp_path, **environment: str) -> Installation:
-        server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-        installations.append(Installation(folder, cache_dir, server, receiver, **environment))
-        return installations[-1]
+        def install(kind: str, folder: Path = tmp_path, **environment: str) -> Installation:
+            server: PostgreSQL | None = request.getfixturevalue("postgresql") if kind == "postgresql" else None
+            return stack.enter_context(Installation(folder, cache_dir, server, receiver, **environment))
 
-    yield install
-    for installation in installations:
-        installation.close()
+        yield install
 
 
 @pytest.mark.thorough

@@ -75,8 +75,7 @@ def shared_postgresql() -> Iterator[PostgreSQL]:
 def test_worker_that_is_cut_off_is_replaced_and_works_again_when_it_is_back(
     hosts, shared_postgresql, receiver, tmp_path, cache_dir
 ):
-    installation = Installation(tmp_path, cache_dir, shared_postgresql, receiver, LSTM_GRADER_SLOTS="1")
-    try:
+    with Installation(tmp_path, cache_dir, shared_postgresql, receiver, LSTM_GRADER_SLOTS="1") as installation:
         installation.start_web()
         first, second = (
             installation.start_worker(
@@ -97,5 +96,3 @@ def test_worker_that_is_cut_off_is_replaced_and_works_again_when_it_is_back(
         installation.expect_one_result_each()
         for id in installation.accepted:
             assert installation.client.get(f"/api/v1/submissions/{id}").json()["report"]["points"] == 100
-    finally:
-        installation.close()

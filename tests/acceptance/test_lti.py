@@ -9,7 +9,6 @@ import json
 import re
 import secrets
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -19,14 +18,13 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from tests.acceptance.conftest import CORPUS, FLAGS, Server, launched, register_platform, serving
+from tests.acceptance.conftest import CORPUS, FLAGS, Server, answering_at, launched, register_platform, serving
 from tests.acceptance.fronts import Certificate, nginx
 from tests.platforms import AGS, DEPLOYMENT, LTI, FakePlatform, claims_of
 from tests.platforms.registrar import Registrar
@@ -194,21 +192,10 @@ def tool(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[
     with (
         serving(tmp_path_factory.mktemp("data"), cache_dir, **settings) as server,
         nginx(folder, front),
-        _running(platform.app, services_port),
+        answering_at(services_port, platform.app),
         _admin(server, certificate.file, platform) as admin,
     ):
         yield Tool(platform, url, admin)
-
-
-@contextlib.contextmanager
-def _running(app: Starlette, port: int) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_until(lambda: server.started)
-    yield
-    server.should_exit = True
-    thread.join()
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import yaml
 from tests.acceptance.installation import Installation
 from tests.ports import free_port
 from tests.postgresql import running_postgresql
-from tests.programs import program
+from tests.programs import program, running
 from tests.waiting import SECONDS, wait_until
 
 pytestmark = pytest.mark.thorough
@@ -24,12 +24,9 @@ PANELS: list[dict[str, Any]] = json.loads((ROOT / "deploy" / "grafana" / "dashbo
 TOKEN = "metrics-token-of-these-tests"
 
 
+@dataclass(frozen=True)
 class Prometheus:
-    def __init__(self, port: int) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=SECONDS)
-
-    def close(self) -> None:
-        self._client.close()
+    _client: httpx.Client
 
     def is_ready(self) -> bool:
         try:
@@ -49,44 +46,34 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Ite
     worker_port, port = free_port(), free_port()
     (block,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
     configuration = yaml.safe_load(block)
-    with running_postgresql() as postgresql:
-        environment = {"LSTM_GRADER_METRICS_TOKEN": TOKEN, "LSTM_GRADER_WORKER_PORT": str(worker_port)}
-        installation = Installation(folder / "service", cache_dir, postgresql, **environment)
-        try:
-            web = installation.start_web()
-            installation.start_worker()
-            installation.post()
-            installation.expect_one_result_each()
-            (folder / "token").write_text(TOKEN)
-            (job,) = configuration["scrape_configs"]
-            job["authorization"]["credentials_file"] = str(folder / "token")
-            job["static_configs"][0]["targets"] = [web.url.removeprefix("http://"), f"127.0.0.1:{worker_port}"]
-            configuration["global"] = {"scrape_interval": "1s"}
-            (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-            with (folder / "log").open("wb") as log:
-                process = subprocess.Popen(
-                    [
-                        program("prometheus"),
-                        f"--config.file={folder / 'prometheus.yml'}",
-                        f"--storage.tsdb.path={folder / 'data'}",
-                        f"--web.listen-address=127.0.0.1:{port}",
-                    ],
-                    stderr=log,
-                )
-            running = Prometheus(port)
-            try:
-                wait_until(running.is_ready, pause=0.2)
-                # A rate needs two numbers of each process.
-                wait_until(
-                    lambda: len(running.samples("rate(lstm_grader_process_cpu_seconds_total[1m])")) == 2, pause=0.2
-                )
-                yield running
-            finally:
-                running.close()
-                process.terminate()
-                process.wait(SECONDS)
-        finally:
-            installation.close()
+    environment = {"LSTM_GRADER_METRICS_TOKEN": TOKEN, "LSTM_GRADER_WORKER_PORT": str(worker_port)}
+    with (
+        running_postgresql() as postgresql,
+        Installation(folder / "service", cache_dir, postgresql, **environment) as installation,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=SECONDS) as client,
+    ):
+        web = installation.start_web()
+        installation.start_worker()
+        installation.post()
+        installation.expect_one_result_each()
+        (folder / "token").write_text(TOKEN)
+        (job,) = configuration["scrape_configs"]
+        job["authorization"]["credentials_file"] = str(folder / "token")
+        job["static_configs"][0]["targets"] = [web.url.removeprefix("http://"), f"127.0.0.1:{worker_port}"]
+        configuration["global"] = {"scrape_interval": "1s"}
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+        command = [
+            program("prometheus"),
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        scraping = Prometheus(client)
+        with running(command, folder / "log", scraping.is_ready):
+            # A rate needs two numbers of each process.
+            rates = "rate(lstm_grader_process_cpu_seconds_total[1m])"
+            wait_until(lambda: len(scraping.samples(rates)) == 2, pause=0.2)
+            yield scraping
 
 
 def test_every_panel_has_its_numbers_and_names_its_lines_by_labels_that_they_have(prometheus):

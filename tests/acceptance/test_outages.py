@@ -38,8 +38,7 @@ def grade_over_outages(
     Returns:
         Of each grade the tries, status and points, and how many claims are left.
     """
-    installation = Installation(folder, cache_dir, server, LSTM_GRADER_SLOTS="1")
-    try:
+    with Installation(folder, cache_dir, server, LSTM_GRADER_SLOTS="1") as installation:
         installation.start_web()
         port = free_port()
         worker = installation.start_worker(command=SLOW_WORKER, LSTM_GRADER_WORKER_PORT=str(port))
@@ -65,8 +64,6 @@ def grade_over_outages(
             "SELECT tries, status, points, (SELECT count(*) FROM submissions WHERE claim IS NOT NULL)"
             " FROM submissions JOIN reports ON submission_id = submissions.id"
         )
-    finally:
-        installation.close()
 
 
 @pytest.mark.thorough

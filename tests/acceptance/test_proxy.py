@@ -70,11 +70,8 @@ def _clients(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, postgresql: PostgreSQL) -> Iterator[Server]:
     """A service whose workers are elsewhere: nothing is graded."""
-    installation = Installation(tmp_path_factory.mktemp("data"), cache_dir, postgresql)
-    try:
+    with Installation(tmp_path_factory.mktemp("data"), cache_dir, postgresql) as installation:
         yield installation.start_web()
-    finally:
-        installation.close()
 
 
 @pytest.fixture(scope="module", params=sampled([_behind_nginx, _behind_caddy], every=2), ids=["nginx", "caddy"])

@@ -31,7 +31,8 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
 def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(command, postgresql, tmp_path, cache_dir):
     installation = Installation(tmp_path, cache_dir, postgresql)
     settings = {"LSTM_GRADER_DATABASE_URL": installation.database_url, "LSTM_GRADER_OWNER_TOKEN": TOKEN}
-    with serving(tmp_path, cache_dir, command=command, **settings) as server, server.client() as client:
+    serves = serving(tmp_path, cache_dir, command=command, **settings)
+    with installation, serves as server, server.client() as client:
         assert client.get("/readyz").json()["checks"]["box"] == "elsewhere"
         installation.start_worker()
         submission = hand_in(client, CORRECT, "ivanov")
@@ -45,7 +46,6 @@ def test_a_service_accepts_and_shows_what_workers_elsewhere_grade(command, postg
             assert report["receipt"]["grader_version"] in browser.get("/status").text
         page = client.get(f"/api/v1/submissions/{submission['id']}/report", params={"format": "html"})
         assert "<svg" in page.text
-    installation.close()
 
 
 @pytest.mark.parametrize("arguments", [["serve"], ["grade", str(CORPUS / "wrong_swap_if" / "submission.py")]])

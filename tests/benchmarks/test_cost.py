@@ -159,10 +159,9 @@ def test_cpu_of_any_style(benchmark: BenchmarkFixture, measured: Measured, grade
 
 @pytest.fixture
 def installation(cache: Path, tmp_path: Path) -> Iterator[Installation]:
-    installation = Installation(tmp_path, cache, None, LSTM_GRADER_SLOTS="1")
-    installation.start_web()
-    yield installation
-    installation.close()
+    with Installation(tmp_path, cache, None, LSTM_GRADER_SLOTS="1") as installation:
+        installation.start_web()
+        yield installation
 
 
 def test_upload_to_report(

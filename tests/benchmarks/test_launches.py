@@ -5,7 +5,6 @@ The platform is in this process. Each launch is a login, a signed message, and t
 
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +17,12 @@ import httpx
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from tests.acceptance.conftest import register_platform
 from tests.acceptance.installation import TOKEN, Installation
 from tests.benchmarks.test_load import Measured, words
 from tests.platforms import CLIENT_ID, DEPLOYMENT, ISSUER, KEY, LTI, FakePlatform, login_parameters, published
+from tests.ports import answering
 from tests.postgresql import PostgreSQL
-from tests.unit.app.conftest import form_secret
 
 LAUNCHES, BROWSERS = 300, 20
 
@@ -31,34 +31,23 @@ LAUNCHES, BROWSERS = 300, 20
 def keys_published(folder: Path) -> Iterator[str]:
     folder.mkdir()
     (folder / "keys").write_text(json.dumps(published(KEY)))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/keys"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}/keys"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     server: PostgreSQL | None = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
-    installation = Installation(tmp_path, tmp_path / "cache", server, LSTM_GRADER_LTI_PRIVATE_TARGETS="true")
-    installation.start_web()
-    with keys_published(tmp_path / "platform") as keys_url:
-        register(installation, keys_url)
+    with (
+        Installation(tmp_path, tmp_path / "cache", server, LSTM_GRADER_LTI_PRIVATE_TARGETS="true") as installation,
+        keys_published(tmp_path / "platform") as keys_url,
+    ):
+        installation.start_web()
+        with httpx.Client(base_url=installation.client.base_url, timeout=90) as admin:
+            addresses = {"login_url": f"{ISSUER}/login_url", "token_url": f"{ISSUER}/token_url", "keys_url": keys_url}
+            register_platform(admin, TOKEN, client_id=CLIENT_ID, deployment=DEPLOYMENT, issuer=ISSUER, **addresses)
         yield installation
-    installation.close()
-
-
-def register(installation: Installation, keys_url: str) -> None:
-    with httpx.Client(base_url=installation.client.base_url, headers={"Accept": "text/html"}, timeout=90) as admin:
-        admin.post("/enter", data={"token": TOKEN})
-        addresses = {name: f"{ISSUER}/{name}" for name in ("login_url", "token_url")}
-        known = {"kind": "other", "client_id": CLIENT_ID, "deployment": DEPLOYMENT, "issuer": ISSUER}
-        secret = form_secret(admin.get("/platforms").text)
-        made = admin.post("/platforms", data={"form_secret": secret, "keys_url": keys_url, **known, **addresses})
-        assert made.status_code == 303, made.text
 
 
 def test_launches_of_a_lecture(benchmark: BenchmarkFixture, measured: Measured, installation: Installation) -> None:

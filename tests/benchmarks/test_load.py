@@ -34,19 +34,13 @@ Measured = Callable[..., None]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
     server: PostgreSQL | None = request.getfixturevalue("postgresql") if request.param == "postgresql" else None
-    installation = Installation(
-        tmp_path,
-        tmp_path / "cache",
-        server,
-        LSTM_GRADER_SLOTS=str(available_cores()),
-        LSTM_GRADER_STUDENT_UPLOADS_PER_MINUTE="1000000",
-    )
-    installation.start_web()
-    if server:
-        installation.start_worker()
-    assert installation.post(CORRECT, wait="90").status_code == 200
-    yield installation
-    installation.close()
+    settings = {"LSTM_GRADER_SLOTS": str(available_cores()), "LSTM_GRADER_STUDENT_UPLOADS_PER_MINUTE": "1000000"}
+    with Installation(tmp_path, tmp_path / "cache", server, **settings) as installation:
+        installation.start_web()
+        if server:
+            installation.start_worker()
+        assert installation.post(CORRECT, wait="90").status_code == 200
+        yield installation
 
 
 def test_accepting_while_all_slots_grade(

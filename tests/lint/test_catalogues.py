@@ -5,6 +5,7 @@ takes them from where the service has them.
 """
 
 import ast
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 import app.main
@@ -32,7 +32,6 @@ from app.lti.grades.connection import Nightly
 from app.lti.grades.connection import State as Passed
 from app.lti.registration.checking import Code
 from app.mail.messages import MailKind
-from app.operations.status import NEEDS
 from app.storage.models import BatchFileState, HoldDecision, JobStatus, MemberRole, Role
 from app.submissions.derivation import StepCode
 from app.teaching.grade_book import GradeBookFormat
@@ -47,7 +46,7 @@ from app.web.manage.members import STATES
 from grader import Status
 from grader.assignment import CheckId
 from grader.report.finding import CheckStatus
-from grader.report.messages import LANGUAGES, codes, translate
+from grader.report.messages import LANGUAGES, Catalogue, codes, translate
 from reference.lstm.misconceptions import bank
 
 APP, GRADER = (Path(module.__file__).parent for module in (app, grader))
@@ -66,6 +65,19 @@ REFUSED_NOW = (
     CourseArchived(),
     NotPermitted(),
 )
+
+# Calls that take the code of a sentence first, or by name.
+MAKERS = {"Finding.of", "Remark", "Advisory", "Need", "_fact"}
+
+
+def codes_in(module: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in MAKERS:
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+            for value in [*node.args[:1], *named]:
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value
+
 
 LETTERS = ("missing", "below")
 #: Ids with a value in them, and all the values that it takes.
@@ -87,7 +99,7 @@ COMPUTED: Mapping[str, Iterable[str]] = {
     "grade_book.format.{}": GradeBookFormat,
     "regrade.state.{}": ["running", "ready", "applied", "done", "dropped", "empty"],
     "status.health.{}": ["off", "unasked", "well", "failing"],
-    "status.need.{}": NEEDS,
+    "status.need.{}": set(codes_in(APP / "operations" / "status.py")),
     "job_status.{}": JobStatus,
     "mail.{}.body": MailKind,
     "mail.{}.subject": MailKind,
@@ -154,22 +166,9 @@ CODE = {"code", "kbd", "pre", "samp", "script", "style"}
 VALUE = "\N{OBJECT REPLACEMENT CHARACTER}"
 
 
-def texts(language: str, folder: Path = APP) -> dict[str, tuple[str, ...]]:
-    """Return the forms of each text."""
-    with (folder / "locale" / f"{language}.po").open("rb") as file:
-        found = [message for message in read_po(file, abort_invalid=True) if message.id]
-    return {_id(message.id): _forms(message.string) for message in found}
-
-
-def _id(id: object) -> str:
-    return id if isinstance(id, str) else str(id[0])  # type: ignore[index]
-
-
-def _forms(string: object) -> tuple[str, ...]:
-    return (string,) if isinstance(string, str) else tuple(string or ())  # type: ignore[arg-type]
-
-
-ENGLISH = texts("en")
+#: The forms of each text, by folder, language and id.
+TEXTS = {folder: Catalogue(folder / "locale")._texts for folder in (APP, GRADER)}
+ENGLISH = TEXTS[APP]["en"]
 
 
 @dataclass(frozen=True)
@@ -262,13 +261,10 @@ def _expanded(id: str) -> set[str]:
 # --- the catalogues ---
 
 
-CATALOGUES = [(folder, language) for folder in (APP, GRADER) for language in LANGUAGES]
-
-
 def test_every_text_is_in_every_language_with_the_same_parameters() -> None:
     wrong = []
-    for folder, language in CATALOGUES:
-        english, others = texts("en", folder), texts(language, folder)
+    for folder, language in itertools.product(TEXTS, LANGUAGES):
+        english, others = TEXTS[folder]["en"], TEXTS[folder][language]
         wrong += [(folder.name, language, id) for id in english.keys() ^ others.keys()]
         for id in english.keys() & others.keys():
             has_words = all(form.strip() for form in others[id])
@@ -286,7 +282,7 @@ def test_no_plural_lacks_a_form() -> None:
     assert [
         (language, id)
         for language in LANGUAGES
-        for id, forms in texts(language).items()
+        for id, forms in TEXTS[APP][language].items()
         if len(forms) not in (1, plurals[language])
     ] == []
 
@@ -328,9 +324,8 @@ def test_every_value_that_a_page_shows_has_a_name() -> None:
 
 
 def test_every_name_of_the_report_that_a_page_asks_for_exists() -> None:
-    names = texts("en", GRADER)
     asked = [use for path in TEMPLATES for use in _uses_in_template(path, "name") if "{}" not in use.id]
-    assert [use for use in asked if use.id not in names] == []
+    assert [use for use in asked if use.id not in TEXTS[GRADER]["en"]] == []
 
 
 # --- words in templates ---
@@ -399,19 +394,6 @@ def test_two_sentences_of_a_template_have_a_space_between_them() -> None:
 
 
 # --- codes of a report ---
-
-
-# Calls that take the code of a finding or a remark first, or by name.
-MAKERS = {"Finding.of", "Remark", "Advisory", "_fact"}
-
-
-def codes_in(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in MAKERS:
-            named = [keyword.value for keyword in node.keywords if keyword.arg == "code"]
-            for value in [*node.args[:1], *named]:
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield value.value
 
 
 def test_every_code_of_the_source_and_of_the_bank_has_words() -> None:

@@ -47,15 +47,12 @@ class Serving:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path, postgresql: PostgreSQL) -> Iterator[Serving]:
-    installation = Installation(tmp_path_factory.mktemp("data"), cache_dir, postgresql)
-    filled = fill(installation.database_url)
-    filled.tokens["admin"] = TOKEN
-    try:
+    with Installation(tmp_path_factory.mktemp("data"), cache_dir, postgresql) as installation:
+        filled = fill(installation.database_url)
+        filled.tokens["admin"] = TOKEN
         serving = Serving(installation.start_web().url, filled, installation)
         serving.wait_in_line()
         yield serving
-    finally:
-        installation.close()
 
 
 def hand_in(installation: Installation, path: Path, student: str, **params: str) -> str:

@@ -3,27 +3,25 @@
 import re
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from threading import Thread
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser
 from starlette.requests import Request
 
 from app.main import create_app
-from app.operations import status
 from app.operations.status import Deliveries, Disk, Failure, ServiceState
 from app.queue.state import Job, Queue, WorkerState
 from app.settings import Settings
 from app.storage.models import Submission, utc_now
 from app.submissions.positions import QueueState
+from app.texts import catalogue
+from tests.acceptance.conftest import answering_at
 from tests.acceptance.pages.looking import EVERYWHERE, Look, Looking, Seen, one_of_the_looks, sending
 from tests.ports import free_port
 from tests.tiers import sampled
 from tests.unit.app.conftest import OWNER_TOKEN, ChartsInThisProcess, FakeGrader
 from tests.unit.app.web.test_problem_pages import ERRORS
 from tests.unit.grader import make_reports
-from tests.waiting import wait_until
 
 #: One refusal of each status.
 RAISED = dict(ERRORS)
@@ -46,15 +44,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         raise RAISED[int(request.path_params["status"])]
 
     app.router.add_route("/raise/{status}", refuse)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
-    thread = Thread(target=server.run)
-    thread.start()
-    try:
-        wait_until(lambda: server.started)
+    with answering_at(port, app):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +125,7 @@ def test_status_page_of_a_service_in_trouble_is_as_good_as_others(looking, url, 
 
 def test_troubles_are_all_that_the_status_page_can_name():
     named = {need.code for state in TROUBLES.values() for need in state.needs}
-    assert named == set(status.NEEDS)
+    assert named == catalogue().below("status.need", "en").keys()
 
 
 @pytest.mark.thorough

@@ -19,7 +19,7 @@ from app.storage.models import utc_now
 from app.teaching import letters, news_mail
 from tests.integration.app import grade_world
 from tests.integration.app.grade_world import World
-from tests.mailbox import Mailbox, receiving
+from tests.integration.app.rows import write_by
 from tests.postgresql import Copy, PostgreSQL
 
 Run = Callable[..., Awaitable[Result]]
@@ -72,12 +72,6 @@ async def database(anyio_backend: str, url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
-
-
-@pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     """The time of the database, as those read it who send stored mail."""
     now = [utc_now()]
@@ -92,8 +86,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
 
 @pytest.fixture
 async def owner(database: Database) -> Principal:
-    async with database.write() as session:
-        token = await tokens.set_owner_token(session, "0" * 64)
+    token = await write_by(database, tokens.set_owner_token, "0" * 64)
     return Principal(token.id, token.role)
 
 

@@ -27,7 +27,7 @@ from app.submissions import positions
 from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
-from tests.integration.app.rows import add, add_rows, all_of, read_by, row_of, write_by
+from tests.integration.app.rows import add, add_rows, all_of, read_by, row_of, store, write_by
 from tests.integration.app.test_inbox import Jobs
 
 ASSIGNMENTS = load_assignments()
@@ -141,9 +141,8 @@ async def test_batch_goes_on_after_a_restart_and_hands_in_nothing_twice(database
     # The attempt is stored, and the process ends before it is written down.
     file, student = waiting[0]
     await asyncio.wait([ending])
-    async with database.write() as session:
-        again = await session.get_one(BatchFile, file.id)
-        again.state, again.content, again.submission_id = BatchFileState.WAITING, file.content, None
+    again = {"state": BatchFileState.WAITING, "content": file.content, "submission_id": None}
+    await store(database, BatchFile, BatchFile.id == file.id, **again)
     await taking_in.hand_in(database, inbox, ASSIGNMENTS, goes_on(owner), batch.id)
     attempts = await all_of(database, select(Submission.id).where(Submission.student == student))
     assert len(attempts) == 1

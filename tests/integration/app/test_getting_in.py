@@ -3,7 +3,6 @@
 import csv
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from app.storage.models import Identity, Membership
 from tests.integration.app.conftest import Run
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add_rows, all_of, count, read_by
-from tests.mailbox import Mailbox, link_in, receiving
+from tests.mailbox import Mailbox, link_in
 
 ROSTER = "id;ФИО;Почта\nivanov;Иван Иванов;ivanov@hse.ru\npetrova;Анна;petrova@hse.ru\n"
 
@@ -86,13 +85,12 @@ async def test_wrong_usage_is_told_in_words(run, arguments, said):
 
 
 @pytest.fixture
-def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
-    with receiving() as box:
-        settings = {"HOST": "127.0.0.1", "PORT": str(box.port), "SECURITY": "none", "SENDER": "grader@hse.ru"}
-        for name, value in settings.items():
-            monkeypatch.setenv(f"LSTM_GRADER_SMTP_{name}", value)
-        monkeypatch.setenv("LSTM_GRADER_PUBLIC_URL", "https://grader.hse.ru")
-        yield box
+def mailbox(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> Mailbox:
+    settings = {"HOST": "127.0.0.1", "PORT": str(mailbox.port), "SECURITY": "none", "SENDER": "grader@hse.ru"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"LSTM_GRADER_SMTP_{name}", value)
+    monkeypatch.setenv("LSTM_GRADER_PUBLIC_URL", "https://grader.hse.ru")
+    return mailbox
 
 
 async def test_command_ends_when_the_mail_is_sent(run, mailbox):

@@ -255,13 +255,10 @@ async def test_two_processes_make_one_line_item(find, fake):
 @on_both
 async def test_turn_of_a_dead_process_ends(database, link, find, fake):
     fake.released.set()
-    async with database.write() as session:
-        stored = await session.get_one(LtiLink, link.id)
-        stored.lineitem_at = await database_now(session)
+    now = await read_by(database, database_now)
+    await store(database, LtiLink, LtiLink.id == link.id, lineitem_at=now)
     assert await find() is None
-    async with database.write() as session:
-        stored = await session.get_one(LtiLink, link.id)
-        stored.lineitem_at = await database_now(session) - lineitems.TURN
+    await store(database, LtiLink, LtiLink.id == link.id, lineitem_at=now - lineitems.TURN)
     assert await find() == f"{ISSUER}/items/1"
 
 

@@ -49,7 +49,7 @@ from app.teaching import adjustments
 from app.teaching.joins import joins
 from app.teaching.student_work import StudentWork
 from tests.integration.app.kinds import on_both, on_both_thoroughly, on_postgresql
-from tests.integration.app.rows import add, all_of, claim, finish, next_claim, read_by, row_of, store, write_by
+from tests.integration.app.rows import add, all_of, claim, count, finish, next_claim, read_by, row_of, store, write_by
 
 NOW = utc_now()
 #: Joining writes lines into these, and undoing does not take them out.
@@ -304,13 +304,12 @@ async def test_all_members_of_a_chain_are_one_person_to_launches_archives_and_de
     await join(database, kept, other)
     await join(database, third, kept)
     chain = [third, kept, other]
-    async with database.read() as session:
-        assert (await membership.kept_of(session, await session.get_one(Membership, chain[which]))).id == third
+    member = await row_of(database, Membership, chain[which])
+    assert (await read_by(database, membership.kept_of, member)).id == third
     scope = await export.scope_of_member(database, chain[which])
     assert set(scope.member_ids) == set(chain)
     assert (await deletion.delete_member(database, chain[which], DEFAULT_COURSE)).submissions == 5
-    async with database.read() as session:
-        assert [*await session.scalars(select(Membership.id)), *await session.scalars(select(Person.id))] == []
+    assert (await count(database, Membership), await count(database, Person)) == (0, 0)
 
 
 @on_both_thoroughly
@@ -342,6 +341,5 @@ async def test_teacher_gives_nobody_a_part_in_another_course(database):
         victim = (await session.get_one(Membership, kept)).person_id
         session.add(Membership(course_id=elsewhere.id, person_id=victim, role=MemberRole.TEACHER))
     await join(database, kept, other)
-    async with database.read() as session:
-        assert (await session.get_one(Membership, kept)).person_id == victim
-        assert await session.scalar(select(Identity.person_id)) == person
+    assert (await row_of(database, Membership, kept)).person_id == victim
+    assert await all_of(database, select(Identity.person_id)) == [person]

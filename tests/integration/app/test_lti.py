@@ -122,9 +122,8 @@ async def test_score_is_claimed_by_one_process(database, platform):
     for number in range(6):
         await arrive(database, platform, sub=f"student-{number}")
 
-    async with database.write() as session:
-        # The platform has no room for another request.
-        assert await outbox.claim_due(session, LEASE, {platform.id: 0}, 4) == []
+    # The platform has no room for another request.
+    assert await write_by(database, outbox.claim_due, LEASE, {platform.id: 0}, 4) == []
 
     async def claim() -> list[str]:
         return [due.score.id for due in await write_by(database, outbox.claim_due, LEASE, {}, 2)]
@@ -235,8 +234,7 @@ async def launch(
 
 
 async def read_list(database: Database, platform: LtiPlatform, section: str, listed: dict[str, Part]) -> None:
-    async with database.read() as session:
-        context = await session.scalar(select(LtiContext).where(LtiContext.context_id == section))
+    (context,) = await all_of(database, select(LtiContext).where(LtiContext.context_id == section))
     people = [PlatformPerson(subject, part, None, None, None) for subject, part in listed.items()]
     await memberships.apply(database, platform, context, people, utc_now())
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -85,6 +84,31 @@ async def a_process_waits(database: Database, mailbox: Mailbox, sender: NewSende
         await asyncio.gather(*process._sending)
 
 
+async def write(database: Database, count: int, due: datetime | None = None) -> None:
+    """Store a letter to so many students."""
+    async with database.write() as session:
+        (use,) = await used_assignments(session, load_assignments(), DEFAULT_COURSE, "lstm-layer")
+        enrolled = await members.enrol(session, [(DEFAULT_COURSE, f"s{number}") for number in range(count)])
+        for member in enrolled.values():
+            member.person = await session.get_one(Person, member.person_id)
+            member.person.email = f"{member.external_id}@example.edu"
+            to = Recipient(member, None, due, is_extended=False)
+            await letters.add(session, use, to, subject="Still missing", text="Dear all,\n\nhand in.", language="en")
+
+
+async def add_due(database: Database, clock: list[datetime], sender: NewSender) -> None:
+    """Store what this sender sends now, as one message."""
+    if sender is of_letters:
+        await write(database, 1)
+    else:
+        await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
+        clock[0] += WAIT + timedelta(minutes=1)
+
+
+async def claim(database: Database, sender: NewSender) -> None:
+    (_,) = await write_by(database, sender(database, None)._claim, {})  # type: ignore[arg-type]
+
+
 async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_processes(
     database, mailbox, clock, monkeypatch
 ):
@@ -126,38 +150,37 @@ async def test_person_gets_one_mail_a_day_with_what_is_new_from_one_of_two_proce
     assert len(mailbox.to(ANNA)) == 2
 
 
-async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(database, mailbox, clock):
-    begin = clock[0]
-    await comment(database, begin, ANNA, await add_course(database), "Well done.")
-    clock[0] += WAIT + timedelta(minutes=1)
+@pytest.mark.parametrize("sender", [of_news, of_letters])
+async def test_mail_is_tried_again_until_the_server_takes_it_and_by_others_after_a_death(
+    database, owner, mailbox, clock, sender
+):
+    await add_due(database, clock, sender)
     mailbox.answers = ["451 later", "451 later"]
     for tries, seconds in enumerate(STORED_RETRY_SECONDS[:2], start=1):
-        await send(database, mailbox, processes=2)
-        assert (mailbox.tries, mailbox.messages) == (tries, [])
+        for processes in (2, 1):
+            await send(database, mailbox, processes, sender)
+            assert (mailbox.tries, mailbox.messages) == (tries, [])
         clock[0] += timedelta(seconds=seconds)
-    async with database.write() as session:  # A process claims it, and dies.
-        sender = NewsSender(database, MappingProxyType({}), None, SERVICE)  # type: ignore[arg-type]
-        assert await sender._claim(session, {})
-    await send(database, mailbox)
+    await claim(database, sender)  # By a process that dies.
+    await send(database, mailbox, sender=sender)
     assert mailbox.messages == []
     clock[0] += LEASE
-    await send(database, mailbox, processes=2)
-    assert len(mailbox.to(ANNA)) == 1
+    await send(database, mailbox, 2, sender)
+    assert len(mailbox.messages) == 1
 
 
+@pytest.mark.parametrize("sender", [of_news, of_letters])
 async def test_mail_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
-    database, mailbox, clock
+    database, owner, mailbox, clock, sender
 ):
-    await comment(database, clock[0], ANNA, await add_course(database), "Well done.")
-    clock[0] += WAIT + timedelta(minutes=1)
-    async with a_process_waits(database, mailbox, of_news):
+    await add_due(database, clock, sender)
+    async with a_process_waits(database, mailbox, sender):
         clock[0] += LEASE
-        async with Mailer(mailbox.server) as mailer:
-            assert await write_by(database, of_news(database, mailer)._claim, {})
+        await claim(database, sender)
     assert mailbox.tries == 0
     clock[0] += LEASE
-    await send(database, mailbox)
-    assert mailbox.tries == len(mailbox.to(ANNA)) == 1
+    await send(database, mailbox, sender=sender)
+    assert mailbox.tries == len(mailbox.messages) == 1
 
 
 async def test_mail_leaves_out_old_news_and_tells_of_the_latest_the_next_day(database, mailbox, clock):
@@ -273,18 +296,6 @@ async def test_nobody_is_mailed_about_a_course_that_they_left_or_teach(database,
     assert mailbox.messages == []
 
 
-async def write(database: Database, count: int, due: datetime | None = None) -> None:
-    """Store a letter to so many students."""
-    async with database.write() as session:
-        (use,) = await used_assignments(session, load_assignments(), DEFAULT_COURSE, "lstm-layer")
-        enrolled = await members.enrol(session, [(DEFAULT_COURSE, f"s{number}") for number in range(count)])
-        for member in enrolled.values():
-            member.person = await session.get_one(Person, member.person_id)
-            member.person.email = f"{member.external_id}@example.edu"
-            to = Recipient(member, None, due, is_extended=False)
-            await letters.add(session, use, to, subject="Still missing", text="Dear all,\n\nhand in.", language="en")
-
-
 async def test_each_letter_is_sent_once_by_one_of_several_processes(database, owner, mailbox, clock):
     await write(database, 9)
     await store(database, Membership, Membership.external_id == "s8", removed_at=clock[0])
@@ -292,33 +303,6 @@ async def test_each_letter_is_sent_once_by_one_of_several_processes(database, ow
     assert sorted(each["To"] for each in mailbox.messages) == [f"s{number}@example.edu" for number in range(8)]
     assert {each["Subject"] for each in mailbox.messages} == {"Default: Still missing"}
     assert await count(database, Letter) == 0
-
-
-async def test_refused_letter_and_one_of_a_dead_process_are_sent_later_by_another(database, owner, mailbox, clock):
-    await write(database, 1)
-    mailbox.answers = ["451 later"]
-    await send(database, mailbox, sender=of_letters)
-    await send(database, mailbox, sender=of_letters)
-    assert (mailbox.tries, mailbox.messages) == (1, [])
-    clock[0] += timedelta(seconds=STORED_RETRY_SECONDS[0])
-    async with database.write() as session:  # A process claims it, and dies.
-        assert len(await letters._claim_due(session, 1)) == 1
-    await send(database, mailbox, sender=of_letters)
-    assert mailbox.messages == []
-    clock[0] += LEASE
-    await send(database, mailbox, sender=of_letters)
-    assert len(mailbox.to("s0@example.edu")) == 1
-    assert await count(database, Letter) == 0
-
-
-async def test_letter_that_waits_for_a_connection_until_another_process_has_claimed_it_is_left_to_that_one(
-    database, owner, mailbox, clock
-):
-    await write(database, 1)
-    async with a_process_waits(database, mailbox, of_letters):
-        clock[0] += LEASE
-        assert len(await write_by(database, letters._claim_due, 1)) == 1
-    assert mailbox.tries == 0
 
 
 @pytest.mark.parametrize("due_hours", [None, 3])

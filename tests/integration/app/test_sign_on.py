@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from html import unescape
@@ -18,9 +17,9 @@ from app.access import links
 from app.courses import members
 from app.settings import Settings
 from app.storage.models import DEFAULT_COURSE, Person, utc_now
+from tests import programs
 from tests.ports import free_port
 from tests.unit.app.conftest import OWNER_TOKEN, FakeGrader, Service, form_secret, running
-from tests.waiting import wait_until
 
 PEOPLE = [
     {"sub": "1", "email": "ivanov@example.edu", "email_verified": True, "name": "Ivan Ivanov"},
@@ -30,27 +29,21 @@ SERVICE = "http://grader.test"
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     url = f"http://localhost:{port}"
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce", "true"]
     for person in PEOPLE:
         command += ["--user-claims", json.dumps(person)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def answers() -> bool:
-        assert process.poll() is None
         try:
             return httpx.get(f"{url}/.well-known/openid-configuration").is_success
         except httpx.TransportError:
             return False
 
-    try:
-        wait_until(answers)
+    with programs.running(command, tmp_path_factory.mktemp("issuer") / "log", answers):
         yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import ClassVar
 
 import pytest
@@ -15,6 +14,7 @@ from app.oidc.issuer import Issuer
 from app.outgoing.client import Outgoing
 from tests.issuers import REGISTRATION
 from tests.mailbox import certificate
+from tests.ports import answering
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -34,12 +34,8 @@ def url(tmp_path: Path) -> Iterator[str]:
     tls, _ = certificate(tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
     server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(server):
+        yield f"https://127.0.0.1:{server.server_port}"
 
 
 @pytest.fixture(params=[True, False], ids=["known", "unknown"])

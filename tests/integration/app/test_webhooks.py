@@ -11,7 +11,7 @@ from app.storage.paging import Paging
 from app.webhooks import outbox, sender
 from app.webhooks.sender import WebhookSender
 from tests.integration.app.kinds import on_both, on_postgresql
-from tests.integration.app.rows import graded, read_by, write_by
+from tests.integration.app.rows import graded, read_by, store, write_by
 from tests.receiver import Receiver
 from tests.waiting import until
 
@@ -91,9 +91,7 @@ async def test_delivery_that_was_taken_after_this_transaction_began_is_not_due(d
     await leave(database, owner, receiver)
     await graded(database)
     (taken,) = await write_by(database, outbox.claim_due, timedelta(seconds=60))
-    async with database.write() as session:
-        delivery = await session.get_one(Delivery, taken.delivery.id)
-        delivery.waits_since = utc_now() + timedelta(seconds=5)
+    await store(database, Delivery, Delivery.id == taken.delivery.id, waits_since=utc_now() + timedelta(seconds=5))
     assert not await write_by(database, outbox.is_something_due)
 
 

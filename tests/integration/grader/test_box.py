@@ -32,10 +32,6 @@ def _read(sandbox: ForkSandbox, content: bytes) -> dict:
     return decode_json(frames[0][0])
 
 
-def _warm_pid(sandbox: ForkSandbox, kind: Kind) -> int:
-    return sandbox._zygotes[kind].pid
-
-
 # --- grading ----------------------------------------------------------------------------------------------------------
 
 
@@ -48,7 +44,7 @@ def test_the_report_says_what_wall_was_around_the_run(grade_it, sandbox):
 def test_a_warm_process_has_started_no_thread_and_its_runs_can_trace_and_train(grade_it, sandbox):
     """One that had run an operation would have threads, and `tf.function`, `fit` and `predict` hang in its children."""
     sandbox.warm_up(Kind.KERAS3)
-    assert len(os.listdir(f"/proc/{_warm_pid(sandbox, Kind.KERAS3)}/task")) == 1
+    assert len(os.listdir(f"/proc/{sandbox._zygotes[Kind.KERAS3].pid}/task")) == 1
     steps = (
         "traced = tf.function(lambda x: tf.matmul(x, x))(tf.ones((2, 2)))",
         "model = tf.keras.Sequential([tf.keras.layers.Dense(1)])",

@@ -8,6 +8,8 @@ import httpx
 
 from app.http.problems import TYPE_PREFIX
 from app.storage.models import DEFAULT_COURSE
+from grader import Report
+from grader.report.model import HELD, Advisory
 from tests.unit.app.conftest import Service, form_secret
 
 SUBMISSIONS = "/api/v1/submissions"
@@ -31,6 +33,10 @@ def assert_problem(response: httpx.Response, status: int, slug: str) -> dict[str
     assert problem["title"]
     assert problem["detail"]
     return problem
+
+
+def attacked(report: Report) -> Report:
+    return report.model_copy(update={"advisories": [Advisory(code=HELD, params={"signals": ["forged"]})]}).sealed()
 
 
 async def submit(client: httpx.AsyncClient, wait: int = 120, **values: Any) -> dict[str, Any]:

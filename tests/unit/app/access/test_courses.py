@@ -4,7 +4,7 @@ from app.courses.assignments import in_course
 from app.storage.models import DEFAULT_COURSE, CourseAssignment, Membership, Submission, Token, new_id
 from grader import load_assignments
 from tests.unit.app.calls import SUBMISSIONS, get, post, submit_by
-from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Service, form_secret
+from tests.unit.app.conftest import OTHER, OWNER_TOKEN, form_secret
 
 
 async def test_attempts_of_the_same_name_are_counted_in_each_course(two):
@@ -42,13 +42,10 @@ async def test_statistics_and_regrades_are_those_of_a_course(two):
         assert begun["total"] == 1, wanted
         assert (await get(two, "teacher-here", begun["link"])).status_code == 404
         assert (await get(two, "teacher-here", f"{begun['link']}/submissions")).status_code == 404
-        await until_graded(two, ours)
+        done = await get(two, OWNER_TOKEN, f"{SUBMISSIONS}/{ours}", wait=120)
+        assert done.json()["job_status"] == "done"
     assert (await get(two, "teacher-here", "/api/v1/regrades")).json()["items"] == []
     assert len((await get(two, "teacher-there", "/api/v1/regrades")).json()["items"]) == 3
-
-
-async def until_graded(service: Service, submission_id: str) -> None:
-    assert (await get(service, OWNER_TOKEN, f"{SUBMISSIONS}/{submission_id}", wait=120)).json()["job_status"] == "done"
 
 
 async def test_tokens_are_managed_in_their_course_and_made_for_it(two):

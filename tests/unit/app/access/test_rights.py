@@ -9,7 +9,7 @@ import pytest
 
 from app.access.rights import Right
 from app.courses import members
-from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Role, Token, new_id, utc_now
+from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Role, Token, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
 from tests.unit.app.calls import SUBMISSIONS, assert_problem, get, submit, submit_by, upload
 from tests.unit.app.conftest import OTHER, OWNER_TOKEN, Browser, Service, form_secret
@@ -248,8 +248,7 @@ async def test_upload_repeated_in_an_archived_course_gets_its_earlier_answer(ser
         other = await client.post(SUBMISSIONS, **upload(content=b"class LSTM: pass"))
         assert other.json()["type"].endswith(":idempotency-key-reused")
     assert (await submit_by(service, "script", "newcomer")).json()["type"].endswith(":course-archived")
-    async with service.services.database.read() as session:
-        assert await members.find(session, [(DEFAULT_COURSE, "newcomer")]) == {}
+    assert await service.rows(Membership, Membership.external_id == "newcomer") == []
 
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"

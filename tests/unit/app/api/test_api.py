@@ -236,8 +236,7 @@ async def test_token_is_checked_before_the_upload_is_read(nobody):
 
 
 async def test_tokens_are_stored_hashed(service):
-    async with service.services.database.read() as session:
-        assert await find_token(session, hashlib.sha256(OWNER_TOKEN.encode()).hexdigest())
+    assert await service.write(find_token, hashlib.sha256(OWNER_TOKEN.encode()).hexdigest())
 
 
 async def test_document_names_the_scheme_the_assignments_the_forms_and_every_refusal(nobody):

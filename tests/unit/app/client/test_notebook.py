@@ -1,12 +1,10 @@
 """The file that a notebook runs to hand itself in, against a service whose answers are written down here."""
 
 import ast
-import contextlib
 import json
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +17,7 @@ from app.client import notebook
 from app.http.notebook import client_source
 from app.texts import client_texts
 from tests.acceptance.fronts import Certificate
+from tests.ports import answering
 
 TOKEN, NAME = "the-secret-of-this-token", "Ivanov"
 CLASS = "class LSTM(tf.keras.Model):\n    def call(self, x):\n        return gate(x) <b>"
@@ -104,19 +103,9 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
-@contextlib.contextmanager
-def serving(server: Written) -> Iterator[Written]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 @pytest.fixture
 def service() -> Iterator[Written]:
-    with serving(Written()) as server:
+    with answering(Written()) as server:
         yield server
         assert server.answers == []
 
@@ -405,14 +394,14 @@ def test_student_who_stops_it_reads_what_stays(service, run, monkeypatch, answer
 
 
 def test_token_goes_nowhere_else(service, run):
-    with serving(Written()) as other:
+    with answering(Written()) as other:
         service.will((201, RULES), (307, {}, {"Location": f"{other.url}/api/v1/submissions"}))
         assert "leads to another address" in run()
         assert other.asked == []
 
 
 def test_nobody_there(run, service, monkeypatch):
-    with serving(Written()) as gone:
+    with answering(Written()) as gone:
         pass
     for url, reason in ((gone.url, "Connection refused"), ("https://[bad", "Invalid IPv6 URL")):
         assert f"{url} does not answer ({reason})" in run(url=url)
@@ -463,7 +452,7 @@ def test_certificate_is_checked_even_where_a_notebook_has_switched_that_off(run,
     server = Written()
     server.socket = context.wrap_socket(server.socket, server_side=True)
     monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
-    with serving(server):
+    with answering(server):
         assert "does not prove that it is the service" in run(url=f"https://localhost:{server.server_port}")
     assert server.asked == []
 

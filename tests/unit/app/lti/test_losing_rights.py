@@ -300,7 +300,6 @@ async def test_long_list_is_gone_through_once_for_all_members(service, teacher):
         await teacher.launch(sub=f"student-{number}")
     (context,) = await service.rows(LtiContext)
     there = Listed({"student-1": PlatformPerson("student-1", Part.STUDENT, None, None, None)})
-    async with service.services.database.read() as session:
-        gone = await memberships._left_out(session, context, there, utc_now())
+    gone = await service.write(memberships._left_out, context, there, utc_now())
     assert len(gone) == 3
     assert len(looks) <= 1

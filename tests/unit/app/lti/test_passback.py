@@ -19,7 +19,6 @@ from app.storage.cascade import delete_rows
 from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, utc_now
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI
 from tests.unit.app.calls import send
-from tests.unit.app.conftest import Service
 from tests.unit.app.lti.conftest import (
     ITEM_SCOPES,
     SCORES,
@@ -64,10 +63,6 @@ async def test_grades_arrive_with_comments_by_one_token_that_our_signature_gets(
     assert (claims["iss"], claims["sub"], claims["aud"]) == (CLIENT_ID, CLIENT_ID, f"{ISSUER}/token")
     assert form["grant_type"] == "client_credentials"
     assert form["scope"] == "https://purl.imsglobal.org/spec/lti-ags/scope/score"
-
-
-async def another_link(service: Service) -> LtiLink:
-    return next(each for each in await service.rows(LtiLink) if each.resource_link_id == "another")
 
 
 def has_no_known_name() -> httpx.Response:
@@ -220,7 +215,8 @@ async def test_deleted_column_is_made_once_more(service, fake):
     await come_and_hand_in(service, sub="student-0", **GRANT, **ANOTHER)
     await until(lambda: len(fake.book.column("/items/2").grades) == 2)
     assert len(fake.items) == 2
-    assert (await another_link(service)).lineitem_url == f"{ISSUER}/items/2"
+    (link,) = await service.rows(LtiLink, LtiLink.resource_link_id == "another")
+    assert link.lineitem_url == f"{ISSUER}/items/2"
     # Somebody deletes that one as well, the same day: a column is not made again and again.
     fake.book.deleted.add("/items/2")
     await come_and_hand_in(service, sub="student-0", **GRANT, **ANOTHER)

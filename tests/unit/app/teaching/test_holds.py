@@ -3,17 +3,12 @@
 import pytest
 
 from app.storage.models import DEFAULT_COURSE, Delivery, Role, Webhook
-from grader import Report
-from grader.report.model import HELD, Advisory
+from grader.report.model import HELD
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import SUBMISSIONS, assert_problem, post, submit
+from tests.unit.app.calls import SUBMISSIONS, assert_problem, attacked, post, submit
 from tests.unit.app.conftest import FakeGrader, Service
 
 REASON = {"reason": "We have talked about it."}
-
-
-def attacked(report: Report) -> Report:
-    return report.model_copy(update={"advisories": [Advisory(code=HELD, params={"signals": ["forged"]})]}).sealed()
 
 
 @pytest.fixture

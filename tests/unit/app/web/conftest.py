@@ -1,18 +1,12 @@
 """Clients of the service whose pages are tested."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from app.settings import Settings
-from tests.mailbox import Mailbox, receiving
+from tests.mailbox import Mailbox
 from tests.unit.app.conftest import FakeGrader, Service, running
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with receiving() as box:
-        yield box
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import httpx
 
 from app.storage.models import DEFAULT_COURSE, NewsMail
 from app.teaching.news_mail import OFF_PATH
-from grader import Report, Status
-from grader.report.model import HELD, Advisory
+from grader import Status
 from tests.unit.app.api.test_teaching_api import regraded
-from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, attacked, hand_in
 from tests.unit.app.conftest import Browser, form_secret
 
 COURSE = f"/api/v1/courses/{DEFAULT_COURSE}"
@@ -34,10 +33,6 @@ def listed(page: httpx.Response) -> list[tuple[bool, str]]:
 async def work_of(owner: Browser, student: str) -> str:
     members = {each["external_id"]: each["id"] for each in (await owner.get(f"{COURSE}/members")).json()["items"]}
     return f"{COURSE}/members/{members[student]}/assignments/lstm-layer"
-
-
-def attacked(report: Report) -> Report:
-    return report.model_copy(update={"advisories": [Advisory(code=HELD, params={"signals": ["forged"]})]}).sealed()
 
 
 async def test_everything_that_teachers_do_to_a_students_work_is_new_until_it_was_seen_on_any_device(

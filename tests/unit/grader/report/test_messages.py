@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,22 +19,11 @@ from grader.report.model import Advisory, Check, Diagnosis, Extraction, SkippedC
 from reference.lstm.misconceptions import bank
 from tests.unit.grader.make_reports import make_report
 
-LOCALE = Path(grader.__file__).parent / "locale"
-
-
-def _texts(language):
-    """Return every text of the grader's catalogue by its id; the forms of a plural are one text."""
-    texts = {}
-    with (LOCALE / f"{language}.po").open("rb") as file:
-        for message in read_po(file, abort_invalid=True):
-            if message.pluralizable:
-                texts[message.id[0]] = " ".join(message.string)
-            elif message.id:
-                texts[message.id] = message.string
-    return texts
-
-
-TEXTS = {language: _texts(language) for language in LANGUAGES}
+#: Every text of the grader's catalogue by its id; the forms of a plural are one text.
+TEXTS = {
+    language: {id: " ".join(forms) for id, forms in texts.items()}
+    for language, texts in Catalogue(Path(grader.__file__).parent / "locale")._texts.items()
+}
 
 
 def _placeholders(text):

@@ -13,7 +13,7 @@ from app.web.course.course import view_of
 from grader import Report, Status
 from grader.report.messages import title_of
 from grader.report.model import Advisory, Diagnosis
-from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, hand_in, send
+from tests.unit.app.calls import ATTEMPTS, PAGE, SUBMISSIONS, attacked, hand_in, send
 from tests.unit.app.conftest import Service, form_secret
 from tests.waiting import until
 
@@ -39,8 +39,7 @@ async def work(service: Service) -> str:
     ],
 )
 async def test_address_says_what_the_table_shows_and_nonsense_is_left_out(service, query, expected):
-    async with service.services.database.read() as session:
-        uses = await used_assignments(session, service.services.assignments, DEFAULT_COURSE)
+    uses = await service.write(used_assignments, service.services.assignments, DEFAULT_COURSE)
     assert view_of(QueryParams(query), uses) == expected
 
 
@@ -200,8 +199,7 @@ async def test_held_attempt_is_shown_with_its_reason_and_decided_from_its_report
 async def test_decision_without_a_reason_is_asked_for_again_where_the_assignments_file_is_gone(
     service, browser, grader, monkeypatch
 ):
-    held = Advisory(code="attack_on_grader", params={"variant": "forged"})
-    grader.change = lambda report: report.model_copy(update={"advisories": [held]})
+    grader.change = attacked
     id = await hand_in(service, "ivanov")
     monkeypatch.delitem(service.services.assignments, "lstm-layer")
     decide = f"{HERE}/submissions/{id}/decision"

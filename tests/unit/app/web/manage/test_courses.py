@@ -4,10 +4,8 @@ import re
 
 import pytest
 
-from app.courses import course as courses
 from app.courses import members
-from app.storage.models import MemberRole, Person, Role
-from app.storage.paging import Paging
+from app.storage.models import Course, MemberRole, Person, Role
 from tests.unit.app.calls import COURSE, hand_in, said, send
 
 RULES = f"{COURSE}/settings/assignments/lstm-layer"
@@ -170,8 +168,7 @@ async def test_course_is_copied_archived_opened_and_deleted_by_its_title(service
     assert 'id="confirmation-error"' in wrong.text
     deleted = await send(browser, f"/courses/{course}/delete", confirmation="Next term")
     assert said(deleted) == "course.deleted"
-    async with service.services.database.read() as session:
-        assert [each.title for each in await courses.list_courses(session, Paging(50))] == ["Default"]
+    assert [each.title for each in await service.rows(Course)] == ["Default"]
 
 
 async def test_log_says_in_words_who_changed_what(browser):

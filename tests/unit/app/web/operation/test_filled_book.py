@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from app.courses.roster import reading
-from app.http.auth.proof import FORM_FIELD
 from app.storage.models import DEFAULT_COURSE
 from app.teaching import filled_book
-from tests.unit.app.calls import hand_in
-from tests.unit.app.conftest import Browser, Service, form_secret
+from tests.unit.app.calls import hand_in, send
+from tests.unit.app.conftest import Browser, Service
 
 HERE = f"/courses/{DEFAULT_COURSE}"
 TITLE = "The class LSTM, equal to tf.keras.layers.LSTM"
@@ -56,10 +55,8 @@ async def fill(service: Service, content: str | bytes, **fields: str) -> tuple[i
     """Return the status, the words of the page, and the lines of the file."""
     sent = content.encode() if isinstance(content, str) else content
     async with service.browser() as browser:
-        secret = form_secret((await browser.get(f"{HERE}/grade-book")).text)
-        answer = await browser.post(
-            f"{HERE}/grade-book/filled", data={FORM_FIELD: secret, **fields}, files={"file": ("grades.csv", sent)}
-        )
+        files = {"file": ("grades.csv", sent)}
+        answer = await send(browser, f"{HERE}/grade-book", f"{HERE}/grade-book/filled", files=files, **fields)
     packed = re.search(r'download="grades.csv" href="data:text/csv;charset=utf-8;base64,([^"]+)"', answer.text)
     text = base64.b64decode(packed[1]).decode() if packed else ""
     words = unescape(re.sub(r"<[^>]+>", " ", answer.text))
@@ -111,12 +108,10 @@ async def test_column_of_another_title_is_named(course):
     "change", [lambda text: text.replace(",", ";"), lambda text: "\ufeff" + text], ids=["semicolons", "mark"]
 )
 async def test_form_of_the_file_stays_that_of_the_platform(course, change):
+    table = "Student,ID,SIS Login ID,Section,Homework (1)\nAnna,1,anna@example.org,,\n"
+    files, page = {"file": ("grades.csv", change(table).encode())}, f"{HERE}/grade-book"
     async with course.browser() as browser:
-        secret = form_secret((await browser.get(f"{HERE}/grade-book")).text)
-        data = {FORM_FIELD: secret, "assignment": "lstm-layer"}
-        table = "Student,ID,SIS Login ID,Section,Homework (1)\nAnna,1,anna@example.org,,\n"
-        files = {"file": ("grades.csv", change(table).encode())}
-        answer = await browser.post(f"{HERE}/grade-book/filled", data=data, files=files)
+        answer = await send(browser, page, f"{page}/filled", files=files, assignment="lstm-layer")
     packed = re.search(r"base64,([^\"]+)\"", answer.text)
     expected = "Student,ID,SIS Login ID,Section,Homework (1)\r\nAnna,1,anna@example.org,,100\r\n"
     assert base64.b64decode(packed[1]).decode() == change(expected)
