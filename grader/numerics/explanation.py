@@ -263,12 +263,13 @@ def confirm(
         return None
     order = {mistake.name: index for index, mistake in enumerate(bank())}
 
-    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, int, list[int]]:
-        # One mistake made twice is likelier than two mistakes.
+    def rank(match: tuple[float, tuple[Mistake, ...]]) -> tuple[int, int, int, int, list[int]]:
+        # One mistake made twice is likelier than two mistakes, and two in one place each than two all over the cell.
         codes = {mistake.code for mistake in match[1]}
+        spoilt = len(frozenset().union(*(mistake.wrong for mistake in match[1]))) if len(match[1]) > 1 else 0
         claimed = frozenset().union(*(mistake.idle for mistake in match[1]))
         places = [order.get(mistake.name, -1) for mistake in match[1]]
-        return len(codes), len(claimed - idle), -len(claimed & idle), places
+        return len(codes), len(claimed - idle), -len(claimed & idle), spoilt, places
 
     matching.sort(key=rank)
     parts = _parts_left_right([mistakes for _, mistakes in matching], case_answers)
