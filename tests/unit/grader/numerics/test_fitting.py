@@ -242,7 +242,7 @@ def test_a_state_that_goes_on_from_call_to_call_is_told(changing, kept):
 
 
 def test_a_state_goes_on_through_the_call_for_gradients(cases):
-    """That one is on the first eight steps of a question, from the state after the answer to it."""
+    """The call is on the first eight steps of a question, from the state after the answer to it."""
     first = cases[0]
     second = replace(first, spec=replace(first.spec, id="second"), x=first.x[:, ::-1])
     few_steps = oracle_case(replace(first.spec, id="few steps", timesteps=8), first.x[:, :8], first.weights)
