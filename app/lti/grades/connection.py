@@ -267,7 +267,7 @@ async def passback_of(session: AsyncSession, membership_id: str, course_assignme
 def _state(score: LtiScore) -> Passback | None:
     if score.failed_at is not None:
         return Passback(State.FAILED, score.delivered_at)
-    if score.next_at is not None and (score.attempts > 0 or score.sent_version < score.version):
+    if score.next_at is not None:
         return Passback(State.ON_ITS_WAY, score.delivered_at)
     if score.points is None:
         return None

@@ -176,6 +176,20 @@ def test_weights_of_a_class_in_double_precision_are_recognised(grade_source: Gra
     assert {check.id: check.code for check in report.checks if check.code} == {"contract": "dtype_float64"}
 
 
+def test_an_answer_of_plain_numbers_is_read(grade_source: GradeSource) -> None:
+    source = SOURCE.format(
+        build="self.d = {g: tf.keras.layers.Dense(n) for g in 'ifgo'}",
+        step="i, f, g, o = (self.d[gate](tf.concat([a, h], 1)) for gate in 'ifgo')",
+    )
+    report = grade_source(source.replace("axis=1)\n", "axis=1).numpy().tolist()\n"))
+    assert {check.id: check.code for check in report.checks if check.code} == {
+        "contract": "returns_list",
+        "equivalence": "only_form_differs",
+        "generalisation": "same_form_on_hidden_cases",
+        "trainability": "gradient_failed",
+    }
+
+
 def test_a_scale_of_the_input_and_a_counter_are_no_weights_of_the_layer(grade_source: GradeSource) -> None:
     source = SOURCE.format(
         build="self.d = tf.keras.layers.Dense(4 * n); self.scale = self.add_weight(shape=(m,), initializer='ones'); "

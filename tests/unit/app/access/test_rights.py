@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.access import tokens
 from app.access.rights import Right
+from app.access.tokens import Principal
 from app.courses import members
 from app.storage.models import DEFAULT_COURSE, Course, MemberRole, Membership, Role, Token, new_id, utc_now
 from tests.unit.app.access.test_access import ABOUT_PEOPLE, FOR_EVERYBODY, PLACE, filled, of_somebody_else, operations
@@ -332,6 +335,14 @@ async def test_slow_roster_needs_the_right_at_its_end(service, owner, monkeypatc
         answer = await teacher.post(f"{COURSE}/roster", content=slowly(), headers={"Content-Type": "text/csv"})
     members = (await owner.get(MEMBERS)).json()["items"]
     assert (answer.status_code, len(members)) == (status, 1)
+
+
+async def test_member_acts_in_the_own_course_at_the_end_of_a_slow_request_too(service, owner):
+    id, _ = await add(owner, "teacher")
+    (member,) = await service.rows(Membership, Membership.id == id)
+    viewer = replace(Principal.of_member(member, archived=True), names_course=True)
+    async with service.services.database.read() as session:
+        assert await tokens.as_of_now(session, viewer) == viewer
 
 
 async def test_slow_archive_needs_the_right_at_its_end(service, owner, monkeypatch):

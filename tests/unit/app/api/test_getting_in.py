@@ -129,8 +129,9 @@ async def test_links_for_many_and_their_end(service, owner):
             ({"all": True}, ["ivanov", "petrova"]),
             ({"members": [petrova.id]}, ["petrova"]),
         ):
-            links = (await owner.post(path("links"), json=body)).json()["items"]
-            assert [link["external_id"] for link in links] == expected
+            made = await owner.post(path("links"), json=body)
+            assert made.status_code == 201
+            assert [link["external_id"] for link in made.json()["items"]] == expected
         unknown = await owner.post(path("links"), json={"members": [petrova.id, "0" * 26]})
         assert_problem(unknown, 404, "member-not-found")
         for wrong in ({}, {"all": True, "never_used": True}, {"members": [], "all": False}, {"everyone": True}):

@@ -14,7 +14,7 @@ from app.lti.platforms import Registration
 from app.outgoing import client as outgoing
 from app.outgoing.client import Outgoing
 from app.storage.database import Database
-from tests.platforms import DEPLOYMENT, REGISTRATION, FakePlatform
+from tests.platforms import REGISTRATION, FakePlatform
 from tests.unit.app.commands.test_command_line import assert_sentence, folder, output_of, owned, run
 from tests.unit.app.lti.conftest import down
 
@@ -51,8 +51,8 @@ def test_invitation_is_an_address_that_is_new_each_time(fake):
 
 
 def test_platforms_are_listed_with_what_is_known_of_them(fake, folder):
-    id = add(folder)
-    assert re.fullmatch(rf"{id}  active       .+  deployments {DEPLOYMENT}  courses 0", output_of("lti", "list"))
+    id = add(folder, replace(REGISTRATION, deployments=("3", "1", "2")))
+    assert re.fullmatch(rf"{id}  active       .+  deployments 3, 1, 2  courses 0", output_of("lti", "list"))
 
 
 def test_each_rotation_lets_another_key_sign(fake):

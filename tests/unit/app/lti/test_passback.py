@@ -16,7 +16,8 @@ from app.lti import keys, platform_services
 from app.lti.grades import lineitems, sender
 from app.lti.platform_services import LINEITEM_READ_SCOPE, SCORE_SCOPE
 from app.storage.cascade import delete_rows
-from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, utc_now
+from app.storage.models import LtiContext, LtiLink, LtiPlatform, LtiScore, new_id, utc_now
+from app.storage.passback import tokens_given
 from tests.platforms import AGS, CLIENT_ID, ISSUER, LTI
 from tests.unit.app.calls import send
 from tests.unit.app.lti.conftest import (
@@ -189,6 +190,8 @@ async def test_refused_token_is_shown_and_ends_when_the_check_gets_one(
     await come_and_hand_in(service)
     score = await score_when(service, lambda each: each.token_refused)
     assert score.next_at is not None
+    await service.write(tokens_given, new_id())  # Another platform gives one.
+    assert [each.next_at for each in await service.rows(LtiScore)] == [score.next_at]
     (platform,) = await service.rows(LtiPlatform)
     await teacher.launch(**TEACHER)
     shown = (await teacher.get(f"{course}/lms")).text
@@ -215,6 +218,9 @@ async def test_deleted_column_is_made_once_more(service, fake):
     await come_and_hand_in(service, sub="student-0", **GRANT, **ANOTHER)
     await until(lambda: len(fake.book.column("/items/2").grades) == 2)
     assert len(fake.items) == 2
+    made = [each for each in fake.sent if (each.method, each.url.path) == ("POST", "/items")]
+    kinds = [each.headers.get("content-type") for each in made]
+    assert kinds == ["application/vnd.ims.lis.v2.lineitem+json"] * 2
     (link,) = await service.rows(LtiLink, LtiLink.resource_link_id == "another")
     assert link.lineitem_url == f"{ISSUER}/items/2"
     # Somebody deletes that one as well, the same day: a column is not made again and again.

@@ -65,6 +65,19 @@ def test_without_a_diagnosis_the_probes_tell_what_is_right(evidence_of, gate):
     assert _points(evidence) == 5 * len(evidence.understanding.right_parts) < 25
 
 
+@pytest.mark.parametrize(
+    ("changes", "repeats", "is_missed"),
+    [({"roles": {}}, True, True), ({"roles": {}}, False, False), ({}, True, False)],
+)
+def test_parts_are_missed_where_none_has_a_role_and_the_answer_repeats(unexplained, changes, repeats, is_missed):
+    execution = unexplained.execution
+    first = unexplained.exercise
+    second = execution.answers[first if repeats else execution.twin]
+    parts = execution.parts.model_copy(update=changes)
+    execution = replace(execution, parts=parts, repeats={first: second})
+    assert (_checks(replace(unexplained, execution=execution))["equivalence"].code == "parts_not_found") == is_missed
+
+
 @given(right=st.sets(st.sampled_from(PARTS)), worth=st.floats(0, 1000))
 def test_every_part_is_worth_a_tenth_of_what_the_assignment_sets(unexplained, right, worth):
     points = {**unexplained.assignment.points, "equivalence": worth}

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from grader.checks.contract import contract
 from grader.diagnosis.exceptions import exception_problem
 from grader.diagnosis.outcomes import ending_problem, hard_coded_size, structural_problem
 from grader.diagnosis.returned import output_problem
@@ -212,8 +213,8 @@ def test_cleaning_a_megabyte_of_anything_takes_one_look_at_each_character(text):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_faults_of_the_class_have_a_name(evidence_of, class_found, changes, code):
-    execution = evidence_of(class_found=class_found.model_copy(update=changes)).execution
-    assert structural_problem(execution, READING).code == code
+    evidence = evidence_of(class_found=class_found.model_copy(update=changes))
+    assert structural_problem(evidence.execution, READING).code == contract(evidence).code == code
 
 
 @pytest.mark.parametrize(

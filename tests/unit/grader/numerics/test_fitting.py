@@ -229,6 +229,15 @@ def test_a_question_whose_start_was_not_found_begins_from_zeros(cases):
     assert replay([mistake], other) == pytest.approx(other.expected, abs=1e-6)
 
 
+def test_a_start_at_the_own_end_is_not_told_as_one_that_was_kept(cases):
+    case = cases[0]
+    h = c = 0.0
+    for _ in range(5):  # A layer that runs through its input several times ends as it began.
+        answer = replay([_start(h, c)], case)
+        h, c = answer[:, -1], replay([_start(h, c), SINGLES["c collected"]], case)[:, -1]
+    assert started_anew([case], {case.spec.id: answer}, {}, [(case, answer)]).code == "state_init_random"
+
+
 @pytest.mark.parametrize("kept", ["h", "c", "hc"])
 def test_a_state_that_goes_on_from_call_to_call_is_told(changing, kept):
     def respond(case, call):

@@ -250,11 +250,20 @@ Notebook = Callable[..., list[NotebookOutput]]
 
 
 def _judged(
-    notebook: Notebook, *, copies=True, calls_after=True, other_model=False, other_input=False, error=0.0, **facts
+    notebook: Notebook,
+    *,
+    copies=True,
+    calls_after=True,
+    at_once=False,
+    other_model=False,
+    other_input=False,
+    error=0.0,
+    **facts,
 ):
     """The finding on a notebook that calls Keras, its own model, copies, calls both again (or not), and shows.
 
     Args:
+        at_once: the models are called after the copying only, in the statement that shows.
         other_model: the answer ``b`` is that of another model, made after the copying.
     """
 
@@ -263,6 +272,8 @@ def _judged(
         if calls_after:
             input_id = "z" if other_input else "x"
             calls += [_call(2, "keras", 3, 1 if copies else 0), _call(3, "student", 4, 1 if copies else 0, input_id)]
+        if at_once:
+            calls = [call.model_copy(update={"statement": SHOW}) for call in calls[2:]]
         if other_model:
             calls[1] = calls[1].model_copy(update={"model": 2, "statement": SHOW - 1})
         answers = {}
@@ -385,6 +396,7 @@ FALSE = {
     "t2_stale_output-old": (lambda a, b, y, z: [_shown(np.abs(y - b).max())], {}),
     "t2_shape_only-assert": (lambda a, b, y, z: _passes(y.shape == z[:, -1].shape), {"shape_only": True}),
     "comparison_failed-shapes": (lambda a, b, y, z: [_shown(np.abs(y - z[:, -1]).max())], {}),
+    "comparison_failed-at_once": (lambda a, b, y, z: [_shown(np.abs(y - z[:, -1]).max())], {"at_once": True}),
     "comparison_failed-after_an_old_answer": (_shows_an_old_answer_and_fails, {}),
     "comparison_not_found-shapes_of_one": (lambda a, b, y, z: [_shown(z - z[:, -1])], {"sides": ["student"]}),
     "comparison_not_found-copying": (lambda a, b, y, z: [_shown(y - z[:, -1])], {"reads_weights": True}),

@@ -146,6 +146,8 @@ async def test_pasted_table_is_read_and_kept_when_it_is_refused(browser):
     shown = (await roster(browser, table="id\tname\nst1\tAnna\nst2\tGarc?a\n")).text
     assert "Anna" in shown
     assert "The letters of 1 name seem to have been damaged before the file came here (line 3)." in shown
+    beside_empty_file = await roster(browser, file=("empty.csv", b""), table="id\tname\nst1\tAnna\n")
+    assert (beside_empty_file.status_code, "Anna" in beside_empty_file.text) == (200, True)
     refused = await roster(browser, table="colour\tsize\r\nred\t1")  # As browsers send lines.
     assert refused.status_code == 422
     assert ">\ncolour\tsize\nred\t1</textarea>" in refused.text
