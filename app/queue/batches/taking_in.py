@@ -250,6 +250,7 @@ async def _waiting(session: AsyncSession, batch_id: str) -> Sequence[tuple[Batch
         select(func.min(BatchFile.id))
         .where(BatchFile.batch_id == batch_id, BatchFile.state == BatchFileState.WAITING)
         .group_by(BatchFile.membership_id)
+        .order_by(func.min(BatchFile.id))
         .limit(AT_ONCE)
     )
     # In one statement: another hand-in may delete the bytes of a file as soon as it does not wait any more.
