@@ -95,6 +95,8 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
         # Where nothing is random, a call can only start where an earlier one ended.
         is_kept = code == "state_init_random" and not (repeats or RANDOM.search(evidence.reading.source))
         code = "state_kept_between_calls" if is_kept else code
+        if code == "state_kept_between_calls" and parts is not None and parts.states:
+            params["variables"] = parts.states
         if code == "state_reset_each_step" and "steps" not in params and has_no_loop(evidence.reading.parts):
             code = "no_loop"
         # An h that no weights take is passed on nowhere.

@@ -466,9 +466,10 @@ def test_a_state_that_goes_on_from_question_to_question_is_told_where_nothing_is
         ended[case.spec.id] = answer[:, -1], memory[:, -1]
         return answer.astype(np.float32)
 
-    evidence = evidence_of(going_on)
+    evidence = evidence_of(going_on, parts={"states": ["h"]})
     assert [each.code for each in evidence.understanding.explanation.mistakes] == ["state_kept_between_calls"]
-    assert _codes(evidence)[0] == "state_kept_between_calls"
+    first, *_ = _diagnosed(evidence)
+    assert (first.code, first.params["variables"]) == ("state_kept_between_calls", ["h"])
 
 
 def test_an_exception_that_the_code_catches_is_named_where_no_mistake_explains_the_numbers(evidence_of):
