@@ -21,7 +21,7 @@ from tests.benchmarks.clients import Client, arriving, at_once, watching
 from tests.postgresql import PostgreSQL
 
 UPLOADS, STUDENTS, CLIENTS = 500, 200, 50
-# Of files without a class: they cross the box, too, and cost milliseconds.
+# Files without a class cross the box, too, and cost milliseconds.
 GRADES_FOR_MEMORY = 2000
 PROBES = 100
 ACCEPTED, A_SECOND, CLOSED = 300, 20, 600

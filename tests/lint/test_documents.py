@@ -89,7 +89,7 @@ NOT_OURS = {"dashboards"}
 NOT_QUOTED = re.compile(r"```.*?```|`[^`\n]*`|\*\*[^*]*\*\*|^ *\* ", re.DOTALL | re.MULTILINE)
 SOURCES = [path for package in ("app", "grader", "reference") for path in ROOT.glob(f"{package}/**/*.py")]
 QUOTED = re.compile(r"\*([^*]+)\*")
-# Of an address, or of what a message fills in.
+# Parts of an address, or of what a message fills in.
 FILLED = re.compile(r" → |\.\.\.|http://\S+")
 
 
