@@ -15,7 +15,7 @@ from reader.module_text import Module
 MOST_LINES, MOST_CHARACTERS = 3000, 200_000
 LONGEST_LINE = 1000
 # Colours take 5 us a character. The class and its cell have 3,000.
-MOST_COLOURED, LONGEST_COLOURED, COLOUR_SECONDS = 12_000, 300, 0.25
+MOST_COLOURED, LONGEST_COLOURED, COLOUR_SECONDS = 12_000, 300, 1.0
 # Longer cells have colours where the class is, and nowhere else.
 WHOLE_CELL = 4000
 #: A letter for each kind of token that has a colour; the trusted side knows the same ones.
@@ -79,7 +79,7 @@ class _Colours:
 
     def __init__(self, module: Module) -> None:
         self._found: dict[tuple[int, int], list[Any]] = {}
-        room, deadline = MOST_COLOURED, time.process_time() + COLOUR_SECONDS
+        room, deadline = MOST_COLOURED, time.thread_time() + COLOUR_SECONDS
         for place, spans in _core_spans(module).items():
             lines = module.cells[place].text.split("\n")
             for first, last in [(1, len(lines))] if sum(map(len, lines)) <= WHOLE_CELL else spans:
@@ -101,7 +101,7 @@ def _coloured(texts: Sequence[str], deadline: float) -> list[list[Any]]:
     """Return the runs of each line, as far as the time allows."""
     lines: list[list[Any]] = [[]]
     for _, type, value in _lexer.get_tokens_unprocessed("\n".join(texts)):
-        if time.process_time() > deadline:
+        if time.thread_time() > deadline:
             break
         kind = _kind(type)
         for number, piece in enumerate(value.split("\n")):

@@ -20,7 +20,7 @@ from reader.tracing.calls import TooMuchError
 from reader.tracing.tracer import trace
 from reader.tracing.traces import Trace
 
-MOST_PARTS, SECONDS = 120, 0.5
+MOST_PARTS, SECONDS = 120, 1.5
 
 
 def parts(plan: Plan) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def parts(plan: Plan) -> dict[str, Any]:
     """
     all_parts: dict[Part, None] = {}
     found: dict[str, Any] = {"parts": [], "formulas": {}, "unpack_names": []}
-    deadline = time.process_time() + SECONDS
+    deadline = time.thread_time() + SECONDS
     try:
         class_trace = trace(plan)
         if class_trace is None:
@@ -44,7 +44,7 @@ def parts(plan: Plan) -> dict[str, Any]:
         step = steps[0] if steps and outer[:-1] == [each.loop for each in steps[1:]] else None
         for part in _parts(class_trace, step):
             all_parts[part] = None
-            if len(all_parts) > MOST_PARTS or time.process_time() > deadline:
+            if len(all_parts) > MOST_PARTS or time.thread_time() > deadline:
                 return found
         written = formulas(step, class_trace) if step is not None and len(steps) == 1 else {}
     except (TooMuchError, RecursionError):

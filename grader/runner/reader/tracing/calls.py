@@ -14,8 +14,8 @@ Held = TypeVar("Held", Seq, Map, Obj)
 Made = TypeVar("Made", Node, Obj)
 
 MOST_STEPS, MOST_DEPTH, MOST_KEPT, MOST_ITEMS, MOST_FIELDS = 12_000, 14, 2_000, 256, 16
-# Honest classes take a hundredth of it.
-SECONDS = 0.3
+# Honest classes take thousandths of one; a pause to collect garbage may take half of one.
+SECONDS = 1.0
 SAME = {
     "multiply": "mul", "subtract": "sub", "divide": "div", "truediv": "div", "dot": "matmul", "einsum": "matmul",
     "tensordot": "matmul", "bias_add": "add", "add_n": "add", "negative": "neg", "Multiply": "mul", "Add": "add",
@@ -50,7 +50,7 @@ class Calls(ABC):
 
     def __init__(self) -> None:
         self._steps = 0
-        self._deadline = time.process_time() + SECONDS
+        self._deadline = time.thread_time() + SECONDS
         self._stack: list[object] = []
         # The depth of the stack where the class itself runs, or the function that is its step.
         self._home = 1
@@ -64,7 +64,7 @@ class Calls(ABC):
     def spend(self, steps: int = 1) -> None:
         """Count steps. Raises: TooMuchError: they are too many, or took too long."""
         self._steps += steps
-        if self._steps > MOST_STEPS or (not self._steps % 64 and time.process_time() > self._deadline):
+        if self._steps > MOST_STEPS or (not self._steps % 64 and time.thread_time() > self._deadline):
             raise TooMuchError
 
     def doubt(self) -> None:
