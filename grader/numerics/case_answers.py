@@ -92,7 +92,7 @@ class CaseAnswer:
             rounding = np.nan_to_num(np.abs(exact - replay(mistakes, self.case, np.float32)) / scale, nan=np.inf)
             off = comparable & ~(difference <= TOLERANCE + ROUNDING * rounding)
             quantum = max((mistake.quantum for mistake in mistakes), default=0.0)
-            # What follows a value on the other side is off as well, a little: in each row only the first are counted.
+            # The steps after a value on the other side are a little off as well: each row is judged until its first.
             off_steps = off.any(-1, keepdims=True)
             until = np.cumsum(off_steps, axis=1) == off_steps
             if quantum and (off & until).sum() <= OTHER_SIDE * (comparable & until).sum() + 1:
