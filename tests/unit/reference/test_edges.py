@@ -1,5 +1,7 @@
 """Questions at the edge of what a layer may be asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,14 @@ def test_no_drawn_numbers_fail_a_tanh_by_exp_of_2z():
         largest = max(np.abs(_sums(case)).max() for case in edges)
         assert largest > 26
         assert largest < 44
+
+
+@pytest.mark.parametrize(("features", "units"), [(4, 8), (16, 32)])
+def test_a_cell_state_grows_past_the_limits_that_a_class_may_clip_it_to(features, units):
+    spec = replace(LAYER, features=features, units=units)
+    for seed in range(100):
+        values = edge_cases(spec, np.random.default_rng(seed))[1]
+        assert np.abs(lstm_forward(values.x, values.weights).c).max() > 5.9
 
 
 def _skipping(case):
