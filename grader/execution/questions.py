@@ -169,7 +169,7 @@ class Examiner:
         graded = (self.exercise, *drawn)
         self.smallest = min(graded, key=lambda case: case.expected.size)
         searched = search_case(published)
-        explaining = [_renamed(searched, "published")] if has_table(searched) else []
+        explaining = [renamed(searched, "published")] if has_table(searched) else []
         self.asks_hidden = len(published) > 1
         self.twin = self._twin() if self.asks_hidden else self.exercise
         #: All that answers are compared with.
@@ -194,14 +194,14 @@ class Examiner:
         steps = [n for n in range(spec.timesteps - 2, 2, -2) if n not in sizes and n <= MOST_STEPS]
         random = self._random("twin")
         taken = int(random.choice(steps)) if steps else spec.timesteps
-        return _renamed(draw(replace(spec, timesteps=taken), random, self._kind), "twin")
+        return renamed(draw(replace(spec, timesteps=taken), random, self._kind), "twin")
 
     def long_twin(self) -> Case:
         """Draw a case of the exercise's own sizes, for a class that takes no others."""
         return self._with_other_numbers(self.exercise, "twin")
 
     def _with_other_numbers(self, case: Case, name: str) -> Case:
-        return _renamed(self._draw(case.spec, name, "long"), name)
+        return renamed(self._draw(case.spec, name, "long"), name)
 
     def everything(self) -> Questions:
         """List all questions that a grade needs."""
@@ -254,8 +254,8 @@ class Examiner:
         return Questions(tuple(questions), cases)
 
 
-def _renamed(case: Case, ending: str) -> Case:
-    # No case of an assignment has such an id.
+def renamed(case: Case, ending: str) -> Case:
+    """Return the case under another id, which no case of an assignment has."""
     return replace(case, spec=replace(case.spec, id=f"{case.spec.id}-{ending}", visibility="hidden"))
 
 

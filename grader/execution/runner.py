@@ -15,7 +15,7 @@ from grader.execution.answers import Answer
 from grader.execution.choosing import choose
 from grader.execution.class_run import ClassRun
 from grader.execution.execution import Execution, Roles, run_of
-from grader.execution.questions import Examiner, Questions
+from grader.execution.questions import Examiner, Questions, renamed
 from grader.execution.reading import Reading
 from grader.numerics.explanation import explain
 from grader.sandbox import Kind, Sandbox, protocol
@@ -202,21 +202,27 @@ class Runner:
         return None
 
     def _ask_fresh_models(self, setup: _Setup, run: ClassRun) -> tuple[ClassRun, tuple[str, ...]]:
-        """Ask again with fresh models and other numbers, when a reused model is wrong and a fresh one is right.
+        """Ask fresh models again, when a reused model is wrong and a fresh one is right.
+
+        Only answers to other numbers count. The same numbers tell a model that kept something from a formula that is
+        wrong on some.
 
         Returns:
             the run with the right answers, and the ids of their cases.
         """
         answered = [(case, run.answers[case.spec.id]) for case in run.cases if case.spec.id in run.answers]
         right = [case for case, answer in answered if self._close(case, run.answers) and not answer.output.reused]
-        wrong = [case for case, _ in answered if not self._close(case, run.answers)]
-        doubtful = {case.spec.id for case in wrong if run.answers[case.spec.id].output.reused}
+        wrong = {case.spec.id: case for case, _ in answered if not self._close(case, run.answers)}
+        doubtful = {name for name in wrong if run.answers[name].output.reused}
         if not right or not doubtful:
             return run, ()
         examiner = self._draw()
         asked = [case for case in examiner.cases if case.spec.id in doubtful]
-        again = self._ask(setup, examiner.only(asked, asked))
-        cured = [case for case in asked if self._close(case, again.answers)]
+        before = {case.spec.id: renamed(wrong[case.spec.id], "before") for case in asked if case.is_drawn}
+        questions = [*asked, *before.values()]
+        again = self._ask(setup, examiner.only(questions, questions))
+        right = [case for case in questions if self._close(case, again.answers)]
+        cured = [case for case in asked if case in right and before.get(case.spec.id, case) in right]
         run = run.with_answers((case, again.answers[case.spec.id]) for case in cured)
         return run, tuple(case.spec.id for case in cured)
 
@@ -245,7 +251,9 @@ class Runner:
             return _Doubts()
         drawn = self._draw()
         counterparts = [(exercise, drawn.long_twin())] if needs_twin else []
-        counterparts += [(smallest, drawn.other)] if needs_other else []
+        # A formula that is wrong on some numbers is wrong on the same ones again, without having kept anything.
+        others = (drawn.other, renamed(examiner.other, "before")) if needs_other else ()
+        counterparts += [(smallest, other) for other in others]
         asked = [other for _, other in counterparts]
         # The exercise's own case was answered in time, so it can be again, but not on a model built on all its steps.
         again = self._ask(setup, drawn.only(asked, asked[1:] if needs_twin else asked))
@@ -255,7 +263,7 @@ class Runner:
         return _Doubts(
             known_by_heart=frozenset(case.spec.id for case in wrong if is_right or case is not exercise),
             # The twin has another number of steps: a right answer to it says nothing about a second call.
-            remembered=(smallest.spec.id,) if drawn.other.spec.id in right else (),
+            remembered=(smallest.spec.id,) if needs_other and smallest not in wrong else (),
             twin=None if answered is None else (asked[0], answered),
         )
 

@@ -214,11 +214,18 @@ def test_a_model_that_is_right_only_when_fresh_keeps_something_between_calls(gra
     sandbox = student.sandbox()
     report = graded(sandbox)
     again, _ = request_of(sandbox, run=1)
-    assert len(again["questions"]) == 5
+    assert len(again["questions"]) == 8
     assert all(question["fresh"] for question in again["questions"])
     assert not again["probes"]
     assert check(report, "statelessness").code == "state_kept_between_calls"
     assert earned(report) == {"contract": 10, "equivalence": 50, "generalisation": 20, "trainability": 10}
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_a_model_that_is_wrong_on_some_numbers_keeps_nothing_between_calls(graded, part):
+    student = StudentClass(lambda asked: asked.case.expected + (int(8 * asked.case.x.sum()) % 8 == part))
+    report = graded(student.sandbox())
+    assert "state_kept_between_calls" not in {each.code for each in (*report.checks, *report.diagnoses)}
 
 
 def test_published_numbers_known_by_heart_earn_nothing(graded, is_published):
