@@ -22,6 +22,9 @@ ROUNDING = 8.0
 OTHER_SIDE = 0.02
 # In each case, at least this many wrong numbers must be explained, or all if there are fewer.
 FEWEST_EXPLAINED = 8
+# The share of the largest error that may be left, rounding apart. An answer that is hardly wrong is close to
+# any mistake with hardly an effect.
+MOST_LEFT = 0.25
 # In the first steps of each case, at least this share of the numbers must be comparable: a mistake without bounds gives
 # fewer and fewer.
 LEAST_COMPARABLE, FIRST_STEPS = 0.25, 8
@@ -84,7 +87,8 @@ class CaseAnswer:
             scale = np.maximum(1.0, np.abs(exact))
             difference = np.abs(exact - self.answer) / scale
             comparable = self.known & ~np.isnan(exact)
-            wrong = self.known & ~(np.abs(self.answer - self.case.expected) <= TOLERANCE)
+            error = np.abs(self.answer - self.case.expected)
+            wrong = self.known & ~(error <= TOLERANCE)
             # A mistake does not explain numbers that it cannot be compared with.
             if self._is_vague(exact) or (wrong & comparable).sum() < min(FEWEST_EXPLAINED, wrong.sum()):
                 return None
@@ -102,6 +106,10 @@ class CaseAnswer:
                     excused &= np.abs(self.answer - quantum * np.round(self.answer / quantum)) <= TOLERANCE
                 off &= ~excused
             if off.any():
+                return None
+            explained = wrong & comparable & (not quantum)
+            left = (difference - ROUNDING * rounding)[explained]
+            if left.max(initial=0.0) > MOST_LEFT * error[explained].max(initial=0.0):
                 return None
         return float(difference[comparable].max(initial=0.0))
 

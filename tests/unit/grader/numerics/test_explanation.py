@@ -241,6 +241,13 @@ def test_a_plain_mistake_is_not_told_as_two_others_with_its_numbers(explained, n
     assert [mistake.name for mistake in explained(making(NAMED[name])).mistakes] == [name]
 
 
+def test_a_mistake_with_hardly_an_effect_does_not_explain_an_answer_that_is_hardly_wrong(explained, short):
+    def nearly_right(case):
+        return case.expected + 4e-5 * (case.expected > 0)
+
+    assert explained(nearly_right, short) is None
+
+
 def test_numbers_that_are_not_round_are_not_called_rounded(explained):
     """Such as those of a softmax, nearly all of which are nearly 0 or 1."""
 
