@@ -131,7 +131,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "state_kept_between_calls": (_look("passed_on", "kept"),),
     "state_init_ones": (_look("initial_state", "ones"),),
     "state_init_random": (_look("initial_state", "random"),),
-    "state_init_not_zero": (_look("initial_state", "number ones"),),
+    "state_init_not_zero": (_look("initial_state", "number ones from_x"),),
     "cell_called_twice": (_look("passed_on", "twice"),),
     "third_state": (_look("passed_on", "third"),),
     # Steps and the loop
@@ -215,6 +215,8 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("reshape_not_transpose", "gates"): (_look("sum", "reshape"),),
     ("gate_arithmetic", "kept"): (_look("passed_on", "mul"), _UPDATE_C),
     ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
+    ("raises_in_call", "rows_units"): (_look("initial_state", "turned"),),
+    ("time_reversed", "both"): (_look("returned", "add average mean reduce_mean div mul"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_last_only", "overwritten"): (_look("collected"),),
@@ -241,6 +243,7 @@ _NO_GATE = " ".join(sorted(ACTIVATIONS - {"sigmoid", "tanh", "exp", "abs", "squa
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
+    "state_init_not_zero": _look("initial_state", "from_x"),
     # A term added then may be its bias.
     "extra_dense": CONCERNS["extra_dense"][1],
     "residual": _look("passed_on collected", "add", without="number"),
