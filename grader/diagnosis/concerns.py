@@ -213,6 +213,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("reshape_not_transpose", "gates"): (_look("sum", "reshape"),),
+    ("other_formula", "answer"): (_look("collected passed_on", "either add div mul reduce_mean reduce_max cumsum"),),
     ("gate_arithmetic", "kept"): (_look("passed_on", "mul"), _UPDATE_C),
     ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
     ("raises_in_call", "rows_units"): (_look("initial_state", "turned"),),
