@@ -33,6 +33,7 @@ from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.forms import Form
 from grader.numerics.written_formulas import certain_formulas, written_mistake
+from grader.numerics.zero_steps import zero_step_mistake
 from grader.report.finding import CheckStatus, Finding, Params, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
@@ -282,6 +283,12 @@ def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:
     if problem := hard_coded_size(evidence, wrong):
         yield Diagnosis.exact(problem)
     yield from known_mistakes(evidence)
+    at_the_edges = judgement.verdicts.get("generalisation")
+    if at_the_edges and at_the_edges.finding and at_the_edges.finding.params.get("variant") == "edges":
+        asked = evidence.execution.edges
+        arrays = [(case, answer.array) for case, answer in asked if answer is not None and answer.array is not None]
+        if len(arrays) == len(asked) and (treatment := zero_step_mistake(arrays)):
+            yield Diagnosis.exact(Finding.of(treatment.code, treatment.params))
     verdict = judgement.verdicts.get("statelessness")
     if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
         yield Diagnosis.likely(Finding.of("state_kept_between_calls"))

@@ -100,6 +100,20 @@ def sometimes() -> Iterator[Mistake]:
     yield Mistake("h_not_updated", "h and c stay as they are", changes, RECURRENCE, {"variant": "skipped"})
 
 
+def at_zero_steps() -> Iterator[Mistake]:
+    """Yield treatments of steps whose x is all zeros, as a mask would give them; in words of a report."""
+    changes: dict[str, Any] = {f"pass_{state}": PASSED[f"old {state}"] for state in "hc"}
+    kept, answer = changes | {"collect": PASSED["old h"]}, {"collect": PASSED["first h"]}
+    yield Mistake("zero_steps", "h and c are kept", kept, RECURRENCE, {"variant": "kept"})
+    for states, shown in (("hc", answer), ("h", answer), ("hc", {}), ("h", {}), ("c", {})):
+        changes = {f"pass_{state}": PASSED[f"first {state}"] for state in states} | shown
+        params = {"variant": "reset", "state": ", ".join(states)}
+        yield Mistake("zero_steps", f"{states} reset, answer {bool(shown)}", changes, RECURRENCE, params)
+    yield Mistake("zero_steps", "zeros in the answer", answer, RECURRENCE, {"variant": "answer"})
+    for name, changes in (("the last h", kept), ("zeros", answer)):
+        yield Mistake("zero_steps", f"{name} from the first one on", changes, RECURRENCE, {"variant": "stops"})
+
+
 def _other_h() -> Iterator[Mistake]:
     for gates in ("".join(some) for count in (4, 3, 2, 1) for some in combinations(GATES, count)):
         yield _heard("", gates, lambda h, c, older_h: older_h, variant="older")
