@@ -131,13 +131,14 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "state_kept_between_calls": (_look("passed_on", "kept"),),
     "state_init_ones": (_look("initial_state", "ones"),),
     "state_init_random": (_look("initial_state", "random"),),
-    "state_init_not_zero": (_look("initial_state", "number ones"),),
+    "state_init_not_zero": (_look("initial_state", "number ones from_x"),),
     "cell_called_twice": (_look("passed_on", "twice"),),
     "third_state": (_look("passed_on", "third"),),
     # Steps and the loop
     "time_reversed": (_look("loop stacking step_input collected passed_on returned", "reversed"),),
     "off_by_one": (_look("collected", "old_state"), _look("step_input", "other_step"), _look("loop", "late short")),
     "missing_step": (_look("loop", "late short every_second other_axis"), _look("stacking", "item", without="number")),
+    "zero_steps": (_look("loop", "choice"), _look("passed_on collected returned", "mul where")),
     "step_two": (_look("loop", "every_second"), _look("step_input", "other_step cut"), _look("stacking", "item")),
     "always_first_step": (_look("step_input", "fixed_step"),),
     "always_same_step": (_look("step_input", "fixed_step"),),
@@ -213,8 +214,11 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("c_sign", "h"): (_look("passed_on", "neg sub mul"),),
     ("reshape_not_transpose", "input"): (_look("step_input", "reshape"),),
     ("reshape_not_transpose", "gates"): (_look("sum", "reshape"),),
+    ("other_formula", "answer"): (_look("collected passed_on", "either add div mul reduce_mean reduce_max cumsum"),),
     ("gate_arithmetic", "kept"): (_look("passed_on", "mul"), _UPDATE_C),
-    ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost"),),
+    ("gate_hears_other", "passed_on"): (_look("passed_on", "tanh gate h_lost reduce_mean mean reduce_max add div"),),
+    ("raises_in_call", "rows_units"): (_look("initial_state", "turned"),),
+    ("time_reversed", "both"): (_look("returned", "add average mean reduce_mean div mul"),),
     ("always_first_step", "answer"): (_look("stacking", "item"),),
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_last_only", "overwritten"): (_look("collected"),),
@@ -241,6 +245,7 @@ _NO_GATE = " ".join(sorted(ACTIVATIONS - {"sigmoid", "tanh", "exp", "abs", "squa
 #: Treatments that no formula of the cell has: they can be told of where they stand, although no numbers name them.
 ODD_ANYWHERE: Mapping[str, Look] = {
     **{code: CONCERNS[code][0] for code in ("state_init_random", "layer_norm", "state_clipped", "rounded")},
+    "state_init_not_zero": _look("initial_state", "from_x"),
     # A term added then may be its bias.
     "extra_dense": CONCERNS["extra_dense"][1],
     "residual": _look("passed_on collected", "add", without="number"),

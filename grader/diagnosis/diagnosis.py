@@ -33,6 +33,7 @@ from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.forms import Form
 from grader.numerics.written_formulas import certain_formulas, written_mistake
+from grader.numerics.zero_steps import zero_step_mistake
 from grader.report.finding import CheckStatus, Finding, Params, Verdict
 from grader.report.model import Diagnosis
 from grader.sandbox.events import Raised
@@ -50,6 +51,9 @@ SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 # A shape in the words of such an error.
 SHAPE = re.compile(r"[\[(]\d+(?:, ?\d+)*,?[\])]")
 
+# Axes in each other's place.
+TURNED = {"rows_units", "rows_features"}
+SCAN = re.compile(r"\bscan\(")
 # The shape of the left matrix and the rows of the right one, where TensorFlow cannot multiply them.
 PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[(\d+),")
 
@@ -117,12 +121,12 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         if size := size_that_works(execution, exercise):
             yield Diagnosis.exact(size)
             return
-        by_shape = execution.raised and execution.raised[0].type in SHAPE_ERRORS
-        # An index beyond the end is the loop's, whatever widths follow from it.
-        if by_shape and not PAST_THE_END.search(execution.raised[0].message) and (found := misshapen(execution)):
-            yield found
-            return
         for raised in execution.raised[:1]:
+            # An index beyond the end is the loop's, whatever widths follow from it, and so are axes that are exchanged.
+            says_more = PAST_THE_END.search(raised.message) or _shapes_variant(raised, exercise) in TURNED
+            if raised.type in SHAPE_ERRORS and not says_more and (found := misshapen(execution)):
+                yield found
+                return
             if not _follows(raised, None if _is_layer(problem) else problem, reading):
                 behind_it = _behind_exception(raised, execution, reading, exercise)
                 # An exception that is caught in the first step leaves nothing to join.
@@ -225,7 +229,9 @@ def _behind_exception(raised: Raised, execution: Execution, reading: Reading, ex
     missing = behind(raised, execution) or behind_missing_name(raised, execution, reading.source)
     found = advised(missing, reading) if missing else exception_problem(raised, reading)
     if found.params.get("variant") == "shapes":
-        found = Finding.of(found.code, found.params, variant=_shapes_variant(raised, exercise))
+        variant = _shapes_variant(raised, exercise)
+        in_scan = variant == "shapes" and any(SCAN.search(reading.code_at(line)) for line in raised.lines[:-1])
+        found = Finding.of(found.code, found.params, variant="scan" if in_scan else variant)
     return _with_sizes(found, raised, exercise)
 
 
@@ -240,14 +246,20 @@ def _behind_caught(execution: Execution, reading: Reading, exercise: CaseEntry) 
 
 
 def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
-    """Tell from the sizes in a message which axis of x was taken for another one."""
+    """Tell from the sizes in a message which axis of a value was taken for another one."""
     if f"[{exercise.batch},{exercise.timesteps}," in raised.message:
         return "all_steps"
+    turned = {exercise.units: "rows_units", exercise.features: "rows_features"}
     if product := PRODUCT.search(raised.message):
         is_x = product[1] == f"{exercise.batch},{exercise.features}"
-        return "kernel_rows" if is_x and int(product[2]) in (exercise.batch, exercise.timesteps) else "shapes"
-    if f"[{exercise.timesteps}," in raised.message and f"[{exercise.batch}," in raised.message:
-        return "batch_loop"
+        if is_x and int(product[2]) in (exercise.batch, exercise.timesteps):
+            return "kernel_rows"
+        rows, _, columns = product[1].partition(",")
+        return turned.get(int(rows), "shapes") if columns == str(exercise.batch) else "shapes"
+    rows_of = {int(size) for shape in SHAPE.findall(raised.message) for size in re.findall(r"\d+", shape)[:1]}
+    others = rows_of - {exercise.batch}
+    if len(others) == 1 and len(rows_of) == 2:
+        return {**turned, exercise.timesteps: "batch_loop"}.get(others.pop(), "shapes")
     return "shapes"
 
 
@@ -271,6 +283,12 @@ def _beyond_the_exercise(judgement: Judgement) -> Iterator[Diagnosis]:
     if problem := hard_coded_size(evidence, wrong):
         yield Diagnosis.exact(problem)
     yield from known_mistakes(evidence)
+    at_the_edges = judgement.verdicts.get("generalisation")
+    if at_the_edges and at_the_edges.finding and at_the_edges.finding.params.get("variant") == "edges":
+        asked = evidence.execution.edges
+        arrays = [(case, answer.array) for case, answer in asked if answer is not None and answer.array is not None]
+        if len(arrays) == len(asked) and (treatment := zero_step_mistake(arrays)):
+            yield Diagnosis.exact(Finding.of(treatment.code, treatment.params))
     verdict = judgement.verdicts.get("statelessness")
     if verdict is not None and verdict.code in ("state_kept_between_calls", "differs_on_second_call"):
         yield Diagnosis.likely(Finding.of("state_kept_between_calls"))

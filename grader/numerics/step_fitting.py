@@ -13,12 +13,14 @@ import numpy as np
 
 from grader.numerics.case_answers import CaseAnswer, residual
 from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
-from reference.lstm.misconceptions.computation import BEFORE, STEP, At, Inputs, forward
+from reference.lstm.misconceptions.computation import BEFORE, STEP, At, Inputs, apply_after, forward
 
 # So many wrong steps tell which mistakes are worth a replay.
 FEW = 3
 # A mistake that first shows later than this is not looked for.
 MOST_LATE = 10
+# A rare mistake shows by this step: a mean of all h so far is first another one after two.
+LATEST_RARE = 2
 CLOSE = 1e-4
 
 
@@ -32,7 +34,7 @@ def step_suspects(case_answers: Sequence[CaseAnswer]) -> Iterator[Mistake]:
     if not any(steps[:-1].any() for steps in wrong):
         ends = (each for each, steps in zip(case_answers, wrong, strict=True) if len(steps) > 1 and steps.any())
         tried, few = [({"steps": "last"}, lambda t, count: t == count - 1)], next(ends, None)
-    elif late <= 1 and few is not None:
+    elif late <= LATEST_RARE and few is not None:
         yield from (mistake for mistake, _ in _near(rare(), [few]))
     if few is None:
         return
@@ -77,6 +79,8 @@ def _near(
         inputs = [right if before.isdisjoint(each) else right.with_changes(each) for each in changes]
         with np.errstate(all="ignore"):
             given = forward(inputs, changes, only=None if at is None else (at, [{}] * len(group)))
+            for number, made in enumerate(changes):
+                given[number] = apply_after(made, given[number : number + 1], answers[0].case.x)[0]
             for index, each in enumerate(answers):
                 near = np.abs(given - each.answer).max(axis=(1, 2, 3)) <= CLOSE
                 yield from ((group[int(place)], index) for place in np.flatnonzero(near))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from grader.diagnosis.concerns import Look, looks_of
+from grader.diagnosis.concerns import VARIANTS, Look, looks_of
 from grader.execution.reading import Part, Reading
 from grader.report.artefacts import Sink
 from grader.report.finding import CheckStatus, Finding
@@ -56,7 +56,8 @@ def marks_on(reading: Reading, findings: Sequence[Finding]) -> list[Mark]:
     marks = marks_of(findings)
     named = {mark.code for mark in marks}
     for finding in findings:
-        if finding.code not in named:
+        # An error need not be raised where the mistake was made.
+        if finding.code not in named or (finding.code, finding.params.get("variant")) in VARIANTS:
             marks += _marks_of_parts(reading, finding)
     return marks
 

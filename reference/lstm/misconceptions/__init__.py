@@ -11,5 +11,5 @@ from reference.lstm.misconceptions.mistake import (
     trace_steps,
 )
 from reference.lstm.misconceptions.mutation_score import MutationScore, mutation_score
-from reference.lstm.misconceptions.rare import rare, sometimes
+from reference.lstm.misconceptions.rare import at_zero_steps, rare, sometimes
 from reference.lstm.misconceptions.table import Table, build_table

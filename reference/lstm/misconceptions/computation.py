@@ -236,7 +236,7 @@ def forward(
     for t in range(timesteps):
         z = projected[:, :, t]
         choices, step, calls = kinds[at(t, timesteps)]
-        step.older_h, step.older_c = older_h, older_c
+        step.older_h, step.older_c, step.shown = older_h, older_c, outputs[:, :, :t]
         moment = calls(step, z, h, c) if calls else step(z, h, c)
         if watch is not None:
             watch(moment)
@@ -263,6 +263,8 @@ class _Step:
         self.recurrent, self.bias = recurrent, bias
         # The states that the step before began with.
         self.older_h = self.older_c = np.zeros(1)
+        # The outputs so far.
+        self.shown = np.zeros((1, 1, 0, 1))
 
     def columns(self, gate: str) -> slice:
         start = GATES.index(gate) * self._units

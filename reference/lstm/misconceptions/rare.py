@@ -47,6 +47,17 @@ OF_BOTH_STATES: dict[str, Callable[[Array, Array], Array]] = {
     "tanh(c)": lambda h, c: np.tanh(c),
 }
 
+#: Values of all h so far, ``(variants, batch, timesteps, units)``.
+OF_ALL_H: dict[str, Function] = {
+    "(h[0] + ... + h[t]) / (t + 1)": lambda hs: hs.mean(axis=2),
+    "max(h[0], ..., h[t])": lambda hs: hs.max(axis=2),
+    "min(h[0], ..., h[t])": lambda hs: hs.min(axis=2),
+}
+#: The same with the zeros that a loop may begin with.
+FROM_ZERO: dict[str, Function] = {
+    "max(0, h[0], ..., h[t])": lambda hs: np.maximum(hs.max(axis=2), 0.0),
+    "min(0, h[0], ..., h[t])": lambda hs: np.minimum(hs.min(axis=2), 0.0),
+}
 #: Functions in the place of another; of two names for one, the first.
 NAMES = {function: name for name, function in reversed(WRITABLE.items()) if name != "tanh"}
 
@@ -75,9 +86,8 @@ def _over_rows(function: Function, array: Array) -> Array:
 @cache
 def rare() -> tuple[Mistake, ...]:
     """Return the mistakes; the likelier of two that give the same numbers comes first."""
-    return tuple(
-        mistake for family in (_other_h, _products, _together, _functions, _of_states, _inputs) for mistake in family()
-    )
+    families = (_other_h, _of_all_h, _products, _together, _functions, _of_states, _inputs)
+    return tuple(mistake for family in families for mistake in family())
 
 
 def sometimes() -> Iterator[Mistake]:
@@ -88,6 +98,20 @@ def sometimes() -> Iterator[Mistake]:
         yield Mistake("state_reset_each_step", f"{states} are zeros again", changes, RECURRENCE, params)
     changes = {"pass_h": PASSED["old h"], "pass_c": PASSED["old c"], "collect": PASSED["old h"]}
     yield Mistake("h_not_updated", "h and c stay as they are", changes, RECURRENCE, {"variant": "skipped"})
+
+
+def at_zero_steps() -> Iterator[Mistake]:
+    """Yield treatments of steps whose x is all zeros, as a mask would give them; in words of a report."""
+    changes: dict[str, Any] = {f"pass_{state}": PASSED[f"old {state}"] for state in "hc"}
+    kept, answer = changes | {"collect": PASSED["old h"]}, {"collect": PASSED["first h"]}
+    yield Mistake("zero_steps", "h and c are kept", kept, RECURRENCE, {"variant": "kept"})
+    for states, shown in (("hc", answer), ("h", answer), ("hc", {}), ("h", {}), ("c", {})):
+        changes = {f"pass_{state}": PASSED[f"first {state}"] for state in states} | shown
+        params = {"variant": "reset", "state": ", ".join(states)}
+        yield Mistake("zero_steps", f"{states} reset, answer {bool(shown)}", changes, RECURRENCE, params)
+    yield Mistake("zero_steps", "zeros in the answer", answer, RECURRENCE, {"variant": "answer"})
+    for name, changes in (("the last h", kept), ("zeros", answer)):
+        yield Mistake("zero_steps", f"{name} from the first one on", changes, RECURRENCE, {"variant": "stops"})
 
 
 def _other_h() -> Iterator[Mistake]:
@@ -110,6 +134,28 @@ def _other_h() -> Iterator[Mistake]:
         changes = {f"recurrent.{gate}": _after_layer(layer, gate) for gate, layer in zip(gates, layers, strict=True)}
         params = {"gates": letters(gates), "heard": heard}
         yield Mistake("gate_hears_other", f"{heard} for h in {gates}", changes, frozenset(gates), params)
+
+
+def _of_all_h() -> Iterator[Mistake]:
+    """Yield values of all h so far, passed on or collected in the place of the newest."""
+    for formula, reduced in OF_ALL_H.items():
+        params = {"heard": formula, "variant": "passed_on"}
+        changes: dict[str, Any] = {"calls": partial(_with_all_h, reduced)}
+        yield Mistake("gate_hears_other", f"{formula} from step to step", changes, RECURRENCE, params)
+    for formula, accumulated in {**OF_ALL_H, **FROM_ZERO}.items():
+        changes = {"out_time": partial(_accumulated, accumulated)}
+        params = {"formula": formula, "variant": "answer"}
+        yield Mistake("other_formula", f"{formula} collected", changes, RECURRENCE, params)
+
+
+def _with_all_h(reduced: Function, step: Any, z: Array, h: Array, c: Array) -> Moment:
+    """Choose the slot ``calls``, once all h so far are made into one."""
+    moment: Moment = step(z, reduced(step.shown) if step.shown.shape[2] else h, c)
+    return moment
+
+
+def _accumulated(reduced: Function, y: Array, _x: Array) -> Array:
+    return np.stack([reduced(y[:, :, : t + 1]) for t in range(y.shape[2])], axis=2)
 
 
 def _heard(heard: str, gates: str, choose: Callable[..., Array], **params: str) -> Mistake:

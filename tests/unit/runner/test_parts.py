@@ -89,7 +89,10 @@ def test_the_supplied_cell_is_followed_too() -> None:
 
 
 def test_a_loop_over_x_itself_runs_over_the_batch() -> None:
-    for loop in ("for t in x", "for t, xt in enumerate(x)", "for t, xt in zip(range(x.shape[1]), x)"):
+    for loop in (
+        *("for t in x", "for t, xt in enumerate(x)", "for t, xt in zip(range(x.shape[1]), x)"),
+        *("for t in tf.unstack(x)", "for t in tf.unstack(x, 2, 0)", "for t in range(len(x))"),
+    ):
         looped = CELL.replace("for t in range(x.shape[1])", loop)
         assert places_of(looped, "loop", "other_axis") == [(None, 20)]
     steps = CELL.replace("for t in range(x.shape[1])", "for t in tf.unstack(x, axis=1)")
@@ -402,6 +405,19 @@ F_GATE = "tf.sigmoid(self.fcXF(x) + self.fcHF(h))"
          "old, c = c, f * c + i * ch\n        h = o * tf.tanh(c + old)", "passed_on", "third", []),
         ("hs.append(h)", "hs.append(c)", "collected", "c", [(None, 22)]),
         ("stack(hs, ", "stack(hs[::-1], ", "stacking", "reversed", [(None, 23)]),
+        ("hs.append(h)", "hs.insert(0, h)", "collected", "reversed", [(None, 22)]),
+        ("hs.append(h)", "hs = hs + [tf.reverse(h, [1])]", "collected", "reversed", [(None, 22)]),
+        ("hs.append(h)", "hs = [h] + hs", "collected", "reversed", [(None, 22)]),
+        ("hs.append(h)", "hs[n - 1 - t] = h", "collected", "reversed", [(None, 22)]),
+        ("hs.append(h)", "hs[:, -t - 1] = h", "collected", "reversed", [(None, 22)]),
+        ("hs.append(h)", "hs = hs.write(n - (t + 1), h)", "collected", "reversed", [(None, 22)]),
+        ("hs.append(h)", "hs[t - n] = h", "collected", "reversed", []),
+        ("c = tf.zeros((2, 3)), tf.ones((2, 3))", "c = [tf.zeros((3, x.shape[0]))] * 2", "initial_state", "turned",
+         [(None, 18)]),
+        ("c = tf.zeros((2, 3)), tf.ones((2, 3))", "c = [self.first(x[:, 0])] * 2", "initial_state", "from_x",
+         [(None, 18)]),
+        ("c = tf.zeros((2, 3)), tf.ones((2, 3))", "c = [tf.zeros_like(x[:, 0]), 0 * x[:, 0]]", "initial_state",
+         "from_x", []),
         ("return tf.stack", "return h, tf.stack", "returned", "sequence", [(None, 23)]),
     ],
 )  # fmt: skip

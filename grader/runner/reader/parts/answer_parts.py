@@ -57,7 +57,7 @@ def _of_loop(over: Value) -> Iterator[str]:
         yield "reversed"
     counted = over.args if isinstance(over, Node) and over.op in ("enumerate", "zip") else (over,)
     for node in reachable_nodes([over]):
-        if node.op == "x" and node in counted:
+        if (node.op == "x" and node in counted) or _splits_rows(node):
             yield "other_axis"
         if node.op not in ("range", "compare"):
             continue
@@ -76,8 +76,15 @@ def _of_loop(over: Value) -> Iterator[str]:
                 yield "short"
             case Node(op="add"):
                 yield "long"
-            case Node(op="size" | "item", label=0 | 2):
+            case Node(op="size" | "item", label=0 | 2) | Node(op="len", args=(Node(op="x"), *_)):
                 yield "other_axis"
+
+
+def _splits_rows(node: Node) -> bool:
+    """Return whether x is split along its first axis: ``tf.unstack(x)``."""
+    axis = node.keywords.get("axis", node.args[2] if len(node.args) > 2 else Const(0))
+    is_first = isinstance(axis, Const) and axis.value == 0
+    return node.op == "unstack" and is_first and isinstance(node.args[0], Node) and node.args[0].op == "x"
 
 
 def _of_counter(carried: CarriedValue) -> Iterator[Part]:

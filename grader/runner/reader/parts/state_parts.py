@@ -11,6 +11,7 @@ from reader.tracing.values import Const, Node, Seq, Value, nodes_in, reachable_n
 ONES = frozenset({"ones", "ones_like"})
 FILLED = frozenset({"fill", "full", "full_like"})
 ZEROS = frozenset({"zeros", "zeros_like"})
+SHAPES = frozenset({"attribute", "shape", "size", "len", "rank"}) | ONES
 #: Layers of one cell: for x and for h, for each gate.
 MOST_LAYERS = 8
 
@@ -89,10 +90,14 @@ def _start(before: Value) -> Iterator[Part]:
         yield Part.at("initial_state", before.span, "carried")
     sized = [node for node in reachable_nodes([before]) if node.op in ZEROS | ONES | FILLED | RANDOM]
     rest = [node for node in sized if node.op not in ZEROS]
+    if isinstance(before, Node) and before.op != "state" and _has_numbers_of_x(before):
+        yield Part.at("initial_state", before.span, "from_x")
     for node in sized:
         for place, size in enumerate(_sizes(node)):
             if isinstance(size, Const) and type(size.value) is int and size.span != (0, 0) and size.value > 1:
                 yield Part.at("line", size.span, "fixed_batch" if place == 0 else "fixed_units")
+            elif place and isinstance(size, Node) and size.op in ("size", "item") and size.label == 0:
+                yield Part.at("initial_state", node.span, "turned")
     if isinstance(before, Node) and before.op not in ZEROS and rest:
         words = ["random"] if any(node.op in RANDOM for node in rest) else ["ones"] if before in rest else ["number"]
         if before.op in FILLED:
@@ -100,6 +105,20 @@ def _start(before: Value) -> Iterator[Part]:
         # A state that is tiled or scaled is wrong where its numbers are made.
         where = before if before.op in ("mul", "add", "sub", "div") else rest[0]
         yield Part.at("initial_state", where.span, *words)
+
+
+def _has_numbers_of_x(value: Node) -> bool:
+    """Return whether a value depends on the numbers of x, not on its shape alone."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        node = waiting.pop()
+        is_zero = node.op == "mul" and any(isinstance(each, Const) and not each.value for each in node.args)
+        if node.op == "x":
+            return True
+        if id(node) not in seen and not is_zero and node.op not in ZEROS | SHAPES:
+            seen.add(id(node))
+            waiting += node.inputs()
+    return False
 
 
 def _sizes(node: Node) -> list[Value]:

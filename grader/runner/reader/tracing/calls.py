@@ -326,7 +326,7 @@ class Calls(ABC):
             changed = getattr(owner.value, name)()
             return Const(changed) if isinstance(changed, str) else Seq([Const(part) for part in changed[:16]])
         if name == "write" and len(arguments) == 2:
-            self.collect(arguments[1], span, owner)
+            self.collect(arguments[1], span, owner, at=arguments[0])
         return _operation(name, [owner, *arguments], keywords, span)
 
     def _taken(self, owner: Seq | Node, at: int, span: Span) -> Value | None:
@@ -341,7 +341,9 @@ class Calls(ABC):
         if self.loops and not self.is_trial:
             self.trace.choices.append(test)
 
-    def collect(self, value: Value, span: Span, into: Value) -> None:
+    def collect(self, value: Value, span: Span, into: Value, at: Value = NONE) -> None:
+        if iteration.counts_down(at):
+            value = Node("inserted", (value,), span)
         if self.loops and not self.is_trial:
             self.loops[-1].collected.append(CollectedOutput(value, span, into))
 

@@ -71,6 +71,22 @@ def item(owner: Value, index: Value, span: Span) -> Value:
     return Node("item", (owner, index), span)
 
 
+def counts_down(index: Value) -> bool:
+    """Return whether an index falls from step to step, as ``n - 1 - t`` and ``-t`` do, be it one of several."""
+    return any(_direction(each) < 0 for each in (index.items if isinstance(index, Seq) else [index]))
+
+
+def _direction(index: Value) -> int:
+    match index:
+        case Node(op="index" | "state"):
+            return 1
+        case Node(op="neg", args=(inner,)):
+            return -_direction(inner)
+        case Node(op="add" | "sub" as op, args=(left, right)):
+            return _direction(left) or (_direction(right) if op == "add" else -_direction(right))
+    return 0
+
+
 def known_slice(index: Value) -> slice | None:
     if not isinstance(index, Node) or index.op != "slice":
         return None

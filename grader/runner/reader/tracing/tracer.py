@@ -115,6 +115,14 @@ class Tracer(Loops):
                 scope.names[node.name] = self.function(node, scope)
             case ast.ClassDef():
                 self._class(node, scope)
+            case ast.Assign([ast.Name(id=name) as target], ast.BinOp(ast.Name(id=left), ast.Add(), added)) if (
+                name == left and isinstance(scope.find(name), Seq)
+            ):
+                self._changed(ast.copy_location(ast.AugAssign(target, ast.Add(), added), node), scope)
+            case ast.Assign([ast.Name(id=name) as target], ast.BinOp(added, ast.Add(), ast.Name(id=right))) if (
+                name == right and isinstance(scope.find(name), Seq)
+            ):
+                self._changed(ast.copy_location(ast.AugAssign(target, ast.Add(), added), node), scope, is_first=True)
             case ast.Assign():
                 value = self.value(node.value, scope)
                 for target in node.targets:
@@ -200,15 +208,15 @@ class Tracer(Loops):
                 inner.names[name] = replace(value, scope=scope, home=kind)
         scope.names[node.name] = kind
 
-    def _changed(self, node: ast.AugAssign, scope: Scope) -> None:
+    def _changed(self, node: ast.AugAssign, scope: Scope, *, is_first: bool = False) -> None:
         target: Any = node.target
         before = self.value(target, scope)
         value = self.value(node.value, scope)
         if isinstance(before, Seq) and isinstance(node.op, ast.Add):
             added = value.items[: iteration.MOST_UNROLLED] if isinstance(value, Seq) else [value]
-            before.items += added
+            before.items[:] = [*added, *before.items] if is_first else [*before.items, *added]
             for each in added:
-                self.collect(each, span_of(node), before)
+                self.collect(Node("inserted", (each,), span_of(node)) if is_first else each, span_of(node), before)
             return
         self._assign(node.target, self.operation(node.op, before, value, span_of(node)), scope)
 
@@ -242,7 +250,7 @@ class Tracer(Loops):
                 elif isinstance(owner, Map):
                     self.doubt()
                 elif isinstance(owner, Seq | Node):
-                    self.collect(value, span_of(target), owner)
+                    self.collect(value, span_of(target), owner, at=key)
                     if any(each.op not in BLANK for each in nodes_in([owner])):
                         self.doubt()
 

@@ -250,6 +250,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         ({"passed_on": "add", "update_c": "odd add"}, None),
         ({"passed_on": "add", "collected": "h"}, "residual"),
         ({"initial_state": "random"}, "state_init_random"),
+        ({"initial_state": "from_x"}, "state_init_not_zero"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
         ({"passed_on": "third"}, "third_state"),
         ({"returned": "no_loop"}, "no_loop"),
@@ -411,6 +412,30 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             {"raises_in_call": {"variant": "shapes"}},
         ),
         (None, _fails("Incompatible shapes: [2,100,32] vs. [2,32]"), {"raises_in_call": {"variant": "all_steps"}}),
+        # h and c of shape (units, batch), x of one step of shape (features, batch).
+        (
+            None,
+            {"parts": {"misshapen": [ODD_INPUT]}, **_fails("Incompatible shapes: [2,32] vs. [32,32]")},
+            {"raises_in_call": {"variant": "rows_units"}},
+        ),
+        (
+            None,
+            _fails("Matrix size-incompatible: In[0]: [32,2], In[1]: [32,128]"),
+            {"raises_in_call": {"variant": "rows_units"}},
+        ),
+        (
+            None,
+            {"parts": {"misshapen": [ODD_INPUT]}, **_fails("Incompatible shapes: [16,32] vs. [2,32]")},
+            {"raises_in_call": {"variant": "rows_features"}},
+        ),
+        (
+            None,
+            {
+                "reading": {"source": "hs = tf.scan(step, x)\n\nz = x_t @ self.W\n"},
+                **_fails("Matrix size-incompatible: In[0]: [4,32], In[1]: [16,128]", lines=[1, 3]),
+            },
+            {"raises_in_call": {"variant": "scan"}},
+        ),
         (
             None,
             _fails("Incompatible shapes: [2,31] vs. [2,32]"),

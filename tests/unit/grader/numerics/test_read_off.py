@@ -11,8 +11,10 @@ from grader.numerics.case_answers import CaseAnswer
 from grader.numerics.function_fitting import _quotient
 from grader.numerics.gate_values import fitted_line
 from grader.numerics.step_fitting import step_suspects
+from grader.numerics.zero_steps import zero_step_mistake
 from reference import Case
-from reference.lstm.misconceptions import Mistake, bank, rare, sometimes
+from reference.edges import edge_cases
+from reference.lstm.misconceptions import Mistake, at_zero_steps, bank, rare, replay, sometimes
 from reference.lstm.misconceptions.state import parse_formula
 from tests.tiers import sampled_pairs
 from tests.unit.grader.numerics.conftest import making
@@ -199,6 +201,11 @@ RARE = {mistake.name: mistake for mistake in rare()}
         "h[:, ::-1] from step to step",
         "reduce_mean(h, axis=1) for h in o",
         "roll(c, 1, axis=1) from step to step",
+        "(h[0] + ... + h[t]) / (t + 1) from step to step",
+        "max(h[0], ..., h[t]) from step to step",
+        "(h[0] + ... + h[t]) / (t + 1) collected",
+        "max(h[0], ..., h[t]) collected",
+        "max(0, h[0], ..., h[t]) collected",
         "h - c for h in i",
         "h - c for h in ifgo",
         "tanh(c) for h in g",
@@ -271,6 +278,26 @@ def test_a_number_in_two_gates_is_read_off(read_off, gates):
     # A factor of both terms of c is one of c.
     told = ("scaled", ["c"]) if gates == "if" else ("gate_arithmetic", list(gates.upper()))
     assert (mistake.code, mistake.params.get("gates", mistake.params.get("of"))) == told
+
+
+@pytest.mark.parametrize("by_row", [False, True])
+@pytest.mark.parametrize("made", [*at_zero_steps()], ids=lambda made: made.name)
+def test_a_treatment_of_steps_of_zeros_is_told(cases, made, by_row):
+    def treated(case):
+        stops, answer = made.params["variant"] == "stops", case.expected.copy()
+        for rows in [slice(row, row + 1) for row in range(len(answer))] if by_row else [slice(None)]:
+            at_zeros = ~case.x[rows].any(axis=(0, 2))
+            at_zeros = np.logical_or.accumulate(at_zeros) if stops else at_zeros
+            spec = replace(case.spec, batch=len(answer[rows]))
+            part = Case(spec, case.x[rows], case.weights, case.expected[rows])
+            answer[rows] = replay([replace(made, at=lambda t, count, at_zeros=at_zeros: int(at_zeros[t]))], part)
+        return answer
+
+    edges = edge_cases(cases[0].spec, np.random.default_rng(1))
+    answers = [(case, treated(case)) for case in edges]
+    assert zero_step_mistake(answers).params == made.params
+    # Something else is wrong, too.
+    assert zero_step_mistake([(case, answer + 0.001) for case, answer in answers]) is None
 
 
 def test_a_line_is_fitted_to_finite_values_alone():

@@ -56,6 +56,14 @@ def test_answer_of_the_wrong_form_is_marked_at_its_return_where_nothing_in_it_ex
     assert marked(stacked, "returns_last_only") == [("stacking", None, 8)]
 
 
+def test_an_error_is_marked_where_it_was_raised_and_where_its_cause_stands() -> None:
+    reading = reading_of(("initial_state", None, 9, "turned"), ("initial_state", None, 8, "ones"))
+    assert marked(reading, "raises_in_call", line=5, variant="rows_units") == [
+        ("line", None, 5), ("initial_state", None, 9)
+    ]  # fmt: skip
+    assert marked(reading, "raises_in_call", line=5, variant="shapes") == [("line", None, 5)]
+
+
 def test_gates_on_one_line_have_one_mark_without_a_letter() -> None:
     reading = reading_of(("sum", "I", 4, "product"), ("sum", "F", 4, "product"))
     assert marked(reading, "gate_product_not_sum", gates=["I", "F"]) == [("sum", None, 4)]
