@@ -186,6 +186,13 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "rounded": (_look(f"{_TREATED} step_input sum", "round floor ceil rint around"),),
     "low_precision": (_look(f"{_TREATED} step_input", "cast astype"),),
     "int_cast": (_look(f"{_TREATED} step_input", "cast astype floor"),),
+    "extra_operation": (
+        _look(
+            "passed_on collected update_c update_h",
+            "sort argsort reduce_mean mean reduce_max reduce_sum roll reversed cumsum norm pow sub either mod gather",
+            without="usual",
+        ),
+    ),
     "nan": (_look("passed_on collected returned stacking", "log sqrt div pow"),),
     "input_transformed": (_look("step_input", without="usual fixed_step other_step cut"),),
     "batch_mixed": (
@@ -253,17 +260,21 @@ ODD_ANYWHERE: Mapping[str, Look] = {
     "third_state": CONCERNS["third_state"][0],
     "wrong_gate_activation": _look("activation", _NO_GATE, gates="IFO"),
     "wrong_candidate_activation": _look("activation", _NO_GATE, gates="C"),
+    "scaled": _look("passed_on collected", "mul div neg"),
+    "extra_operation": CONCERNS["extra_operation"][0],
 }
+#: Treatments that the update itself may be taken for.
+_OF_STATES = frozenset({"residual", "scaled", "extra_operation"})
 
 
 def first_oddity(parts: Sequence[Part]) -> Finding | None:
     """Return the first such treatment, with its gates."""
-    has_update = any(part.part == "update_c" and {"add", "mul"} <= {*part.what} for part in parts)
-    has_update = has_update or any(part.part == "collected" and "h" in part.what for part in parts)
+    updates = [part for part in parts if part.part == "update_c"]
+    is_collected = any(part.part == "collected" and "h" in part.what for part in parts)
+    has_update = any({"add", "mul"} <= {*part.what} for part in updates) or (is_collected and not updates)
     for code, look in ODD_ANYWHERE.items():
         found = [part for part in parts if look.describes(part)]
-        # Where neither an update of c nor h was recognised, an addition may be the one in it.
-        if found and (has_update or code != "residual"):
+        if found and (has_update or code not in _OF_STATES):
             gates = {part.gate: None for part in found if part.part == "activation"}
             return Finding.of(code, {"gates": list(gates)} if gates else {})
     return None

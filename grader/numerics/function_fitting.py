@@ -32,6 +32,7 @@ SCALES = (0.5, 1.0, 2.0, float(np.log(2) / 2), float(np.log(10) / 2))
 ROUNDS, LEAST_PROGRESS, MOST_IDLE = 20, 0.1, 2
 # Arguments at which a report shows a function.
 SHOWN = (-1.0, 0.0, 1.0)
+MOST_DIGITS = 6
 
 
 def function_suspects(cases: Sequence[Case], answers: Sequence[Array]) -> Iterator[Mistake]:
@@ -167,8 +168,10 @@ def _mistake(places: str, function: Function) -> Mistake:
         factor, constant = np.polyfit(_usual(places)(z), function(z), 1)
         if np.abs(factor * _usual(places)(z) + constant - function(z)).max() <= CLOSE:
             return outside(places, short(float(factor)), short(float(constant)), least=CLOSE)
-    at = np.array(SHOWN)
-    values, usual = ([round(float(value), 3) + 0.0 for value in each(at)] for each in (function, _usual(places)))
+    shown = np.stack([function(np.array(SHOWN)), _usual(places)(np.array(SHOWN))])
+    # As many digits as it takes to tell them apart.
+    digits = next((n for n in range(3, MOST_DIGITS) if np.ptp(shown.round(n), axis=0).any()), MOST_DIGITS)
+    values, usual = (shown.round(digits) + 0.0).tolist()
     params: dict[str, Any] = {"values": values, "usual": usual}
     name = f"{values} in {places}"
     wrong = frozenset(places.replace("h", "o"))

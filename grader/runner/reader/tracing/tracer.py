@@ -115,14 +115,14 @@ class Tracer(Loops):
                 scope.names[node.name] = self.function(node, scope)
             case ast.ClassDef():
                 self._class(node, scope)
-            case ast.Assign([ast.Name(id=name) as target], ast.BinOp(ast.Name(id=left), ast.Add(), added)) if (
+            case ast.Assign([ast.Name(id=name) as grown], ast.BinOp(ast.Name(id=left), ast.Add(), added)) if (
                 name == left and isinstance(scope.find(name), Seq)
             ):
-                self._changed(ast.copy_location(ast.AugAssign(target, ast.Add(), added), node), scope)
-            case ast.Assign([ast.Name(id=name) as target], ast.BinOp(added, ast.Add(), ast.Name(id=right))) if (
+                self._changed(ast.copy_location(ast.AugAssign(grown, ast.Add(), added), node), scope)
+            case ast.Assign([ast.Name(id=name) as grown], ast.BinOp(added, ast.Add(), ast.Name(id=right))) if (
                 name == right and isinstance(scope.find(name), Seq)
             ):
-                self._changed(ast.copy_location(ast.AugAssign(target, ast.Add(), added), node), scope, is_first=True)
+                self._changed(ast.copy_location(ast.AugAssign(grown, ast.Add(), added), node), scope, is_first=True)
             case ast.Assign():
                 value = self.value(node.value, scope)
                 for target in node.targets:

@@ -64,6 +64,7 @@ BY_HAND = [
     ("g", _tanh_with(1, 1), "wrong_candidate_activation", [-0.575, 0, 0.575], "ifor"),
     ("h", _tanh_with(2, 0), "no_tanh_output", [-0.873, -0.333, 0.574], "ifgr"),
     ("ifo", _sigmoid_with(np.e, 2), "wrong_gate_activation", [0.212, 0.333, 0.422], "gr"),
+    ("ifo", lambda z: 1 / (1.001 + np.exp(-z)), "wrong_gate_activation", [0.2689, 0.4998, 0.7305], "gr"),
     ("f", _sigmoid_with(10, 1), "wrong_gate_activation", [0.091, 0.5, 0.909], "igor"),
 ]
 
