@@ -51,7 +51,7 @@ SHAPE_ERRORS = {"InvalidArgumentError", "ValueError"}
 SHAPE = re.compile(r"[\[(]\d+(?:, ?\d+)*,?[\])]")
 
 # The shape of the left matrix and the rows of the right one, where TensorFlow cannot multiply them.
-PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[(\d+),")
+PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[(\d{1,9}),")
 
 
 def diagnose(judgement: Judgement) -> list[Diagnosis]:

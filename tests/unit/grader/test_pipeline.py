@@ -14,12 +14,17 @@ import numpy as np
 import pytest
 
 from grader.assignment import Budget
+from grader.diagnosis.exceptions import MODEL_AS_DATACLASS
+from grader.diagnosis.missing_names import NO_ATTRIBUTE
+from grader.diagnosis.weights import LAMBDA_IN_LOOP
 from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
+from grader.formats.commands import COMMAND
 from grader.pipeline import grade
 from grader.report.model import Status
 from grader.sandbox import Kind, Limits, Outcome
 from grader.sandbox.protocol import encode
 from grader.submission import Submission
+from grader.task2.copying import LAYER_IN_LINE
 from reference import ReferenceMismatch, ReferenceUnavailable
 from reference.errors import ReferenceClosed
 from reference.lstm.misconceptions import Mistake, Table, replay
@@ -133,6 +138,26 @@ def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
         return time.process_time() - before
 
     assert_in_proportion(seconds, FEW)
+
+
+@pytest.mark.parametrize(
+    ("searched", "repeated"),
+    [
+        (NO_ATTRIBUTE, "a" * 8),
+        (LAYER_IN_LINE, "a" * 8),
+        (LAMBDA_IN_LOOP, "lambda " * 6),
+        (MODEL_AS_DATACLASS, "@" + ".dataclass" * 15),
+        (COMMAND, "\n" * 8),
+    ],
+)
+def test_searching_a_text_made_to_be_slow_takes_time_in_proportion(searched, repeated):
+    def seconds(size: int) -> float:
+        text = f"{repeated[:1]}{repeated[1:] * size}\n"
+        before = time.process_time()
+        list(searched.finditer(text))
+        return time.process_time() - before
+
+    assert_in_proportion(seconds, 1000)
 
 
 def check(report, name):
