@@ -246,6 +246,23 @@ def test_a_model_that_is_right_only_when_fresh_keeps_something_between_calls(gra
     assert earned(report) == {"contract": 10, "equivalence": 50, "generalisation": 20, "trainability": 10}
 
 
+def test_answers_that_an_earlier_run_passes_on_are_worth_nothing_to_a_fresh_model(graded, is_published):
+    passed_on = []
+
+    def respond(asked):
+        x = asked.case.x
+        # One right answer of a fresh model is enough to ask others again.
+        is_smallest = x.shape[:2] == (5, 3)
+        is_known = is_smallest or is_published(asked) or any(np.array_equal(x, each) for each in passed_on)
+        passed_on.append(x)
+        return asked.case.expected * is_known
+
+    sandbox = StudentClass(respond).sandbox()
+    report = graded(sandbox)
+    assert check(report, "equivalence").code == "known_by_heart"
+    assert earned(report) == {"contract": 10}
+
+
 def test_published_numbers_known_by_heart_earn_nothing(graded, is_published):
     sandbox = StudentClass(lambda asked: asked.case.expected * is_published(asked)).sandbox()
     report = graded(sandbox)
