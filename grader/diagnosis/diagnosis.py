@@ -55,7 +55,7 @@ SHAPE = re.compile(r"[\[(]\d+(?:, ?\d+)*,?[\])]")
 TURNED = {"rows_units", "rows_features"}
 SCAN = re.compile(r"\bscan\(")
 # The shape of the left matrix and the rows of the right one, where TensorFlow cannot multiply them.
-PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[(\d+),")
+PRODUCT = re.compile(r"In\[0\]: \[([\d,]+)\], In\[1\]: \[(\d{1,9}),")
 
 
 def diagnose(judgement: Judgement) -> list[Diagnosis]:

@@ -95,7 +95,7 @@ BEFORE_SUPER = re.compile(
     r"object has no attribute '(?:built|_lock|_tracker|_metrics_lock|"
     r"_is_graph_network|_call_spec|_auto_track_sub_layers|_obj_reference_counts_dict|_layers|_self_\w+)'"
 )
-MODEL_AS_DATACLASS = re.compile(r"^[ \t]*@[\w.]*dataclass\b.*\n\s*class\s+\w+\(.*(?:Model|Layer)\b", re.MULTILINE)
+MODEL_AS_DATACLASS = re.compile(r"^[ \t]*@[\w.]{0,30}dataclass\b.*\n\s*class\s+\w+\(.*(?:Model|Layer)\b", re.MULTILINE)
 #: Kind of error -> how to recognise it by its type and message. The first match wins.
 VARIANTS = {
     name: re.compile(pattern, re.IGNORECASE)

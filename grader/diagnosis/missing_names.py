@@ -15,7 +15,7 @@ from grader.sandbox.events import Raised, StatementFailed
 UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 # Where the student's own cell is missing, the exercise's stands in for it, and another error names it.
 _LACKING = re.compile(rf"{UNKNOWN_NAME.pattern}|(?<!\w)(LSTMCell)\b")
-NO_ATTRIBUTE = re.compile(r"'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
+NO_ATTRIBUTE = re.compile(r"(?<![\w.])'?([\w.]*)'? (?:object )?has no attribute '(\w+)'")
 MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 # Possible module names of somebody else's answer, and of the grader itself.
 OTHER_WORK = re.compile(r"(?:.*[._])?(?:solutions?|answers?|expected|grader|reference|app)(?:[._].*)?$", re.IGNORECASE)

@@ -24,7 +24,7 @@ from grader.report.server_paths import in_brief
 BASES = re.compile(r"class\s+\w+\s*\(([^()]{1,200})\)")
 # ``...`` as a line of its own, or as the value of a name.
 UNWRITTEN_LINE = re.compile(r"^[ \t]+(?:\w+[ \t]*=[ \t]*)?\.\.\.[ \t]*(?:#.*)?$", re.MULTILINE)
-PAST_THE_END = re.compile(r"index (\d+) (?:of dimension \d+ |is )out of bounds")
+PAST_THE_END = re.compile(r"index (\d{1,9}) (?:of dimension \d+ |is )out of bounds")
 
 
 def ending_problem(execution: Execution) -> tuple[Status, Finding] | None:

@@ -13,7 +13,7 @@ from grader.report.model import Diagnosis
 from grader.sandbox.events import CaseOutput, Parts
 from reference import GATES
 
-LAMBDA_IN_LOOP = re.compile(r"\bfor\b[^\n]*:\s*\n[^\n]*\blambda\b|\blambda\b[^\n]*\bfor\b")
+LAMBDA_IN_LOOP = re.compile(r"\bfor\b[^\n]{0,200}:\s*\n[^\n]{0,200}\blambda\b|\blambda\b[^\n]{0,200}\bfor\b")
 STACKED = re.compile(r"\(\d+, \d+, \d+")
 MATRIX = re.compile(r"(\S+) \((\d+), (\d+)\)")
 VECTOR = re.compile(r"(\S+) \((\d+),\)")

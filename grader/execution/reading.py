@@ -164,9 +164,13 @@ class Reading(ReadingModel):
     def _lines(self) -> list[str]:
         return self.source.split("\n")
 
+    def line(self, number: int) -> str:
+        """Return a line of `source`, counted from 1; an empty text where there is none."""
+        return self._lines[number - 1] if 0 < number <= len(self._lines) else ""
+
     def code_at(self, line: int) -> str:
-        """Return the beginning of a line of `source`; an empty text where there is none."""
-        return self._lines[line - 1].strip()[:SHOWN_CODE] if 0 < line <= len(self._lines) else ""
+        """Return the beginning of a line of `source`."""
+        return self.line(line).strip()[:SHOWN_CODE]
 
     def cell_of(self, line: int) -> int:
         """Return the index of the cell that holds a line of `source`; 0 for a file."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from grader.report.server_paths import CONTROL
 
-COMMAND = re.compile(r"^(?P<before>\s*):(?=:)|\#(?=\#\w*\[)", re.MULTILINE)
+COMMAND = re.compile(r"^(?P<before>[^\S\n]*):(?=:)|\#(?=\#\w*\[)", re.MULTILINE)
 
 
 def without_commands(document: str, media_type: str = "text/plain") -> str:

@@ -259,29 +259,33 @@ PLAIN = Form()
 def forms_of(content: Content, shape: Shape) -> Iterator[tuple[Form, Array]]:
     """Yield every form in which a content can be an answer of this shape, the plainest first, with the numbers read."""
     if isinstance(content, np.ndarray):
-        # The right shape is the right form: numbers in wrong places are another kind of mistake.
-        layouts = LAYOUTS[:1] if _is_plain(content, shape) else LAYOUTS
-        yield from _read(content, shape, [Form(layout) for layout in layouts])
+        yield from ((Form(layout), read) for layout, read in _read(content, shape, LAYOUTS))
         return
+    # A layout fits one shape or not, and many picks have the same.
+    fitting: dict[Shape, list[Layout]] = {}
     for picked in _picks(content, shape):
         array = picked._pick(content, shape)
-        if array is not None:
-            layouts = LAYOUTS[:1] if array.shape == shape else LAYOUTS
-            if any(picked.place in items.places and len(items.places) > 2 for items in content):
-                # A list of steps contains the first one, whatever else is in it.
-                layouts = tuple(layout for layout in layouts if layout.steps is not FIRST)
-            yield from _read(content, shape, [replace(picked, layout=layout) for layout in layouts])
+        if array is None:
+            continue
+        found = list(_read(array, shape, fitting.get(array.shape, LAYOUTS)))
+        fitting[array.shape] = [layout for layout, _ in found]
+        # A list of steps contains the first one, whatever else is in it.
+        is_list = any(picked.place in items.places and len(items.places) > 2 for items in content)
+        for layout, read in found:
+            if not is_list or layout.steps is not FIRST:
+                yield replace(picked, layout=layout), read
 
 
 def _is_plain(content: Content, shape: Shape) -> bool:
     return isinstance(content, np.ndarray) and content.shape == shape
 
 
-def _read(content: Content, shape: Shape, forms: Sequence[Form]) -> Iterator[tuple[Form, Array]]:
-    for form in forms:
-        array = form.read(content, shape)
+def _read(answer: Array, shape: Shape, layouts: Sequence[Layout]) -> Iterator[tuple[Layout, Array]]:
+    # The right shape is the right form: numbers in wrong places are another kind of mistake.
+    for layout in layouts[:1] if answer.shape == shape else layouts:
+        array = layout.read(answer, shape)
         if array is not None:
-            yield form, array
+            yield layout, array
 
 
 def _picks(content: tuple[Items, ...], shape: Shape) -> Iterator[Form]:

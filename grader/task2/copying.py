@@ -34,11 +34,11 @@ NOT_BUILT = re.compile(
     r"|must build the layer|list index out of range|have not yet been created|expected 0 weights"
     r"|not enough values to unpack"
 )
-LAYER_IN_LINE = re.compile(r"(\w+)(?:\.(?:kernel|bias|weights\[\d\]|assign|set_weights))")
+LAYER_IN_LINE = re.compile(r"\b(\w+)(?:\.(?:kernel|bias|weights\[\d\]|assign|set_weights))")
 # A function of the module down to the next line that is not indented, brackets apart.
 FUNCTION = re.compile(r"^def (\w+).*(?:\n(?:[ \t)].*)?)*", re.MULTILINE)
 COPIES = re.compile(r"\b(?:set_weights|assign)\(")
-SHAPES = re.compile(r"\(\s*(\d+),\s*(\d+)\s*\)|\[(\d+),\s*(\d+)\]")
+SHAPES = re.compile(r"\(\s*(\d{1,9}),\s*(\d{1,9})\s*\)|\[(\d{1,9}),\s*(\d{1,9})\]")
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ def _failure(run: NotebookRun) -> Finding | None:
         if use is None or not use.sides:
             continue
         params = params_of(failed)
-        layers = LAYER_IN_LINE.findall(run.line(failed.raised_at))[:1]
+        layers = LAYER_IN_LINE.findall(run.reading.line(failed.raised_at))[:1]
         if not layers and _is_in_a_class(run, failed.raised_at):
             return Finding.of("copying_failed", params)
         if NO_SETTER.search(failed.message):
@@ -277,7 +277,7 @@ def _failure(run: NotebookRun) -> Finding | None:
 
 def _is_in_a_class(run: NotebookRun, line: int) -> bool:
     around = (each for each in run.reading.statements if each.first_line <= line <= each.last_line)
-    return any(run.line(each.first_line).startswith("class ") for each in around)
+    return any(run.reading.line(each.first_line).startswith("class ") for each in around)
 
 
 def params_of(failed: StatementFailed) -> Params:

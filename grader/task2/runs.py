@@ -55,11 +55,6 @@ class NotebookRun:
     def use(self, statement: int) -> Use | None:
         return next((use for use in self.reading.uses if use.statement == statement), None)
 
-    def line(self, number: int) -> str:
-        """Return a line of the notebook's code, counted from 1."""
-        lines = self.reading.source.split("\n")
-        return lines[number - 1] if 0 < number <= len(lines) else ""
-
 
 class NotebookRunner:
     """Runs one submission's notebook under one Keras generation.

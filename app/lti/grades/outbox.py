@@ -219,7 +219,7 @@ async def store_failure(
 
 
 async def put_off(session: AsyncSession, due: DueScore, wait: timedelta, words: str | None = None) -> None:
-    """Postpone the score; this does not count as a try.
+    """Postpone the score while its claim holds; this does not count as a try.
 
     Args:
         words: the reason; None: keep the reason of the last try.
@@ -227,4 +227,6 @@ async def put_off(session: AsyncSession, due: DueScore, wait: timedelta, words: 
     now = await database_now(session)
     reason = {"last_error": words, "last_status": None, "token_refused": False} if words else {}
     later = {"waits_since": now, "next_at": now + wait, "attempts": LtiScore.attempts - 1}
-    await update_rows(session, LtiScore, LtiScore.id == due.score.id, **later, **reason)
+    # After the lease another process may have claimed it, and even have delivered it.
+    claimed = LtiScore.id == due.score.id, LtiScore.next_at == due.score.next_at
+    await update_rows(session, LtiScore, *claimed, **later, **reason)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.courses import extensions, uses
-from app.lti.grades import expected, sender
+from app.lti.grades import expected, outbox, sender
 from app.lti.grades.scores import CANVAS_SUBMISSION
 from app.privacy import retention
 from app.storage import passback
@@ -196,6 +196,15 @@ async def test_process_that_ends_after_posting_neither_loses_nor_doubles(world):
     assert {**first, "timestamp": ""} == {**second, "timestamp": ""}
     await world.send(3600)
     assert world.posts == 2
+
+
+async def test_score_that_another_process_has_delivered_is_not_put_off(world):
+    await world.attempt()
+    (due,) = await write_by(world.database, outbox.claim_due, sender.LEASE, {}, 1)
+    await world.send(sender.LEASE.total_seconds())
+    await write_by(world.database, outbox.put_off, due, timedelta(seconds=2))
+    score = await world.score()
+    assert (score.attempts, score.next_at) == (0, None)
 
 
 @on_both_thoroughly

@@ -373,8 +373,15 @@ def test_a_size_that_a_cell_outside_the_model_keeps_leads_to_that_cell(evidence_
         ("index 3 is out of bounds for axis 0 with size 3", "hardcoded_length"),
         ("slice index 2 of dimension 1 out of bounds. [Op:StridedSlice]", None),
         ("slice index 5 of dimension 0 out of bounds. [Op:StridedSlice]", None),
+        (f"index {'3' * 5000} is out of bounds for axis 0 with size 3", None),
     ],
-    ids=["the first step too many", "as NumPy says it", "another index", "a batch that is larger than the exercise's"],
+    ids=[
+        "the first step too many",
+        "as NumPy says it",
+        "another index",
+        "a batch that is larger than the exercise's",
+        "more digits than Python reads",
+    ],
 )
 def test_a_class_that_reads_past_a_shorter_cases_end_counts_the_steps_of_the_exercise(
     evidence_of, other_shape, message, code

@@ -1,5 +1,6 @@
 """Right and wrong numbers in every form in which a student may return them."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 
 from grader.checks.registry import run_checks
 from grader.diagnosis.diagnosis import diagnose
-from grader.numerics.forms import Items
+from grader.numerics.forms import Items, forms_of
 from grader.report.messages import LANGUAGES, render, translate
 from reference.cell import sigmoid
 from reference.lstm.misconceptions import Mistake, bank, replay
+from tests.growth import assert_in_proportion
 from tests.tiers import sampled
 from tests.unit.grader.make_reports import make_report
 
@@ -280,3 +282,15 @@ def test_random_numbers_are_right_in_no_form(evidence_of, name):
     shaped, kind, _ = CONTAINERS[name]
     evidence = evidence_of(lambda case: shaped(random.normal(size=case.expected.shape)), kind=kind)
     assert _checked(evidence)["equivalence"].points == 0
+
+
+@pytest.mark.parametrize("shape", [(2, 32), (1, 2, 1, 32, 1), (0, 32), ()], ids=["steps", "axes", "nothing", "numbers"])
+def test_containers_of_as_many_items_as_a_run_may_send_are_read_fast(shape):
+    def seconds(size):
+        lists = [tuple(f"[{number}][{k}]" for k in range(size)) for number in range(8)]
+        content = tuple(Items(np.zeros((size, *shape), np.float32), places) for places in lists)
+        before = time.process_time()
+        list(forms_of(content, (2, 100, 32)))
+        return time.process_time() - before
+
+    assert assert_in_proportion(seconds, 1024)[-1] < 1

@@ -224,6 +224,8 @@ def test_square_kernels_can_be_mixed_up_and_are_named():
             "cell.fcXI.kernel.assign(lstm.weights[0][:, :5])",
             "t2_slices_wrong",
         ),
+        # More digits than Python reads.
+        (f"The shapes ({'3' * 5000}, 4) and (4, 4) differ.", "cell.fcXI.set_weights(w)", "t2_slices_wrong"),
         ("name 'lstmmy' is not defined", "", "copying_failed"),
         # Not a line that copies.
         ("Incompatible shapes: (2, 4) and (3, 4)", "y = gate(x) + h", "copying_failed"),
