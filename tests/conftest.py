@@ -21,13 +21,16 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest._code.code import ExceptionChainRepr
 from _pytest._io.saferepr import saferepr
 from hypothesis import settings
 from joserfc.jwk import RSAKey
+from sqlalchemy import Connection, Engine, Select, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.sql import operators, visitors
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
@@ -208,19 +211,49 @@ def _no_environment_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _sqlite_without_syncing() -> Iterator[None]:
-    """Processes are killed here, never the kernel: what a commit wrote stays, and waiting for the disk takes 6 ms."""
+def _sqlite_for_tests() -> Iterator[None]:
+    """Let SQLite answer at once, and in an order that nobody would expect.
+
+    Processes are killed here, never the kernel: what a commit wrote stays, and waiting for the disk takes 6 ms. Rows
+    that no query has ordered come backwards: otherwise they come as they were written, and a missing order is not seen.
+    """
     prepare = engines._prepare_sqlite
 
-    def prepare_without_syncing(connection: DBAPIConnection, record: object) -> None:
+    def prepare_for_tests(connection: DBAPIConnection, record: object) -> None:
         prepare(connection, record)
         cursor = connection.cursor()
         cursor.execute("PRAGMA synchronous = OFF")
+        cursor.execute("PRAGMA reverse_unordered_selects = ON")
         cursor.close()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "_prepare_sqlite", prepare_without_syncing)
+        patch.setattr(engines, "_prepare_sqlite", prepare_for_tests)
         yield
+
+
+def _waits_in_no_order(query: Select[Any]) -> bool:
+    """Tell whether the query waits for locks of several rows: it has no order, and names no row by a key."""
+    lock = query._for_update_arg
+    if lock is None or lock.skip_locked or lock.nowait or query._order_by_clauses:
+        return False
+    compared = (each for each in visitors.iterate(query.whereclause) if getattr(each, "operator", None) is operators.eq)
+    columns = [getattr(each, "left", None) for each in compared]
+    return not any(getattr(each, "primary_key", False) or getattr(each, "unique", False) for each in columns)
+
+
+@pytest.fixture(autouse=True)
+def _rows_are_locked_in_an_order() -> Iterator[None]:
+    """Queries that lock rows in different orders can wait for each other, on PostgreSQL and only now and then."""
+    unordered = []
+
+    def look(connection: Connection, statement: object, *_: object) -> None:
+        if isinstance(statement, Select) and _waits_in_no_order(statement):
+            unordered.append(str(statement))
+
+    event.listen(Engine, "before_execute", look)
+    yield
+    event.remove(Engine, "before_execute", look)
+    assert unordered == []
 
 
 @pytest.fixture(scope="session")

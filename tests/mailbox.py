@@ -31,6 +31,7 @@ class Mailbox:
 
     Attributes:
         answers: of the next messages, such as ``451 later``; then it takes everything.
+        unknown: addresses that it refuses before it reads the message.
         tries: how often a message came, refused or not.
         encrypted: whether each message that was taken came by TLS.
     """
@@ -41,12 +42,22 @@ class Mailbox:
         self.envelopes: list[Envelope] = []
         self.encrypted: list[bool] = []
         self.answers: list[str] = []
+        self.unknown: set[str] = set()
         self.tries = 0
 
     @property
     def server(self) -> MailServer:
         """This server, as the settings of a service name it."""
         return MailServer("127.0.0.1", self.port, "none", "grader@example.org")
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, rcpt_options: list[str]
+    ) -> str:
+        if address in self.unknown:
+            self.tries += 1
+            return f"550 no such user {address}"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.tries += 1

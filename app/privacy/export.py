@@ -260,8 +260,9 @@ async def grades_of(database: Database, scope: Scope, assignments: Assignments) 
 
 
 async def rows_of(database: Database, model: type[Base], condition: ColumnElement[bool]) -> list[dict[str, Any]]:
+    query = select(model).where(condition).order_by(*inspect(model).primary_key)
     async with database.read() as session:
-        return [row_of(row) for row in await session.scalars(select(model).where(condition))]
+        return [row_of(row) for row in await session.scalars(query)]
 
 
 def row_of(row: Base) -> dict[str, Any]:

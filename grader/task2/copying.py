@@ -267,7 +267,7 @@ def _failure(run: NotebookRun) -> Finding | None:
             return Finding.of("t2_attr_assign", params)
         if NOT_BUILT.search(failed.message) and not _were_both_called(run, before=statement):
             return Finding.of("t2_before_build", params)
-        if layers and ("shape" in failed.message.lower() or "compatible" in failed.message):
+        if layers and ("shape" in failed.message or "compatible" in failed.message):
             shapes = {tuple(int(n) for n in match if n) for match in SHAPES.findall(failed.message)}
             mixed = _kernel_and_recurrent(shapes)
             return Finding.of("t2_kernels_mixed" if mixed else "t2_slices_wrong", {**params, "layers": layers})

@@ -79,7 +79,7 @@ async def send_changed(database: Database, assignments: Assignments, context_id:
     if context_id is not None:
         conditions.append(LtiLink.lti_context_id == context_id)
     async with database.read() as session:
-        links = (await session.scalars(select(LtiLink.id).where(*conditions).order_by(LtiLink.id))).all()
+        links = (await session.scalars(select(LtiLink.id).where(*conditions))).all()
     total = 0
     for link_id in links:
         after: str | None = ""

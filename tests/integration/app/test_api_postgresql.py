@@ -65,6 +65,7 @@ async def test_a_workers_grades_are_seen_regraded_and_counted(client, grader):
     grader.change = lambda report: report.model_copy(
         update={"diagnoses": scaled if report.status == Status.FAILED else []}
     )
+    assert (await client.get("/readyz")).json()["checks"]["queue"] == "ok"
     submission, later = [(await submit(client, "ivanov")).json() for _ in range(2)]
     here = submission["links"]["self"]
     assert submission["report"]["status"] == "failed"

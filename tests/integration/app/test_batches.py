@@ -7,6 +7,7 @@ import zipfile
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from string import ascii_lowercase
 from typing import Any
 
@@ -28,6 +29,7 @@ from app.submissions.positions import REGRADE_PRIORITY
 from grader import load_assignments
 from tests.integration.app.kinds import on_both, on_both_thoroughly
 from tests.integration.app.rows import add, add_rows, all_of, read_by, row_of, store, write_by
+from tests.integration.app.test_identities import add_course
 from tests.integration.app.test_inbox import Jobs
 
 ASSIGNMENTS = load_assignments()
@@ -83,12 +85,12 @@ async def begin(database: Database, holder: Principal) -> Batch:
 
 
 async def batch_of(database: Database, holder: Principal, archive: io.BytesIO) -> Batch:
-    """Begin a batch with the files of an archive, in the course of the students a to z."""
+    """Begin a batch with the files of an archive, in a course of the students a to z, who have another one too."""
     async with database.write() as session:
         known = [(DEFAULT_COURSE, f"student-{letter}") for letter in ascii_lowercase]
         if not await members.find(session, known):
-            for letter in ascii_lowercase:
-                members.add(session, DEFAULT_COURSE, external_id=f"student-{letter}", name=f"Student Number{letter}")
+            for course, letter in product((DEFAULT_COURSE, await add_course(session)), ascii_lowercase):
+                members.add(session, course, external_id=f"student-{letter}", name=f"Student Number{letter}")
     batch = await begin(database, holder)
     await taking_in.store_files(database, batch, archive, LIMIT, LIMIT)
     return batch

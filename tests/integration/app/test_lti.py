@@ -273,7 +273,7 @@ async def test_part_that_two_persons_get_at_once_who_are_one_member_is_logged_on
         launches = [asyncio.create_task(launch(database, two_sections, *each, "Instructor")) for each in both]
         await until(lambda: waits(database, 2))
     assert {each.member.id for each in await asyncio.gather(*launches)} == {kept}
-    changes = await all_of(database, select(Change).where(Change.subject_id == kept))
+    changes = await all_of(database, select(Change).where(Change.subject_id == kept).order_by(Change.id))
     assert changes[0].after["confirmed"]
     assert [change.after["role"] for change in changes if change.before.get("role")] == ["teacher"]
 

@@ -66,15 +66,19 @@ async def test_message_is_sent_again_after_a_short_failure(mailbox, caplog):
     assert [vars(record)["code"] for record in caplog.records if record.message == "mail_failed"] == [451, 421]
 
 
-async def test_message_that_the_server_refuses_for_good_is_not_sent_again(mailbox, caplog):
-    mailbox.answers = [f"550 no such user {TO}"]
+@pytest.mark.parametrize(
+    ("refuses", "failure"),
+    [({"answers": [f"550 no such user {TO}"]}, "SMTPDataError 550"), ({"unknown": {TO}}, "SMTPRecipientsRefused 550")],
+)
+async def test_message_that_the_server_refuses_for_good_is_not_sent_again(mailbox, refuses, failure, caplog):
+    vars(mailbox).update(refuses)
     async with Mailer(mailbox.server, retry_seconds=SOON) as mailer:
         send(mailer)
         await until(lambda: "mail_failed" in caplog.messages)
         send(mailer, "petrov@example.edu")
         await mailer.finish()
     assert mailbox.tries == 2
-    assert (mailer.sent, mailer.given_up) == (1, {"SMTPDataError 550": 1})
+    assert (mailer.sent, mailer.given_up) == (1, {failure: 1})
     assert mailbox.to(TO) == []
 
 

@@ -64,7 +64,7 @@ async def test_person_gets_members_and_accounts_of_the_other_and_gives_them_back
     assert await signed_in(database, replace(IVAN, subject="other")) == kept
     assert (await merge(database, kept, other)).id == done.id
     assert await all_of(database, select(Session)) == []
-    logged = await all_of(database, select(Change).where(Change.membership_id == theirs.id))
+    logged = await all_of(database, select(Change).where(Change.membership_id == theirs.id).order_by(Change.id))
     assert logged[-1].made_by == "owner"
     assert (logged[-1].before, logged[-1].after) == ({"person_id": other}, {"person_id": kept})
     await add_session(database, kept)

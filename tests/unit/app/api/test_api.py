@@ -118,7 +118,7 @@ async def test_body_that_is_no_form_with_one_file_is_refused(owner):
     for content_type, body, status, slug in (
         ("application/x-www-form-urlencoded", b"student=a", 415, "form-expected"),
         ("multipart/form-data", b"x", 400, "form-unreadable"),
-        ("multipart/form-data; boundary=b", b"nonsense", 400, "form-unreadable"),
+        ("Multipart/Form-Data ; boundary=b", b"nonsense", 400, "form-unreadable"),
     ):
         response = await owner.post(SUBMISSIONS, content=body, headers={"Content-Type": content_type})
         assert_problem(response, status, slug)

@@ -315,6 +315,30 @@ async def test_messages_kept_for_a_while_are_deleted_though_nobody_comes(service
     assert [len(await service.rows(table)) for table in tables] == [1] * len(tables)
 
 
+async def test_course_that_waited_longest_is_compared_first(service, course, nightly, monkeypatch):
+    (context,), now = await service.rows(LtiContext), datetime.now(UTC)
+    await service.store(LtiContext, next_at=now - timedelta(minutes=2))
+    place = {
+        "platform_id": context.platform_id,
+        "deployment_id": "1",
+        "course_id": context.course_id,
+        "made_by": "test",
+    }
+    for name, minutes in (("last", 1), ("first", 3)):
+        await service.add(
+            LtiContext(id=f"{name:26}", context_id=name, next_at=now - timedelta(minutes=minutes), **place)
+        )
+    compared: list[str] = []
+
+    async def check(claim: Any, refusals: list[Exception]) -> None:
+        compared.append(claim.context.context_id)
+
+    monkeypatch.setattr(nightly, "_check", check)
+    while await nightly.check_next():
+        pass
+    assert compared == ["first", context.context_id, "last"]
+
+
 async def test_process_that_died_leaves_the_course_to_others(service, score, nightly, monkeypatch):
     async def dies(*_: object) -> list[Any]:
         raise OperationalError("update", {}, Exception("killed"))

@@ -122,8 +122,12 @@ async def test_overview_shows_ten_causes_and_how_they_fell_and_the_others_on_req
     assert re.search(r">\s*older\s*<", page)
     pictures = re.findall(r"<title id=[^>]*>([^<]+)</title>\s*<desc id=[^>]*>([^<]+)</desc>", page)
     assert len(pictures) == 10
+    scores = page[page.index('id="scores"') :].partition("</table>")[0]
+    assert re.findall(r'<rect width="([^"]+)"', scores) == ["0.0%"] * 10 + ["100.0%"]
     assert pictures[0] == (title_of("scaled", "en"), "Attempt by attempt: 100%, 50%.")
     assert {steps for _, steps in pictures[1:]} == {"Attempt by attempt: 100%, 0%."}
+    columns = page[page.index('id="falls"') :].partition("</svg>")[0]
+    assert re.findall(r' height="([\d.]+)"/>', columns) == ["100.00", "50.00"]
     assert "1 of 1 handed in" in of_group
     assert "Attempt by attempt: 100%, 100%." in of_group
     assert "state=missing&amp;group=A+%26+B#grades" in of_group
