@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from grader.assignment import Tolerance
 from grader.numerics.comparison import NO_ANSWER, Comparison, compare
-from grader.numerics.forms import Content, Items
+from grader.numerics.forms import Content, Items, forms_of
 from grader.sandbox.events import CaseOutput
 from grader.sandbox.protocol import Arrays
 from reference import Case
@@ -48,6 +48,15 @@ class Answer:
         if self.array is None:
             return NO_ANSWER
         return compare(self.array, case.expected, atol=tolerance.atol, rtol=tolerance.rtol)
+
+    def is_right_in_a_form(self, case: Case, tolerance: Tolerance) -> bool:
+        """Return whether its numbers, in whatever form, are the right ones of all steps or of the last."""
+        expected = case.expected
+        for form, read in forms_of(self.content, expected.shape):
+            there = form.mask(self.content, expected.shape)
+            if form.reaches_the_end and np.allclose(read[there], expected[there], tolerance.rtol, tolerance.atol):
+                return True
+        return False
 
     def difference(self, other: Answer) -> float | None:
         """Return the largest difference of two answers, NaN where only one has a number; None: the forms differ."""

@@ -45,11 +45,11 @@ def question(case: Case) -> Case:
     return Case(spec, x, weights, weights.answer(x).astype(np.float32))
 
 
-def is_hidden(case: Case, answer: Array, gradients: Array) -> bool:
-    """Return whether a model is a layer with the usual numbers, of which none has a gradient."""
+def is_hidden(case: Case, gradients: Array) -> bool:
+    """Return whether a model has as many numbers as the layer, and none of them a gradient."""
     weights = case.weights
     count = (weights.features + weights.units + 1) * weights.columns
-    return gradients.shape[1:] == (count,) and not gradients.any() and _biases(case, answer, count) is not None
+    return gradients.shape[1:] == (count,) and not gradients.any()
 
 
 def factors(case: Case) -> Array:

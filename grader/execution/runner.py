@@ -174,12 +174,15 @@ class Runner:
         places = {}
         for case in questions.cases:
             answer, arrays = run.answers.get(case.spec.id), found.get(case.spec.id)
-            if answer is not None and answer.array is not None and arrays:
-                if recognition.is_hidden(case, answer.array, arrays["gradients"]):
-                    return self._places_by_layout(setup)
-                recognised = recognition.recognise(case, answer.array, arrays["gradients"])
-                if recognised is not None:
-                    places[_key(case)] = recognised
+            if answer is None or not arrays:
+                continue
+            if recognition.is_hidden(case, arrays["gradients"]) and self._has_right_numbers(case, run.answers):
+                return self._places_by_layout(setup)
+            if answer.array is None:
+                continue
+            recognised = recognition.recognise(case, answer.array, arrays["gradients"])
+            if recognised is not None:
+                places[_key(case)] = recognised
         return places
 
     def _places_by_layout(self, setup: _Setup) -> dict[str, recognition.Places]:
@@ -197,7 +200,7 @@ class Runner:
         for start in range(0, len(questions), MOST_ASKED):
             some = questions[start : start + MOST_ASKED]
             run = self._ask(setup, setup.examiner.only([each for _, each in some], ()))
-            if found := [layout for layout, each in some if self._close(each, run.answers)]:
+            if found := [layout for layout, each in some if self._has_right_numbers(each, run.answers)]:
                 return found[0]
         return None
 
@@ -287,7 +290,12 @@ class Runner:
         return protocol.encode(body, {**questions.arrays(), **setup.roles.places})
 
     def _count_close(self, run: ClassRun) -> int:
-        return sum(self._close(case, run.answers) for case in run.cases)
+        return sum(self._has_right_numbers(case, run.answers) for case in run.cases)
+
+    def _has_right_numbers(self, case: Case, answers: Mapping[str, Answer]) -> bool:
+        """Return whether a case has the right numbers among these, in whatever form."""
+        answer = answers.get(case.spec.id)
+        return answer is not None and answer.is_right_in_a_form(case, self._assignment.tolerance)
 
     def _close(self, case: Case, answers: Mapping[str, Answer]) -> bool:
         """Return whether a case has the right answer among these."""

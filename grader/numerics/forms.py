@@ -218,6 +218,11 @@ class Form:
         return self.layout.steps.complete
 
     @property
+    def reaches_the_end(self) -> bool:
+        """Return whether all steps are there, or the last one, which depends on all."""
+        return self.is_complete or self.layout.steps is LAST
+
+    @property
     def is_first_step(self) -> bool:
         """Return whether the first step is there alone."""
         return self.layout.steps is FIRST

@@ -23,6 +23,8 @@ from reference.lstm.misconceptions import RECURRENCE, Mistake, replay
 CHANGING = frozenset({"state_init_random", "dropout_active", "new_cell_each_step", "state_kept_between_calls"})
 #: Mistakes that no number shows.
 OF_FORM = frozenset({"wrong_base_class", "returns_numpy", "dtype_float64", "wrong_dtype"})
+#: Answers that no gradient passes through.
+OF_NUMBERS = frozenset({"returns_numpy", "returns_list"})
 
 
 def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Check]:
@@ -31,12 +33,17 @@ def with_causes(judgement: Judgement, diagnoses: Sequence[Diagnosis]) -> list[Ch
     failed = {check.id: check for check in checks if check.status is CheckStatus.FAILED}
     causes = {id: list(_causes(check, failed, diagnoses, evidence)) for id, check in failed.items()}
     params = {id: {**failed[id].params, **_follows(found)} for id, found in causes.items() if found}
-    codes = {diagnosis.code for diagnosis in diagnoses} - OF_FORM
+    codes = {diagnosis.code for diagnosis in diagnoses if not _is_of_form(diagnosis)}
     if "equivalence" in failed and codes:
         # A named cause is known. One that changes the answer from call to call says so itself.
         doubled = ("unexplained", "wrong", "without_h", *(("changes", "variant") if codes & CHANGING else ()))
         params.setdefault("equivalence", _without(failed["equivalence"].params, *doubled))
     return [check.model_copy(update={"params": params[check.id]}) if check.id in params else check for check in checks]
+
+
+def _is_of_form(found: Check | Diagnosis) -> bool:
+    """Return whether a mistake is one that no number shows. A list of plain numbers has a shape, and is such a one."""
+    return found.code in OF_FORM or (found.code == "returns_list" and bool(found.params.get("actual")))
 
 
 def _without(params: Params, *names: str) -> Params:
@@ -54,7 +61,7 @@ def _causes(
     contract = failed.get("contract")
     codes = {other.code for other in failed.values()}
     understanding = evidence.understanding
-    named = [diagnosis.code for diagnosis in diagnoses if diagnosis.code not in OF_FORM]
+    named = [diagnosis.code for diagnosis in diagnoses if not _is_of_form(diagnosis)]
     # If the form explains everything, the formulas have no mistake.
     mistakes = [mistake.code for mistake in understanding.explanation.mistakes] if understanding.explanation else []
     mistakes = [code for code in mistakes if code in named]
@@ -79,8 +86,10 @@ def _causes(
             return [str(contract.code)]
         case "gradient_failed" if "second_call_failed" in codes:
             return ["second_call_failed"]  # it is the one that is recorded
-        case "gradient_failed" | "gradient_missing" if "returns_numpy" in codes:
-            return ["returns_numpy"]
+        case "gradient_failed" | "gradient_missing" if (
+            contract and contract.code in OF_NUMBERS and _is_of_form(contract)
+        ):
+            return [str(contract.code)]
         case "differs_on_second_call" if CHANGING.intersection(named):
             return [code for code in named if code in CHANGING]
         case "gradient_missing" | "gradient_truncated":

@@ -298,17 +298,22 @@ class Driver:
 
         The trusted side sees from these where the Keras layer has each number.
         """
-        value = self._weights(case)["kernel"][0, 0]
+        value, factors = self._weights(case)["kernel"][0, 0], self._arrays[f"{case['id']}/factors"]
         leaves = self._models.open_weights(built.model, case["sizes"]["units"])
         for leaf in leaves:
             leaf.variable.assign(np.full(leaf.shape or (), value, np.float32))
         with tf.GradientTape(persistent=True) as tape:
-            # Double precision inside a class is no reason not to recognise its weights.
-            output = tf.cast(self._call(case, x, built, call=0), tf.float32)
+            output = self._call(case, x, built, call=0)
+            if tuple(getattr(output, "shape", ())) == factors.shape[1:]:
+                # Double precision inside a class is no reason not to recognise its weights.
+                output = tf.cast(output, tf.float32)
+            else:
+                # The gradients of an answer in another form would be those of other sums.
+                output = tf.zeros(factors.shape[1:])
         watched = [watchable(leaf.variable) for leaf in leaves]
         sums = [
-            tape.gradient(output, watched, output_gradients=tf.constant(factors), unconnected_gradients="zero")
-            for factors in self._arrays[f"{case['id']}/factors"]
+            tape.gradient(output, watched, output_gradients=tf.constant(each), unconnected_gradients="zero")
+            for each in factors
         ]
         flat = np.stack([np.concatenate([to_array(each).ravel() for each in of_sum]) for of_sum in sums])
         self._channel.send("equal", {"gradients": flat}, case=case["id"])

@@ -48,15 +48,16 @@ def drain(output: Any) -> Any:
 
 
 def is_container(output: Any) -> bool:
+    """Return whether an answer holds arrays; nested lists of plain numbers are one."""
     kinds = (Sequence, Mapping, tf.RaggedTensor, tf.SparseTensor, tf.TensorArray)
-    return isinstance(output, kinds) and not isinstance(output, str | bytes)
+    return isinstance(output, kinds) and not isinstance(output, str | bytes) and not _is_of_numbers(output)
 
 
 def leaves(output: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Yield tensors, arrays and lists of plain numbers, each with its place, such as ``[0][1]`` or ``['h']``."""
     opaque = not isinstance(output, Sequence | Mapping)
     output = open_content(output)
-    if not is_container(output) or _is_of_numbers(output):
+    if not is_container(output):
         yield place, output
     elif depth < MAX_DEPTH:
         for key, item in output.items() if isinstance(output, Mapping) else enumerate(output):
