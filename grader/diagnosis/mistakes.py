@@ -24,7 +24,7 @@ LATE_LAMBDA = re.compile(
 )
 #: Mistakes with the numbers of a gate that is computed with another one's layers.
 BORROWED = {"gate_layers_mixed", CODE}
-#: Cells that need fewer gates than an LSTM: which gates their layers are named after says nothing.
+#: Cells with fewer gates: which gates their layers are named after says nothing.
 SMALLER_CELLS = {code for code, _ in OTHER_CELLS.values()}
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
