@@ -22,9 +22,9 @@ NAMED = {mistake.name: mistake for mistake in bank()}
 
 
 @functools.cache
-def _making(name):
-    """Answer with a mistake of the bank."""
-    return lambda case: replay([NAMED[name]], case)
+def _making(*names):
+    """Answer with mistakes of the bank."""
+    return lambda case: replay([NAMED[name] for name in names], case)
 
 
 def _diagnosed(evidence):
@@ -357,8 +357,8 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
         ),
         # Layers of a cell with fewer gates are named after any.
         (
-            _making("h = tanh(g)"),
-            {"parts": {"without_weights": {"kernel": "IFO", "recurrent_kernel": "IFO"}}},
+            _making("layers of f and g exchanged", "h = tanh(g)"),
+            {"parts": {"without_weights": {"kernel": "ICO", "recurrent_kernel": "ICO"}}},
             {"simple_rnn": {}},
         ),
         (_odd, {"parts": {"found": TWO_CELLS}}, {"two_layers": {}}),
