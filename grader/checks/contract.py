@@ -16,7 +16,8 @@ def contract(evidence: Evidence) -> Verdict:
     answer = evidence.execution.answers.get(evidence.exercise)
     if found is None or answer is None:
         return Verdict.skipped("not_run")
-    problem = answer_problem(evidence.execution, evidence.assignment.cases[0], evidence.understanding.form)
+    exercise, form = evidence.assignment.cases[0], evidence.understanding.form
+    problem = answer_problem(evidence.execution, evidence.reading, exercise, form)
     if problem is not None:
         return Verdict.failed(problem)
     return Verdict.passed(shape=answer.output.shape, dtype=answer.output.dtype)

@@ -144,7 +144,7 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         return  # the name stands for something unintended: every other sign follows from that
     if answer.output.global_name is not None and not comparison.close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
-    problem = answer_problem(execution, exercise, understanding.form)
+    problem = answer_problem(execution, reading, exercise, understanding.form)
     right = understanding.right_numbers(exercise.id)
     if problem is not None:
         supported = right or understanding.explanation is not None or problem.code not in GUESSED_FROM_SHAPE

@@ -8,7 +8,7 @@ from typing import Any
 from grader.diagnosis.concerns import has_no_loop
 from grader.diagnosis.evidence import Evidence
 from grader.diagnosis.understanding import repeats_itself
-from grader.diagnosis.weights import unused_layers, vectors_for_h, without_weights
+from grader.diagnosis.weights import OTHER_CELLS, unused_layers, vectors_for_h, without_weights
 from grader.numerics.written_formulas import CODE
 from grader.report.finding import Params
 from grader.report.model import Diagnosis, RunnerUp
@@ -24,6 +24,8 @@ LATE_LAMBDA = re.compile(
 )
 #: Mistakes with the numbers of a gate that is computed with another one's layers.
 BORROWED = {"gate_layers_mixed", CODE}
+#: Cells with fewer gates: which gates their layers are named after says nothing.
+SMALLER_CELLS = {code for code, _ in OTHER_CELLS.values()}
 #: Name of a mistake -> variant of its code.
 VARIANTS = {
     "from the second step on, first zeros": "late",
@@ -78,12 +80,16 @@ def known_mistakes(evidence: Evidence) -> Iterator[Diagnosis]:
     # A gate that has no layers and is computed with those of another one gives the numbers of other formulas too.
     has_none = parts is not None and parts.without_weights
     lacking = without_weights(execution, evidence.reading, evidence.assignment.cases[0]) if has_none else None
+    is_smaller = any(mistake.code in SMALLER_CELLS for mistake in found.mistakes)
     is_open = not any(each.part.startswith("update_") and "odd" in each.what for each in evidence.reading.parts)
     for code in dict.fromkeys(mistake.code for mistake in found.mistakes):
         if code in ("h_not_updated", "recurrent_missing") and vectors is not None:
             yield Diagnosis.exact(vectors)  # no place of a recurrent kernel was found, so h met zeros
             continue
-        if lacking is not None and (code == "gate_layers_mixed" or (is_open and {code, *found.also} & BORROWED)):
+        if is_smaller and lacking is not None:
+            if code == "gate_layers_mixed":
+                continue
+        elif lacking is not None and (code == "gate_layers_mixed" or (is_open and {code, *found.also} & BORROWED)):
             yield lacking
             continue
         if code in ("recurrent_missing", "x_not_used") and parts is not None and parts.misfed:

@@ -11,6 +11,7 @@ from grader.assignment import CaseEntry
 from grader.diagnosis.weights import MATRIX
 from grader.execution.answers import Answer
 from grader.execution.execution import Execution
+from grader.execution.reading import Reading
 from grader.numerics.forms import IN_ORDER, Form
 from grader.report.finding import Finding, Params
 from grader.sandbox.events import CaseOutput
@@ -51,7 +52,7 @@ EXTRA = {
 }
 
 
-def answer_problem(execution: Execution, case: CaseEntry, form: Form | None) -> Finding | None:
+def answer_problem(execution: Execution, reading: Reading, case: CaseEntry, form: Form | None) -> Finding | None:
     """Name the fault in the model's answer to a case; None too where there is no answer."""
     answer = execution.answers.get(case.id)
     expected = case.batch, case.timesteps, case.units
@@ -60,9 +61,17 @@ def answer_problem(execution: Execution, case: CaseEntry, form: Form | None) -> 
         return None
     if problem.params.get("variant") == "among_others" and _keeps_time_axis(execution):
         problem = Finding.of(problem.code, problem.params, variant="kept_axis")
+    if problem.code == "return_inside_loop" and steps_problem(form) is None and _returns_after_loop(reading):
+        problem = Finding.of("returns_last_only", problem.params, variant="no_time")
     repeated: Params = {"variant": "repeated"} if repeats_along_an_axis(answer, form) else {}
     width = default_as_width(execution, answer.output, case.units) or weight_as_wide(execution, answer.output, case)
     return Finding.of(problem.code, {**problem.params, **repeated, **width})
+
+
+def _returns_after_loop(reading: Reading) -> bool:
+    """Return whether the source returns the answer, and not inside a loop."""
+    answers = [part.what for part in reading.parts if part.part == "returned" and "answer" in part.what]
+    return bool(answers) and not any("in_loop" in words for words in answers)
 
 
 def _keeps_time_axis(execution: Execution) -> bool:

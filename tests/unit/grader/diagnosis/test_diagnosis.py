@@ -22,9 +22,9 @@ NAMED = {mistake.name: mistake for mistake in bank()}
 
 
 @functools.cache
-def _making(name):
-    """Answer with a mistake of the bank."""
-    return lambda case: replay([NAMED[name]], case)
+def _making(*names):
+    """Answer with mistakes of the bank."""
+    return lambda case: replay([NAMED[name] for name in names], case)
 
 
 def _diagnosed(evidence):
@@ -273,6 +273,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
 
 USUAL_H = {"part": "update_h", "what": ["usual", "mul", "tanh"], "gate": None, "first_line": 9, "last_line": 9}
 ONE_MINUS = {**USUAL_H, "part": "update_c", "what": ["odd", "mul", "sub"]}
+AFTER_LOOP = {**USUAL_H, "part": "returned", "what": ["answer"]}
 SEES_C = {**USUAL_H, "part": "sum", "what": ["sees_c"], "gate": "O"}
 NARROW = [MisshapenWeight(gate=gate, path=gate, shape=[16, 31], expected=[16, 32]) for gate in "IFCO"]
 TWO_CELLS = [f"{cell}.{part} ({rows}, 128)" for cell in "ab" for part, rows in (("x.kernel", 16), ("h.kernel", 32))]
@@ -352,6 +353,19 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
             lambda case: np.repeat(case.expected, case.spec.batch, axis=1),
             {},
             {"wrong_shape": {"variant": "kept_axis"}},
+        ),
+        # A shape alone does not put the return into the loop.
+        (lambda case: _odd(case)[:, :1], {}, {"return_inside_loop": {}}),
+        (
+            lambda case: _odd(case)[:, :1],
+            {"reading": {"parts": [AFTER_LOOP]}},
+            {"returns_last_only": {"variant": "no_time"}},
+        ),
+        # Layers of a cell with fewer gates are named after any.
+        (
+            _making("layers of f and g exchanged", "h = tanh(g)"),
+            {"parts": {"without_weights": {"kernel": "ICO", "recurrent_kernel": "ICO"}}},
+            {"simple_rnn": {}},
         ),
         (_odd, {"parts": {"found": TWO_CELLS}}, {"two_layers": {}}),
         (_making("c collected"), {"parts": {"found": TWO_CELLS}}, {"returns_c": {}}),
