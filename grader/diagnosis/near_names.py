@@ -6,7 +6,7 @@ Regular expressions search the source. It is never parsed: parsing odd code cost
 import difflib
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from grader.report.finding import Params
@@ -74,6 +74,8 @@ def guess_name(name: str, source: str) -> Params:
     own = set(SET_ON_SELF.findall(source))
     if name in own:
         return {"variant": "attribute", "similar": f"self.{name}"}
+    if without := _set_without_self(name, None, source):
+        return without
     if found := _similar(name, {*BUILT_IN, *WORDS.findall(source)[:MOST_WORDS]} - {name}):
         return found
     if name in IN_TENSORFLOW:
@@ -92,8 +94,11 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
             return {"variant": "renamed", "similar": f"tf.{RENAMED[name]}"}
         return _similar(name, set(IN_TENSORFLOW))
     if re.search(rf"\bclass[ \t]+{re.escape(owner)}\b", source):
-        if method := _method_that_sets(name, owner, source):
+        set_on_self = (each.start() for each in SET_ON_SELF.finditer(source) if each[1] == name)
+        if method := next((each for each in _methods_at(set_on_self, owner, source) if each != "__init__"), None):
             return {"variant": "elsewhere", "method": method}
+        if without := _set_without_self(name, owner, source):
+            return without
         methods = {block.name for block in _blocks(source)[0] if block.is_method}
         names = {*SET_ON_SELF.findall(source), *methods} - {name}
         if LAYER.fullmatch(name):  # one of the eight is not a misspelling of another
@@ -103,12 +108,17 @@ def guess_attribute(owner: str, name: str, source: str) -> Params:
     return {}
 
 
-def _method_that_sets(name: str, owner: str, source: str) -> str | None:
-    """Return a method of the class, no constructor, that sets an attribute."""
-    found = (each for each in SET_ON_SELF.finditer(source) if each[1] == name)
-    lines = (source.count("\n", 0, each.start()) + 1 for each in itertools.islice(found, MOST_SETTERS))
-    methods = (block for line in lines for block in _blocks(source, line)[1] if block.owner == owner)
-    return next((block.name for block in methods if block.is_method and block.name != "__init__"), None)
+def _set_without_self(name: str, owner: str | None, source: str) -> Params:
+    starts = (each.end() for each in re.finditer(rf"^[ \t]+(?={name}[ \t]*=(?!=))", source, re.MULTILINE))
+    method = next(_methods_at(starts, owner, source), None)
+    return {"variant": "bare", "similar": f"self.{name}", "method": method} if method else {}
+
+
+def _methods_at(starts: Iterable[int], owner: str | None, source: str) -> Iterator[str]:
+    """Yield the methods that the first of these places stand in, those of one class or of any."""
+    for start in itertools.islice(starts, MOST_SETTERS):
+        around = _blocks(source, source.count("\n", 0, start) + 1)[1]
+        yield from (block.name for block in around if block.is_method and owner in (None, block.owner))
 
 
 def misspelt_constructor(source: str) -> Params:

@@ -305,6 +305,7 @@ SOURCE = """class LSTMCell(tf.keras.Model):
 
     def build(self, shape):
         self.kept = shape
+        fcHO = tf.keras.layers.Dense(3)
 """
 
 
@@ -318,6 +319,7 @@ def _told(message, type, *, lines=(8,), source=SOURCE):
     [
         ("fcXO", "attribute", "self.fcXO"),
         ("units", "attribute", "self.units"),
+        ("fcHO", "bare", "self.fcHO"),
         ("hsize", "similar", "h_size"),
         ("sigmoid", "prefix", "tf.sigmoid"),
         ("Layer", "prefix", "tf.keras.layers.Layer"),
@@ -352,6 +354,7 @@ def test_a_constructor_with_a_misspelt_name_is_none(name, found):
         ("'LSTMCell' object has no attribute 'qwertz'", "unset", None),
         ("'LSTMCell' object has no attribute 'fcXI'", "unset", None),
         ("'LSTMCell' object has no attribute 'kept'", "elsewhere", None),
+        ("'LSTMCell' object has no attribute 'fcHO'", "bare", "self.fcHO"),
         ("module 'tensorflow' has no attribute 'sigmod'", "similar", "sigmoid"),
         ("module 'tensorflow' has no attribute 'cat'", "renamed", "tf.concat"),
         ("module 'tensorflow' has no attribute 'batch_matmul'", "renamed", "tf.matmul"),
