@@ -184,7 +184,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "scaled": (_look("passed_on collected returned stacking", "mul div neg"), _UPDATE_H),
     "epsilon_added": (_look("passed_on collected returned stacking", "add sub"),),
     "rounded": (_look(f"{_TREATED} step_input sum", "round floor ceil rint around"),),
-    "low_precision": (_look(f"{_TREATED} step_input", "cast astype"),),
+    "low_precision": (_look("line", "short"), _look(f"{_TREATED} step_input", "cast astype")),
     "int_cast": (_look(f"{_TREATED} step_input", "cast astype floor"),),
     "extra_operation": (
         _look(
@@ -257,7 +257,7 @@ ODD_ANYWHERE: Mapping[str, Look] = {
     "extra_dense": CONCERNS["extra_dense"][1],
     "residual": _look("passed_on collected", "add", without="number"),
     "input_transformed": _look("step_input", "add sub mul div apply"),
-    "third_state": CONCERNS["third_state"][0],
+    **{code: CONCERNS[code][0] for code in ("third_state", "low_precision")},
     "wrong_gate_activation": _look("activation", _NO_GATE, gates="IFO"),
     "wrong_candidate_activation": _look("activation", _NO_GATE, gates="C"),
     "scaled": _look("passed_on collected", "mul div neg"),

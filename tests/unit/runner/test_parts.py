@@ -184,6 +184,11 @@ def test_states_in_two_orders_are_marked_where_the_order_changes(was: str, becom
     assert places_of(source, "passed_on", "swapped") == ([(None, line)] if line else [])
 
 
+@pytest.mark.parametrize(("dtype", "found"), [("tf.float16", [(None, 9)]), ("'half'", [(None, 9)]), ("tf.bool", [])])
+def test_a_cast_to_a_type_of_few_digits_is_marked(dtype: str, found: list[tuple[None, int]]) -> None:
+    assert places_of(LSTM.replace("append(h)", f"append(tf.cast(h, {dtype}))"), "line", "short") == found
+
+
 def test_random_numbers_are_marked_in_call_but_not_where_weights_are_made() -> None:
     noisy = LSTM.replace("hs.append(h)", "hs.append(h + tf.random.normal(tf.shape(h)))")
     assert places_of(noisy, "line", "random") == [(None, 9)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reader.parts.part import Part, has_turning, operations, words
+from reader.parts.part import SHORT, Part, has_turning, is_coarse, operations, words
 from reader.parts.step import Step, path
 from reader.tracing.traces import CarriedValue, CollectedOutput, Trace
 from reader.tracing.values import Const, Map, Node, Obj, Seq, Value, reachable_nodes
@@ -41,6 +41,8 @@ def answer_parts(trace: Trace, step: Step | None) -> Iterator[Part]:
     for node in everything:
         if "dropout" in node.op or node.op == "stop_gradient":
             yield Part.at("line", node.span, "stop_gradient" if node.op == "stop_gradient" else "dropout")
+        if is_coarse(node, SHORT):
+            yield Part.at("line", node.span, "short")
     has_loop = trace.loops or trace.is_doubtful or any(node.op in REPEATING for node in everything)
     for answer in trace.answers:
         where = ["in_loop"] if answer.in_loop else [] if has_loop else ["no_loop"]

@@ -12,7 +12,8 @@ LONGEST, MOST = 30, 8
 #: Limits of a range, where one of the two is a number; the larger of two values is none.
 LIMITS = frozenset({"maximum", "minimum"})
 #: Types that numbers lose digits in.
-COARSE = re.compile(r"int\d*|bool|half|b?float16")
+SHORT = re.compile(r"half|b?float16")
+COARSE = re.compile(rf"int\d*|bool|{SHORT.pattern}")
 #: Ways of turning a list or an array around.
 TURNING = frozenset({"reverse", "flip", "reversed", "flipud", "reverse_sequence", "inserted"})
 
@@ -61,11 +62,11 @@ def _has_number(node: Node) -> bool:
     return any(isinstance(each, Const) and isinstance(each.value, int | float) for each in node.args)
 
 
-def is_coarse(node: Node) -> bool:
-    """Return whether it is a cast to a type that numbers lose digits in."""
+def is_coarse(node: Node, types: re.Pattern[str] = COARSE) -> bool:
+    """Return whether it is a cast to one of these types, that numbers lose digits in."""
     kinds = [*node.args[1:], *node.keywords.values()] if node.op == "cast" else []
     names = (kind.label if isinstance(kind, Node) else getattr(kind, "value", None) for kind in kinds)
-    return any(COARSE.search(str(name)) for name in names)
+    return any(types.search(str(name)) for name in names)
 
 
 def key_of(value: Value | None, depth: int = 6) -> object:

@@ -258,6 +258,7 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         ({"initial_state": "from_x"}, "state_init_not_zero"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
         ({"passed_on": "third"}, "third_state"),
+        ({"line": "short"}, "low_precision"),
         ({"returned": "no_loop"}, "no_loop"),
         ({"step_input": "transpose"}, None),
         ({"returned": "apply"}, None),
