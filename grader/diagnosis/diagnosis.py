@@ -255,6 +255,8 @@ def _shapes_variant(raised: Raised, exercise: CaseEntry) -> str:
         if is_x and int(product[2]) in (exercise.batch, exercise.timesteps):
             return "kernel_rows"
         rows, _, columns = product[1].partition(",")
+        if columns in map(str, turned) and int(product[2]) == exercise.batch:
+            return "weights_first"
         return turned.get(int(rows), "shapes") if columns == str(exercise.batch) else "shapes"
     rows_of = {int(size) for shape in SHAPE.findall(raised.message) for size in re.findall(r"\d+", shape)[:1]}
     others = rows_of - {exercise.batch}

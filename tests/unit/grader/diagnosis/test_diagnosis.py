@@ -428,6 +428,11 @@ def _fails(message, lines=(3,), type="InvalidArgumentError"):
         ),
         (
             None,
+            _fails("Matrix size-incompatible: In[0]: [32,16], In[1]: [2,16]"),
+            {"raises_in_call": {"variant": "weights_first"}},
+        ),
+        (
+            None,
             _fails("Matrix size-incompatible: In[0]: [2,32], In[1]: [100,128]"),
             {"raises_in_call": {"variant": "shapes"}},
         ),
