@@ -17,11 +17,7 @@ from reference.lstm.misconceptions import Mistake
 
 #: Random things in a class. The initializers of weights are not among them at a second call.
 RANDOM = re.compile(r"(?<!_)(?:random|dropout|noise|shuffle|uniform|normal)", re.IGNORECASE)
-# A function made in a loop that calls what the loop's own name holds.
-LATE_LAMBDA = re.compile(
-    r"\bfor\b[^\n]{0,80}?\b(\w+)\b[^\n]{0,80}\bin\b[^\n]{0,200}:\s*\n"
-    r"[^\n]{0,200}\blambda\b[^\n:=]{0,80}:[^\n]{0,200}\b\1\("
-)
+FOR_NAMES, CALLED, WORD = re.compile(r"\bfor\b(.{1,80}?)\bin\b"), re.compile(r"\b(\w{1,60})\("), re.compile(r"\w+")
 #: Mistakes with the numbers of a gate that is computed with another one's layers.
 BORROWED = {"gate_layers_mixed", CODE}
 #: Cells with fewer gates: which gates their layers are named after says nothing.
@@ -152,9 +148,20 @@ def _variant(code: str, params: Params, evidence: Evidence) -> str | None:
         return "zeros"  # the state that a call begins with
     if code in {"x_not_used", "recurrent_missing"} and len(params.get("gates", GATES)) < len(GATES):
         return "gates"
-    if code in ("sigmoid_candidate", "wrong_gate_activation") and LATE_LAMBDA.search(evidence.reading.source):
+    if code in ("sigmoid_candidate", "wrong_gate_activation") and _looks_up_late(evidence.reading.source):
         return "late"
     form = evidence.understanding.form
     if code == "state_reset_each_step" and form is not None and form.layout.steps.code == "last_step":
         return "last"  # whether it is called for the others too, no number shows
     return None
+
+
+def _looks_up_late(source: str) -> bool:
+    """Return whether the first line of a loop makes a function that calls what the loop's own name holds."""
+    for head, body in itertools.pairwise(line for line in source.split("\n") if line.strip()):
+        parameters, _, formula = body.partition("lambda")[2].partition(":")
+        if formula and "=" not in parameters and head.rstrip().endswith(":"):
+            names = {name for row in FOR_NAMES.findall(head) for name in WORD.findall(row)}
+            if not names.isdisjoint(CALLED.findall(formula)):
+                return True
+    return False

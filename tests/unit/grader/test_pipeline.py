@@ -16,6 +16,7 @@ import pytest
 from grader.assignment import Budget
 from grader.diagnosis.exceptions import MODEL_AS_DATACLASS
 from grader.diagnosis.missing_names import NO_ATTRIBUTE
+from grader.diagnosis.mistakes import FOR_NAMES
 from grader.diagnosis.weights import LAMBDA_IN_LOOP
 from grader.errors import RunLost, SandboxClosed, SandboxStartFailed, SandboxUnavailable
 from grader.formats.commands import COMMAND
@@ -146,6 +147,7 @@ def test_a_grade_takes_time_in_proportion_to_what_is_said(graded, name):
         (NO_ATTRIBUTE, "a" * 8),
         (LAYER_IN_LINE, "a" * 8),
         (LAMBDA_IN_LOOP, "lambda " * 6),
+        (FOR_NAMES, "for a " * 2),
         (MODEL_AS_DATACLASS, "@" + ".dataclass" * 15),
         (COMMAND, "\n" * 8),
     ],
