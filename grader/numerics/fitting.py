@@ -34,6 +34,11 @@ LEAST_CHANGE = 1e-5
 LEAST_FACTOR = 0.01
 # Starting states are recovered from float32 answers to 1e-3.
 ALIKE = 1e-2
+# Steps whose answers tell the start, and what rounding may change in one.
+STEPS_OF_START = 4
+ROUNDED = 1e-6
+# Where rounding can move an output gate by more of what it is open or shut, it does not tell h.
+MOST_HIDDEN = 0.5
 # See STEPS_OF_ALL_PATHS in grader/runner/driver/recorded.py.
 STEPS_OF_GRADIENTS = 8
 # Where gates saturate, some units tell nothing of their start.
@@ -215,22 +220,50 @@ def _started_at_numbers(h: float, c: float) -> Mistake:
 def find_start(case: Case, answer: Array) -> Start:
     """Work out, backwards, the h and c before the first step from which the right steps give this answer.
 
-    The second answer gives c after the first step; c and the first answer give the output gate, and that one gives h.
+    Later answers give c after the first step; c and the first answer give the output gate, and that one gives h.
     The result is nonsense when no start gives the answer; a replay shows it.
     """
-    first, second = np.nan_to_num(answer[:, :2].astype(np.float64)).swapaxes(0, 1)
+    answer = np.nan_to_num(answer[:, :STEPS_OF_START].astype(np.float64))
+    first = answer[:, 0]
     with np.errstate(all="ignore"):
-        later = _gates(case, 1, first)
-        c = C_NEW.solved("c", H_NEW.solved("c_new", second, later), later)
-        opened = H_NEW.solved("o", first, {"c_new": c})
-        # Where the second step forgets c, rounding hides it. Any c that the first answer allows will do then.
-        is_told = (opened > 0) & (opened < 1)
-        opened = np.where(is_told, opened, (1 + np.abs(first)) / 2)
+        c, moved = _after_first_step(case, answer)
+        opened, also = (H_NEW.solved("o", first, {"c_new": each}) for each in (c, moved))
+        # Where later steps forget c, rounding hides it. Any c that the first answer allows will do then: the one of the
+        # h that the other units tell, if that is one of them.
+        is_told = (opened > 0) & (opened < 1) & (np.abs(also - opened) < MOST_HIDDEN * np.minimum(opened, 1 - opened))
+        of_others = _gates(case, 0, _before(case, opened, is_told))["o"]
+        allowed = np.where(of_others > np.abs(first), of_others, (1 + np.abs(first)) / 2)
+        opened = np.where(is_told, opened, allowed)
         c = np.where(is_told, c, H_NEW.solved("c_new", first, {"o": opened}))
-        heard = np.nan_to_num(CELL.formulas["o"].solved("h_o", opened, _gates(case, 0, np.zeros_like(first))))
-        kernel = split_gates(case.weights.recurrent_kernel)["o"].astype(np.float64)
-        h = np.linalg.lstsq(kernel.T, heard.T, rcond=CLOSE)[0].T
+        h = _before(case, opened, np.ones_like(is_told))
         return Start(h, C_NEW.solved("c", c, _gates(case, 0, h)))
+
+
+def _after_first_step(case: Case, answer: Array) -> tuple[Array, Array]:
+    """Return c after the first step, told by the later answer in which rounding hides least, and c if that rounds."""
+    gates = [_gates(case, step, answer[:, step - 1]) for step in range(1, answer.shape[1])]
+
+    def told_by(answers: Array, step: int) -> Array:
+        c = H_NEW.solved("c_new", answers[:, step], gates[step - 1])
+        for values in reversed(gates[:step]):
+            c = C_NEW.solved("c", c, values)
+        return c
+
+    steps = range(1, answer.shape[1])
+    told, moved = (np.stack([told_by(answers, step) for step in steps]) for answers in (answer, answer * (1 + ROUNDED)))
+    hidden = np.nan_to_num(np.abs(moved - told), nan=np.inf)
+    best = hidden.argmin(axis=0)[None]
+    return np.take_along_axis(told, best, axis=0)[0], np.take_along_axis(moved, best, axis=0)[0]
+
+
+def _before(case: Case, opened: Array, is_told: Array) -> Array:
+    """Return the least h before the first step that gives these output gates, of the units that tell it."""
+    heard = np.nan_to_num(CELL.formulas["o"].solved("h_o", opened, _gates(case, 0, np.zeros_like(opened))))
+    columns = split_gates(case.weights.recurrent_kernel)["o"].astype(np.float64).T
+    rows = [
+        np.linalg.lstsq(columns[told], sums[told], rcond=CLOSE)[0] for told, sums in zip(is_told, heard, strict=True)
+    ]
+    return np.stack(rows)
 
 
 def _gates(case: Case, step: int, h: Array) -> dict[str, Array]:

@@ -196,6 +196,19 @@ def test_a_start_is_found_that_gives_the_first_answer_where_rounding_hides_c(cas
         assert given[:, 0] == pytest.approx(answer[:, 0], abs=1e-5), seed
 
 
+def test_a_random_start_is_found_though_gates_saturate(cases):
+    spec, lost = next(case.spec for case in cases if case.spec.values == "wide"), []
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        case = draw(spec, random)
+        h = random.normal(size=(spec.batch, spec.units)).astype(np.float32)
+        answer = replay([_start(h, 0 * h)], case, np.float32)
+        found = find_start(case, answer)
+        if not np.allclose(replay([_start(found.h, found.c)], case), answer, atol=3e-5):
+            lost.append(seed)
+    assert len(lost) <= 2, lost
+
+
 def test_a_random_state_is_told_where_wide_values_hide_it_in_one_case(explained, cases):
     def start(case):
         return replay([_start(*(_vector(case, seed).astype(np.float32) for seed in (0, 1)))], case, np.float32)
