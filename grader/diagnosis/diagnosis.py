@@ -6,7 +6,7 @@ The run's own signs come first (an exception, a wrong shape, built-in code), the
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from grader.diagnosis.weights import (
     other_number_of_weights,
     without_weights,
 )
+from grader.execution.answers import Answer
 from grader.execution.execution import Execution
 from grader.execution.reading import Reading
 from grader.numerics.forms import Form
@@ -91,20 +92,34 @@ def _unique(diagnoses: Iterable[Diagnosis]) -> Iterator[Diagnosis]:
 
 def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
     evidence = judgement.evidence
-    execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
-    reached = list(reached_for(execution, reading.source))
+    reached = list(reached_for(evidence.execution, evidence.reading.source))
     own_work = judgement.verdicts.get("own_work")
     if own_work is not None and own_work.status == CheckStatus.FAILED and own_work.finding is not None:
         # The search for the built-in layer says more than the layer itself.
         yield from (Diagnosis.likely(found) for found in reached if found.code in NEVER_NEEDED)
         yield Diagnosis.exact(own_work.finding)
         return
-    problem = structural_problem(execution, reading)
+    problem = structural_problem(evidence.execution, evidence.reading)
+    yield from _from_class(problem, evidence.reading)
+    yield from _from_ending(evidence.execution, evidence.reading)
+    answer = evidence.execution.answers.get(evidence.assignment.cases[0].id)
+    if answer is None:
+        yield from _from_exception(evidence, problem)
+    elif problem is None or problem.code != "not_implemented":
+        yield from _from_answer(judgement, answer, reached)
+
+
+def _from_class(problem: Finding | None, reading: Reading) -> Iterator[Diagnosis]:
+    """Tell what the class itself lacks, and names with a foreign letter in it."""
     odd_call = any(homoglyph.looks_like == "call" for homoglyph in reading.homoglyphs)
     if problem is not None and not (problem.code == "no_call_method" and odd_call):
         yield Diagnosis.exact(problem)
     for homoglyph in reading.homoglyphs:
         yield Diagnosis.exact(Finding.of("cyrillic_homoglyph", homoglyph.model_dump()))
+
+
+def _from_ending(execution: Execution, reading: Reading) -> Iterator[Diagnosis]:
+    """Tell what ended the run: its time, its memory, the class itself."""
     # A recursion that never ends takes all the time there is.
     is_recursion = any("RecursionError" in {raised.type, *raised.bases} for raised in execution.raised[:1])
     if (ending := ending_problem(execution)) and not is_recursion:
@@ -114,35 +129,41 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
             yield Diagnosis.likely(Finding.of("recursion", line=line, variant="inner"))
         else:
             yield Diagnosis.exact(ending[1])
-    exercise = evidence.assignment.cases[0]
-    answer = execution.answers.get(exercise.id)
-    if answer is None:
-        # The exception is only a consequence of these.
-        if size := size_that_works(execution, exercise):
-            yield Diagnosis.exact(size)
+
+
+def _from_exception(evidence: Evidence, problem: Finding | None) -> Iterator[Diagnosis]:
+    """Tell why the exercise's own case has no answer."""
+    execution, reading, exercise = evidence.execution, evidence.reading, evidence.assignment.cases[0]
+    # The exception is only a consequence of these.
+    if size := size_that_works(execution, exercise):
+        yield Diagnosis.exact(size)
+        return
+    for raised in execution.raised[:1]:
+        # An index beyond the end is the loop's, whatever widths follow from it, and so are axes that are exchanged.
+        says_more = PAST_THE_END.search(raised.message) or _shapes_variant(raised, exercise) in TURNED
+        if raised.type in SHAPE_ERRORS and not says_more and (found := misshapen(execution)):
+            yield found
             return
-        for raised in execution.raised[:1]:
-            # An index beyond the end is the loop's, whatever widths follow from it, and so are axes that are exchanged.
-            says_more = PAST_THE_END.search(raised.message) or _shapes_variant(raised, exercise) in TURNED
-            if raised.type in SHAPE_ERRORS and not says_more and (found := misshapen(execution)):
-                yield found
-                return
-            if not _follows(raised, None if _is_layer(problem) else problem, reading):
-                behind_it = _behind_exception(raised, execution, reading, exercise)
-                # An exception that is caught in the first step leaves nothing to join.
-                is_empty = behind_it.params.get("variant") == "empty"
-                yield from _behind_caught(execution, reading, exercise) if is_empty else ()
-                yield Diagnosis.exact(behind_it)
-        return
-    if problem is not None and problem.code == "not_implemented":
-        return
+        if not _follows(raised, None if _is_layer(problem) else problem, reading):
+            behind_it = _behind_exception(raised, execution, reading, exercise)
+            # An exception that is caught in the first step leaves nothing to join.
+            is_empty = behind_it.params.get("variant") == "empty"
+            yield from _behind_caught(execution, reading, exercise) if is_empty else ()
+            yield Diagnosis.exact(behind_it)
+
+
+def _from_answer(judgement: Judgement, answer: Answer, reached: Sequence[Finding]) -> Iterator[Diagnosis]:
+    """Tell what is wrong with the answer to the exercise's own case: its origin, its form, its numbers."""
+    evidence = judgement.evidence
+    execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
+    exercise = evidence.assignment.cases[0]
     if _grows(execution, understanding.form):
         yield Diagnosis.exact(Finding.of("state_kept_between_calls", variant="list"))
         return
-    comparison = evidence.comparison(exercise.id)
-    if reading.homoglyphs and not comparison.close:
+    is_close = evidence.comparison(exercise.id).close
+    if reading.homoglyphs and not is_close:
         return  # the name stands for something unintended: every other sign follows from that
-    if answer.output.global_name is not None and not comparison.close:
+    if answer.output.global_name is not None and not is_close:
         yield Diagnosis.exact(Finding.of("returns_global", name=answer.output.global_name))
     problem = answer_problem(execution, reading, exercise, understanding.form)
     right = understanding.right_numbers(exercise.id)
@@ -156,7 +177,16 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
             yield Diagnosis.exact(lacking)
     if right:
         yield from _beyond_the_exercise(judgement)
-        return
+    else:
+        yield from _from_wrong_numbers(evidence, answer, reached, has_problem=problem is not None)
+
+
+def _from_wrong_numbers(
+    evidence: Evidence, answer: Answer, reached: Sequence[Finding], *, has_problem: bool
+) -> Iterator[Diagnosis]:
+    """Name the mistakes behind wrong numbers: those of the numbers themselves, of weights, and of the code."""
+    execution, reading, understanding = evidence.execution, evidence.reading, evidence.understanding
+    exercise = evidence.assignment.cases[0]
     # An exception that is caught need not be the mistake: a loop may end by it.
     if understanding.explanation is None:
         yield from _behind_caught(execution, reading, exercise)
@@ -164,9 +194,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         yield Diagnosis.exact(wrong_input)
     # The numbers of late functions follow from their lambda.
     late = late_lambda(execution, reading)
-    if comparison.same_shape and late is None:
+    same_shape = evidence.comparison(exercise.id).same_shape
+    if same_shape and late is None:
         yield from known_mistakes(evidence)
-    from_numbers = comparison.same_shape and understanding.explanation is None
+    from_numbers = same_shape and understanding.explanation is None
     rest = list(_from_numbers(evidence) if from_numbers else known_mistakes(evidence))
     is_told = understanding.explanation is not None or reached or any(each.confidence == "exact" for each in rest)
     counted = (
@@ -185,14 +216,25 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         begun = list(_from_calls(evidence)) or [Diagnosis.likely(Finding.of("state_init_random"))]
         rest = [*begun, *rest]
     has_explained = not from_numbers and bool(rest)
-    nothing_known = not rest and counted is None and problem is None and wrong_input is None
+    nothing_known = not rest and counted is None and not has_problem and wrong_input is None
     of_weights = None
     if not has_explained and counted is None and not default_as_width(execution, answer.output, exercise.units):
         of_weights = misshapen(execution, answer) or (
             without_weights(execution, reading, exercise) if nothing_known else None
         )
     yield from [of_weights] if of_weights else []
-    written = written_mistake(certain_formulas(reading.formulas)) if understanding.explanation is None else None
+    yield from _with_code(evidence, rest, nothing_known=nothing_known and of_weights is None)
+    # Failing on other sizes is a separate mistake, beside one that is understood.
+    unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
+    if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):
+        yield Diagnosis.exact(size)
+
+
+def _with_code(evidence: Evidence, rest: Sequence[Diagnosis], *, nothing_known: bool) -> list[Diagnosis]:
+    """Add to what numbers say the mistake that can be read in the code, or else what is odd there."""
+    execution, reading = evidence.execution, evidence.reading
+    is_explained = evidence.understanding.explanation is not None
+    written = None if is_explained else written_mistake(certain_formulas(reading.formulas))
     if written is not None:
         # Without weights whose roles are known, no numbers were compared; a constant or NaN may be all that it gives.
         is_placed = execution.parts is not None and bool(execution.parts.roles)
@@ -201,14 +243,10 @@ def _candidates(judgement: Judgement) -> Iterator[Diagnosis]:
         in_code = Diagnosis.likely(Finding.of(written.mistake.code, params))
         # That all numbers are equal is what the formulas make of them.
         is_effect = all(each.code == "constant_output" for each in rest)
-        rest = [in_code, *rest] if is_effect else [*rest, in_code]
-    elif nothing_known and of_weights is None and (oddity := first_oddity(reading.parts)):
-        rest = [Diagnosis.likely(oddity)]
-    yield from rest
-    # Failing on other sizes is a separate mistake, beside one that is understood.
-    unanswered = [case for case in evidence.assignment.cases[1:] if case.id not in execution.answers]
-    if understanding.explanation and (size := hard_coded_size(evidence, unanswered)):
-        yield Diagnosis.exact(size)
+        return [in_code, *rest] if is_effect else [*rest, in_code]
+    if nothing_known and (oddity := first_oddity(reading.parts)):
+        return [Diagnosis.likely(oddity)]
+    return list(rest)
 
 
 def _follows(raised: Raised, problem: Finding | None, reading: Reading) -> bool:
