@@ -70,6 +70,16 @@ _ODD_GATE = " ".join(
 )
 _WRITTEN = (_look("update_c update_h", "odd swapped"), _gate("sum activation", _ODD_GATE), _gate("sum"))
 
+#: Operations on a state that are no mistake with a code of its own.
+_OTHER_OPERATIONS = "sort argsort reduce_mean mean reduce_max reduce_sum roll cumsum norm pow sub mod gather where"
+#: Operations that change the numbers of the outputs after the loop. Layers of Keras have their names in small letters.
+_AFTER_LOOP = _look(
+    "returned",
+    f"{_OTHER_OPERATIONS} softmax matmul tensordot apply mul div add"
+    " conv1d attention additiveattention multiheadattention",
+    without="answer",
+)
+
 #: Code -> places to look in. The first that finds something is taken.
 CONCERNS: Mapping[str, tuple[Look, ...]] = {
     # Gates
@@ -189,7 +199,7 @@ CONCERNS: Mapping[str, tuple[Look, ...]] = {
     "extra_operation": (
         _look(
             "passed_on collected update_c update_h",
-            "sort argsort reduce_mean mean reduce_max reduce_sum roll reversed cumsum norm pow sub either mod gather",
+            f"{_OTHER_OPERATIONS} reversed either",
             without="usual",
         ),
     ),
@@ -230,6 +240,7 @@ VARIANTS: Mapping[tuple[str, str], tuple[Look, ...]] = {
     ("returns_last_only", "everywhere"): (_look("stacking", "item"), _ANSWER),
     ("returns_last_only", "overwritten"): (_look("collected"),),
     ("dropout_active", "random"): (_look("line", "random"),),
+    ("extra_operation", "after"): (_AFTER_LOOP,),
     **dict.fromkeys(
         (("batch_mixed", "carried"), ("batch_mixed", "handed_on"), ("cell_called_twice", "passes")),
         (_look("initial_state", "carried"),),
@@ -262,9 +273,10 @@ ODD_ANYWHERE: Mapping[str, Look] = {
     "wrong_candidate_activation": _look("activation", _NO_GATE, gates="C"),
     "scaled": _look("passed_on collected", "mul div neg"),
     "extra_operation": CONCERNS["extra_operation"][0],
+    "extra_operation/after": _AFTER_LOOP,
 }
 #: Treatments that the update itself may be taken for.
-_OF_STATES = frozenset({"residual", "scaled", "extra_operation"})
+_OF_STATES = frozenset({"residual", "scaled", "extra_operation", "extra_operation/after"})
 
 
 def first_oddity(parts: Sequence[Part]) -> Finding | None:
@@ -272,11 +284,12 @@ def first_oddity(parts: Sequence[Part]) -> Finding | None:
     updates = [part for part in parts if part.part == "update_c"]
     is_collected = any(part.part == "collected" and "h" in part.what for part in parts)
     has_update = any({"add", "mul"} <= {*part.what} for part in updates) or (is_collected and not updates)
-    for code, look in ODD_ANYWHERE.items():
+    for name, look in ODD_ANYWHERE.items():
         found = [part for part in parts if look.describes(part)]
-        if found and (has_update or code not in _OF_STATES):
+        if found and (has_update or name not in _OF_STATES):
+            code, _, variant = name.partition("/")
             gates = {part.gate: None for part in found if part.part == "activation"}
-            return Finding.of(code, {"gates": list(gates)} if gates else {})
+            return Finding.of(code, {"gates": list(gates)} if gates else {}, variant=variant or None)
     return None
 
 

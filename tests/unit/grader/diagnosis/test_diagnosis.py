@@ -254,6 +254,8 @@ def test_an_odd_treatment_in_the_code_has_a_name_where_no_numbers_give_one(evide
         ({"passed_on": "sort", "update_c": "usual add mul"}, "extra_operation"),
         ({"update_c": "odd add mul", "update_h": "odd either mod"}, "extra_operation"),
         ({"update_h": "odd either mod"}, None),
+        ({"collected": "h where"}, "extra_operation"),
+        ({"collected": "h", "returned": "softmax"}, "extra_operation"),
         ({"initial_state": "random"}, "state_init_random"),
         ({"initial_state": "from_x"}, "state_init_not_zero"),
         ({"activation": "softmax"}, "wrong_gate_activation"),
