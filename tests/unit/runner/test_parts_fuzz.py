@@ -34,6 +34,8 @@ def parts_of(source: str) -> list[dict[str, Any]]:
         (STEP, "x[:, t].item()", "step_input", [["item()"], ["usual"]]),
         (STEP, "x.item()", "step_input", [["item()"]]),
         (LOOP, "range(25)[slice(0, None)]", "loop", [["fixed_length"]]),
+        (LOOP, "tf.unstack(value=x)", "loop", [["other_axis"]]),
+        (LOOP, "tf.unstack()", "loop", [[]]),
         (GATE, f"1 / (1 + tf.exp(x=-({Z})))", "activation", [["sigmoid"]]),
         (GATE, f"1 / (1 + tf.exp(tf.negative(x={Z})))", "activation", [["sigmoid"]]),
         (GATE, "tf.sigmoid(x=tf.add(x=self.fcXF(x), y=self.fcHF(h)))", "activation", [["sigmoid"]]),

@@ -86,7 +86,8 @@ def _splits_rows(node: Node) -> bool:
     """Return whether x is split along its first axis: ``tf.unstack(x)``."""
     axis = node.keywords.get("axis", node.args[2] if len(node.args) > 2 else Const(0))
     is_first = isinstance(axis, Const) and axis.value == 0
-    return node.op == "unstack" and is_first and isinstance(node.args[0], Node) and node.args[0].op == "x"
+    split = node.args[0] if node.args else node.keywords.get("value")
+    return node.op == "unstack" and is_first and isinstance(split, Node) and split.op == "x"
 
 
 def _of_counter(carried: CarriedValue) -> Iterator[Part]:
